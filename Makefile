@@ -1,0 +1,38 @@
+# make demo   a recording finds its notes          make test   linter, types, tests
+# make venv   only the environment                 make bench  measured speeds, peers beside
+PYTHON ?= python3
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export UV_CONSTRAINT := $(CURDIR)/constraints.txt
+export UV_FIND_LINKS := $(PIP_FIND_LINKS)
+BIN := .venv/bin
+JOBS ?= 2
+
+.PHONY: demo test venv lint types bench clean
+venv: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Antiphon needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]'
+	touch $@
+
+demo: venv
+	$(BIN)/antiphon demo
+
+test: lint types
+	$(BIN)/python -m pytest -n $(JOBS)
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv
+	$(BIN)/mypy
+
+bench: venv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r benchmarks/requirements.txt
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache dist

@@ -1,0 +1,168 @@
+"""Sound files → mono float32 at a wanted rate, whole or one window of them.
+
+Decoding is libsndfile's (wav, flac, ogg, mp3, aiff, …); files that it cannot read, m4a and video among them, go to
+PyAV where the extra `antiphon[av]` is installed. Resampling is soxr's, high quality (alias about −147 dB).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from antiphon.errors import UnreadableInput
+
+AUDIO_SUFFIXES = frozenset(
+    ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .m4a .mp4 .aac .wma .webm .mkv .mov".split()
+)
+_AV_HINT = "this format needs the optional decoder: pip install 'antiphon[av]'"
+_BLOCK_FRAMES = 1 << 18
+_RESAMPLER_MARGIN_S = 0.05
+SILENCE_PEAK = 1e-4
+"""Largest absolute sample (−80 dBFS) below which sound counts as silence."""
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What the header says: length in seconds, rate in Hz, channel count."""
+
+    duration_s: float
+    sample_rate_hz: int
+    channels: int
+
+
+def audio_info(path: str | Path) -> AudioInfo:
+    """Read a sound file's header only. Raises `UnreadableInput` like `read_audio`."""
+    _check_file(path)
+    try:
+        found = soundfile.info(str(path))
+    except soundfile.LibsndfileError as error:
+        samples, rate = _decode_with_av(path, str(error))
+        return AudioInfo(len(samples) / rate, rate, 1)
+    if found.frames <= 0 or found.samplerate <= 0:
+        raise UnreadableInput(path, "the file holds no samples")
+    return AudioInfo(found.frames / found.samplerate, found.samplerate, found.channels)
+
+
+def read_audio(
+    path: str | Path, sample_rate_hz: int, offset_s: float = 0.0, duration_s: float | None = None
+) -> NDArray[np.float32]:
+    """Decode a sound file, or a window of it, to mono.
+
+    Returns float32 samples [n] at `sample_rate_hz`, channels averaged, nominally within ±1. A window that runs past
+    the end of the file comes back shorter; only the window (and 50 ms either side, for the resampler) is decoded.
+    Raises `UnreadableInput` for a file that is missing, empty, truncated to nothing, not sound, holds samples that
+    are not finite, or ends before `offset_s`.
+    """
+    if sample_rate_hz <= 0:
+        raise ValueError(f"sample_rate_hz must be positive, got {sample_rate_hz}")
+    if offset_s < 0 or (duration_s is not None and duration_s <= 0):
+        raise ValueError(f"a window needs offset_s >= 0 and duration_s > 0, got {offset_s} and {duration_s}")
+    _check_file(path)
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            samples = _read_window(path, file, sample_rate_hz, offset_s, duration_s)
+    except soundfile.LibsndfileError as error:
+        decoded, rate = _decode_with_av(path, str(error))
+        samples = _cut(soxr.resample(decoded, rate, sample_rate_hz), sample_rate_hz, offset_s, duration_s)
+    if len(samples) == 0:
+        raise UnreadableInput(path, f"it ends before second {offset_s:g}" if offset_s else "the file holds no samples")
+    if not np.isfinite(samples).all():
+        raise UnreadableInput(path, "it holds samples that are not finite (NaN or infinity)")
+    return samples
+
+
+def is_silent(samples: NDArray[np.float32]) -> bool:
+    """Whether no sample exceeds −80 dBFS; an empty array is silent."""
+    return len(samples) == 0 or float(np.abs(samples).max()) < SILENCE_PEAK
+
+
+def write_flac(path: str | Path, samples: NDArray[np.float32], sample_rate_hz: int) -> None:
+    """Write mono samples as 16-bit FLAC. Samples beyond ±1 are clipped."""
+    soundfile.write(str(path), np.clip(samples, -1.0, 1.0), sample_rate_hz, format="FLAC", subtype="PCM_16")
+
+
+def _check_file(path: str | Path) -> None:
+    path = Path(path)
+    if not path.exists():
+        raise UnreadableInput(path, "no such file")
+    if path.is_dir():
+        raise UnreadableInput(path, "this is a folder, a sound file was expected")
+    if path.stat().st_size == 0:
+        raise UnreadableInput(path, "the file is empty (0 bytes)")
+
+
+def _read_window(
+    path: str | Path, file: soundfile.SoundFile, wanted_hz: int, offset_s: float, duration_s: float | None
+) -> NDArray[np.float32]:
+    rate: int = file.samplerate
+    # The resampler must start where an input and an output sample coincide, or a window would be shifted by a
+    # fraction of a sample against the same stretch of the whole file.
+    step_in, step_out = rate // math.gcd(rate, wanted_hz), wanted_hz // math.gcd(rate, wanted_hz)
+    first_wanted = round(offset_s * wanted_hz)
+    steps_before = max(0, math.floor((first_wanted / wanted_hz - _RESAMPLER_MARGIN_S) * rate / step_in))
+    begin = steps_before * step_in
+    if begin >= file.frames:
+        return np.zeros(0, np.float32)
+    count = -1
+    if duration_s is not None:
+        count = math.ceil((offset_s + duration_s + _RESAMPLER_MARGIN_S) * rate) - begin
+    if begin:
+        file.seek(begin)
+    blocks = list(_mono_blocks(file, count))
+    if not blocks:
+        raise UnreadableInput(path, "its header promises samples but none can be decoded (truncated?)")
+    mono = np.concatenate(blocks)
+    if rate != wanted_hz:
+        mono = soxr.resample(mono, rate, wanted_hz)
+    skipped = first_wanted - steps_before * step_out
+    return _cut(mono, wanted_hz, skipped / wanted_hz, duration_s)
+
+
+def _mono_blocks(file: soundfile.SoundFile, count: int) -> Iterator[NDArray[np.float32]]:
+    while count != 0:
+        wanted = _BLOCK_FRAMES if count < 0 else min(count, _BLOCK_FRAMES)
+        block = file.read(wanted, dtype="float32", always_2d=True)
+        if len(block) == 0:
+            return
+        yield block[:, 0].copy() if block.shape[1] == 1 else block.mean(axis=1)
+        count = count - len(block) if count > 0 else count
+
+
+def _cut(
+    samples: NDArray[np.float32], sample_rate_hz: int, offset_s: float, duration_s: float | None
+) -> NDArray[np.float32]:
+    begin = round(offset_s * sample_rate_hz)
+    end = None if duration_s is None else begin + round(duration_s * sample_rate_hz)
+    return np.ascontiguousarray(samples[begin:end], dtype=np.float32)
+
+
+def _decode_with_av(path: str | Path, libsndfile_says: str) -> tuple[NDArray[np.float32], int]:
+    """Whole file through PyAV: mono float32 and its own rate in Hz."""
+    try:
+        import av
+        from av.error import FFmpegError
+    except ImportError:
+        hint = f"{_AV_HINT}; " if Path(path).suffix.lower() in AUDIO_SUFFIXES else ""
+        raise UnreadableInput(path, f"not a readable sound file ({hint}libsndfile: {libsndfile_says})") from None
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise UnreadableInput(path, "the file has no sound track")
+            stream = container.streams.audio[0]
+            rate = stream.codec_context.sample_rate
+            resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
+            frames = [out for frame in container.decode(stream) for out in resampler.resample(frame)]
+            frames += resampler.resample(None)
+            blocks = [frame.to_ndarray()[0] for frame in frames]
+    except (FFmpegError, ValueError) as error:
+        raise UnreadableInput(path, f"not a readable sound file ({error})") from None
+    if not blocks:
+        raise UnreadableInput(path, "the file holds no samples")
+    return np.concatenate(blocks).astype(np.float32, copy=False), int(rate)

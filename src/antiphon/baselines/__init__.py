@@ -1,0 +1,1 @@
+"""Embedders without learning."""

@@ -1,0 +1,150 @@
+"""Where pairs come from: recordings with their notes, metadata and splits.
+
+A corpus is named on the command line by a folder or by the word `demo`; each kind of corpus is one module here that
+defines `CORPUS_KIND`. Opening a corpus reads metadata and sound-file headers only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from antiphon.audio import AUDIO_SUFFIXES, audio_info
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.registry import Registry
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One performance: its notes, its sound if there is any, and what is known of it.
+
+    `duration_s` is the stretch that both sides cover. `work` is equal for performances of the same composition.
+    """
+
+    id: str
+    notes_path: Path
+    audio_path: Path | None
+    duration_s: float
+    composer: str
+    title: str
+    split: str
+    work: str
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Recordings in a fixed order, and the files that had to be left out with the reason for each."""
+
+    name: str
+    recordings: tuple[Recording, ...]
+    skipped: tuple[UnreadableInput, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.recordings)
+
+    @property
+    def duration_s(self) -> float:
+        return sum(recording.duration_s for recording in self.recordings)
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """Recordings per split; a corpus without splits has the single split ''."""
+        return dict(Counter(recording.split for recording in self.recordings))
+
+    def split(self, name: str) -> Corpus:
+        """The recordings of one split. Raises `AntiphonError` when there are none."""
+        kept = tuple(recording for recording in self.recordings if recording.split == name)
+        if not kept:
+            known = ", ".join(split or "(none)" for split in sorted(self.splits))
+            raise AntiphonError(f"{self.name}: no recordings in split {name!r}; its splits are: {known}")
+        return replace(self, recordings=kept)
+
+    def with_sound(self) -> Corpus:
+        """The recordings that have sound. Raises `AntiphonError` when none has."""
+        kept = tuple(recording for recording in self.recordings if recording.audio_path is not None)
+        if not kept:
+            raise AntiphonError(
+                f"{self.name}: none of its {len(self)} recordings has sound beside its notes; "
+                "name a parallel folder with --audio DIR, or make one with: antiphon render"
+            )
+        return replace(self, recordings=kept)
+
+    @cached_property
+    def manifest_hash(self) -> str:
+        """SHA-256 over ids, metadata, note files' bytes and sound files' sizes: equal hashes, equal data."""
+        digest = hashlib.sha256()
+        for recording in self.recordings:
+            size = recording.audio_path.stat().st_size if recording.audio_path else None
+            fields = (recording.id, recording.split, recording.work, round(recording.duration_s, 3), size)
+            digest.update(json.dumps(fields).encode())
+            digest.update(hashlib.sha256(recording.notes_path.read_bytes()).digest())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class CorpusKind:
+    """How to recognise and open one kind of corpus; kinds are tried by ascending `rank`."""
+
+    name: str
+    rank: int
+    recognises: Callable[[str], bool]
+    open: Callable[[str], Corpus]
+
+
+CORPUS_KINDS: Registry[CorpusKind] = Registry("kind of corpus", "antiphon.corpora", "CORPUS_KIND")
+
+
+def open_corpus(spec: str | Path, audio: Path | None = None, split: str | None = None) -> Corpus:
+    """Open a MAESTRO folder, a rendered corpus, a folder of pairs, or `demo`.
+
+    `audio` names a parallel folder whose sound files, of any format, replace the corpus's own: matched by relative
+    path without suffix, else by file name without suffix. Raises `AntiphonError` when nothing is there.
+    """
+    for kind in sorted(CORPUS_KINDS.values(), key=lambda kind: kind.rank):
+        if kind.recognises(str(spec)):
+            corpus = kind.open(str(spec))
+            break
+    else:
+        raise AntiphonError(f"{spec}: not a corpus: neither a folder nor the word 'demo'")
+    if not corpus.recordings:
+        raise AntiphonError(f"{spec}: no recordings found")
+    if split is not None:
+        corpus = corpus.split(split)
+    return corpus if audio is None else with_audio_folder(corpus, audio)
+
+
+def with_audio_folder(corpus: Corpus, folder: Path) -> Corpus:
+    """The corpus with sound taken from a parallel folder; recordings without a match have none."""
+    if not folder.is_dir():
+        raise AntiphonError(f"{folder}: no such folder of sound files")
+    files = files_by_stem(folder, AUDIO_SUFFIXES)
+    matched, skipped = [], list(corpus.skipped)
+    for recording in corpus.recordings:
+        path = files.get(recording.id) or files.get(Path(recording.id).name)
+        try:
+            matched.append(with_sound_file(recording, path))
+        except UnreadableInput as error:
+            skipped.append(error)
+    if not any(recording.audio_path for recording in matched):
+        raise AntiphonError(f"{folder}: none of its {len(files)} sound files matches a recording of {corpus.name}")
+    return replace(corpus, recordings=tuple(matched), skipped=tuple(skipped))
+
+
+def with_sound_file(recording: Recording, path: Path | None) -> Recording:
+    """The recording with this sound, its duration cut to what the sound covers."""
+    if path is None:
+        return replace(recording, audio_path=None)
+    return replace(recording, audio_path=path, duration_s=min(recording.duration_s, audio_info(path).duration_s))
+
+
+def files_by_stem(folder: Path, suffixes: frozenset[str]) -> dict[str, Path]:
+    """Files below a folder, keyed by relative path without suffix and, where unique, by bare name without suffix."""
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    bare = Counter(path.stem for path in found)
+    by_name = {path.stem: path for path in found if bare[path.stem] == 1}
+    return by_name | {path.relative_to(folder).with_suffix("").as_posix(): path for path in found}

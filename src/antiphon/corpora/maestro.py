@@ -1,0 +1,79 @@
+"""MAESTRO v3 as distributed: `maestro-v3.0.0.csv` or `.json` beside year folders of MIDI and, if present, audio.
+
+Source: Hawthorne et al., "Enabling Factorized Piano Music Modeling and Generation with the MAESTRO Dataset" (2019).
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from antiphon.audio import AUDIO_SUFFIXES
+from antiphon.corpora import Corpus, CorpusKind, Recording
+from antiphon.errors import UnreadableInput
+
+_COLUMNS = ("canonical_composer", "canonical_title", "split", "midi_filename", "audio_filename", "duration")
+
+
+def _table(folder: Path) -> Path | None:
+    found = sorted(folder.glob("maestro-v*.csv")) or sorted(folder.glob("maestro-v*.json"))
+    return found[0] if found else None
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    try:
+        if path.suffix == ".csv":
+            with path.open(newline="", encoding="utf-8") as file:
+                reader = csv.DictReader(file)
+                rows, columns = list(reader), list(reader.fieldnames or [])
+        else:
+            by_column = json.loads(path.read_text(encoding="utf-8"))
+            columns = list(by_column)
+            rows = [{name: by_column[name][key] for name in columns} for key in by_column.get(columns[0], {})]
+    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, AttributeError, IndexError, TypeError) as error:
+        raise UnreadableInput(path, f"not a MAESTRO table ({type(error).__name__}: {error})") from None
+    missing = [name for name in _COLUMNS if name not in columns]
+    if missing:
+        raise UnreadableInput(path, f"no column {', '.join(missing)}; a MAESTRO table has {', '.join(_COLUMNS)}")
+    return rows
+
+
+def open_maestro(spec: str) -> Corpus:
+    """Open a MAESTRO folder; rows whose MIDI is absent are skipped and named, audio may be absent or of any format."""
+    root = Path(spec)
+    table = _table(root)
+    if table is None:
+        raise UnreadableInput(root, "no maestro-v*.csv or .json in this folder")
+    recordings: list[Recording] = []
+    skipped: list[UnreadableInput] = []
+    for row in _read_rows(table):
+        notes = root / row["midi_filename"]
+        if not notes.exists():
+            skipped.append(UnreadableInput(notes, f"named in {table.name} but missing"))
+            continue
+        try:
+            duration_s = float(row["duration"])
+        except (TypeError, ValueError):
+            skipped.append(UnreadableInput(notes, f"{table.name} gives it the duration {row['duration']!r}"))
+            continue
+        sound = (root / row["audio_filename"]).with_suffix("")
+        # with_suffix would cut at a dot inside the name; MAESTRO's names have none, so the stem is exact.
+        audio = next((path for suffix in sorted(AUDIO_SUFFIXES) if (path := sound.with_suffix(suffix)).exists()), None)
+        composer, title = row["canonical_composer"], row["canonical_title"]
+        recordings.append(
+            Recording(
+                id=Path(row["midi_filename"]).with_suffix("").as_posix(),
+                notes_path=notes,
+                audio_path=audio,
+                duration_s=duration_s,
+                composer=composer,
+                title=title,
+                split=row["split"],
+                work=f"{composer} | {title}".casefold(),
+            )
+        )
+    return Corpus(root.name, tuple(recordings), tuple(skipped))
+
+
+CORPUS_KIND = CorpusKind("maestro", 10, lambda spec: _table(Path(spec)) is not None, open_maestro)

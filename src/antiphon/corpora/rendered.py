@@ -1,0 +1,48 @@
+"""A corpus that `antiphon render` made: `rendered.json` beside FLAC files and copies of their note files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from antiphon.corpora import Corpus, CorpusKind, Recording
+from antiphon.errors import UnreadableInput
+
+MANIFEST = "rendered.json"
+
+
+def open_rendered(spec: str) -> Corpus:
+    """Open a rendered corpus; entries whose files are missing are skipped and named."""
+    root = Path(spec)
+    path = root / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        entries = [_entry_to_recording(root, entry) for entry in manifest["recordings"]]
+    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise UnreadableInput(path, f"not a manifest of rendered sound ({type(error).__name__}: {error})") from None
+    kept, skipped = [], []
+    for recording in entries:
+        lost = [file for file in (recording.audio_path, recording.notes_path) if file is None or not file.exists()]
+        if lost:
+            skipped.append(UnreadableInput(lost[0] or root, f"named in {MANIFEST} but missing"))
+        else:
+            kept.append(recording)
+    return Corpus(root.name, tuple(kept), tuple(skipped))
+
+
+def recording_to_entry(recording: Recording) -> dict[str, Any]:
+    """A manifest entry; its files are found from the id, so the folder can be moved."""
+    entry = asdict(recording)
+    entry["notes_path"] = recording.id + recording.notes_path.suffix
+    entry["audio_path"] = recording.id + ".flac"
+    return entry
+
+
+def _entry_to_recording(root: Path, entry: dict[str, Any]) -> Recording:
+    paths = {"notes_path": root / entry["notes_path"], "audio_path": root / entry["audio_path"]}
+    return Recording(**(entry | paths))
+
+
+CORPUS_KIND = CorpusKind("rendered", 20, lambda spec: (Path(spec) / MANIFEST).is_file(), open_rendered)

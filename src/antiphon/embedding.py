@@ -1,0 +1,116 @@
+"""What evaluation, index and search need of a model: windows of sound or notes in, unit vectors out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.audio import is_silent, read_audio
+from antiphon.corpora import Corpus, Recording
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.notes import Notes, read_notes
+from antiphon.segments import PAPER_GRID, SegmentTable, WindowGrid
+
+BASELINES = ("template",)
+
+
+class Embedder(Protocol):
+    """A model as its users see it.
+
+    Rows are unit vectors, float32; a window with nothing in it (silence, no notes) gives a row of zeros, which an
+    index leaves out and evaluation counts as a miss.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything the vectors depend on: equal fingerprints, comparable vectors."""
+        ...
+
+    @property
+    def sample_rate_hz(self) -> int: ...
+
+    @property
+    def window_s(self) -> float: ...
+
+    @property
+    def dimensions(self) -> int: ...
+
+    def embed_audio(self, samples: NDArray[np.float32], starts_s: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Embed windows of one recording's mono samples: [n, dimensions]."""
+        ...
+
+    def embed_notes(self, notes: Notes, starts_s: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Embed windows of one recording's notes: [n, dimensions]."""
+        ...
+
+
+def load_embedder(name: str | Path) -> Embedder:
+    """A model folder, or the name of a baseline (`template`)."""
+    if str(name) == "template":
+        from antiphon.baselines.template import TemplateEmbedder
+
+        return TemplateEmbedder()
+    if Path(name).is_dir():
+        from antiphon.model import load_model
+
+        return load_model(name)
+    raise AntiphonError(f"{name}: no such model: neither a model folder nor one of {', '.join(BASELINES)}")
+
+
+def read_sound(path: Path, sample_rate_hz: int, window_s: float, duration_s: float | None = None) -> NDArray[np.float32]:
+    """Samples worth embedding. Raises `UnreadableInput` for silence or sound shorter than a window."""
+    samples = read_audio(path, sample_rate_hz, duration_s=duration_s)
+    if is_silent(samples):
+        raise UnreadableInput(path, "it is silent (no sample above −80 dBFS)")
+    if len(samples) / sample_rate_hz < window_s - 1e-3:
+        raise UnreadableInput(
+            path, f"it is too short: {len(samples) / sample_rate_hz:.2f} s, a window needs {window_s:g} s"
+        )
+    return samples
+
+
+@dataclass(frozen=True)
+class EmbeddedSegments:
+    """Both sides of every window of a table: `audio` and `notes` float32 [n, D], row i belonging to window i."""
+
+    table: SegmentTable
+    audio: NDArray[np.float32]
+    notes: NDArray[np.float32]
+    skipped: tuple[UnreadableInput, ...]
+
+
+def embed_corpus(
+    embedder: Embedder,
+    corpus: Corpus,
+    grid: WindowGrid = PAPER_GRID,
+    progress: Callable[[Iterable[Recording]], Iterable[Recording]] = iter,
+) -> EmbeddedSegments:
+    """Embed both sides of every window of a corpus that has sound; recordings that cannot be read are skipped."""
+    kept: list[Recording] = []
+    skipped = list(corpus.skipped)
+    rows: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+    corpus = corpus.with_sound()
+    for recording in progress(corpus.recordings):
+        starts = grid.starts_s(recording.duration_s)
+        assert recording.audio_path is not None
+        try:
+            notes = read_notes(recording.notes_path)
+            needed_s = recording.duration_s if len(starts) == 0 else float(starts[-1]) + grid.window_s
+            samples = read_sound(recording.audio_path, embedder.sample_rate_hz, grid.window_s, needed_s)
+        except UnreadableInput as error:
+            skipped.append(error)
+            continue
+        rows.append((embedder.embed_audio(samples, starts), embedder.embed_notes(notes, starts)))
+        kept.append(recording)
+    if not rows:
+        raise AntiphonError(f"{corpus.name}: none of its {len(corpus)} recordings can be read; first: {skipped[0]}")
+    audio, notes_rows = (np.concatenate(side) for side in zip(*rows, strict=True))
+    return EmbeddedSegments(SegmentTable.over(kept, grid), audio, notes_rows, tuple(skipped))

@@ -1,0 +1,58 @@
+"""Recall at k, mean reciprocal rank, chance, and bootstrap intervals over queries and over pieces."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+CUTOFFS = (1, 5, 10, 20)
+RESAMPLES = 1000
+
+
+def per_query(ranks: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """What each query contributes to each score: hits in percent at 1, 5, 10, 20, and the reciprocal rank."""
+    return {f"R@{k}": 100.0 * (ranks <= k) for k in CUTOFFS} | {"MRR": 1.0 / ranks}
+
+
+def summary(ranks: NDArray[np.int64]) -> dict[str, float]:
+    """Means over queries.
+
+    >>> summary(np.array([1, 2, 20, 400]))["R@5"]
+    50.0
+    """
+    means = {name: float(values.mean()) for name, values in per_query(ranks).items()}
+    return means | {"mean_rank": float(ranks.mean())}
+
+
+def chance(sizes: NDArray[np.int64]) -> dict[str, float]:
+    """Expected recalls of a random order over pools of these sizes, in percent."""
+    return {f"R@{k}": float(100 * np.minimum(1.0, k / sizes).mean()) for k in CUTOFFS}
+
+
+def intervals(
+    directions: dict[str, NDArray[np.int64]], cluster: NDArray[np.int64], seed: int
+) -> dict[str, dict[str, list[float]]]:
+    """95 % bootstrap intervals [low, high] of S and of each direction's scores.
+
+    `directions` maps a2m and m2a to ranks [q]; both use the same resampled queries, so that S, their minimum R@10, is
+    resampled as a whole. `cluster` [q] is what is resampled: a number of its own for every query, or its piece's.
+    """
+    rng = np.random.default_rng(seed)
+    groups, member = np.unique(cluster, return_inverse=True)
+    sizes = np.bincount(member).astype(np.float64)
+    drawn = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=RESAMPLES)
+    count = drawn @ sizes
+    resampled = {
+        direction: {
+            name: drawn @ np.bincount(member, weights=values) / count for name, values in per_query(ranks).items()
+        }
+        for direction, ranks in directions.items()
+    }
+    found = {name: {score: _middle(values) for score, values in scores.items()} for name, scores in resampled.items()}
+    s = np.minimum(*(scores["R@10"] for scores in resampled.values()))
+    return {"S": {"R@10": _middle(s)}} | found
+
+
+def _middle(values: NDArray[np.float64]) -> list[float]:
+    low, high = np.percentile(values, [2.5, 97.5])
+    return [round(float(low), 4), round(float(high), 4)]

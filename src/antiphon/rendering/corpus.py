@@ -1,0 +1,108 @@
+"""Render a corpus: many files in parallel, each process loading its instrument once; resumable at any moment.
+
+The output folder is a corpus of its own: FLAC files, copies of the note files, and `rendered.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from pathlib import Path
+
+from antiphon.audio import write_flac
+from antiphon.corpora import Corpus, Recording
+from antiphon.corpora.rendered import MANIFEST, open_rendered, recording_to_entry
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.notes import read_notes
+from antiphon.rendering import Renderer, make_renderer
+
+_renderer: Renderer | None = None
+
+
+def render_corpus(
+    corpus: Corpus, out: Path, soundfont: str, max_seconds: float | None, jobs: int, sample_rate_hz: int = 24_000
+) -> Iterator[Recording | UnreadableInput]:
+    """Render every recording's notes, pedal applied, and yield each as it is done; bad files are yielded as errors.
+
+    Files already rendered with the same settings are not rendered again. When the iterator is exhausted the manifest
+    has been written. Raises `AntiphonError` if `out` holds sound made with other settings.
+    """
+    settings = {
+        "soundfont": make_renderer(soundfont, sample_rate_hz).name,
+        "sample_rate_hz": sample_rate_hz,
+        "max_seconds": max_seconds,
+        "corpus": corpus.name,
+    }
+    _claim(out, settings)
+    done: dict[str, Recording] = {}
+    with ProcessPoolExecutor(
+        max_workers=jobs,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_load_renderer,
+        initargs=(soundfont, sample_rate_hz),
+    ) as pool:
+        waiting: dict[Future[None], Recording] = {}
+        for recording in corpus.recordings:
+            length_s = min(recording.duration_s, max_seconds or float("inf"))
+            wanted = replace(recording, duration_s=length_s, audio_path=out / f"{recording.id}.flac")
+            if wanted.audio_path is not None and wanted.audio_path.exists():
+                done[recording.id] = wanted
+                yield wanted
+            else:
+                waiting[pool.submit(_render_one, wanted, out, sample_rate_hz)] = wanted
+        for future in as_completed(waiting):
+            try:
+                future.result()
+            except UnreadableInput as error:
+                yield error
+            else:
+                done[waiting[future].id] = waiting[future]
+                yield waiting[future]
+    # Earlier runs may have rendered other splits of the corpus into the same folder: their entries stay.
+    before = open_rendered(str(out)).recordings if (out / MANIFEST).exists() else ()
+    entries = {recording.id: recording_to_entry(recording) for recording in (*before, *done.values())}
+    _write_json(out / MANIFEST, {"settings": settings, "recordings": [entries[id_] for id_ in sorted(entries)]})
+
+
+def _claim(out: Path, settings: dict[str, object]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "render-settings.json"
+    if path.exists():
+        before = json.loads(path.read_text())
+        changed = [key for key in settings if before.get(key) != settings[key]]
+        if changed:
+            was = ", ".join(f"{key} {before.get(key)!r}" for key in changed)
+            raise AntiphonError(f"{out} holds sound rendered with {was}; choose another folder or remove it")
+    elif any(out.iterdir()):
+        raise AntiphonError(f"{out} is not empty and was not made by antiphon render; choose another folder")
+    else:
+        _write_json(path, settings)
+
+
+def _write_json(path: Path, value: object) -> None:
+    aside = path.with_suffix(".part")
+    aside.write_text(json.dumps(value, indent=1) + "\n")
+    os.replace(aside, path)
+
+
+def _load_renderer(soundfont: str, sample_rate_hz: int) -> None:
+    global _renderer
+    _renderer = make_renderer(soundfont, sample_rate_hz)
+
+
+def _render_one(recording: Recording, out: Path, sample_rate_hz: int) -> None:
+    assert _renderer is not None
+    assert recording.audio_path is not None
+    notes = read_notes(recording.notes_path, sustain=True)
+    samples = _renderer.render(notes, recording.duration_s)
+    recording.audio_path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(recording.notes_path, out / f"{recording.id}{recording.notes_path.suffix}")
+    # The sound appears under its name only when it is complete: its presence is what "done" means on a second run.
+    aside = recording.audio_path.with_suffix(".part")
+    write_flac(aside, samples, sample_rate_hz)
+    os.replace(aside, recording.audio_path)

@@ -1,0 +1,87 @@
+"""A SoundFont's piano played by FluidSynth: the font is loaded once, reverb and chorus are off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.errors import AntiphonError
+from antiphon.notes import Notes
+
+_FONT_FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/sounds/sf3"), Path("/usr/share/soundfonts"))
+_INSTALL = (
+    "install it with: apt-get install fluidsynth fluid-soundfont-gm (Debian, Ubuntu), brew install fluid-synth "
+    "(macOS), and pip install 'antiphon[render]'; or render with --soundfont additive, which needs neither"
+)
+_GAIN = 0.6
+_POLYPHONY = 512
+_BLOCK = 64
+
+
+def find_soundfont(name: str) -> Path:
+    """A SoundFont by path, or by name without suffix in the usual folders (`FluidR3_GM`, `TimGM6mb`)."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    installed = {found.stem: found for folder in _FONT_FOLDERS for found in sorted(folder.glob("*.sf[23]"))}
+    if name in installed:
+        return installed[name]
+    listed = ", ".join(sorted(installed)) or f"none; {_INSTALL}"
+    raise AntiphonError(f"no SoundFont {name!r}: neither a file nor one of those installed ({listed})")
+
+
+class FluidSynthPiano:
+    """Program 0 of a SoundFont.
+
+    Raises `AntiphonError` when the FluidSynth library or its Python binding is missing, or the font does not load.
+    """
+
+    def __init__(self, soundfont: str, sample_rate_hz: int = 24_000) -> None:
+        path = find_soundfont(soundfont)
+        try:
+            import fluidsynth
+        except ImportError as error:
+            raise AntiphonError(f"FluidSynth is not installed ({error}); {_INSTALL}") from None
+        self.name = path.stem
+        self.sample_rate_hz = sample_rate_hz
+        self._synth = fluidsynth.Synth(gain=_GAIN, samplerate=float(sample_rate_hz))
+        for key in ("synth.reverb.active", "synth.chorus.active"):
+            self._synth.setting(key, 0)
+        self._synth.setting("synth.polyphony", _POLYPHONY)
+        font = self._synth.sfload(str(path))
+        if font == -1 or self._synth.program_select(0, font, 0, 0) != 0:
+            raise AntiphonError(f"{path}: FluidSynth cannot load a piano (bank 0, program 0) from this SoundFont")
+
+    def render(self, notes: Notes, duration_s: float) -> NDArray[np.float32]:
+        """Mono float32 samples of exactly `duration_s`; events fall on FluidSynth's grid of 64 samples."""
+        total = round(duration_s * self.sample_rate_hz)
+        begins = np.rint(notes.onset_s * self.sample_rate_hz).astype(np.int64)
+        ends = np.maximum(np.rint(notes.offset_s * self.sample_rate_hz).astype(np.int64), begins + _BLOCK)
+        at = np.concatenate([ends, begins])
+        kind = np.repeat([0, 1], len(notes))  # at equal times a key is released before it is struck again
+        which = np.tile(np.arange(len(notes)), 2)
+        sounding = np.zeros(128, np.int64)
+        blocks: list[NDArray[np.int16]] = []
+        now = 0
+        for index in np.lexsort((kind, at)):
+            if at[index] >= total:
+                break
+            if at[index] > now:
+                blocks.append(self._synth.get_samples(int(at[index]) - now))
+                now = int(at[index])
+            note = which[index]
+            key = int(notes.pitch[note])
+            if kind[index]:
+                sounding[key] += 1
+                self._synth.noteon(0, key, max(1, int(notes.velocity[note])))
+            else:
+                sounding[key] -= 1
+                if sounding[key] <= 0:  # overlapping strokes of one key end with the last
+                    self._synth.noteoff(0, key)
+        # Whole blocks only, so that the next file starts on FluidSynth's own grid and does not depend on this one.
+        blocks.append(self._synth.get_samples(-(-total // _BLOCK) * _BLOCK - now))
+        self._synth.system_reset()
+        stereo = np.concatenate(blocks).reshape(-1, 2)[:total].astype(np.float32)
+        return stereo.mean(axis=1) / np.float32(32768)

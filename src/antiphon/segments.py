@@ -1,0 +1,87 @@
+"""Windows over recordings: the grid that scores are reported on, and the batch that towers see.
+
+The paper's grid (§1): windows of 4 s every 1 s, at most 100 per recording, so that only its first 103 s count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.corpora import Recording
+
+_HEADER_SLACK_S = 1e-3  # a sound file may be a rounding shorter than the duration its metadata gives
+
+
+@dataclass(frozen=True)
+class WindowGrid:
+    """Windows of `window_s` every `hop_s` seconds, at most `max_windows` of them (None: as many as fit)."""
+
+    window_s: float = 4.0
+    hop_s: float = 1.0
+    max_windows: int | None = 100
+
+    def starts_s(self, duration_s: float) -> NDArray[np.float64]:
+        """Starts of the whole windows that fit into `duration_s` seconds.
+
+        >>> WindowGrid().starts_s(6.5)
+        array([0., 1., 2.])
+        """
+        count = max(0, int((duration_s - self.window_s + _HEADER_SLACK_S) // self.hop_s) + 1)
+        if self.max_windows is not None:
+            count = min(count, self.max_windows)
+        return np.arange(count) * self.hop_s
+
+
+PAPER_GRID = WindowGrid()
+
+
+@dataclass(frozen=True)
+class SegmentTable:
+    """n windows: `recording` int [n] points into `recordings`, `start_s` float [n], all of length `window_s`."""
+
+    recordings: tuple[Recording, ...]
+    recording: NDArray[np.int64]
+    start_s: NDArray[np.float64]
+    window_s: float
+
+    @classmethod
+    def over(cls, recordings: Sequence[Recording], grid: WindowGrid = PAPER_GRID) -> SegmentTable:
+        """All windows of the grid, recording by recording."""
+        starts = [grid.starts_s(recording.duration_s) for recording in recordings]
+        owner = np.repeat(np.arange(len(starts)), [len(found) for found in starts])
+        return cls(tuple(recordings), owner, np.concatenate([*starts, np.zeros(0)]), grid.window_s)
+
+    def __len__(self) -> int:
+        return len(self.recording)
+
+    @cached_property
+    def composer(self) -> NDArray[np.int64]:
+        """Composer number of each window [n]; recordings of unknown composer each count as their own."""
+        return _numbered([recording.composer or recording.id for recording in self.recordings])[self.recording]
+
+    @cached_property
+    def work(self) -> NDArray[np.int64]:
+        """Work number of each window [n]: equal for performances of one composition."""
+        return _numbered([recording.work for recording in self.recordings])[self.recording]
+
+
+def _numbered(names: list[str]) -> NDArray[np.int64]:
+    numbers: NDArray[np.int64] = np.unique(np.array(names, dtype=object), return_inverse=True)[1]
+    return numbers.reshape(-1)
+
+
+def cut_windows(
+    samples: NDArray[np.float32], sample_rate_hz: int, starts_s: NDArray[np.float64], window_s: float
+) -> NDArray[np.float32]:
+    """Windows [n, window] of mono samples; a window that passes the end is filled up with zeros."""
+    length = round(window_s * sample_rate_hz)
+    begin = np.rint(starts_s * sample_rate_hz).astype(np.int64)
+    needed = int(begin.max(initial=0)) + length
+    if needed > len(samples):
+        samples = np.pad(samples, (0, needed - len(samples)))
+    return np.lib.stride_tricks.sliding_window_view(samples, length)[begin]

@@ -1,12 +1,13 @@
 """An additive piano: damped partials summed in numpy, without any system package or SoundFont.
 
-Each key has two cached tones, struck as softly and as hard as can be; a note is their mixture, cut at its length and
-faded as by a damper. Every partial is a damped complex exponential and the sum of partials at sample i·K + j is
-Σ_n a_n z_n^(i·K + j) = Σ_n (a_n z_n^(i·K)) · z_n^j, so a whole tone is one product of two small matrices.
+Each key has two cached tones, struck as softly and as hard as can be; a note is their mixture, cut at its
+length and faded as by a damper. Every partial is a damped complex exponential and the sum of partials at
+sample i·K + j is Σ_n a_n z_n^(i·K + j) = Σ_n (a_n z_n^(i·K)) · z_n^j, so a whole tone is one product of two
+small matrices.
 
-Model: partials f_n = n f_0 √((1 + B n²) / (1 + B)) with B after Rigaud, David and Daudet, "A parametric model of piano
-tuning" (DAFx 2011), normalised so that the first partial, which tuners listen to, is at f_0 exactly; hammer at 1/8 of
-the string; two-stage decay after Weinreich, "Coupled piano strings" (JASA 62, 1977).
+Model: partials f_n = n f_0 √((1 + B n²) / (1 + B)) with B after Rigaud, David and Daudet, "A parametric model
+of piano tuning" (DAFx 2011), normalised so that the first partial, which tuners listen to, is at f_0 exactly;
+hammer at 1/8 of the string; two-stage decay after Weinreich, "Coupled piano strings" (JASA 62, 1977).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ A4_HZ = 440.0
 A4_PITCH = 69
 MIN_SAMPLE_RATE_HZ = 8_000
 
-_GAIN = 0.14  # RMS-like level of one note at velocity 127; ten such notes stay near full scale
+_GAIN = 0.12  # level of one note at velocity 127; ten of them stay near full scale
 _LIMITER_KNEE = 0.8  # the output is linear up to here and approaches 1 above
 _MAX_PARTIALS = 80
 _HAMMER_POSITION = 1 / 8
@@ -54,7 +55,7 @@ class AdditivePiano:
     def __init__(self, sample_rate_hz: int = 24_000) -> None:
         if sample_rate_hz < MIN_SAMPLE_RATE_HZ:
             raise ValueError(
-                f"sample_rate_hz is {sample_rate_hz}, at least {MIN_SAMPLE_RATE_HZ} is needed for the top octave"
+                f"sample_rate_hz is {sample_rate_hz}; the top octave needs at least {MIN_SAMPLE_RATE_HZ}"
             )
         self.sample_rate_hz = sample_rate_hz
         self._tones: dict[int, NDArray[np.float32]] = {}
@@ -66,11 +67,11 @@ class AdditivePiano:
     def render(self, notes: Notes, duration_s: float) -> NDArray[np.float32]:
         """Sound of `notes` from second 0 to `duration_s`.
 
-        Returns float32 [round(duration_s · sample_rate_hz)] within ±1. Levels are absolute: a note sounds the same
-        in any company until the soft limiter, which acts above 0.8. A note's duration is the time until its damper
-        falls, so sustain has to be applied before; its sound fades within 0.5 s after that. What lies before 0
-        or after `duration_s` is cut off. No notes give silence. The same notes give the same bits.
-        Raises `ValueError` when `duration_s` is negative or not finite.
+        Returns float32 [round(duration_s · sample_rate_hz)] within ±1. Levels are absolute: a note sounds the
+        same in any company until the soft limiter, which acts above 0.8. A note's duration is the time until
+        its damper falls, so sustain has to be applied before; its sound fades within 0.5 s after that. What
+        lies before 0 or after `duration_s` is cut off. No notes give silence. The same notes give the same
+        bits. Raises `ValueError` when `duration_s` is negative or not finite.
         """
         if not (math.isfinite(duration_s) and duration_s >= 0):
             raise ValueError(f"duration_s must be finite and not negative, got {duration_s}")
@@ -117,8 +118,8 @@ def inharmonicity(pitch: int) -> float:
 def _strike(velocity: int) -> tuple[np.float32, np.float32]:
     """Weights of the soft and the hard tone.
 
-    Amplitude goes with the square of the velocity, as General MIDI 2 recommends (40 log10(v / 127) dB). So does the
-    hard tone's share: it outshines the soft one in the upper partials long before the two are equal.
+    Amplitude goes with the square of the velocity, as General MIDI 2 recommends (40 log10(v / 127) dB). So
+    does the hard tone's share: it outshines the soft one in the upper partials long before the two are equal.
     """
     force = (velocity / 127) ** 2
     return np.float32(_GAIN * force * (1 - force)), np.float32(_GAIN * force * force)
@@ -146,7 +147,7 @@ def _tone(pitch: int, sample_rate_hz: int) -> NDArray[np.float32]:
     heard = (np.abs(amplitude) > _AUDIBLE).any(axis=0)
     frequency_hz, decay, amplitude = frequency_hz[heard], decay[heard], amplitude[:, heard]
 
-    # The soundboard radiates partials in unrelated phases; in equal phases they would pile up to needless peaks.
+    # The soundboard radiates partials in unrelated phases; in equal ones they would pile up to needless peaks.
     phase = np.random.default_rng(pitch).uniform(0, 2 * np.pi, len(frequency_hz))
     tone = _damped_sines(
         np.concatenate([amplitude * _PROMPT_SHARE, amplitude * (1 - _PROMPT_SHARE)], axis=1),
@@ -169,7 +170,7 @@ def _fundamental_hz(pitch: int) -> float:
 
 
 def _partials(pitch: int, sample_rate_hz: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Frequencies [N] in Hz below Nyquist and signed amplitudes [N] as the hammer's place alone makes them."""
+    """Frequencies [N] in Hz below Nyquist and signed amplitudes [N] that its hammer's place gives them."""
     n = np.arange(1, _MAX_PARTIALS + 1)
     stiffness = inharmonicity(pitch)
     frequency_hz = n * _fundamental_hz(pitch) * np.sqrt((1 + stiffness * n**2) / (1 + stiffness))
@@ -181,7 +182,8 @@ def _partials(pitch: int, sample_rate_hz: int) -> tuple[NDArray[np.float64], NDA
 def _decay_per_s(pitch: int, frequency_hz: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean decay rate [N] of partials in nepers per second: slow in the bass, faster with frequency.
 
-    The first term goes through the values that Bensa et al. (JASA 114, 2003) measured at C2 (0.25) and C7 (9.2).
+    The first term goes through the values that Bensa et al. (JASA 114, 2003) measured at C2 (0.25) and C7
+    (9.2).
     """
     string = max(0.25, 0.25 * math.exp(0.06 * (pitch - 36)))
     return string + 4e-7 * frequency_hz**2
@@ -208,7 +210,7 @@ def _damped_sines(
 
 
 def _thump(pitch: int, length: int, sample_rate_hz: int) -> NDArray[np.float32]:
-    """Knock of key and hammer at the attack: a dull, short burst of noise, float32 [2, length], weak when soft."""
+    """Knock of key and hammer: a dull, short burst of noise, float32 [2, length], weaker when soft."""
     span = min(length, round(_THUMP_S * sample_rate_hz))
     noise = np.random.default_rng(pitch).standard_normal(span + 8)
     dull = np.convolve(noise, np.hanning(9), mode="valid") / 2

@@ -1,0 +1,90 @@
+"""What towers see: windows of sound and padded windows of notes as tensors.
+
+Shapes: B batch, S samples, N notes, T frames, D width. Masks are True where padded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from antiphon.notes import Notes
+
+MAX_NOTES = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """A sequence of vectors: `values` [B, T, D], `padding` bool [B, T] or None when nothing is padded."""
+
+    values: Tensor
+    padding: Tensor | None = None
+
+    def mean(self) -> Tensor:
+        """Mean over unpadded positions [B, D]; zeros where a row has none."""
+        if self.padding is None:
+            return self.values.mean(dim=1)
+        kept = (~self.padding).unsqueeze(-1).to(self.values.dtype)
+        return (self.values * kept).sum(dim=1) / kept.sum(dim=1).clamp_min(1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class NoteBatch:
+    """B windows of up to N notes: times float32 [B, N] in seconds from the window's start, pitch and velocity int64
+    [B, N], padding bool [B, N]. A window without notes is a row of padding."""
+
+    onset_s: Tensor
+    duration_s: Tensor
+    pitch: Tensor
+    velocity: Tensor
+    padding: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """`audio` float32 [B, S] mono and the notes of the same B windows."""
+
+    audio: Tensor
+    notes: NoteBatch
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on another device; from pinned memory the copy overlaps with computing."""
+        moved = {
+            field.name: getattr(self.notes, field.name).to(device, non_blocking=True) for field in fields(NoteBatch)
+        }
+        return Batch(self.audio.to(device, non_blocking=True), NoteBatch(**moved))
+
+    def pin_memory(self) -> Batch:
+        """The batch in page-locked memory, as PyTorch's data loader asks for it."""
+        pinned = {field.name: getattr(self.notes, field.name).pin_memory() for field in fields(NoteBatch)}
+        return Batch(self.audio.pin_memory(), NoteBatch(**pinned))
+
+
+def collate_notes(windows: Sequence[Notes]) -> NoteBatch:
+    """Pad windows of notes to the longest; a window keeps its first 2048 notes at most."""
+    lengths = np.array([min(len(window), MAX_NOTES) for window in windows])
+    width = max(1, int(lengths.max(initial=0)))
+
+    def padded(name: str, dtype: type[np.generic]) -> Tensor:
+        columns: NDArray[np.generic] = np.zeros((len(windows), width), dtype)
+        for row, (window, length) in enumerate(zip(windows, lengths, strict=True)):
+            columns[row, :length] = getattr(window, name)[:length]
+        return torch.from_numpy(columns)
+
+    return NoteBatch(
+        onset_s=padded("onset_s", np.float32),
+        duration_s=padded("duration_s", np.float32),
+        pitch=padded("pitch", np.int64),
+        velocity=padded("velocity", np.int64),
+        padding=torch.from_numpy(np.arange(width)[None] >= lengths[:, None]),
+    )
+
+
+def collate(audio: NDArray[np.float32], windows: Sequence[Notes]) -> Batch:
+    """Windows of sound [B, S] and the notes of the same windows as one batch."""
+    return Batch(torch.from_numpy(np.ascontiguousarray(audio)), collate_notes(windows))

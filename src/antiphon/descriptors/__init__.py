@@ -1,0 +1,65 @@
+"""Hand-crafted descriptors: pure functions of a window, without learned parameters and without gradient (paper §3).
+
+A descriptor is one module that defines `DESCRIPTOR`. It sees a batch through a `View`, which computes the spectrogram
+once for all descriptors that ask for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from antiphon.batch import Batch, NoteBatch, Tokens
+from antiphon.registry import Registry
+
+Side = Literal["audio", "notes"]
+
+N_FFT = 2048
+HOP = 512
+
+
+class View:
+    """A batch as descriptors see it; what several of them need is computed at first use and kept."""
+
+    def __init__(self, batch: Batch, sample_rate_hz: int) -> None:
+        self.sample_rate_hz = sample_rate_hz
+        self.audio = batch.audio
+        self.notes: NoteBatch = batch.notes
+
+    @cached_property
+    def magnitude(self) -> Tensor:
+        """|STFT| float32 [B, 1025, T]: n_fft 2048, hop 512, Hann, centred, zeros beyond the ends (T = 188 for 4 s)."""
+        return torch.stft(
+            self.audio.float(),
+            N_FFT,
+            HOP,
+            window=torch.hann_window(N_FFT, device=self.audio.device),
+            center=True,
+            pad_mode="constant",
+            return_complex=True,
+        ).abs()
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """A named function View → Tokens [B, T, K], finite on silence and on windows without notes."""
+
+    name: str
+    side: Side
+    dimensions: tuple[str, ...]
+    compute: Callable[[View], Tokens]
+
+
+DESCRIPTORS: Registry[Descriptor] = Registry("descriptor", "antiphon.descriptors", "DESCRIPTOR")
+
+
+@torch.no_grad()
+def describe(batch: Batch, names: Iterable[str], sample_rate_hz: int) -> dict[str, Tokens]:
+    """Each named descriptor of the batch, computed once. Raises `UnknownName`."""
+    view = View(batch, sample_rate_hz)
+    return {name: DESCRIPTORS[name].compute(view) for name in dict.fromkeys(names)}

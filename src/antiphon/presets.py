@@ -1,0 +1,165 @@
+"""Sizes and training settings as data: `paper` as published, `small` for two CPU cores, `tiny` for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from antiphon.errors import UnknownName
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, config=_STRICT)
+class RateRule:
+    """Parameters whose name matches the shell pattern train at `learning_rate`; None freezes them."""
+
+    pattern: str
+    learning_rate: float | None
+
+
+@dataclass(frozen=True, config=_STRICT)
+class TrainingSettings:
+    """How a run trains; every parameter must match exactly the first of the rate rules that fits."""
+
+    batch_size: int
+    batches_per_epoch: int
+    epochs: int
+    rates: tuple[RateRule, ...]
+    weight_decay: float = 1e-4
+    clip_norm: float = 1.0
+    warmup_steps: int = 200
+    schedule: str = "cosine"
+    loss: str = "vicreg"
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Sizes:
+    """Which towers, and the options each is built with."""
+
+    audio_tower: str
+    audio_options: dict[str, Any]
+    notes_tower: str
+    notes_options: dict[str, Any]
+    head_hidden: int
+    dimensions: int
+    sample_rate_hz: int = 24_000
+    window_s: float = 4.0
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Preset:
+    """A named size with the settings it trains with."""
+
+    name: str
+    sizes: Sizes
+    training: TrainingSettings
+
+
+def run_d(scale: float = 1.0) -> tuple[RateRule, ...]:
+    """The paper's freeze policy: convolutions and positions stay as they are, the rest at graded rates (§2)."""
+    return (
+        RateRule("towers.audio.convolutions.*", None),
+        RateRule("towers.audio.positions", None),
+        RateRule("towers.audio.layers.[01].*", 5e-6 * scale),
+        RateRule("towers.audio.layers.[23].*", 1e-5 * scale),
+        RateRule("towers.notes.*", 5e-5 * scale),
+        RateRule("heads.*", 1e-4 * scale),
+        RateRule("injections.*", 5e-4 * scale),
+    )
+
+
+_PAPER = Preset(
+    "paper",
+    Sizes(
+        audio_tower="waveform",
+        audio_options={
+            "channels": (512, 512, 512, 1024),
+            "kernels": (10, 3, 3, 3),
+            "strides": (5, 2, 2, 2),
+            "paddings": (0, 1, 1, 1),
+            "layers": 4,
+            "heads": 8,
+            "ffn": 4096,
+            "max_positions": 6000,
+            "dropout": 0.1,
+            "attention_dropout": 0.1,
+        },
+        notes_tower="note_sequence",
+        notes_options={
+            "pitch_width": 256,
+            "velocity_width": 128,
+            "duration_width": 128,
+            "width": 512,
+            "layers": 4,
+            "heads": 8,
+            "ffn": 2048,
+            "dropout": 0.1,
+            "attention_dropout": 0.1,
+        },
+        head_hidden=512,
+        dimensions=256,
+    ),
+    TrainingSettings(batch_size=16, batches_per_epoch=1000, epochs=30, rates=run_d()),
+)
+
+
+def _narrow(name: str, width: int, channels: int, training: TrainingSettings) -> Preset:
+    """The paper's shape at another width: as many convolutions, layers and steps, a total stride of 320 instead of 40
+    (300 frames for 4 s). Attention weights are not dropped, since the fused CPU kernel cannot."""
+    depth = {"layers": 4, "heads": 4, "ffn": 4 * width, "dropout": 0.1, "attention_dropout": 0.0}
+    return Preset(
+        name,
+        Sizes(
+            audio_tower="waveform",
+            audio_options={
+                "channels": (channels, channels, channels, width),
+                "kernels": (20, 8, 8, 4),
+                "strides": (10, 4, 4, 2),
+                "paddings": (5, 2, 2, 1),
+                "max_positions": 750,
+                **depth,
+            },
+            notes_tower="note_sequence",
+            notes_options={
+                "pitch_width": width // 2,
+                "velocity_width": width // 4,
+                "duration_width": width // 4,
+                "width": width,
+                **depth,
+            },
+            head_hidden=2 * width,
+            dimensions=width,
+        ),
+        training,
+    )
+
+
+# Rates grow as width shrinks: at the paper's own rates a tower of an eighth of the width hardly moves in 30 epochs.
+_SMALL = _narrow(
+    "small",
+    width=128,
+    channels=64,
+    training=TrainingSettings(batch_size=32, batches_per_epoch=500, epochs=10, rates=run_d(scale=20.0)),
+)
+_TINY = _narrow(
+    "tiny",
+    width=32,
+    channels=32,
+    training=TrainingSettings(
+        batch_size=8, batches_per_epoch=10, epochs=2, warmup_steps=5, rates=run_d(scale=20.0)
+    ),
+)
+
+PRESETS: Mapping[str, Preset] = MappingProxyType({preset.name: preset for preset in (_PAPER, _SMALL, _TINY)})
+
+
+def find_preset(name: str) -> Preset:
+    """A preset by name. Raises `UnknownName`."""
+    if name not in PRESETS:
+        raise UnknownName("preset", name, PRESETS)
+    return PRESETS[name]

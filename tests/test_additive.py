@@ -106,9 +106,7 @@ def test_onset_is_where_it_belongs(piano: AdditivePiano, onset_s: float, pitch: 
 
 def test_notes_are_cut_at_both_ends(piano: AdditivePiano) -> None:
     across = Notes.of([-0.5, 0.5, 3.0, -9.0], [1.0, 9.0, 1.0, 0.5], [60, 64, 67, 72], [90] * 4)
-    whole = piano.render(
-        Notes.of(across.onset_s + 10, across.duration_s, across.pitch, across.velocity), 14.0
-    )
+    whole = piano.render(Notes.of(across.onset_s + 10, across.duration_s, across.pitch, across.velocity), 14.0)
     np.testing.assert_allclose(piano.render(across, 1.0), whole[10 * RATE_HZ : 11 * RATE_HZ], atol=1e-7)
 
 
@@ -122,9 +120,7 @@ def test_a_window_of_notes_sounds_like_that_window_of_the_whole(piano: AdditiveP
 def test_a_note_sounds_the_same_in_company(piano: AdditivePiano) -> None:
     one, other = note(0.1, 1.0, 60), note(0.1, 1.0, 67)
     both = Notes.of([0.1, 0.1], [1.0, 1.0], [60, 67], [80, 80])
-    np.testing.assert_allclose(
-        piano.render(both, 1.5), piano.render(one, 1.5) + piano.render(other, 1.5), atol=1e-6
-    )
+    np.testing.assert_allclose(piano.render(both, 1.5), piano.render(one, 1.5) + piano.render(other, 1.5), atol=1e-6)
 
 
 def test_a_dense_loud_chord_does_not_clip(piano: AdditivePiano) -> None:

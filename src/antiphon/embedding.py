@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +13,7 @@ from antiphon.audio import is_silent, read_audio
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.notes import Notes, read_notes
+from antiphon.progress import track
 from antiphon.segments import PAPER_GRID, SegmentTable, WindowGrid
 
 BASELINES = ("template",)
@@ -65,7 +65,9 @@ def load_embedder(name: str | Path) -> Embedder:
     raise AntiphonError(f"{name}: no such model: neither a model folder nor one of {', '.join(BASELINES)}")
 
 
-def read_sound(path: Path, sample_rate_hz: int, window_s: float, duration_s: float | None = None) -> NDArray[np.float32]:
+def read_sound(
+    path: Path, sample_rate_hz: int, window_s: float, duration_s: float | None = None
+) -> NDArray[np.float32]:
     """Samples worth embedding. Raises `UnreadableInput` for silence or sound shorter than a window."""
     samples = read_audio(path, sample_rate_hz, duration_s=duration_s)
     if is_silent(samples):
@@ -87,18 +89,13 @@ class EmbeddedSegments:
     skipped: tuple[UnreadableInput, ...]
 
 
-def embed_corpus(
-    embedder: Embedder,
-    corpus: Corpus,
-    grid: WindowGrid = PAPER_GRID,
-    progress: Callable[[Iterable[Recording]], Iterable[Recording]] = iter,
-) -> EmbeddedSegments:
+def embed_corpus(embedder: Embedder, corpus: Corpus, grid: WindowGrid = PAPER_GRID) -> EmbeddedSegments:
     """Embed both sides of every window of a corpus that has sound; recordings that cannot be read are skipped."""
     kept: list[Recording] = []
     skipped = list(corpus.skipped)
     rows: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
     corpus = corpus.with_sound()
-    for recording in progress(corpus.recordings):
+    for recording in track(corpus.recordings, "embedding"):
         starts = grid.starts_s(recording.duration_s)
         assert recording.audio_path is not None
         try:

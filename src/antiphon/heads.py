@@ -28,5 +28,4 @@ class ProjectionHead(nn.Module):
                 nn.init.zeros_(step.bias)
 
     def forward(self, pooled: Tensor) -> Tensor:
-        projected: Tensor = self.steps(pooled)
-        return projected
+        return self.steps(pooled)

@@ -61,7 +61,9 @@ class DualEncoder(nn.Module):
         )
         self.injections = nn.ModuleList(
             MECHANISMS[injected.by].build(
-                self.tower(injected.into).width, len(DESCRIPTORS[injected.descriptor].dimensions), **injected.options
+                self.tower(injected.into).width,
+                len(DESCRIPTORS[injected.descriptor].dimensions),
+                **injected.options,
             )
             for injected in config.arm.injected
         )
@@ -93,8 +95,7 @@ class DualEncoder(nn.Module):
         tokens = self._inject("tokens", side, tower.add_positions(tokens), descriptors)
         for layer in tower.layers:
             tokens = layer(tokens)
-        projected: Tensor = self.heads[side](tower.pool(tokens))
-        return projected
+        return self.heads[side](tower.pool(tokens))
 
     def _inject(self, place: str, side: Side, tokens: Tokens, descriptors: Mapping[str, Tokens]) -> Tokens:
         for injected, mechanism in zip(self.config.arm.injected, self.injections, strict=True):
@@ -138,8 +139,7 @@ def load_model(folder: str | Path) -> ModelEmbedder:
 
 def to_plain(config: Any) -> dict[str, Any]:
     """A config as JSON-ready data."""
-    plain: dict[str, Any] = TypeAdapter(type(config)).dump_python(config, mode="json")
-    return plain
+    return TypeAdapter(type(config)).dump_python(config, mode="json")
 
 
 def pick_device() -> torch.device:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import symusic
@@ -109,9 +110,9 @@ def write_midi(notes: Notes, path: str | Path, pedal_s: NDArray[np.float64] | No
 
     `pedal_s` [P, 2] gives sustain-pedal intervals (down, up) in seconds.
     """
-    score = symusic.Score(_TICKS_PER_QUARTER)
+    score: Any = symusic.Score(_TICKS_PER_QUARTER)
     score.tempos.append(symusic.Tempo(0, 120.0))
-    track = symusic.Track("piano", program=0, is_drum=False)
+    track: Any = symusic.Track("piano", program=0, is_drum=False)
     begin = _to_ticks(notes.onset_s)
     track.notes = symusic.Note.from_numpy(
         begin,
@@ -132,7 +133,7 @@ def _to_ticks(seconds: NDArray[np.float64] | float) -> NDArray[np.int32]:
 
 def _read_midi(path: Path, sustain: bool) -> Notes:
     try:
-        score = symusic.Score(str(path))
+        score: Any = symusic.Score(str(path))
     except (RuntimeError, ValueError) as error:
         raise UnreadableInput(path, f"not a readable MIDI file ({error})") from None
     if score.ticks_per_quarter <= 0:
@@ -157,11 +158,13 @@ def _read_midi(path: Path, sustain: bool) -> Notes:
     return Notes.of(onset_s, end_s - onset_s, pitch, velocity)
 
 
-def _why_no_notes(path: Path, score: symusic.Score) -> str:
+def _why_no_notes(path: Path, score: Any) -> str:
     if any(track.is_drum and len(track.notes) for track in score.tracks):
         return "it holds drums only, no pitched notes"
     data = path.read_bytes()
-    starts = sum(0x90 <= a <= 0x9F and b < 128 and 0 < c < 128 for a, b, c in zip(data, data[1:], data[2:]))
+    starts = sum(
+        0x90 <= a <= 0x9F and b < 128 and 0 < c < 128 for a, b, c in zip(data, data[1:], data[2:], strict=False)
+    )
     if starts:
         return f"none of its {starts} note-ons has a note-off, so no note is complete (truncated recording?)"
     return "it holds no notes"
@@ -176,8 +179,7 @@ def _ticks_to_seconds(
     seconds_per_tick = np.concatenate([[500_000], tempo["mspq"][order]]) / (1e6 * ticks_per_quarter)
     change_s = np.concatenate([[0.0], np.cumsum(np.diff(change) * seconds_per_tick[:-1])])
     piece = np.searchsorted(change, tick, side="right") - 1
-    seconds: NDArray[np.float64] = change_s[piece] + (tick - change[piece]) * seconds_per_tick[piece]
-    return seconds
+    return change_s[piece] + (tick - change[piece]) * seconds_per_tick[piece]
 
 
 def _hold(
@@ -204,8 +206,7 @@ def _hold(
     next_stroke = np.full(len(onset), np.iinfo(np.int64).max)
     same_key = pitch[by_key][1:] == pitch[by_key][:-1]
     next_stroke[by_key[:-1][same_key]] = onset[by_key[1:]][same_key]
-    sustained: NDArray[np.integer] = np.where(held, np.maximum(end, np.minimum(release, next_stroke)), end)
-    return sustained
+    return np.where(held, np.maximum(end, np.minimum(release, next_stroke)), end)
 
 
 def _read_table(path: Path) -> Notes:

@@ -34,7 +34,7 @@ class WindowGrid:
         count = max(0, int((duration_s - self.window_s + _HEADER_SLACK_S) // self.hop_s) + 1)
         if self.max_windows is not None:
             count = min(count, self.max_windows)
-        return np.arange(count) * self.hop_s
+        return np.arange(count, dtype=np.float64) * self.hop_s
 
 
 PAPER_GRID = WindowGrid()
@@ -71,8 +71,7 @@ class SegmentTable:
 
 
 def _numbered(names: list[str]) -> NDArray[np.int64]:
-    numbers: NDArray[np.int64] = np.unique(np.array(names, dtype=object), return_inverse=True)[1]
-    return numbers.reshape(-1)
+    return np.unique(np.array(names, dtype=object), return_inverse=True)[1].reshape(-1)
 
 
 def cut_windows(

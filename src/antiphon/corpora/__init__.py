@@ -99,7 +99,7 @@ class CorpusKind:
 CORPUS_KINDS: Registry[CorpusKind] = Registry("kind of corpus", "antiphon.corpora", "CORPUS_KIND")
 
 
-def open_corpus(spec: str | Path, audio: Path | None = None, split: str | None = None) -> Corpus:
+def open_corpus(spec: str | Path, audio: Path | None = None) -> Corpus:
     """Open a MAESTRO folder, a rendered corpus, a folder of pairs, or `demo`.
 
     `audio` names a parallel folder whose sound files, of any format, replace the corpus's own: matched by relative
@@ -113,8 +113,6 @@ def open_corpus(spec: str | Path, audio: Path | None = None, split: str | None =
         raise AntiphonError(f"{spec}: not a corpus: neither a folder nor the word 'demo'")
     if not corpus.recordings:
         raise AntiphonError(f"{spec}: no recordings found")
-    if split is not None:
-        corpus = corpus.split(split)
     return corpus if audio is None else with_audio_folder(corpus, audio)
 
 

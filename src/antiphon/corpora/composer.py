@@ -79,12 +79,8 @@ PLAYERS = (
 )
 
 COMPOSERS = (
-    Composer(
-        "Aurel Hinterbach", "Chorale", ("G major", "D minor", "F major", "A minor", "E-flat major"), (2,)
-    ),
-    Composer(
-        "Ottavia Brennick", "Invention", ("C major", "A minor", "B-flat major", "E minor", "D major"), (1,)
-    ),
+    Composer("Aurel Hinterbach", "Chorale", ("G major", "D minor", "F major", "A minor", "E-flat major"), (2,)),
+    Composer("Ottavia Brennick", "Invention", ("C major", "A minor", "B-flat major", "E minor", "D major"), (1,)),
     Composer("Lucien Farvelle", "Sonatina", ("D major", "G major", "C minor", "A major", "F major"), (4,)),
     Composer("Mirela Sorokai", "Waltz", ("A minor", "E minor", "A-flat major", "B minor", "G major"), (2,)),
     Composer(
@@ -109,9 +105,7 @@ def compose_demo(seed: int = 0) -> list[Piece]:
     pieces = []
     for composer_index, composer in enumerate(COMPOSERS):
         for work_index, (key, split) in enumerate(zip(composer.keys, SPLIT_OF_WORK, strict=True)):
-            score = write_score(
-                _stream(seed, composer_index, work_index), STYLES[composer.genre], Key.named(key)
-            )
+            score = write_score(_stream(seed, composer_index, work_index), STYLES[composer.genre], Key.named(key))
             title = f"{composer.genre} No. {work_index + 1} in {key}"
             for take in range(2 if work_index + 1 in composer.played_twice else 1):
                 player = PLAYERS[(composer_index + work_index + 2 * take) % len(PLAYERS)]
@@ -138,9 +132,7 @@ def perform(score: Score, player: Player, rng: np.random.Generator) -> tuple[Not
 
     pitch = _with_slips(player, rng, pitch)
     kept = (voice == MELODY) | (rng.random(len(beat)) >= player.slips)
-    grace = np.flatnonzero(
-        (voice == MELODY) & (duration >= 0.5) & (rng.random(len(beat)) < 8 * player.graces)
-    )
+    grace = np.flatnonzero((voice == MELODY) & (duration >= 0.5) & (rng.random(len(beat)) < 8 * player.graces))
     onset = np.concatenate([onset[kept], onset[grace] - _GRACE_S])
     held = np.concatenate([held[kept], np.full(len(grace), 0.8 * _GRACE_S)])
     velocity = np.concatenate([velocity[kept], velocity[grace] - 10])

@@ -170,9 +170,7 @@ class Motif:
             step = start + offset
             if beat == round(beat):
                 step = chord.nearest(step)
-                if (
-                    steps and step == steps[-1]
-                ):  # the motif moves here, so the snapped note must not stand still
+                if steps and step == steps[-1]:  # the motif moves here, so the snapped note must not stand still
                     step = chord.tone(step, 1 if start + offset >= steps[-1] else -1)
             steps.append(step)
             beat += duration
@@ -208,9 +206,7 @@ def melody(
 
     `beats` is the length of a chord and of every rhythm, `center` the step around which the melody moves.
     """
-    first, second = (
-        Motif.random(rng, rhythms[i]) for i in rng.choice(len(rhythms), 2, replace=len(rhythms) < 2)
-    )
+    first, second = (Motif.random(rng, rhythms[i]) for i in rng.choice(len(rhythms), 2, replace=len(rhythms) < 2))
     plan = (first, first, second, None, first, first.varied(rng), second.inverted(), None)
     arc = (0, 1, 2, 0, 1, 3, 2, 0)  # the second phrase climbs higher
     anchor, notes = center + int(rng.integers(-1, 2)), []

@@ -49,9 +49,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Score:
-    """A written work: notes sorted by (onset, pitch), no key held twice at once; `length_beats` counts the
-    close.
-    """
+    """A written work: notes sorted by (onset, pitch), no key held twice at once, closing chord included."""
 
     style: Style
     key: Key
@@ -106,12 +104,7 @@ def _chorale(rng: np.random.Generator, key: Key, chords: Sequence[Chord]) -> lis
     alto, tenor, bass = 2, -2, -8
     for index, chord in enumerate(chords):
         bass = chord.root_near(round((bass - 9) / 2))
-        pairs = [
-            (a, t)
-            for a in range(-1, 5)
-            for t in range(-6, a)
-            if {a % 7, t % 7, chord.root} <= set(chord.degrees)
-        ]
+        pairs = [(a, t) for a in range(-1, 5) for t in range(-6, a) if {a % 7, t % 7, chord.root} <= set(chord.degrees)]
 
         # Bound as defaults, since a lambda sees a loop's variables as they are when it is called.
         def cost(
@@ -144,9 +137,7 @@ def _invention(rng: np.random.Generator, key: Key, chords: Sequence[Chord]) -> l
             subject = subject.inverted()
         if index == CHORDS_PER_SECTION - 1:
             notes += place(key, chord, [chord.root_near(right)], [1.5], beat, MELODY)
-            notes += place(
-                key, chord, [chord.tone(left, k) for k in (0, 1, -1)], [0.5, 0.5, 1], beat, BASS, 0.9
-            )
+            notes += place(key, chord, [chord.tone(left, k) for k in (0, 1, -1)], [0.5, 0.5, 1], beat, BASS, 0.9)
             continue
         leads_right = index % 4 < 2
         leader, follower = (right, left) if leads_right else (left, right)

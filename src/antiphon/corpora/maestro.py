@@ -31,7 +31,14 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
             by_column = json.loads(path.read_text(encoding="utf-8"))
             columns = list(by_column)
             rows = [{name: by_column[name][key] for name in columns} for key in by_column.get(columns[0], {})]
-    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, AttributeError, IndexError, TypeError) as error:
+    except (
+        UnicodeDecodeError,
+        json.JSONDecodeError,
+        KeyError,
+        AttributeError,
+        IndexError,
+        TypeError,
+    ) as error:
         raise UnreadableInput(path, f"not a MAESTRO table ({type(error).__name__}: {error})") from None
     missing = [name for name in _COLUMNS if name not in columns]
     if missing:

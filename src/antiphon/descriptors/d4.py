@@ -17,7 +17,12 @@ def d4(pitch: Tensor, padding: Tensor) -> Tensor:
     step = (pitch[:, 1:] - pitch[:, :-1]).float() * ~(padding[:, 1:] | padding[:, :-1])
     edge = step.new_zeros(len(step), 1)
     previous, following = torch.cat([edge, step], dim=1), torch.cat([step, edge], dim=1)
-    columns = (previous / 24, following / 24, (previous / 12).clamp(-2, 2) / 2, (following / 12).clamp(-2, 2) / 2)
+    columns = (
+        previous / 24,
+        following / 24,
+        (previous / 12).clamp(-2, 2) / 2,
+        (following / 12).clamp(-2, 2) / 2,
+    )
     return torch.stack(columns, dim=-1)
 
 

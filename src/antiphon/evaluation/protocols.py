@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from antiphon.embedding import EmbeddedSegments
 from antiphon.errors import UnknownName
 from antiphon.evaluation.pools import sample_pools
 from antiphon.evaluation.ranks import pair_accuracy, pool_ranks, whole_pool_ranks
-from antiphon.evaluation.scores import chance, intervals, summary
+from antiphon.evaluation.scores import CUTOFFS, chance, intervals, summary
 
 PROTOCOLS = {"paper": "validation", "strict": "test"}
 """Each protocol's split, where the corpus has it."""
@@ -26,7 +27,10 @@ def evaluate(segments: EmbeddedSegments, protocol: str, seed: int = 42) -> dict[
     if protocol not in PROTOCOLS:
         raise UnknownName("protocol", protocol, PROTOCOLS)
     strict = protocol == "strict"
-    table, sides = segments.table, {"a2m": (segments.audio, segments.notes), "m2a": (segments.notes, segments.audio)}
+    table, sides = (
+        segments.table,
+        {"a2m": (segments.audio, segments.notes), "m2a": (segments.notes, segments.audio)},
+    )
     pools = sample_pools(table, strict, seed)
     result: dict[str, Any] = {"protocol": protocol, "seed": seed, "queries": len(pools.query)}
     ranks, whole_ranks, whole = {}, {}, {}
@@ -60,3 +64,30 @@ def evaluate(segments: EmbeddedSegments, protocol: str, seed: int = 42) -> dict[
             },
         },
     }
+
+
+def default_split(protocol: str, splits: Collection[str]) -> str | None:
+    """The split a protocol is reported on; None, for all recordings, where the corpus does not have it."""
+    if protocol not in PROTOCOLS:
+        raise UnknownName("protocol", protocol, PROTOCOLS)
+    return PROTOCOLS[protocol] if PROTOCOLS[protocol] in splits else None
+
+
+def scores_as_text(result: dict[str, Any]) -> str:
+    """A result as a small table, with chance level and the wider of its 95 % intervals."""
+    whole = result["whole_pool"]
+    low, high = result["intervals_95"]["pieces"]["S"]
+    lines = [
+        f"{result['model']} on {result['corpus']}, split {result['split'] or '(all)'}, protocol {result['protocol']}: "
+        f"S {result['S']:.1f} % (95 % over pieces {low:.1f}–{high:.1f}; chance {result['chance']['R@10']:.1f})",
+        f"{'':24}{'R@1':>8}{'R@5':>8}{'R@10':>8}{'R@20':>8}{'MRR':>8}",
+    ]
+    for title, scores in (
+        (f"pool of {result['pool_size']:.0f}", result),
+        (f"pool of {whole['pool_size']:.0f}", whole),
+    ):
+        for direction, arrow in (("a2m", "audio→notes"), ("m2a", "notes→audio")):
+            recalls = "".join(f"{scores[direction][f'R@{k}']:8.1f}" for k in CUTOFFS)
+            lines.append(f"{title + ' ' + arrow:24}{recalls}{scores[direction]['MRR']:8.3f}")
+        lines.append(f"{title + ' chance':24}" + "".join(f"{scores['chance'][f'R@{k}']:8.2f}" for k in CUTOFFS))
+    return "\n".join(lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,7 @@ RESAMPLES = 1000
 
 def per_query(ranks: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
     """What each query contributes to each score: hits in percent at 1, 5, 10, 20, and the reciprocal rank."""
-    return {f"R@{k}": 100.0 * (ranks <= k) for k in CUTOFFS} | {"MRR": 1.0 / ranks}
+    return {f"R@{k}": np.where(ranks <= k, 100.0, 0.0) for k in CUTOFFS} | {"MRR": 1.0 / ranks}
 
 
 def summary(ranks: NDArray[np.int64]) -> dict[str, float]:
@@ -29,9 +31,7 @@ def chance(sizes: NDArray[np.int64]) -> dict[str, float]:
     return {f"R@{k}": float(100 * np.minimum(1.0, k / sizes).mean()) for k in CUTOFFS}
 
 
-def intervals(
-    directions: dict[str, NDArray[np.int64]], cluster: NDArray[np.int64], seed: int
-) -> dict[str, dict[str, list[float]]]:
+def intervals(directions: dict[str, NDArray[np.int64]], cluster: NDArray[np.int64], seed: int) -> dict[str, Any]:
     """95 % bootstrap intervals [low, high] of S and of each direction's scores.
 
     `directions` maps a2m and m2a to ranks [q]; both use the same resampled queries, so that S, their minimum R@10, is
@@ -50,7 +50,7 @@ def intervals(
     }
     found = {name: {score: _middle(values) for score, values in scores.items()} for name, scores in resampled.items()}
     s = np.minimum(*(scores["R@10"] for scores in resampled.values()))
-    return {"S": {"R@10": _middle(s)}} | found
+    return {"S": _middle(s), **found}
 
 
 def _middle(values: NDArray[np.float64]) -> list[float]:

@@ -25,7 +25,12 @@ _renderer: Renderer | None = None
 
 
 def render_corpus(
-    corpus: Corpus, out: Path, soundfont: str, max_seconds: float | None, jobs: int, sample_rate_hz: int = 24_000
+    corpus: Corpus,
+    out: Path,
+    soundfont: str,
+    max_seconds: float | None,
+    jobs: int,
+    sample_rate_hz: int = 24_000,
 ) -> Iterator[Recording | UnreadableInput]:
     """Render every recording's notes, pedal applied, and yield each as it is done; bad files are yielded as errors.
 

@@ -63,7 +63,11 @@ class NoteSequenceTower(nn.Module):
     def features(self, batch: Batch) -> Tokens:
         notes: NoteBatch = batch.notes
         embedded = torch.cat(
-            [self.pitch(notes.pitch), self.velocity(notes.velocity), self.duration(duration_bucket(notes.duration_s))],
+            [
+                self.pitch(notes.pitch),
+                self.velocity(notes.velocity),
+                self.duration(duration_bucket(notes.duration_s)),
+            ],
             dim=-1,
         )
         return Tokens(self.norm_mix(self.mix(embedded)), notes.padding)

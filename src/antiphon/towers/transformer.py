@@ -58,12 +58,10 @@ class TransformerLayer(nn.Module):
             attn_mask=None if padding is None else attendable(padding)[:, None, None, :],
             dropout_p=self.attention_dropout if self.training else 0.0,
         )
-        mixed: Tensor = self.dropout(self.out(attended.transpose(1, 2).reshape(rows, length, width)))
-        return mixed
+        return self.dropout(self.out(attended.transpose(1, 2).reshape(rows, length, width)))
 
     def _feed(self, x: Tensor) -> Tensor:
-        fed: Tensor = self.dropout(self.contract(self.dropout(F.gelu(self.expand(x)))))
-        return fed
+        return self.dropout(self.contract(self.dropout(F.gelu(self.expand(x)))))
 
 
 def attendable(padding: Tensor) -> Tensor:

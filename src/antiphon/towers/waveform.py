@@ -39,7 +39,11 @@ class WaveformTower(nn.Module):
         blocks: list[nn.Module] = []
         before = 1
         for after, kernel, stride, padding in zip(channels, kernels, strides, paddings, strict=True):
-            blocks += [nn.Conv1d(before, after, kernel, stride, padding), nn.GroupNorm(_GROUPS, after), nn.GELU()]
+            blocks += [
+                nn.Conv1d(before, after, kernel, stride, padding),
+                nn.GroupNorm(_GROUPS, after),
+                nn.GELU(),
+            ]
             before = after
         self.convolutions = nn.Sequential(*blocks)
         self.positions = nn.Parameter(torch.empty(max_positions, self.width).normal_(std=0.02))

@@ -1,0 +1,23 @@
+"""Which code made a result."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from antiphon import __version__
+
+
+def code_version() -> dict[str, str | None]:
+    """The package's version and, in a git checkout, its commit (`-dirty` when files differ from it)."""
+    try:
+        commit = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        commit = None
+    return {"version": __version__, "commit": commit}

@@ -1,0 +1,140 @@
+"""Training batches as a pure function of (seed, step), read from an int16 cache of every recording's samples."""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from antiphon.audio import is_silent
+from antiphon.batch import Batch, collate
+from antiphon.cache import cache_folder
+from antiphon.corpora import Corpus, Recording
+from antiphon.embedding import read_sound
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.notes import Notes, read_notes
+from antiphon.progress import track
+
+_FULL_SCALE = np.float32(32767)
+_DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class SampleCache:
+    """Samples of all recordings end to end as int16, recording r at `offset[r]:offset[r + 1]`."""
+
+    samples: NDArray[np.int16]
+    offset: NDArray[np.int64]
+    recordings: tuple[Recording, ...]
+    skipped: tuple[UnreadableInput, ...]
+
+
+def open_sample_cache(corpus: Corpus, sample_rate_hz: int, window_s: float) -> SampleCache:
+    """Decode a corpus once and map the result; later calls with the same data only map it.
+
+    Recordings whose sound cannot be read are skipped. Raises `AntiphonError` when none can.
+    """
+    corpus = corpus.with_sound()
+    folder = cache_folder("samples") / f"{corpus.manifest_hash[:16]}-{sample_rate_hz}"
+    if not (folder / "index.json").exists():
+        _decode_all(corpus.recordings, sample_rate_hz, window_s, folder)
+    index = json.loads((folder / "index.json").read_text())
+    kept = tuple(corpus.recordings[number] for number in index["recordings"])
+    if not kept:
+        raise AntiphonError(f"{corpus.name}: no recording can be read; first: {': '.join(index['skipped'][0])}")
+    skipped = tuple(UnreadableInput(path, reason) for path, reason in index["skipped"])
+    samples = np.memmap(folder / "samples.int16", np.int16, mode="r")
+    return SampleCache(samples, np.array(index["offset"], np.int64), kept, (*corpus.skipped, *skipped))
+
+
+def _decode_all(recordings: tuple[Recording, ...], sample_rate_hz: int, window_s: float, folder: Path) -> None:
+    def decode(recording: Recording) -> NDArray[np.int16] | UnreadableInput:
+        assert recording.audio_path is not None
+        try:
+            samples = read_sound(recording.audio_path, sample_rate_hz, window_s, recording.duration_s)
+        except UnreadableInput as error:
+            return error
+        return np.rint(np.clip(samples, -1.0, 1.0) * _FULL_SCALE).astype(np.int16)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    kept: list[int] = []
+    skipped: list[tuple[str, str]] = []
+    offset = [0]
+    samples_aside, index_aside = (folder / f"{name}.{os.getpid()}.part" for name in ("samples", "index"))
+    with samples_aside.open("wb") as file, ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        # In slices, since a pool maps eagerly and decoded recordings waiting to be written would pile up.
+        slices = [recordings[begin : begin + 16] for begin in range(0, len(recordings), 16)]
+        decoded = (result for part in slices for result in pool.map(decode, part))
+        for number, result in enumerate(track(decoded, "decoding", len(recordings))):
+            if isinstance(result, UnreadableInput):
+                skipped.append((str(result.path), result.reason))
+                continue
+            result.tofile(file)
+            kept.append(number)
+            offset.append(offset[-1] + len(result))
+    index_aside.write_text(json.dumps({"recordings": kept, "offset": offset, "skipped": skipped}))
+    os.replace(samples_aside, folder / "samples.int16")
+    os.replace(index_aside, folder / "index.json")
+
+
+class TrainingBatches(Dataset[Batch]):
+    """Item `step` is the batch of that step: windows that start anywhere, recordings drawn by their length.
+
+    Windows that are silent or have no notes are drawn again. Two objects with equal arguments give equal batches, so
+    a resumed run needs no data position but its step.
+    """
+
+    def __init__(
+        self, cache: SampleCache, sample_rate_hz: int, window_s: float, batch_size: int, steps: int, seed: int
+    ) -> None:
+        self._cache = cache
+        self._rate = sample_rate_hz
+        self._window_s = window_s
+        self._batch_size = batch_size
+        self._steps = steps
+        self._seed = seed
+        self.skipped: list[UnreadableInput] = list(cache.skipped)
+        self._notes: list[Notes | None] = [
+            self._read(recording) for recording in track(cache.recordings, "reading notes")
+        ]
+        last_start = np.diff(cache.offset) - round(window_s * sample_rate_hz)
+        self._last_start = np.where([notes is not None for notes in self._notes], last_start, -1)
+        room = np.clip(self._last_start + 1, 0, None).astype(np.float64)
+        if room.sum() == 0:
+            raise AntiphonError(f"no recording has readable notes and at least {window_s:g} s of sound")
+        self._probability = room / room.sum()
+
+    def _read(self, recording: Recording) -> Notes | None:
+        try:
+            return read_notes(recording.notes_path)
+        except UnreadableInput as error:
+            self.skipped.append(error)
+            return None
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, step: int) -> Batch:
+        rng = np.random.default_rng([self._seed, step])
+        windows = [self._draw(rng) for _ in range(self._batch_size)]
+        return collate(np.stack([sound for sound, _ in windows]), [notes for _, notes in windows])
+
+    def _draw(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], Notes]:
+        length = round(self._window_s * self._rate)
+        for _ in range(_DRAWS):
+            number = int(rng.choice(len(self._probability), p=self._probability))
+            first = int(rng.integers(self._last_start[number] + 1))
+            notes = self._notes[number]
+            assert notes is not None
+            window = notes.window(first / self._rate, self._window_s)
+            begin = int(self._cache.offset[number]) + first
+            sound = self._cache.samples[begin : begin + length].astype(np.float32) / _FULL_SCALE
+            if len(window) and not is_silent(sound):
+                return sound, window
+        raise AntiphonError(f"{_DRAWS} windows in a row were silent or without notes; is this the right corpus?")

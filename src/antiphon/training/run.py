@@ -1,0 +1,289 @@
+"""A training run: its folder, its checkpoints, and the loop."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from antiphon.arms import Arm, find_arm
+from antiphon.batch import Batch
+from antiphon.corpora import Corpus, open_corpus
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.losses import LOSSES
+from antiphon.model import DualEncoder, ModelConfig, pick_device, save_model, to_plain
+from antiphon.presets import Sizes, TrainingSettings, find_preset
+from antiphon.progress import track
+from antiphon.provenance import code_version
+from antiphon.schedules import SCHEDULES
+from antiphon.training.data import TrainingBatches, open_sample_cache
+from antiphon.training.rates import apply_rates, count_parameters
+
+LOG_EVERY = 50
+CHECKPOINT_EVERY = 250
+_CONFIG, _CHECKPOINT, _LOG, _RESULT, MODEL = "run.json", "checkpoint.pt", "log.csv", "result.json", "model"
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class RunConfig:
+    """Everything a run depends on; kept in its folder as `run.json`."""
+
+    corpus: str
+    audio: str | None
+    split: str | None
+    data_hash: str
+    arm: Arm
+    preset: str
+    sizes: Sizes
+    training: TrainingSettings
+    seed: int
+
+
+def prepare_run(
+    corpus: str, audio: Path | None, split: str | None, arm: str, preset: str, epochs: int | None, seed: int
+) -> tuple[Corpus, RunConfig]:
+    """Resolve names into the data and the config of a run; without `split`, the split `train` where there is one."""
+    found, size = find_arm(arm), find_preset(preset)
+    opened = open_corpus(corpus, audio)
+    if split is None and "train" in opened.splits:
+        split = "train"
+    if split is not None:
+        opened = opened.split(split)
+    opened = opened.with_sound()
+    training = size.training if epochs is None else replace(size.training, epochs=epochs)
+    return opened, RunConfig(
+        corpus=str(corpus),
+        audio=None if audio is None else str(audio),
+        split=split,
+        data_hash=opened.manifest_hash,
+        arm=found,
+        preset=size.name,
+        sizes=size.sizes,
+        training=training,
+        seed=seed,
+    )
+
+
+def start_run(folder: Path, corpus: Corpus, config: RunConfig) -> dict[str, Any]:
+    """Begin a run in a new or empty folder and carry it to its end; returns its result."""
+    if folder.exists() and any(folder.iterdir()):
+        raise AntiphonError(f"{folder} is not empty; go on with it by --resume {folder}, or choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_text(folder / _CONFIG, json.dumps(to_plain(config), indent=1) + "\n")
+    return _carry_on(folder, corpus, config)
+
+
+def resume_run(folder: Path) -> dict[str, Any]:
+    """Go on from the last checkpoint, or from the start if there is none; a finished run's result is returned.
+
+    Raises `AntiphonError` when the data are not those that the run began with.
+    """
+    if not (folder / _CONFIG).is_file():
+        raise AntiphonError(f"{folder}: not a run folder (it has no {_CONFIG})")
+    try:
+        config = TypeAdapter(RunConfig).validate_json((folder / _CONFIG).read_text())
+    except ValidationError as error:
+        raise UnreadableInput(folder / _CONFIG, f"not a run's config ({error})") from None
+    if (folder / _RESULT).exists():
+        return json.loads((folder / _RESULT).read_text())
+    corpus = open_corpus(config.corpus, Path(config.audio) if config.audio else None)
+    corpus = (corpus if config.split is None else corpus.split(config.split)).with_sound()
+    if corpus.manifest_hash != config.data_hash:
+        raise AntiphonError(f"{config.corpus}: the data have changed since {folder} began; start a new run")
+    return _carry_on(folder, corpus, config)
+
+
+def _carry_on(folder: Path, corpus: Corpus, config: RunConfig) -> dict[str, Any]:
+    """The loop, from whatever the folder holds to the end of the run."""
+    settings, sizes, device = config.training, config.sizes, pick_device()
+    steps = settings.epochs * settings.batches_per_epoch
+    torch.manual_seed(config.seed)
+    model = DualEncoder(ModelConfig(config.arm, sizes)).to(device)
+    optimiser = torch.optim.AdamW(apply_rates(model, settings.rates), weight_decay=settings.weight_decay)
+    multiplier, loss_terms = SCHEDULES[settings.schedule].multiplier, LOSSES[settings.loss].compute
+    cache = open_sample_cache(corpus, sizes.sample_rate_hz, sizes.window_s)
+    batches = TrainingBatches(cache, sizes.sample_rate_hz, sizes.window_s, settings.batch_size, steps, config.seed)
+    first, spent_s = _load_checkpoint(folder, model, optimiser, device)
+    began = time.monotonic()
+
+    model.train()
+    with _Log(folder, first) as log:
+        loader = _prefetched(batches, first, steps, device)
+        for step, batch in zip(range(first, steps), track(loader, "training", steps - first), strict=True):
+            scale = multiplier(step, steps, settings.warmup_steps)
+            for group in optimiser.param_groups:
+                group["lr"] = group["base_lr"] * scale
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                embedded = model(batch.to(device))
+            audio, notes = embedded["audio"].float(), embedded["notes"].float()
+            terms = loss_terms(audio, notes)
+            loss = torch.stack(list(terms.values())).sum()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
+            optimiser.step()
+
+            done = step + 1
+            if done % LOG_EVERY == 0 or done == steps:
+                if not torch.isfinite(loss):
+                    raise AntiphonError(f"the loss is {loss.item()} at step {done}; lower the learning rates")
+                elapsed_s = spent_s + time.monotonic() - began
+                log.write(done, terms, _in_batch_recall(audio, notes), float(norm), scale, elapsed_s)
+            if done % CHECKPOINT_EVERY == 0 and done < steps:
+                _save_checkpoint(folder, model, optimiser, done, spent_s + time.monotonic() - began)
+
+    elapsed_s = spent_s + time.monotonic() - began
+    counts = count_parameters(model)
+    result = {
+        "arm": config.arm.name,
+        "preset": config.preset,
+        "seed": config.seed,
+        "steps": steps,
+        "segments": steps * settings.batch_size,
+        "seconds": round(elapsed_s, 1),
+        "segments_per_second": round(steps * settings.batch_size / elapsed_s, 2),
+        "loss": {name: float(term) for name, term in terms.items()} if first < steps else None,
+        "parameters": dict(counts),
+        "recordings": len(cache.recordings),
+        "skipped": [str(error) for error in batches.skipped],
+        "data_hash": config.data_hash,
+        "code": code_version(),
+        "device": str(device),
+    }
+    save_model(model, folder / MODEL, _card(config, result))
+    _write_text(folder / _RESULT, json.dumps(result, indent=1) + "\n")
+    (folder / _CHECKPOINT).unlink(missing_ok=True)
+    return result
+
+
+def _prefetched(batches: TrainingBatches, first: int, steps: int, device: torch.device) -> DataLoader[Batch]:
+    """Batches in step order; beside a GPU, worker processes read ahead into page-locked memory."""
+    workers = min(8, os.cpu_count() or 1) if device.type == "cuda" else 0
+    return DataLoader(
+        batches,
+        batch_size=None,
+        sampler=range(first, steps),
+        num_workers=workers,
+        pin_memory=device.type == "cuda",
+        prefetch_factor=4 if workers else None,
+    )
+
+
+@torch.no_grad()
+def _in_batch_recall(audio: Tensor, notes: Tensor) -> float:
+    """Percent of the batch's windows of sound whose nearest notes are their own (a tie is a miss)."""
+    cosine = torch.nn.functional.normalize(audio, dim=1) @ torch.nn.functional.normalize(notes, dim=1).T
+    return float(100 * ((cosine >= cosine.diagonal()[:, None]).sum(dim=1) == 1).float().mean())
+
+
+def _save_checkpoint(
+    folder: Path, model: DualEncoder, optimiser: torch.optim.Optimizer, done: int, elapsed_s: float
+) -> None:
+    """Model, optimiser, random state, and the step, from which schedule and data position follow."""
+    state = {
+        "model": model.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "random": torch.get_rng_state(),
+        "random_gpu": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+        "step": done,
+        "elapsed_s": elapsed_s,
+    }
+    aside = folder / f"{_CHECKPOINT}.part"
+    torch.save(state, aside)
+    os.replace(aside, folder / _CHECKPOINT)
+
+
+def _load_checkpoint(
+    folder: Path, model: DualEncoder, optimiser: torch.optim.Optimizer, device: torch.device
+) -> tuple[int, float]:
+    """Restore the last checkpoint if there is one: (steps done, seconds spent)."""
+    path = folder / _CHECKPOINT
+    if not path.exists():
+        return 0, 0.0
+    state = torch.load(path, map_location=device, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimiser.load_state_dict(state["optimiser"])
+    torch.set_rng_state(state["random"].cpu())
+    if state["random_gpu"] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["random_gpu"].cpu())
+    return int(state["step"]), float(state["elapsed_s"])
+
+
+class _Log(contextlib.AbstractContextManager["_Log"]):
+    """`log.csv`, and TensorBoard beside it where that is installed; rows after the checkpoint are written again."""
+
+    def __init__(self, folder: Path, done: int) -> None:
+        path = folder / _LOG
+        kept = [row for row in _rows(path) if int(row["step"]) <= done]
+        self._file = path.open("w", newline="")
+        self._writer: csv.DictWriter[str] | None = None
+        for row in kept:
+            self._write_row(row)
+        self._board: Any = None
+        with contextlib.suppress(ImportError):
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=done)
+
+    def write(
+        self, step: int, terms: dict[str, Tensor], recall: float, norm: float, scale: float, elapsed_s: float
+    ) -> None:
+        values = {
+            **{name: float(term) for name, term in terms.items()},
+            "in_batch_recall": recall,
+            "gradient_norm": norm,
+            "rate_multiplier": scale,
+        }
+        self._write_row({"step": step, **{k: f"{v:.6g}" for k, v in values.items()}, "seconds": f"{elapsed_s:.1f}"})
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(name, value, step)
+
+    def _write_row(self, row: dict[str, Any]) -> None:
+        if self._writer is None:
+            self._writer = csv.DictWriter(self._file, list(row))
+            self._writer.writeheader()
+        self._writer.writerow(row)
+        self._file.flush()
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    if path.exists():
+        with path.open(newline="") as file:
+            yield from csv.DictReader(file)
+
+
+def _write_text(path: Path, text: str) -> None:
+    aside = path.with_name(path.name + ".part")
+    aside.write_text(text)
+    os.replace(aside, path)
+
+
+def _card(config: RunConfig, result: dict[str, Any]) -> str:
+    return f"""# {config.arm.name}, preset {config.preset}
+
+An Antiphon dual encoder: windows of {config.sizes.window_s:g} s of sound or of notes → unit vectors of
+{config.sizes.dimensions} dimensions, compared by their dot product.
+
+* trained on {result["recordings"]} recordings of {Path(config.corpus).name} ({result["segments"]} windows drawn,
+  seed {config.seed}, data {config.data_hash[:12]})
+* parameters: {result["parameters"]["total"]:,}, trained: {result["parameters"]["trainable"]:,}
+* code: {result["code"]["version"]}, commit {result["code"]["commit"]}
+"""

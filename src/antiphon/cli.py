@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.progress import console as errors
@@ -21,6 +24,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+index_app = typer.Typer(help="Make and update a library that can be searched.", no_args_is_help=True)
+app.add_typer(index_app, name="index")
+stdout = Console(highlight=False)
 
 CorpusArgument = Annotated[
     str, typer.Argument(metavar="CORPUS", help="a MAESTRO folder, a folder of pairs, or the word demo")
@@ -32,6 +38,7 @@ SplitOption = Annotated[str | None, typer.Option("--split", help="train, validat
 ModelOption = Annotated[
     str, typer.Option("--model", metavar="MODEL", help="a model folder, or template (nothing learned)")
 ]
+KeepGoingOption = Annotated[bool, typer.Option("--keep-going/--strict", help="exit 0 although some files failed, or 2")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
 
 
@@ -178,6 +185,183 @@ def evaluate(
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(result, indent=1) + "\n")
     print_json(result) if json_ else typer.echo(scores_as_text(result))
+
+
+@index_app.command("build")
+def index_build(
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="sound and note files, at any depth")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="folder of the index")],
+    model: ModelOption = "template",
+    only: Annotated[str | None, typer.Option(help="audio or notes: index one kind only")] = None,
+    keep_going: KeepGoingOption = True,
+    json_: JsonOption = False,
+) -> None:
+    """Embed every file below the folders. A stopped build goes on where it was; a second one follows changes.
+
+    Example: antiphon index build scores/ recordings/ --model template --out library
+    """
+    _fill_index(folders, out, model, only, keep_going, json_)
+
+
+@index_app.command("add")
+def index_add(
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="sound and note files, at any depth")],
+    index: Annotated[Path, typer.Option("--index", metavar="DIR", help="an index that was built before")],
+    only: Annotated[str | None, typer.Option(help="audio or notes: index one kind only")] = None,
+    keep_going: KeepGoingOption = True,
+    json_: JsonOption = False,
+) -> None:
+    """Add more folders to an index, embedded by the model it was built with.
+
+    Example: antiphon index add new-scores/ --index library
+    """
+    from antiphon.index.store import Store
+
+    with Store(index) as store:
+        model = store.meta("model")
+    _fill_index(folders, index, model, only, keep_going, json_)
+
+
+def _fill_index(folders: list[Path], out: Path, model: str, only: str | None, keep_going: bool, json_: bool) -> None:
+    from antiphon.embedding import load_embedder
+    from antiphon.index.build import SUFFIXES, build_index
+
+    if only is not None and only not in SUFFIXES:
+        raise typer.BadParameter(f"--only takes audio or notes, not {only!r}")
+    side = next((kind for kind in SUFFIXES if kind == only), None)
+    # A model folder is remembered by its full path: the index is used from other places too.
+    named = str(Path(model).resolve()) if Path(model).is_dir() else model
+    report = build_index(folders, load_embedder(model), named, out, side)
+    report_skipped(report.failed)
+    facts = {
+        "embedded": report.embedded,
+        "unchanged": report.unchanged,
+        "removed": report.removed,
+        "windows": report.windows,
+        "empty_windows": report.empty_windows,
+        "failed": [str(error) for error in report.failed],
+    }
+    if json_:
+        print_json(facts)
+    else:
+        typer.echo(
+            f"{report.embedded} files embedded ({report.windows} windows, {report.empty_windows} empty ones left out), "
+            f"{report.unchanged} unchanged, {report.removed} removed, {len(report.failed)} failed; index in {out}"
+        )
+    if report.failed and (not keep_going or report.embedded + report.unchanged == 0):
+        raise typer.Exit(2)
+
+
+@app.command("search")
+def search_command(
+    query: Annotated[Path, typer.Argument(metavar="QUERY", help="a sound file or a note file")],
+    index: Annotated[Path, typer.Option("--index", metavar="DIR", help="the library to search")],
+    start: Annotated[float, typer.Option("--start", help="where the query begins, seconds", min=0.0)] = 0.0,
+    length: Annotated[float | None, typer.Option("--length", help="how long it is, seconds")] = None,
+    top: Annotated[int, typer.Option("--top", help="how many hits", min=1)] = 10,
+    against: Annotated[str | None, typer.Option(help="audio or notes; by default the other kind")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Find where a recording comes from among note files, or notes among recordings.
+
+    Example: antiphon search take1.flac --index library --start 10 --length 20
+    """
+    from dataclasses import asdict
+
+    from antiphon.embedding import load_embedder
+    from antiphon.index.build import SUFFIXES
+    from antiphon.index.search import search
+    from antiphon.index.store import Store
+
+    if against is not None and against not in SUFFIXES:
+        raise typer.BadParameter(f"--against takes audio or notes, not {against!r}")
+    side = next((kind for kind in SUFFIXES if kind == against), None)
+    with Store(index) as store:
+        hits = search(query, store, load_embedder(store.meta("model")), start, length, top, side)
+    if json_:
+        print_json([asdict(hit) for hit in hits])
+        return
+    table = Table("", "file", "from", "to", "tempo", "score", "confidence")
+    for number, hit in enumerate(hits, start=1):
+        cells = (f"{hit.start_s:.2f}", f"{hit.end_s:.2f}", f"{hit.tempo:.2f}", f"{hit.score:.3f}")
+        table.add_row(str(number), escape(hit.file), *cells, f"{hit.confidence:.2f}")
+    stdout.print(table)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="index and pictures go here")] = Path("demo"),
+    model: ModelOption = "template",
+    json_: JsonOption = False,
+) -> None:
+    """Make a small corpus, render it, index its notes and find them again from sound. Needs nothing but itself.
+
+    Example: antiphon demo
+    """
+    from antiphon.demo import run_demo, summary
+
+    answers = run_demo(out, model)
+    facts = summary(answers)
+    if json_:
+        print_json(facts)
+        return
+    table = Table(box=None)
+    for title, width in (("10 s of a recording", 27), ("at", 4), ("best hit among the notes", 27), ("at", 4)):
+        table.add_column(title, no_wrap=True, width=width)
+    table.add_column("", width=10)
+    for answer in answers:
+        verdict = "right" if answer.right_place else ("same piece" if answer.right_piece else "wrong")
+        asked, found = (name.split(" - ", 1)[-1] for name in (answer.recording.id, Path(answer.hit.file).stem))
+        table.add_row(escape(asked), f"{answer.start_s:.1f}", escape(found), f"{answer.hit.start_s:.1f}", verdict)
+    stdout.print(table)
+    typer.echo(
+        f"{len(answers)} queries: right piece first {facts['right_piece']:.1f} %, right place within 0.5 s "
+        f"{facts['right_place']:.1f} %\npictures in {out / 'pictures'}, index in {out / 'index'}"
+    )
+
+
+@app.command()
+def info(
+    what: Annotated[str, typer.Argument(metavar="CORPUS|INDEX|MODEL")],
+    split: SplitOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Say what a corpus, an index or a model folder holds.
+
+    Example: antiphon info maestro-v3.0.0 --split validation
+    """
+    from antiphon.catalogue import describe_path
+
+    facts = describe_path(what, split)
+    print_json(facts) if json_ else _print_rows([facts])
+
+
+@app.command("list")
+def list_command(
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="arms, descriptors, mechanisms, towers, losses, …")],
+    json_: JsonOption = False,
+) -> None:
+    """List what there is to choose from.
+
+    Example: antiphon list arms --json
+    """
+    from antiphon.catalogue import list_entries
+
+    rows = list_entries(what)
+    print_json(rows) if json_ else _print_rows(rows)
+
+
+def _print_rows(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        typer.echo("  ".join(f"{key} {_plain(value)}" for key, value in row.items() if value not in ([], {}, "")))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {inner}" for key, inner in value.items())
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 if __name__ == "__main__":

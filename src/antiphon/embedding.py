@@ -14,7 +14,7 @@ from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.notes import Notes, read_notes
 from antiphon.progress import track
-from antiphon.segments import PAPER_GRID, SegmentTable, WindowGrid
+from antiphon.segments import HEADER_SLACK_S, PAPER_GRID, SegmentTable, WindowGrid
 
 BASELINES = ("template",)
 
@@ -66,16 +66,15 @@ def load_embedder(name: str | Path) -> Embedder:
 
 
 def read_sound(
-    path: Path, sample_rate_hz: int, window_s: float, duration_s: float | None = None
+    path: Path, sample_rate_hz: int, window_s: float, start_s: float = 0.0, length_s: float | None = None
 ) -> NDArray[np.float32]:
     """Samples worth embedding. Raises `UnreadableInput` for silence or sound shorter than a window."""
-    samples = read_audio(path, sample_rate_hz, duration_s=duration_s)
+    samples = read_audio(path, sample_rate_hz, start_s, length_s)
     if is_silent(samples):
         raise UnreadableInput(path, "it is silent (no sample above −80 dBFS)")
-    if len(samples) / sample_rate_hz < window_s - 1e-3:
-        raise UnreadableInput(
-            path, f"it is too short: {len(samples) / sample_rate_hz:.2f} s, a window needs {window_s:g} s"
-        )
+    found_s = len(samples) / sample_rate_hz
+    if found_s < window_s - HEADER_SLACK_S:
+        raise UnreadableInput(path, f"{found_s:.2f} s of sound is too short; a window needs {window_s:g} s")
     return samples
 
 
@@ -101,7 +100,7 @@ def embed_corpus(embedder: Embedder, corpus: Corpus, grid: WindowGrid = PAPER_GR
         try:
             notes = read_notes(recording.notes_path)
             needed_s = recording.duration_s if len(starts) == 0 else float(starts[-1]) + grid.window_s
-            samples = read_sound(recording.audio_path, embedder.sample_rate_hz, grid.window_s, needed_s)
+            samples = read_sound(recording.audio_path, embedder.sample_rate_hz, grid.window_s, length_s=needed_s)
         except UnreadableInput as error:
             skipped.append(error)
             continue

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from antiphon.corpora import Recording
 
-_HEADER_SLACK_S = 1e-3  # a sound file may be a rounding shorter than the duration its metadata gives
+HEADER_SLACK_S = 1e-3
+"""A sound file may be a rounding shorter than the duration its metadata gives."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class WindowGrid:
         >>> WindowGrid().starts_s(6.5)
         array([0., 1., 2.])
         """
-        count = max(0, int((duration_s - self.window_s + _HEADER_SLACK_S) // self.hop_s) + 1)
+        count = max(0, int((duration_s - self.window_s + HEADER_SLACK_S) // self.hop_s) + 1)
         if self.max_windows is not None:
             count = min(count, self.max_windows)
         return np.arange(count, dtype=np.float64) * self.hop_s

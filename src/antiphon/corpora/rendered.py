@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,12 +34,16 @@ def open_rendered(spec: str) -> Corpus:
     return Corpus(root.name, tuple(kept), tuple(skipped))
 
 
-def recording_to_entry(recording: Recording) -> dict[str, Any]:
-    """A manifest entry; its files are found from the id, so the folder can be moved."""
-    entry = asdict(recording)
-    entry["notes_path"] = recording.id + recording.notes_path.suffix
-    entry["audio_path"] = recording.id + ".flac"
-    return entry
+def write_manifest(folder: Path, recordings: Iterable[Recording], settings: dict[str, Any]) -> None:
+    """Write the manifest aside and swap it in. Files are found from the ids, so the folder can be moved."""
+    entries = [
+        asdict(recording)
+        | {"notes_path": recording.id + recording.notes_path.suffix, "audio_path": recording.id + ".flac"}
+        for recording in recordings
+    ]
+    aside = folder / f"{MANIFEST}.part"
+    aside.write_text(json.dumps({"settings": settings, "recordings": entries}, indent=1) + "\n", encoding="utf-8")
+    os.replace(aside, folder / MANIFEST)
 
 
 def _entry_to_recording(root: Path, entry: dict[str, Any]) -> Recording:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from antiphon.audio import write_flac
 from antiphon.corpora import Corpus, Recording
-from antiphon.corpora.rendered import MANIFEST, open_rendered, recording_to_entry
+from antiphon.corpora.rendered import MANIFEST, open_rendered, write_manifest
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.notes import read_notes
 from antiphon.rendering import Renderer, make_renderer
@@ -70,8 +70,8 @@ def render_corpus(
                 yield waiting[future]
     # Earlier runs may have rendered other splits of the corpus into the same folder: their entries stay.
     before = open_rendered(str(out)).recordings if (out / MANIFEST).exists() else ()
-    entries = {recording.id: recording_to_entry(recording) for recording in (*before, *done.values())}
-    _write_json(out / MANIFEST, {"settings": settings, "recordings": [entries[id_] for id_ in sorted(entries)]})
+    merged = {recording.id: recording for recording in (*before, *done.values())}
+    write_manifest(out, [merged[id_] for id_ in sorted(merged)], settings)
 
 
 def _claim(out: Path, settings: dict[str, object]) -> None:
@@ -86,13 +86,7 @@ def _claim(out: Path, settings: dict[str, object]) -> None:
     elif any(out.iterdir()):
         raise AntiphonError(f"{out} is not empty and was not made by antiphon render; choose another folder")
     else:
-        _write_json(path, settings)
-
-
-def _write_json(path: Path, value: object) -> None:
-    aside = path.with_suffix(".part")
-    aside.write_text(json.dumps(value, indent=1) + "\n")
-    os.replace(aside, path)
+        path.write_text(json.dumps(settings, indent=1) + "\n")
 
 
 def _load_renderer(soundfont: str, sample_rate_hz: int) -> None:

@@ -57,7 +57,7 @@ def _decode_all(recordings: tuple[Recording, ...], sample_rate_hz: int, window_s
     def decode(recording: Recording) -> NDArray[np.int16] | UnreadableInput:
         assert recording.audio_path is not None
         try:
-            samples = read_sound(recording.audio_path, sample_rate_hz, window_s, recording.duration_s)
+            samples = read_sound(recording.audio_path, sample_rate_hz, window_s, length_s=recording.duration_s)
         except UnreadableInput as error:
             return error
         return np.rint(np.clip(samples, -1.0, 1.0) * _FULL_SCALE).astype(np.int16)

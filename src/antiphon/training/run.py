@@ -154,7 +154,7 @@ def _carry_on(folder: Path, corpus: Corpus, config: RunConfig) -> dict[str, Any]
         "segments": steps * settings.batch_size,
         "seconds": round(elapsed_s, 1),
         "segments_per_second": round(steps * settings.batch_size / elapsed_s, 2),
-        "loss": {name: float(term) for name, term in terms.items()} if first < steps else None,
+        "loss": {name: term.item() for name, term in terms.items()} if first < steps else None,
         "parameters": dict(counts),
         "recordings": len(cache.recordings),
         "skipped": [str(error) for error in batches.skipped],
@@ -241,7 +241,7 @@ class _Log(contextlib.AbstractContextManager["_Log"]):
         self, step: int, terms: dict[str, Tensor], recall: float, norm: float, scale: float, elapsed_s: float
     ) -> None:
         values = {
-            **{name: float(term) for name, term in terms.items()},
+            **{name: term.item() for name, term in terms.items()},
             "in_batch_recall": recall,
             "gradient_norm": norm,
             "rate_multiplier": scale,

@@ -1,0 +1,104 @@
+"""What there is to choose from: the registries as lists of facts, and what a path holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from antiphon.arms import ARMS
+from antiphon.corpora import open_corpus
+from antiphon.descriptors import DESCRIPTORS
+from antiphon.embedding import BASELINES
+from antiphon.errors import UnknownName
+from antiphon.index.store import Store
+from antiphon.injection import MECHANISMS
+from antiphon.losses import LOSSES
+from antiphon.model import DualEncoder, ModelConfig, load_dual_encoder
+from antiphon.presets import PRESETS
+from antiphon.schedules import SCHEDULES
+from antiphon.segments import PAPER_GRID, SegmentTable
+from antiphon.towers import TOWERS
+from antiphon.training.rates import apply_rates, count_parameters
+
+
+def _arms() -> list[dict[str, Any]]:
+    import torch
+
+    rows = []
+    preset = PRESETS["paper"]
+    for arm in ARMS.values():
+        with torch.device("meta"):  # counts parameters without making them
+            model = DualEncoder(ModelConfig(arm, preset.sizes))
+        apply_rates(model, preset.training.rates)
+        counts = count_parameters(model)
+        rows.append(
+            {
+                "name": arm.name,
+                "injected": [f"{one.descriptor} into {one.into} by {one.by}" for one in arm.injected],
+                "total_parameters": counts["total"],
+                "trainable_parameters": counts["trainable"],
+            }
+        )
+    return rows
+
+
+LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "arms": _arms,
+    "descriptors": lambda: [
+        {"name": one.name, "side": one.side, "dimensions": len(one.dimensions)} for one in DESCRIPTORS.values()
+    ],
+    "mechanisms": lambda: [{"name": one.name, "place": one.place} for one in MECHANISMS.values()],
+    "towers": lambda: [{"name": one.name, "side": one.side} for one in TOWERS.values()],
+    "losses": lambda: [{"name": name} for name in LOSSES],
+    "schedules": lambda: [{"name": name} for name in SCHEDULES],
+    "models": lambda: [{"name": name, "learned": False} for name in BASELINES],
+    "presets": lambda: [{"name": name} for name in PRESETS],
+}
+
+
+def list_entries(what: str) -> list[dict[str, Any]]:
+    """The entries of one list. Raises `UnknownName`."""
+    if what not in LISTS:
+        raise UnknownName("list", what, LISTS)
+    return LISTS[what]()
+
+
+def describe_path(spec: str, split: str | None) -> dict[str, Any]:
+    """Facts about an index folder, a model folder or a corpus."""
+    path = Path(spec)
+    if (path / "index.sqlite").is_file():
+        with Store(path) as store:
+            counts = store.counts()
+            return {
+                "kind": "index",
+                "model": store.meta("model"),
+                "recordings": sum(recordings for recordings, _, _ in counts.values()),
+                "hours": round(sum(hours for _, _, hours in counts.values()), 3),
+                "segments": sum(windows for _, windows, _ in counts.values()),
+                **{f"{kind}_recordings": recordings for kind, (recordings, _, _) in counts.items()},
+                "failed": {name: reason for name, (_, reason) in store.failed().items()},
+            }
+    if (path / "model.safetensors").is_file():
+        model = load_dual_encoder(path)
+        return {
+            "kind": "model",
+            "arm": model.config.arm.name,
+            "dimensions": model.config.sizes.dimensions,
+            "window_s": model.config.sizes.window_s,
+            "sample_rate_hz": model.config.sizes.sample_rate_hz,
+            "parameters": count_parameters(model)["total"],
+        }
+    corpus = open_corpus(spec)
+    skipped = [str(error) for error in corpus.skipped]
+    corpus = corpus if split is None else corpus.split(split)
+    return {
+        "kind": "corpus",
+        "recordings": len(corpus),
+        "with_sound": sum(recording.audio_path is not None for recording in corpus.recordings),
+        "hours": round(corpus.duration_s / 3600, 3),
+        "segments": len(SegmentTable.over(corpus.recordings, PAPER_GRID)),
+        "splits": corpus.splits,
+        "works": len({recording.work for recording in corpus.recordings}),
+        "skipped": skipped,
+    }

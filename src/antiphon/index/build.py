@@ -1,0 +1,148 @@
+"""Fill an index from folders: each file embedded once, bad ones named and remembered, changes followed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.audio import AUDIO_SUFFIXES
+from antiphon.descriptors import Side
+from antiphon.embedding import Embedder, read_sound
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.index.store import FileState, Store
+from antiphon.notes import NOTE_SUFFIXES, read_notes
+from antiphon.progress import track
+from antiphon.segments import WindowGrid
+
+SUFFIXES: dict[Side, frozenset[str]] = {"audio": AUDIO_SUFFIXES, "notes": NOTE_SUFFIXES}
+HOP_S = 1.0
+
+
+@dataclass
+class BuildReport:
+    """What one build did; `empty_windows` were left out because nothing sounds in them."""
+
+    embedded: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    windows: int = 0
+    empty_windows: int = 0
+    failed: list[UnreadableInput] = field(default_factory=list)
+
+
+def build_index(
+    folders: Sequence[Path], embedder: Embedder, model: str, out: Path, only: Side | None = None
+) -> BuildReport:
+    """Bring an index up to date with every sound and note file below the folders; `only` takes one kind.
+
+    Files already held are not embedded again; files that changed are, files that are gone from these folders are
+    dropped. A build that was stopped goes on where it was. Raises `AntiphonError` when a folder is missing, holds no
+    such file, or the index belongs to another model.
+    """
+    kinds: tuple[Side, ...] = ("audio", "notes") if only is None else (only,)
+    files = {path: kind for folder in folders for path, kind in _find(folder, kinds)}
+    report = BuildReport()
+    with Store(out, create=True) as store:
+        store.claim(embedder, model, HOP_S)
+        held, failed = store.known(), store.failed()
+        roots = [str(folder.resolve()) + "/" for folder in folders]
+        gone = [path for path in {*held, *failed} if path.startswith(tuple(roots)) and not Path(path).exists()]
+        if gone:
+            store.remove(gone)
+            report.removed = len(gone)
+        for path, kind in track(sorted(files.items()), "indexing"):
+            _bring_up_to_date(path, kind, embedder, store, held, failed, report)
+    return report
+
+
+def _find(folder: Path, kinds: tuple[Side, ...]) -> Iterator[tuple[Path, Side]]:
+    if not folder.exists():
+        raise AntiphonError(f"{folder}: no such folder")
+    candidates = [folder] if folder.is_file() else folder.rglob("*")
+    found = [
+        (path.resolve(), kind)
+        for path in candidates
+        for kind in kinds
+        if path.suffix.lower() in SUFFIXES[kind] and path.is_file()
+    ]
+    if not found:
+        raise AntiphonError(f"{folder}: no {' or '.join(kinds)} files below it")
+    yield from found
+
+
+def _bring_up_to_date(
+    path: Path,
+    kind: Side,
+    embedder: Embedder,
+    store: Store,
+    held: dict[str, tuple[FileState, str]],
+    failed: dict[str, tuple[FileState, str]],
+    report: BuildReport,
+) -> None:
+    name, state = str(path), FileState.of(path)
+    if name in held and held[name][0] == state:
+        report.unchanged += 1
+        return
+    if name in failed and failed[name][0] == state:
+        report.failed.append(UnreadableInput(path, failed[name][1]))
+        return
+    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    if name in held and held[name][1] == content:
+        store.touch(name, state)
+        report.unchanged += 1
+        return
+    try:
+        duration_s, starts, vectors = embed_file(path, kind, embedder, HOP_S)
+    except UnreadableInput as error:
+        store.put_failure(name, state, error.reason)
+        report.failed.append(error)
+        return
+    kept = np.flatnonzero(np.any(vectors, axis=1))
+    store.put(name, kind, state, content, duration_s, starts[kept], vectors[kept])
+    report.embedded += 1
+    report.windows += len(kept)
+    report.empty_windows += len(starts) - len(kept)
+
+
+def embed_file(
+    path: Path,
+    kind: Side,
+    embedder: Embedder,
+    hop_s: float,
+    start_s: float = 0.0,
+    length_s: float | None = None,
+) -> tuple[float, NDArray[np.float64], NDArray[np.float32]]:
+    """Windows of a file, or of a stretch of it: duration in seconds, starts [n] counted from the stretch's start, and
+    vectors [n, D]. Raises `UnreadableInput` when nothing in it can be embedded."""
+    grid = WindowGrid(embedder.window_s, hop_s, None)
+    if kind == "audio":
+        samples = read_sound(path, embedder.sample_rate_hz, embedder.window_s, start_s, length_s)
+        duration_s = len(samples) / embedder.sample_rate_hz
+        starts = grid.starts_s(duration_s)
+        vectors = embedder.embed_audio(samples, starts)
+    else:
+        notes = read_notes(path)
+        # A piece shorter than a window still fills one: beyond its last note there is silence, which is known.
+        duration_s = max(embedder.window_s, notes.end_s - start_s) if length_s is None else length_s
+        starts = grid.starts_s(duration_s)
+        if len(starts) == 0:
+            raise UnreadableInput(
+                path, f"{duration_s:.2f} s of it is too short; a window needs {embedder.window_s:g} s"
+            )
+        vectors = embedder.embed_notes(notes, starts + start_s)
+    if not np.any(vectors):
+        raise UnreadableInput(path, "nothing sounds in any of its windows")
+    return duration_s, starts, vectors
+
+
+def kind_of(path: Path) -> Side:
+    """Sound or notes, by suffix. Raises `UnreadableInput` for neither."""
+    for kind, suffixes in SUFFIXES.items():
+        if path.suffix.lower() in suffixes:
+            return kind
+    raise UnreadableInput(path, f"neither a sound file nor a note file by its suffix {path.suffix!r}")

@@ -1,0 +1,159 @@
+"""Ask an index: where in the library does this query come from?
+
+Every second window of the query is compared with every window of the library (exact). In the recordings that answer
+best, all windows of the query look for the best line `library time = offset + tempo · query time`; the mean cosine
+along it is the hit's score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.descriptors import Side
+from antiphon.embedding import Embedder
+from antiphon.index.build import embed_file, kind_of
+from antiphon.index.store import Library, Store
+
+TEMPI = tuple(round(2 ** (step / 16), 4) for step in range(-8, 9))
+"""Library seconds per query second that are tried: 0.71 to 1.41 in steps of 4.4 %."""
+_QUERY_HOP_S = 0.1
+_MAX_QUERY_WINDOWS = 400
+_CANDIDATES = 50
+_CHUNK = 8192
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A stretch of a library file that the query matches.
+
+    `tempo` is library seconds per query second. `score` is the mean cosine along the match. `confidence` is the share
+    of the match's windows that no window of another recording matches better; it is not calibrated.
+    """
+
+    file: str
+    start_s: float
+    end_s: float
+    query_start_s: float
+    query_end_s: float
+    tempo: float
+    score: float
+    confidence: float
+
+
+def search(
+    query: Path,
+    store: Store,
+    embedder: Embedder,
+    start_s: float = 0.0,
+    length_s: float | None = None,
+    top: int = 10,
+    against: Side | None = None,
+) -> list[Hit]:
+    """Best hits first, at most one per recording, for a file or a stretch of it.
+
+    `against` names what to search; by default the other kind than the query's, or the query's own where the index
+    holds nothing else. Raises `UnreadableInput` for a query that cannot be used.
+    """
+    kind = kind_of(query)
+    if against is None:
+        other: Side = "notes" if kind == "audio" else "audio"
+        against = other if other in store.counts() else kind
+    store.claim(embedder, store.meta("model"), float(store.meta("hop_s")))
+    library = store.library(against)
+    duration_s, starts, vectors = embed_file(query, kind, embedder, _QUERY_HOP_S, start_s, length_s)
+    kept = np.flatnonzero(np.any(vectors, axis=1))
+    kept = kept[:: -(-len(kept) // _MAX_QUERY_WINDOWS)]
+    found = match_lines(vectors[kept], starts[kept], library, float(store.meta("hop_s")))
+    return [
+        Hit(
+            file=library.paths[line.recording],
+            start_s=round(line.offset_s, 3),
+            end_s=round(line.offset_s + line.tempo * duration_s, 3),
+            query_start_s=start_s,
+            query_end_s=round(start_s + duration_s, 3),
+            tempo=line.tempo,
+            score=round(line.score, 4),
+            confidence=round(line.confidence, 4),
+        )
+        for line in found[:top]
+    ]
+
+
+@dataclass(frozen=True)
+class Line:
+    """library time = offset_s + tempo · query time, in one recording."""
+
+    recording: int
+    offset_s: float
+    tempo: float
+    score: float
+    confidence: float
+
+
+def match_lines(
+    query: NDArray[np.float32], query_start_s: NDArray[np.float64], library: Library, hop_s: float
+) -> list[Line]:
+    """The best line of each of the 50 most promising recordings, by descending score.
+
+    `query` [q, D] unit vectors of windows that start at `query_start_s` [q]; the library's windows lie `hop_s` apart.
+    """
+    best = _best_per_recording(query[::2], library)  # [q / 2, recordings]
+    promising = np.argsort(-best.mean(axis=0), kind="stable")[:_CANDIDATES]
+    lines = []
+    for recording in promising:
+        rows = slice(library.offset[recording], library.offset[recording + 1])
+        similarity = query @ library.vectors[rows].astype(np.float32).T
+        offset_s, tempo, score, on_line = _best_line(similarity, query_start_s, library.start_s[rows], hop_s)
+        rivals = np.delete(best[on_line[0] // 2], recording, axis=1).max(axis=1, initial=-1.0)
+        unbeaten = similarity[on_line] > rivals
+        lines.append(Line(int(recording), offset_s, tempo, score, float(unbeaten.mean())))
+    return sorted(lines, key=lambda line: (-line.score, library.paths[line.recording]))
+
+
+def _best_per_recording(query: NDArray[np.float32], library: Library) -> NDArray[np.float32]:
+    """Highest cosine of each query window in each recording [q, recordings], the library read chunk by chunk."""
+    best = np.full((len(query), len(library.paths)), -1.0, np.float32)
+    begin = 0
+    while begin < len(library.paths):
+        # As many whole recordings as fit into a chunk, at least one.
+        limit = int(library.offset[begin]) + _CHUNK
+        end = max(begin + 1, int(np.searchsorted(library.offset, limit, side="right")) - 1)
+        first, last = library.offset[begin], library.offset[end]
+        cosine = query @ library.vectors[first:last].astype(np.float32).T
+        best[:, begin:end] = np.maximum.reduceat(cosine, library.offset[begin:end] - first, axis=1)
+        begin = end
+    return best
+
+
+def _best_line(
+    similarity: NDArray[np.float32], query_s: NDArray[np.float64], library_s: NDArray[np.float64], hop_s: float
+) -> tuple[float, float, float, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Offset, tempo, score of the best line in one recording, and the (query, library) windows it passes through.
+
+    A line visits the library's windows, which are sparser than the query's: at each it takes the query window nearest
+    in time. Lines that leave the recording are scored as if they met nothing there.
+    """
+    step_s = float(np.diff(query_s).min()) if len(query_s) > 1 else hop_s
+    span_s = float(query_s[-1] - query_s[0])
+    best_score, best_offset, best_tempo = -np.inf, 0.0, 1.0
+    best_pairs = (np.zeros(1, np.int64), np.zeros(1, np.int64))
+    for tempo in TEMPI if span_s > 0 else (1.0,):
+        expected = max(1.0, np.floor(tempo * span_s / hop_s))
+        offsets = np.arange(library_s[0] - tempo * query_s[-1], library_s[-1] - tempo * query_s[0] + step_s, step_s)
+        if len(offsets) == 0:
+            continue
+        wanted_s = (library_s[None] - offsets[:, None]) / tempo  # query time at which each line meets each window
+        nearest = np.clip(np.searchsorted(query_s, wanted_s - step_s / 2), 0, len(query_s) - 1)
+        meets = np.abs(query_s[nearest] - wanted_s) <= step_s / 2 + 1e-6
+        total = np.where(meets, similarity[nearest, np.arange(len(library_s))[None]], 0.0).sum(axis=1)
+        score = total / np.maximum(expected, meets.sum(axis=1))
+        winner = int(np.argmax(score))
+        if score[winner] > best_score + 1e-6:
+            on_line = np.flatnonzero(meets[winner])
+            best_score, best_offset, best_tempo = float(score[winner]), float(offsets[winner]), tempo
+            best_pairs = (nearest[winner, on_line], on_line)
+    return best_offset, best_tempo, best_score, best_pairs

@@ -21,7 +21,11 @@ class UnreadableInput(AntiphonError):
     def __init__(self, path: str | Path, reason: str) -> None:
         self.path = Path(path)
         self.reason = reason
-        super().__init__(f"{path}: {reason}")
+        # A file name whose bytes are not UTF-8 could neither be printed nor go into JSON as it is.
+        super().__init__(f"{path}: {reason}".encode(errors="backslashreplace").decode())
+
+    def __reduce__(self) -> tuple[type[UnreadableInput], tuple[Path, str]]:
+        return type(self), (self.path, self.reason)  # processes send it to each other
 
 
 class UnknownName(AntiphonError):

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -127,6 +128,8 @@ def load_dual_encoder(folder: str | Path) -> DualEncoder:
         model.load_state_dict(load_file(folder / _WEIGHTS))
     except (json.JSONDecodeError, ValidationError) as error:
         raise UnreadableInput(folder / _CONFIG, f"not a model's config ({error})") from None
+    except SafetensorError as error:
+        raise UnreadableInput(folder / _WEIGHTS, f"not readable weights ({error})") from None
     except RuntimeError as error:
         raise UnreadableInput(folder / _WEIGHTS, f"weights do not fit the config ({error})") from None
     return model.eval()

@@ -18,6 +18,7 @@ from antiphon.errors import UnreadableInput
 
 NOTE_SUFFIXES = frozenset({".mid", ".midi", ".tsv"})
 SUSTAIN_CONTROLLER = 64
+_LONGEST_S = 24 * 3600.0
 _TICKS_PER_QUARTER = 5000  # with 120 quarters a minute, 0.1 ms a tick
 _TICKS_PER_SECOND = 2 * _TICKS_PER_QUARTER
 _TSV_COLUMNS = ("onset", "offset", "note", "velocity")
@@ -88,7 +89,7 @@ def read_notes(path: str | Path, sustain: bool = False) -> Notes:
 
     `sustain=True` lets a note sound on while the sustain pedal (controller 64 ≥ 64) is down, until the pedal rises or
     the same key is struck again; a table has no pedal. Raises `UnreadableInput` that names the file and the fault:
-    missing, empty, not MIDI, truncated, impossible tempo or resolution, no notes.
+    missing, empty, not MIDI, truncated, impossible tempo or resolution, longer than a day, no notes.
     """
     path = Path(path)
     if not path.exists():
@@ -102,6 +103,10 @@ def read_notes(path: str | Path, sustain: bool = False) -> Notes:
     notes = _read_table(path) if path.suffix.lower() == ".tsv" else _read_midi(path, sustain)
     if len(notes) == 0:
         raise UnreadableInput(path, "it holds no notes")
+    if notes.end_s > _LONGEST_S:
+        raise UnreadableInput(
+            path, f"its last note ends after {notes.end_s:.0f} s, over a day (damaged, or not seconds?)"
+        )
     return notes
 
 
@@ -212,6 +217,8 @@ def _hold(
 def _read_table(path: Path) -> Notes:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise UnreadableInput(path, f"it cannot be opened ({error.strerror})") from None
     except UnicodeDecodeError:
         raise UnreadableInput(path, "not a text table (it does not decode as UTF-8)") from None
     rows = [line.lstrip("# ").replace("\t", ",").split(",") for line in lines if line.strip()]
@@ -227,6 +234,9 @@ def _read_table(path: Path) -> Notes:
             except (IndexError, ValueError):
                 raise UnreadableInput(path, f"row {number} has no number in column {name}") from None
     onset = np.array(columns["onset"])
+    for name in ("note", "velocity"):
+        if broken := [value for value in columns[name] if not value.is_integer()]:
+            raise UnreadableInput(path, f"column {name} holds {broken[0]:g}, not a whole number")
     try:
         return Notes.of(
             onset,

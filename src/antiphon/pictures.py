@@ -27,18 +27,22 @@ def draw_match(
     query_start_s: float,
     notes: Notes,
     match_s: tuple[float, float],
-    context_s: float = 4.0,
+    context_s: float = 2.0,
 ) -> None:
     """Write a PNG: spectrogram of the query, and under it the piano roll around the match, which is marked.
 
     `samples` mono, the query alone; `query_start_s` where it begins in its recording; `match_s` start and end of the
-    match in the notes' own time. Both axes of pitch are the same, so a note lies under the line that it sounds as.
+    match in the notes' own time. Pitch and time run alike in both, so a note lies under the sound that it makes.
     """
     figure = Figure(figsize=(11, 7), layout="constrained")
     above, below = figure.subplots(2, 1)
     figure.suptitle(title)
+    query_s = len(samples) / sample_rate_hz
+    margin = context_s / query_s  # of the query's length, and of the match's, so that the two stay aligned
     _spectrogram(above, samples, sample_rate_hz, query_start_s)
-    _piano_roll(below, notes, match_s, context_s)
+    above.set_xlim(query_start_s - margin * query_s, query_start_s + (1 + margin) * query_s)
+    length_s = match_s[1] - match_s[0]
+    _piano_roll(below, notes, match_s, match_s[0] - margin * length_s, match_s[1] + margin * length_s)
     for axes in (above, below):
         axes.set_ylim(_LOWEST, _HIGHEST)
         axes.set_yticks(list(_C_PITCHES), [f"C{pitch // 12 - 1}" for pitch in _C_PITCHES])
@@ -54,19 +58,18 @@ def _spectrogram(axes: Axes, samples: NDArray[np.float32], sample_rate_hz: int, 
     pitch = 69 + 12 * np.log2(frequency_hz[1:] / 440)
     shown = (pitch >= _LOWEST - 1) & (pitch <= _HIGHEST + 1)
     axes.pcolormesh(query_start_s + time_s, pitch[shown], level_db[shown], cmap="magma", rasterized=True)
-    axes.set_xlim(query_start_s, query_start_s + len(samples) / sample_rate_hz)
+    axes.set_facecolor("0.93")
     axes.set_title("heard: the recording's spectrogram", loc="left", fontsize=10)
     axes.set_xlabel("seconds in the recording")
 
 
-def _piano_roll(axes: Axes, notes: Notes, match_s: tuple[float, float], context_s: float) -> None:
-    begin, end = match_s[0] - context_s, match_s[1] + context_s
+def _piano_roll(axes: Axes, notes: Notes, match_s: tuple[float, float], begin: float, end: float) -> None:
     axes.axvspan(*match_s, color="tab:green", alpha=0.18, label="the match")
     shown = notes.window(begin, end - begin)
     left, right = shown.onset_s + begin, shown.offset_s + begin
-    low, high = shown.pitch - 0.45, shown.pitch + 0.45
+    low, high = shown.pitch - 0.5, shown.pitch + 0.5
     corners = np.stack([left, low, left, high, right, high, right, low], axis=1).reshape(-1, 4, 2)
-    shade = 0.25 + 0.75 * shown.velocity / 127
+    shade = 0.35 + 0.65 * shown.velocity / 127
     colours = [(0.1, 0.2, 0.45, alpha) for alpha in shade]
     axes.add_collection(PolyCollection(list(corners), facecolors=colours, edgecolors="none"))
     axes.set_xlim(begin, end)

@@ -112,7 +112,8 @@ def open_corpus(spec: str | Path, audio: Path | None = None) -> Corpus:
     else:
         raise AntiphonError(f"{spec}: not a corpus: neither a folder nor the word 'demo'")
     if not corpus.recordings:
-        raise AntiphonError(f"{spec}: no recordings found")
+        reason = f"; {len(corpus.skipped)} skipped, the first: {corpus.skipped[0]}" if corpus.skipped else ""
+        raise AntiphonError(f"{spec}: no recordings found{reason}")
     return corpus if audio is None else with_audio_folder(corpus, audio)
 
 

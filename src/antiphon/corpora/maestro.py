@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 
 from antiphon.audio import AUDIO_SUFFIXES
@@ -24,7 +25,7 @@ def _table(folder: Path) -> Path | None:
 def _read_rows(path: Path) -> list[dict[str, str]]:
     try:
         if path.suffix == ".csv":
-            with path.open(newline="", encoding="utf-8") as file:
+            with path.open(newline="", encoding="utf-8-sig") as file:
                 reader = csv.DictReader(file)
                 rows, columns = list(reader), list(reader.fieldnames or [])
         else:
@@ -34,6 +35,7 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
     except (
         UnicodeDecodeError,
         json.JSONDecodeError,
+        csv.Error,
         KeyError,
         AttributeError,
         IndexError,
@@ -54,7 +56,10 @@ def open_maestro(spec: str) -> Corpus:
         raise UnreadableInput(root, "no maestro-v*.csv or .json in this folder")
     recordings: list[Recording] = []
     skipped: list[UnreadableInput] = []
-    for row in _read_rows(table):
+    for number, row in enumerate(_read_rows(table), start=1):
+        if empty := [name for name in _COLUMNS if row[name] is None]:
+            skipped.append(UnreadableInput(table, f"recording {number} has no value in column {', '.join(empty)}"))
+            continue
         notes = root / row["midi_filename"]
         if not notes.exists():
             skipped.append(UnreadableInput(notes, f"named in {table.name} but missing"))
@@ -62,6 +67,8 @@ def open_maestro(spec: str) -> Corpus:
         try:
             duration_s = float(row["duration"])
         except (TypeError, ValueError):
+            duration_s = math.nan
+        if not 0 < duration_s < math.inf:
             skipped.append(UnreadableInput(notes, f"{table.name} gives it the duration {row['duration']!r}"))
             continue
         sound = (root / row["audio_filename"]).with_suffix("")

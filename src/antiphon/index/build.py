@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,7 +57,10 @@ def build_index(
             store.remove(gone)
             report.removed = len(gone)
         for path, kind in track(sorted(files.items()), "indexing"):
-            _bring_up_to_date(path, kind, embedder, store, held, failed, report)
+            try:
+                _bring_up_to_date(path, kind, embedder, store, held, failed, report)
+            except OSError as error:  # not permitted, or removed meanwhile
+                report.failed.append(UnreadableInput(path, f"it cannot be opened ({error.strerror})"))
     return report
 
 
@@ -84,14 +88,19 @@ def _bring_up_to_date(
     failed: dict[str, tuple[FileState, str]],
     report: BuildReport,
 ) -> None:
-    name, state = str(path), FileState.of(path)
+    try:
+        name, state = os.fsencode(path).decode(), FileState.of(path)
+    except UnicodeDecodeError:
+        report.failed.append(UnreadableInput(path, "its name is not UTF-8; rename it"))
+        return
     if name in held and held[name][0] == state:
         report.unchanged += 1
         return
     if name in failed and failed[name][0] == state:
         report.failed.append(UnreadableInput(path, failed[name][1]))
         return
-    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()
     if name in held and held[name][1] == content:
         store.touch(name, state)
         report.unchanged += 1

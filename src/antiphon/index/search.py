@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from antiphon.descriptors import Side
@@ -106,7 +107,7 @@ def match_lines(
     lines = []
     for recording in promising:
         rows = slice(library.offset[recording], library.offset[recording + 1])
-        similarity = query @ library.vectors[rows].astype(np.float32).T
+        similarity = _cosine(query, library.vectors[rows])
         offset_s, tempo, score, on_line = _best_line(similarity, query_start_s, library.start_s[rows], hop_s)
         rivals = np.delete(best[on_line[0] // 2], recording, axis=1).max(axis=1, initial=-1.0)
         unbeaten = similarity[on_line] > rivals
@@ -123,7 +124,7 @@ def _best_per_recording(query: NDArray[np.float32], library: Library) -> NDArray
         limit = int(library.offset[begin]) + _CHUNK
         end = max(begin + 1, int(np.searchsorted(library.offset, limit, side="right")) - 1)
         first, last = library.offset[begin], library.offset[end]
-        cosine = query @ library.vectors[first:last].astype(np.float32).T
+        cosine = _cosine(query, library.vectors[first:last])
         best[:, begin:end] = np.maximum.reduceat(cosine, library.offset[begin:end] - first, axis=1)
         begin = end
     return best
@@ -134,26 +135,32 @@ def _best_line(
 ) -> tuple[float, float, float, tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Offset, tempo, score of the best line in one recording, and the (query, library) windows it passes through.
 
-    A line visits the library's windows, which are sparser than the query's: at each it takes the query window nearest
-    in time. Lines that leave the recording are scored as if they met nothing there.
+    The library's windows are sparser than the query's, so a line is its library windows, each with the query window
+    nearest in time: for offsets on a grid as fine as the query's hop, the pairs of one line are those with one value
+    of `round(library / (tempo · hop)) − query / hop`. A line that leaves the recording meets nothing out there.
     """
-    step_s = float(np.diff(query_s).min()) if len(query_s) > 1 else hop_s
+    step = np.rint(query_s / _QUERY_HOP_S).astype(np.int64)
     span_s = float(query_s[-1] - query_s[0])
-    best_score, best_offset, best_tempo = -np.inf, 0.0, 1.0
-    best_pairs = (np.zeros(1, np.int64), np.zeros(1, np.int64))
+    best = (-np.inf, 0, 1.0)
     for tempo in TEMPI if span_s > 0 else (1.0,):
-        expected = max(1.0, np.floor(tempo * span_s / hop_s))
-        offsets = np.arange(library_s[0] - tempo * query_s[-1], library_s[-1] - tempo * query_s[0] + step_s, step_s)
-        if len(offsets) == 0:
-            continue
-        wanted_s = (library_s[None] - offsets[:, None]) / tempo  # query time at which each line meets each window
-        nearest = np.clip(np.searchsorted(query_s, wanted_s - step_s / 2), 0, len(query_s) - 1)
-        meets = np.abs(query_s[nearest] - wanted_s) <= step_s / 2 + 1e-6
-        total = np.where(meets, similarity[nearest, np.arange(len(library_s))[None]], 0.0).sum(axis=1)
-        score = total / np.maximum(expected, meets.sum(axis=1))
+        line = _line_numbers(library_s, step, tempo)
+        lowest = int(line.min())
+        total = np.bincount((line - lowest).ravel(), weights=similarity.ravel())
+        met = np.bincount((line - lowest).ravel())
+        score = total / np.maximum(max(1.0, np.floor(tempo * span_s / hop_s)), met)
         winner = int(np.argmax(score))
-        if score[winner] > best_score + 1e-6:
-            on_line = np.flatnonzero(meets[winner])
-            best_score, best_offset, best_tempo = float(score[winner]), float(offsets[winner]), tempo
-            best_pairs = (nearest[winner, on_line], on_line)
-    return best_offset, best_tempo, best_score, best_pairs
+        if score[winner] > best[0] + 1e-6:
+            best = (float(score[winner]), lowest + winner, tempo)
+    found, number, tempo = best
+    pairs = np.nonzero(_line_numbers(library_s, step, tempo) == number)
+    return number * tempo * _QUERY_HOP_S, tempo, found, (pairs[0], pairs[1])
+
+
+def _line_numbers(library_s: NDArray[np.float64], step: NDArray[np.int64], tempo: float) -> NDArray[np.int64]:
+    """For each (query, library) pair the line it lies on, numbered by offset in units of tempo · query hop."""
+    return np.rint(library_s / (tempo * _QUERY_HOP_S)).astype(np.int64)[None] - step[:, None]
+
+
+def _cosine(query: NDArray[np.float32], vectors: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Cosines [q, n] of unit vectors; widened by torch, whose conversion from half precision is vectorised."""
+    return (torch.from_numpy(query) @ torch.from_numpy(np.array(vectors)).float().T).numpy()

@@ -83,5 +83,8 @@ class FluidSynthPiano:
         # Whole blocks only, so that the next file starts on FluidSynth's own grid and does not depend on this one.
         blocks.append(self._synth.get_samples(-(-total // _BLOCK) * _BLOCK - now))
         self._synth.system_reset()
+        # A reset lets strings ring on, 0.7 s at a time: they must fall to the dither before the next file begins.
+        while np.abs(self._synth.get_samples(_BLOCK)).max() > 1:
+            pass
         stereo = np.concatenate(blocks).reshape(-1, 2)[:total].astype(np.float32)
         return stereo.mean(axis=1) / np.float32(32768)

@@ -1,0 +1,93 @@
+"""Sound files to mono at 24 kHz: whole files in times real time, and windows out of a long file."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from antiphon.audio import read_audio
+from antiphon.corpora import open_corpus
+from antiphon.notes import read_notes
+from antiphon.rendering.additive import AdditivePiano
+from benchmarks.timing import SAMPLE_RATE_HZ, Benchmark, Effort, Peer, Row, race
+
+_SOURCE_HZ = 44_100
+_WINDOW_S = 4.0
+_PIECE_S = 60
+_BLOCK = 1 << 16  # libsndfile's Vorbis encoder overflows its stack on one huge write
+
+
+@lru_cache(maxsize=1)
+def _stereo() -> NDArray[np.float32]:
+    """A minute of the demo corpus at 44.1 kHz, the right channel a little later, with the noise of a quiet room."""
+    notes = read_notes(open_corpus("demo").recordings[0].notes_path, sustain=True)
+    mono = AdditivePiano(_SOURCE_HZ).render(notes, _PIECE_S)
+    noise = np.random.default_rng(0).standard_normal((len(mono), 2), np.float32) * np.float32(3e-4)
+    return np.clip(np.stack([mono, np.roll(mono, 20)], axis=1) * np.float32(0.9) + noise, -1, 1)
+
+
+def _write(path: Path, minutes: int) -> None:
+    sound = _stereo()
+    with soundfile.SoundFile(str(path), "w", _SOURCE_HZ, channels=2) as file:
+        for _ in range(minutes):
+            for begin in range(0, len(sound), _BLOCK):
+                file.write(sound[begin : begin + _BLOCK])
+
+
+def _by_librosa(path: Path, offset_s: float = 0.0, duration_s: float | None = None) -> NDArray[np.float32]:
+    import librosa
+
+    samples: NDArray[np.float32]
+    samples, _ = librosa.load(path, sr=SAMPLE_RATE_HZ, mono=True, offset=offset_s, duration=duration_s)
+    return samples
+
+
+def _alike(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> bool:
+    """Equal but for the resampler's edges and a sample of length."""
+    edge, length = 2000, min(len(ours), len(theirs))
+    return abs(len(ours) - len(theirs)) <= 1 and bool(
+        np.allclose(ours[edge : length - edge], theirs[edge : length - edge], atol=2e-3)
+    )
+
+
+def _whole(suffix: str, effort: Effort) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"whole.{suffix}"
+        _write(path, 1)
+        return race(
+            f"decode {suffix} 44.1 kHz stereo → 24 kHz mono",
+            "× real time",
+            _PIECE_S,
+            partial(read_audio, path, SAMPLE_RATE_HZ),
+            effort,
+            (Peer("librosa.load", partial(_by_librosa, path), ("librosa",)),),
+            _alike,
+        )
+
+
+def _window(suffix: str, effort: Effort) -> list[Row]:
+    minutes = effort.pick(10, 1)
+    middle_s = minutes * 30.0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"long.{suffix}"
+        _write(path, minutes)
+        return race(
+            f"4-s window from the middle of {minutes} min of {suffix}",
+            "windows/s",
+            1,
+            partial(read_audio, path, SAMPLE_RATE_HZ, middle_s, _WINDOW_S),
+            effort,
+            (Peer("librosa.load", partial(_by_librosa, path, middle_s, _WINDOW_S), ("librosa",)),),
+            _alike,
+        )
+
+
+BENCHMARKS = (
+    *(Benchmark(f"decode-{suffix}", partial(_whole, suffix)) for suffix in ("wav", "flac", "mp3", "ogg")),
+    *(Benchmark(f"window-{suffix}", partial(_window, suffix)) for suffix in ("wav", "flac", "mp3", "ogg")),
+)

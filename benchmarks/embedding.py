@@ -1,0 +1,57 @@
+"""Windows embedded per second: the template baseline, and the network of preset `small` with random weights."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+
+from antiphon.arms import find_arm
+from antiphon.audio import read_audio
+from antiphon.corpora import open_corpus
+from antiphon.descriptors import Side
+from antiphon.embedding import Embedder
+from antiphon.model import DualEncoder, ModelConfig, ModelEmbedder
+from antiphon.notes import read_notes
+from antiphon.presets import find_preset
+from antiphon.segments import WindowGrid
+from benchmarks.timing import Benchmark, Effort, Row, in_fresh_process, race
+
+_UNIT = "windows/s"
+
+
+def _embed(embedder: Embedder, side: Side, what: str, effort: Effort) -> list[Row]:
+    """The windows of one demo recording, 4 s every second."""
+    recording = max(open_corpus("demo").recordings, key=lambda recording: recording.duration_s)
+    assert recording.audio_path is not None
+    starts_s = WindowGrid(max_windows=effort.pick(100, 8)).starts_s(recording.duration_s)
+    if side == "audio":
+        samples = read_audio(recording.audio_path, embedder.sample_rate_hz, 0.0, float(starts_s[-1]) + 4.0)
+        return race(what, _UNIT, len(starts_s), partial(embedder.embed_audio, samples, starts_s), effort)
+    notes = read_notes(recording.notes_path)
+    return race(what, _UNIT, len(starts_s), partial(embedder.embed_notes, notes, starts_s), effort)
+
+
+def _template(side: Side, effort: Effort) -> list[Row]:
+    from antiphon.baselines.template import TemplateEmbedder
+
+    return _embed(TemplateEmbedder(), side, f"embed {side}, template", effort)
+
+
+def _small(side: Side, effort: Effort) -> list[Row]:
+    rows, peak_mib = in_fresh_process(_embed_small, side, effort)
+    return [*rows, Row(f"embed {side}, small d4a4: peak memory of the process", "MiB", peak_mib)]
+
+
+def _embed_small(side: Side, effort: Effort) -> list[Row]:
+    torch.manual_seed(0)
+    model = DualEncoder(ModelConfig(find_arm("d4a4"), find_preset("small").sizes))
+    return _embed(ModelEmbedder(model, "small", torch.device("cpu")), side, f"embed {side}, small d4a4", effort)
+
+
+_SIDES: tuple[Side, ...] = ("audio", "notes")
+
+BENCHMARKS = (
+    *(Benchmark(f"template-{side}", partial(_template, side)) for side in _SIDES),
+    *(Benchmark(f"embed-{side}", partial(_small, side)) for side in _SIDES),
+)

@@ -1,0 +1,156 @@
+"""A row of the table, and how its figures are taken.
+
+A figure is an amount of work divided by the best wall time of several calls after a warm-up. Contenders take turns, so
+that another load on the machine meets all of them alike; ratios are therefore steadier than the figures themselves.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import torch
+
+SAMPLE_RATE_HZ = 24_000
+_LEAST_S = 0.5  # a call of microseconds is repeated until its turns add up to this
+_MOST_ROUNDS = 2000
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+Call = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: `ours` and `theirs` in `unit`. None stands for a figure that was not taken."""
+
+    what: str
+    unit: str
+    ours: float | None
+    peer: str = ""
+    theirs: float | None = None
+    remark: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours over the peer's; None where either is missing."""
+        return self.ours / self.theirs if self.ours and self.theirs else None
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure: `quick` takes one turn on little data, to see that everything runs."""
+
+    quick: bool = False
+
+    @property
+    def repeats(self) -> int:
+        return 1 if self.quick else 5
+
+    def pick(self, full: int, quick: int) -> int:
+        """An amount of data that depends on the effort."""
+        return quick if self.quick else full
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A named measurement that gives one or several rows."""
+
+    name: str
+    measure: Callable[[Effort], list[Row]]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Another way to do the same work: the Python packages it needs, and the call."""
+
+    name: str
+    call: Call
+    needs: tuple[str, ...] = field(default=())
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return tuple(package for package in self.needs if find_spec(package) is None)
+
+
+def race(
+    what: str,
+    unit: str,
+    amount: float,
+    ours: Call,
+    effort: Effort,
+    peers: tuple[Peer, ...] = (),
+    agree: Callable[[Any, Any], bool] = lambda ours, theirs: True,
+) -> list[Row]:
+    """Rows, one per peer, or one alone: `amount` of work per call over the best wall time.
+
+    `agree` compares our result with a peer's; a peer that computes something else is marked in its row.
+    """
+    present = [peer for peer in peers if not peer.missing]
+    calls = {"": ours} | {peer.name: peer.call for peer in present}
+    warm = {name: call() for name, call in calls.items()}
+    differing = {peer.name for peer in present if not agree(warm[""], warm[peer.name])}
+    del warm
+    best = _best_seconds(calls, effort)
+    own = amount / best[""]
+    rows = []
+    for peer in peers:
+        if peer.missing:
+            rows.append(Row(what, unit, own, peer.name, None, f"not installed: {', '.join(peer.missing)}"))
+        else:
+            remark = "results differ" if peer.name in differing else ""
+            rows.append(Row(what, unit, own, peer.name, amount / best[peer.name], remark))
+    return rows or [Row(what, unit, own)]
+
+
+def _best_seconds(calls: Mapping[str, Call], effort: Effort) -> dict[str, float]:
+    best = dict.fromkeys(calls, float("inf"))
+    spent = dict.fromkeys(calls, 0.0)
+    for done in range(_MOST_ROUNDS):
+        if done >= effort.repeats and (effort.quick or min(spent.values()) >= _LEAST_S):
+            break
+        for name, call in calls.items():
+            began = time.perf_counter()
+            call()
+            taken = time.perf_counter() - began
+            best[name] = min(best[name], taken)
+            spent[name] += taken
+    return best
+
+
+def in_fresh_process(
+    function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
+) -> tuple[Result, float]:
+    """The function's result, and the peak resident memory in MiB of a process that did nothing else."""
+    with ProcessPoolExecutor(
+        1,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=torch.set_num_threads,
+        initargs=(torch.get_num_threads(),),
+    ) as pool:
+        result = pool.submit(function, *args, **kwargs).result()
+        return result, pool.submit(_peak_mib).result()
+
+
+def _peak_mib() -> float:
+    # On Linux getrusage's figure survives exec and so starts at the parent's size; the kernel's high-water mark of
+    # this address space does not.
+    status = Path("/proc/self/status")
+    if status.exists():
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        if found:
+            return int(found[1]) / 1024
+    if sys.platform == "win32":
+        return float("nan")
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024**2 if sys.platform == "darwin" else peak / 1024

@@ -1,0 +1,57 @@
+"""What all tests share: a cache folder of their own, the demo corpus, and what to skip where something is missing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from antiphon.corpora import Corpus, open_corpus
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def _shared_data_missing() -> str:
+    return "" if SHARED_DATA.is_dir() else f"no {SHARED_DATA}"
+
+
+def _fluidsynth_missing() -> str:
+    try:
+        import fluidsynth  # noqa: F401
+    except ImportError as error:
+        return f"FluidSynth is not installed ({error})"
+    return ""
+
+
+# Each tells what is missing, or nothing.
+REQUIREMENTS: dict[str, Callable[[], str]] = {"shared_data": _shared_data_missing, "fluidsynth": _fluidsynth_missing}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for marker, missing in REQUIREMENTS.items():
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        if marked and (reason := missing()):
+            for item in marked:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Derived data goes to a folder of this run, one for all workers, and never to the user's cache."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANTIPHON_CACHE", str(root / "cache"))
+        yield root / "cache"
+
+
+@pytest.fixture(scope="session")
+def demo(cache: Path) -> Corpus:
+    return open_corpus("demo")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    return SHARED_DATA

@@ -1,0 +1,279 @@
+"""The paper's model: parameter counts, formulas against slow oracles, saving and loading."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from builders import WINDOW, assert_same_state, random_batch, random_notes, silent_batch
+from torch import nn
+
+from antiphon.arms import find_arm
+from antiphon.batch import Tokens, collate
+from antiphon.catalogue import list_entries
+from antiphon.descriptors.a4 import a4
+from antiphon.descriptors.band_energy import band_energy
+from antiphon.descriptors.d4 import d4
+from antiphon.errors import UnreadableInput
+from antiphon.injection.concat import at_length
+from antiphon.losses.vicreg import vicreg
+from antiphon.model import DualEncoder, ModelConfig, ModelEmbedder, load_dual_encoder, load_model, save_model
+from antiphon.notes import Notes
+from antiphon.presets import find_preset
+from antiphon.towers.note_sequence import duration_bucket
+from antiphon.towers.transformer import TransformerLayer, sinusoidal_positions
+
+
+def model_of(arm: str = "d4a4", preset: str = "tiny") -> DualEncoder:
+    torch.manual_seed(3)
+    return DualEncoder(ModelConfig(find_arm(arm), find_preset(preset).sizes)).eval()
+
+
+@pytest.mark.parametrize(
+    ("arm", "total", "trainable"),
+    [
+        ("D0", 74_194_432, 64_891_904),  # counted from the paper's specification
+        ("D4", 74_460_160, 65_157_632),  # 74.5 M as published
+        ("A4", 75_254_272, 65_951_744),
+        ("d4a4", 75_520_000, 66_217_472),
+    ],
+)
+def test_parameters_are_counted_as_published(arm: str, total: int, trainable: int):
+    row = next(row for row in list_entries("arms") if row["name"] == arm)
+    assert (row["total_parameters"], row["trainable_parameters"]) == (total, trainable)
+
+
+def test_the_papers_convolutions_make_2400_frames_of_1024():
+    with torch.device("meta"):
+        model = DualEncoder(ModelConfig(find_arm("D0"), find_preset("paper").sizes))
+        frames = model.towers["audio"].convolutions(torch.empty(1, 1, WINDOW))
+    assert frames.shape == (1, 1024, 2400)
+
+
+def test_small_keeps_300_frames():
+    tokens = model_of(preset="small").tower("audio").features(random_batch())
+    assert tokens.values.shape == (3, 300, 128)
+
+
+def test_a4_equals_its_formula_typed_slowly():
+    rng = np.random.default_rng(0)
+    magnitude = rng.gamma(1.0, 2.0, (1025, 9))
+    edges = [4, 8, 16, 32, 64, 128, 256, 512, 1025]
+    slow = np.zeros((9, 8))
+    for band in range(8):
+        level = [
+            np.mean([math.log(1 + magnitude[b, t]) for b in range(edges[band], edges[band + 1])]) for t in range(9)
+        ]
+        change = [0.0] + [level[t] - level[t - 1] for t in range(1, 9)]
+        mean = sum(change) / 9
+        spread = math.sqrt(sum((value - mean) ** 2 for value in change) / 9)
+        slow[:, band] = [(value - mean) / max(spread, 1e-8) for value in change]
+    fast = a4(torch.tensor(magnitude, dtype=torch.float32)[None])[0].numpy()
+    np.testing.assert_allclose(fast, slow, atol=2e-4)
+
+
+def test_a4_hears_a_click_in_every_octave_and_band_energy_hears_where_a_tone_is():
+    audio = np.zeros((2, WINDOW), np.float32)
+    audio[0, WINDOW // 2] = 1.0
+    audio[1] = 0.5 * np.sin(2 * np.pi * 1000.0 * np.arange(WINDOW) / 24_000)
+    spectrum = torch.stft(
+        torch.from_numpy(audio), 2048, 512, window=torch.hann_window(2048), pad_mode="constant", return_complex=True
+    ).abs()
+    assert spectrum.shape[2] == 188
+    rises = a4(spectrum)[0].argmax(dim=0)
+    assert ((rises - 94).abs() <= 2).all()
+    assert band_energy(spectrum)[1, 0].argmax() == 4  # 750–1500 Hz
+
+
+def test_a4_ignores_level_changes_of_a_band_but_keeps_time():
+    rng = np.random.default_rng(0)
+    magnitude = torch.tensor(rng.gamma(1.0, 2.0, (1, 1025, 20)), dtype=torch.float32)
+    later = torch.roll(magnitude, 3, dims=2)
+    torch.testing.assert_close(a4(later)[:, 4:], a4(magnitude)[:, 1:-3], atol=0.5, rtol=0.5)
+
+
+def test_d4_equals_its_formula_on_a_written_out_phrase():
+    pitch = torch.tensor([[60, 67, 36, 61, 0, 0]])
+    padding = torch.tensor([[False, False, False, False, True, True]])
+    expected = [
+        [0.0, 7 / 24, 0.0, (7 / 12) / 2],
+        [7 / 24, -31 / 24, (7 / 12) / 2, -1.0],
+        [-31 / 24, 25 / 24, -1.0, 1.0],
+        [25 / 24, 0.0, 1.0, 0.0],
+        [0.0] * 4,
+        [0.0] * 4,
+    ]
+    torch.testing.assert_close(d4(pitch, padding)[0], torch.tensor(expected))
+
+
+def test_d4_does_not_change_under_transposition():
+    notes = random_batch().notes
+    torch.testing.assert_close(d4(notes.pitch + 5, notes.padding), d4(notes.pitch, notes.padding))
+
+
+def test_vicreg_equals_its_formula_typed_slowly():
+    rng = np.random.default_rng(1)
+    audio, notes = rng.normal(0, 0.7, (2, 6, 4))
+    rows, width = audio.shape
+    invariance = sum((audio[i, d] - notes[i, d]) ** 2 for i in range(rows) for d in range(width)) / (rows * width)
+    variance = covariance = 0.0
+    for side in (audio, notes):
+        mean = side.mean(axis=0)
+        matrix = [
+            [
+                sum((side[i, a] - mean[a]) * (side[i, b] - mean[b]) for i in range(rows)) / (rows - 1)
+                for b in range(width)
+            ]
+            for a in range(width)
+        ]
+        variance += sum(max(0.0, 1 - math.sqrt(matrix[d][d] + 1e-4)) for d in range(width)) / width
+        covariance += sum(matrix[a][b] ** 2 for a in range(width) for b in range(width) if a != b) / width
+    terms = vicreg(torch.tensor(audio), torch.tensor(notes))
+    assert {name: float(term) for name, term in terms.items()} == pytest.approx(
+        {"invariance": 10 * invariance, "variance": 10 * variance, "covariance": covariance}
+    )
+
+
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_a_layer_equals_pytorchs_own(norm_first: bool):
+    torch.manual_seed(0)
+    ours = TransformerLayer(32, 4, 64, 0.0, 0.0, norm_first).eval()
+    theirs = nn.TransformerEncoderLayer(32, 4, 64, 0.0, "gelu", batch_first=True, norm_first=norm_first).eval()
+    names = {
+        "self_attn.in_proj_": "qkv.",
+        "self_attn.out_proj.": "out.",
+        "linear1.": "expand.",
+        "linear2.": "contract.",
+        "norm1.": "norm_attention.",
+        "norm2.": "norm_ffn.",
+    }
+    state = {}
+    for key, value in theirs.state_dict().items():
+        before, after = next((old, new) for old, new in names.items() if key.startswith(old))
+        state[key.replace(before, after)] = value
+    ours.load_state_dict(state)
+    values, padding = torch.randn(2, 9, 32), torch.zeros(2, 9, dtype=torch.bool)
+    padding[1, 5:] = True
+    torch.backends.mha.set_fastpath_enabled(False)
+    expected = theirs(values, src_key_padding_mask=padding)
+    torch.backends.mha.set_fastpath_enabled(True)
+    torch.testing.assert_close(ours(Tokens(values, padding)).values[~padding], expected[~padding], atol=1e-5, rtol=1e-4)
+
+
+def test_durations_fall_into_32_logarithmic_buckets():
+    assert duration_bucket(torch.tensor([0.0, 0.05, 0.5, 3.99, 4.0, 60.0])).tolist() == [0, 0, 16, 30, 31, 31]
+
+
+def test_positions_are_sines_and_cosines():
+    table = sinusoidal_positions(50, 8)
+    assert table[7, 2] == pytest.approx(math.sin(7 / 10_000 ** (2 / 8)), abs=1e-5)
+    assert table[7, 3] == pytest.approx(math.cos(7 / 10_000 ** (2 / 8)), abs=1e-5)
+
+
+def test_interpolation_to_a_length_keeps_a_ramp_a_ramp():
+    ramp = torch.linspace(0, 1, 188)[None, :, None]
+    stretched = at_length(ramp, 300)[0, :, 0]
+    assert stretched.shape == (300,)
+    assert (stretched.diff() >= 0).all()
+    assert at_length(ramp, 188) is ramp
+
+
+def test_a_window_keeps_its_first_2048_notes():
+    rng = np.random.default_rng(0)
+    batch = collate(np.zeros((1, WINDOW), np.float32), [random_notes(rng, 3000)])
+    assert batch.notes.pitch.shape == (1, 2048)
+    assert torch.isfinite(model_of()(silent_batch())["notes"]).all()
+
+
+def test_a_saved_model_comes_back_the_same(tmp_path):
+    model = model_of()
+    save_model(model, tmp_path / "m", "# card")
+    loaded = load_dual_encoder(tmp_path / "m")
+    assert_same_state(model.state_dict(), loaded.state_dict())
+    assert load_model(tmp_path / "m").fingerprint == ModelEmbedder(model, "other name").fingerprint
+    assert (tmp_path / "m" / "README.md").read_text() == "# card"
+
+
+def test_a_changed_weight_changes_the_fingerprint():
+    model = model_of()
+    before = ModelEmbedder(model, "m").fingerprint
+    with torch.no_grad():
+        model.heads["audio"].steps[0].weight[0, 0] += 1.0
+    assert ModelEmbedder(model, "m").fingerprint != before
+
+
+def damage_nothing_there(folder):
+    (folder / "model.safetensors").unlink()
+
+
+def damage_config(folder):
+    (folder / "config.json").write_text("{")
+
+
+def damage_unknown_key(folder):
+    config = json.loads((folder / "config.json").read_text())
+    config["sizes"]["headhidden"] = 3
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def damage_format(folder):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"format": 99}))
+
+
+def damage_width(folder):
+    config = json.loads((folder / "config.json").read_text())
+    config["sizes"]["dimensions"] = 8
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def damage_weights(folder):
+    (folder / "model.safetensors").write_bytes(b"nothing of the kind")
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (damage_nothing_there, "no model.safetensors"),
+        (damage_config, "not a model's config"),
+        (damage_unknown_key, "headhidden"),
+        (damage_format, "format"),
+        (damage_width, "do not fit the config"),
+        (damage_weights, "not readable weights"),
+    ],
+)
+def test_a_damaged_model_folder_is_named_with_its_fault(tmp_path, damage, says: str):
+    save_model(model_of(), tmp_path / "m", "")
+    damage(tmp_path / "m")
+    with pytest.raises(UnreadableInput, match=says):
+        load_model(tmp_path / "m")
+
+
+class TestModelEmbedder:
+    def test_gives_unit_rows_and_zeros_for_nothing(self):
+        embedder = ModelEmbedder(model_of(), "m")
+        rng = np.random.default_rng(0)
+        sound = np.concatenate([rng.normal(0, 0.1, WINDOW), np.zeros(WINDOW)]).astype(np.float32)
+        audio = embedder.embed_audio(sound, np.array([0.0, 4.0]))
+        notes = embedder.embed_notes(random_notes(rng, 20), np.array([0.0, 50.0]))
+        for rows in (audio, notes):
+            assert rows.dtype == np.float32
+            assert np.linalg.norm(rows[0]) == pytest.approx(1.0, abs=1e-5)
+            assert not rows[1].any()
+
+    def test_does_not_depend_on_how_windows_are_batched(self):
+        embedder = ModelEmbedder(model_of(), "m")
+        rng = np.random.default_rng(0)
+        sound, notes = rng.normal(0, 0.1, 12 * 24_000).astype(np.float32), random_notes(rng, 200, 40.0)
+        starts = np.arange(36) * 0.2
+        together = embedder.embed_audio(sound, starts), embedder.embed_notes(notes, starts)
+        alone = [embedder.embed_audio(sound, starts[[5]]), embedder.embed_notes(notes, starts[[5]])]
+        for many, one in zip(together, alone, strict=True):
+            np.testing.assert_allclose(many[[5]], one, atol=1e-5)
+
+    def test_an_empty_list_of_windows_gives_no_rows(self):
+        rows = ModelEmbedder(model_of(), "m").embed_notes(Notes.of([], [], [], []), np.zeros(0))
+        assert rows.shape == (0, 32)

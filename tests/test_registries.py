@@ -1,0 +1,172 @@
+"""Laws that every registered thing obeys, so that a new one is tested the day it appears."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from builders import pick, random_batch, silent_batch
+from torch.nn import functional as F
+
+from antiphon.arms import ARMS, find_arm
+from antiphon.batch import Batch, Tokens
+from antiphon.corpora import CORPUS_KINDS
+from antiphon.descriptors import DESCRIPTORS, Descriptor, View, describe
+from antiphon.errors import UnknownName
+from antiphon.injection import MECHANISMS
+from antiphon.losses import LOSSES
+from antiphon.model import DualEncoder, ModelConfig
+from antiphon.presets import PRESETS, find_preset
+from antiphon.registry import Registry
+from antiphon.schedules import SCHEDULES
+from antiphon.towers import TOWERS
+
+RATE_HZ = 24_000
+REGISTRIES = [DESCRIPTORS, MECHANISMS, TOWERS, LOSSES, SCHEDULES, CORPUS_KINDS]
+
+
+@pytest.mark.parametrize("registry", REGISTRIES, ids=lambda registry: registry.kind)
+def test_a_registry_is_not_empty_and_names_the_nearest(registry):
+    name = next(iter(registry))
+    assert registry[name].name == name
+    with pytest.raises(UnknownName, match=f"did you mean .*{name}"):
+        registry[name + "x"]
+    assert name + "x" not in registry
+
+
+def test_two_entries_of_one_name_are_refused(tmp_path, monkeypatch):
+    package = tmp_path / "twins"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    for module in ("one", "two"):
+        (package / f"{module}.py").write_text("from types import SimpleNamespace\nTHING = SimpleNamespace(name='x')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match="two things are named 'x'"):
+        len(Registry("thing", "twins", "THING"))
+
+
+@pytest.mark.parametrize("descriptor", DESCRIPTORS.values(), ids=lambda descriptor: descriptor.name)
+class TestDescriptor:
+    def test_is_finite_on_silence_and_without_notes(self, descriptor: Descriptor):
+        tokens = descriptor.compute(View(silent_batch(), RATE_HZ))
+        assert torch.isfinite(tokens.values).all()
+
+    def test_has_its_shape_and_repeats_itself(self, descriptor: Descriptor):
+        first, second = (descriptor.compute(View(random_batch(), RATE_HZ)) for _ in range(2))
+        assert first.values.shape[0] == 3
+        assert first.values.shape[2] == len(descriptor.dimensions)
+        assert torch.equal(first.values, second.values)
+
+    def test_does_not_mix_rows_nor_read_padding(self, descriptor: Descriptor):
+        batch = random_batch()
+        together = descriptor.compute(View(batch, RATE_HZ)).values
+        for row in range(3):
+            alone = descriptor.compute(View(pick(batch, row), RATE_HZ)).values
+            torch.testing.assert_close(together[row : row + 1, : alone.shape[1]], alone, atol=2e-4, rtol=1e-4)
+
+    def test_has_no_gradient(self, descriptor: Descriptor):
+        batch = random_batch()
+        audio = batch.audio.requires_grad_()
+        found = describe(Batch(audio, batch.notes), [descriptor.name], RATE_HZ)
+        assert not found[descriptor.name].values.requires_grad
+
+
+def tiny(arm: str) -> DualEncoder:
+    torch.manual_seed(0)
+    return DualEncoder(ModelConfig(find_arm(arm), find_preset("tiny").sizes)).eval()
+
+
+@pytest.mark.parametrize("arm", ARMS)
+class TestArm:
+    def test_gives_the_same_for_one_and_for_many(self, arm: str):
+        model, batch = tiny(arm), random_batch()
+        with torch.no_grad():
+            together = model(batch)
+            for row in range(3):
+                alone = model(pick(batch, row))
+                for side in ("audio", "notes"):
+                    torch.testing.assert_close(together[side][row : row + 1], alone[side], atol=1e-4, rtol=1e-3)
+
+    def test_padded_notes_never_leak(self, arm: str):
+        model, batch = tiny(arm), random_batch()
+        filled = replace(
+            batch.notes,
+            pitch=torch.where(batch.notes.padding, 99, batch.notes.pitch),
+            velocity=torch.where(batch.notes.padding, 120, batch.notes.velocity),
+            duration_s=torch.where(batch.notes.padding, 3.0, batch.notes.duration_s),
+        )
+        with torch.no_grad():
+            clean, dirty = model(batch), model(Batch(batch.audio, filled))
+        torch.testing.assert_close(clean["notes"], dirty["notes"])
+        torch.testing.assert_close(clean["audio"], dirty["audio"])
+
+    def test_stays_finite_on_nothing(self, arm: str):
+        model = tiny(arm)
+        with torch.no_grad():
+            embedded = model(silent_batch())
+        assert all(torch.isfinite(rows).all() for rows in embedded.values())
+
+    def test_every_injection_makes_a_difference_through_the_descriptor_hook(self, arm: str):
+        model, batch = tiny(arm), random_batch()
+        real = model.describe(batch)
+        with torch.no_grad():
+            for injected in find_arm(arm).injected:
+                fake = real | {injected.descriptor: noise_like(real[injected.descriptor])}
+                changed, kept = model(batch, fake)[injected.into], model(batch, real)[injected.into]
+                assert (F.normalize(changed) - F.normalize(kept)).norm(dim=1).min() > 1e-4
+
+    def test_every_trainable_parameter_gets_a_gradient(self, arm: str):
+        model, batch = tiny(arm).train(), random_batch()
+        embedded = model(batch)
+        sum(LOSSES["vicreg"].compute(embedded["audio"], embedded["notes"]).values()).backward()
+        without = [name for name, parameter in model.named_parameters() if parameter.grad is None]
+        assert not without
+
+
+def noise_like(tokens: Tokens) -> Tokens:
+    generator = torch.Generator().manual_seed(1)
+    return Tokens(torch.randn(tokens.values.shape, generator=generator), tokens.padding)
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS.values(), ids=lambda mechanism: mechanism.name)
+@pytest.mark.parametrize("length", [7, 20, 33])
+def test_a_mechanism_takes_a_descriptor_of_any_length(mechanism, length: int):
+    torch.manual_seed(0)
+    module = mechanism.build(32, 5).eval()
+    padding = torch.zeros(2, 20, dtype=torch.bool)
+    tokens = module(Tokens(torch.randn(2, 20, 32), padding), Tokens(torch.randn(2, length, 5)))
+    assert tokens.values.shape[0] == 2
+    assert tokens.values.shape[2] == 32
+    assert torch.isfinite(tokens.values).all()
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=lambda loss: loss.name)
+def test_a_loss_falls_when_pairs_match(loss):
+    torch.manual_seed(0)
+    audio, other = torch.randn(2, 64, 16)
+    matched, unmatched = (sum(loss.compute(audio, notes).values()) for notes in (audio + 0.01 * other, other))
+    assert matched < unmatched
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=lambda schedule: schedule.name)
+def test_a_schedule_warms_up_to_its_peak_and_ends_low(schedule):
+    values = [schedule.multiplier(step, 1000, 100) for step in range(1000)]
+    assert 0 < values[0] <= 0.02
+    assert max(values) == pytest.approx(1.0)
+    assert values[:100] == sorted(values[:100])
+    assert values[-1] < 0.05
+    assert min(values) >= 0
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_names_towers_of_the_right_side(preset: str):
+    sizes = find_preset(preset).sizes
+    assert TOWERS[sizes.audio_tower].side == "audio"
+    assert TOWERS[sizes.notes_tower].side == "notes"
+
+
+@pytest.mark.parametrize(("find", "name"), [(find_arm, "d4a5"), (find_preset, "smal")])
+def test_an_unknown_name_offers_the_nearest(find, name: str):
+    with pytest.raises(UnknownName, match="did you mean"):
+        find(name)

@@ -21,7 +21,7 @@ demo: venv
 	$(BIN)/antiphon demo
 
 test: lint types
-	$(BIN)/python -m pytest -n $(JOBS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)  # one thread a worker, or they wait for each other
 
 lint: venv
 	$(BIN)/ruff check .

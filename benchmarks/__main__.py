@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import platform
-import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,13 +19,13 @@ import torch
 from antiphon.errors import AntiphonError, UnknownName
 from antiphon.progress import track
 from benchmarks import decode, descriptors, embedding, midi, render, training
+from benchmarks.report import markdown_table, replace_section
 from benchmarks.timing import Benchmark, Effort, Row
 
 BENCHMARKS: tuple[Benchmark, ...] = tuple(
     benchmark for topic in (midi, decode, render, descriptors, embedding, training) for benchmark in topic.BENCHMARKS
 )
 _VERSIONS = ("torch", "numpy", "soundfile", "symusic", "pretty_midi", "mido", "librosa")
-_BEGIN, _END = "<!-- figures: begin -->", "<!-- figures: end -->"
 _COLUMNS = ("name", "what", "unit", "ours", "peer", "peer's", "ours ÷ peer's", "remark")
 
 
@@ -39,7 +38,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one turn on little data, to see that everything runs")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="PyTorch's threads (default 2)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
-    parser.add_argument("--update", type=Path, metavar="FILE", help=f"replace the table in FILE, between {_BEGIN} …")
+    parser.add_argument("--update", type=Path, metavar="FILE", help="replace the figures in FILE")
     parser.add_argument("--note", default="", help="a remark to print with the figures: what else was running")
     parser.add_argument("--list", action="store_true", help="print the names and exit")
     options = parser.parse_args()
@@ -64,7 +63,7 @@ def main() -> None:
         plain = [{"name": name, **asdict(row), "ratio": row.ratio} for name, row in rows]
         options.json.write_text(json.dumps({"facts": facts, "rows": plain}, indent=1, ensure_ascii=False) + "\n")
     if options.update:
-        _update(options.update, text)
+        replace_section(options.update, "figures", text)
 
 
 def _chosen(patterns: Sequence[str]) -> list[Benchmark]:
@@ -92,39 +91,17 @@ def _facts(effort: Effort, note: str) -> dict[str, str]:
 
 
 def _table(rows: Sequence[tuple[str, Row]]) -> str:
-    """A Markdown table, padded to be read as it is."""
-    cells = [list(_COLUMNS)]
-    cells += [
-        [
-            name,
-            row.what,
-            row.unit,
-            _figure(row.ours),
-            row.peer,
-            _figure(row.theirs),
-            _figure(row.ratio),
-            row.remark,
-        ]
+    cells = [
+        (name, row.what, row.unit, _figure(row.ours), row.peer, _figure(row.theirs), _figure(row.ratio), row.remark)
         for name, row in rows
     ]
-    width = [max(len(line[column]) for line in cells) for column in range(len(_COLUMNS))]
-    lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(line, width, strict=True)) + " |" for line in cells]
-    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in width) + "|")
-    return "\n".join(lines)
+    return markdown_table(_COLUMNS, cells)
 
 
 def _figure(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def _update(path: Path, text: str) -> None:
-    before = path.read_text(encoding="utf-8")
-    if before.count(_BEGIN) != 1 or before.count(_END) != 1:
-        sys.exit(f"{path}: expected one {_BEGIN} and one {_END}; nothing was replaced")
-    head, rest = before.split(_BEGIN)
-    path.write_text(f"{head}{_BEGIN}\n{text}\n{_END}{rest.split(_END)[1]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from builders import WINDOW, assert_same_state, random_batch, random_notes, silent_batch
 from torch import nn
 
 from antiphon.arms import find_arm
@@ -25,6 +24,7 @@ from antiphon.notes import Notes
 from antiphon.presets import find_preset
 from antiphon.towers.note_sequence import duration_bucket
 from antiphon.towers.transformer import TransformerLayer, sinusoidal_positions
+from builders import WINDOW, assert_same_state, random_batch, random_notes, silent_batch
 
 
 def model_of(arm: str = "d4a4", preset: str = "tiny") -> DualEncoder:

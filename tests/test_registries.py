@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from builders import pick, random_batch, silent_batch
 from torch.nn import functional as F
 
 from antiphon.arms import ARMS, find_arm
@@ -21,6 +20,7 @@ from antiphon.presets import PRESETS, find_preset
 from antiphon.registry import Registry
 from antiphon.schedules import SCHEDULES
 from antiphon.towers import TOWERS
+from builders import pick, random_batch, silent_batch
 
 RATE_HZ = 24_000
 REGISTRIES = [DESCRIPTORS, MECHANISMS, TOWERS, LOSSES, SCHEDULES, CORPUS_KINDS]

@@ -101,8 +101,15 @@ def _check_file(path: str | Path) -> None:
         raise UnreadableInput(path, "no such file")
     if path.is_dir():
         raise UnreadableInput(path, "this is a folder, a sound file was expected")
-    if path.stat().st_size == 0:
+    size = path.stat().st_size
+    if size == 0:
         raise UnreadableInput(path, "the file is empty (0 bytes)")
+    with path.open("rb") as file:
+        head = file.read(12)
+    promised = int.from_bytes(head[4:8], "little") + 8
+    # libsndfile shortens a cut wav without a word. Writers to a pipe, who cannot know the size, leave 0 or the maximum.
+    if head[:4] == b"RIFF" and head[8:] == b"WAVE" and 8 < promised < 0xFFFFFF00 and size < promised - 1:
+        raise UnreadableInput(path, f"truncated: its header promises {promised} bytes, the file has {size}")
 
 
 def _read_window(

@@ -292,6 +292,7 @@ def search_command(
 def demo(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="index and pictures go here")] = Path("demo"),
     model: ModelOption = "template",
+    queries: Annotated[int | None, typer.Option(help="how many recordings ask (all)", min=1)] = None,
     json_: JsonOption = False,
 ) -> None:
     """Make a small corpus, render it, index its notes and find them again from sound. Needs nothing but itself.
@@ -300,7 +301,7 @@ def demo(
     """
     from antiphon.demo import run_demo, summary
 
-    answers = run_demo(out, model)
+    answers = run_demo(out, model, queries)
     facts = summary(answers)
     if json_:
         print_json(facts)

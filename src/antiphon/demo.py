@@ -38,8 +38,11 @@ class Answer:
     right_place: bool
 
 
-def run_demo(out: Path, model: str) -> list[Answer]:
-    """Index the demo corpus's notes in `out/index`, search with 10 s of every recording, draw `out/pictures`."""
+def run_demo(out: Path, model: str, queries: int | None = None) -> list[Answer]:
+    """Index the demo corpus's notes in `out/index`, search with 10 s of its recordings, draw `out/pictures`.
+
+    `queries` limits how many recordings ask, from the first on.
+    """
     corpus = open_corpus("demo")
     embedder = load_embedder(model)
     folder = corpus.recordings[0].notes_path.parent
@@ -50,7 +53,7 @@ def run_demo(out: Path, model: str) -> list[Answer]:
     rng = np.random.default_rng(_SEED)
     answers = []
     with Store(out / "index") as store:
-        for recording in track(corpus.recordings, "searching"):
+        for recording in track(corpus.recordings[:queries], "searching"):
             start_s = round(float(rng.uniform(0.0, recording.duration_s - _QUERY_S)), 2)
             assert recording.audio_path is not None
             hit = search(recording.audio_path, store, embedder, start_s, _QUERY_S, top=1)[0]

@@ -136,8 +136,9 @@ def load_dual_encoder(folder: str | Path) -> DualEncoder:
 
 
 def load_model(folder: str | Path) -> ModelEmbedder:
-    """A model folder, ready to embed on the GPU where there is one."""
-    return ModelEmbedder(load_dual_encoder(folder), Path(folder).name)
+    """A model folder, ready to embed on the GPU where there is one; it is named after its arm."""
+    model = load_dual_encoder(folder)
+    return ModelEmbedder(model, model.config.arm.name)
 
 
 def to_plain(config: Any) -> dict[str, Any]:

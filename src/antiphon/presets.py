@@ -33,6 +33,7 @@ class TrainingSettings:
     weight_decay: float = 1e-4
     clip_norm: float = 1.0
     warmup_steps: int = 200
+    checkpoint_every: int = 250
     schedule: str = "cosine"
     loss: str = "vicreg"
 
@@ -151,7 +152,9 @@ _TINY = _narrow(
     "tiny",
     width=32,
     channels=32,
-    training=TrainingSettings(batch_size=8, batches_per_epoch=10, epochs=2, warmup_steps=5, rates=run_d(scale=20.0)),
+    training=TrainingSettings(
+        batch_size=8, batches_per_epoch=10, epochs=2, warmup_steps=5, checkpoint_every=5, rates=run_d(scale=20.0)
+    ),
 )
 
 PRESETS: Mapping[str, Preset] = MappingProxyType({preset.name: preset for preset in (_PAPER, _SMALL, _TINY)})

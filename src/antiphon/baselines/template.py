@@ -116,6 +116,6 @@ def _windows(grid: NDArray[np.float32], starts_s: NDArray[np.float64], lag: int)
     smooth = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
     smooth -= smooth.mean(axis=1, keepdims=True)
     smooth -= _FRAME_CENTRING * smooth.mean(axis=2, keepdims=True)
-    flat = smooth.reshape(len(cut), -1)
+    flat = smooth.reshape(len(cut), _FRAMES * _BANDS)
     norm = np.linalg.norm(flat, axis=1, keepdims=True)
     return np.divide(flat, norm, out=np.zeros_like(flat), where=norm > 1e-6)

@@ -141,9 +141,15 @@ def with_sound_file(recording: Recording, path: Path | None) -> Recording:
     return replace(recording, audio_path=path, duration_s=min(recording.duration_s, audio_info(path).duration_s))
 
 
+def files_below(folder: Path, suffixes: frozenset[str]) -> set[Path]:
+    """Files of these suffixes, in either case, at any depth; a file in a folder's place stands for itself."""
+    candidates = [folder] if folder.is_file() else folder.rglob("*")
+    return {path for path in candidates if path.suffix.lower() in suffixes and path.is_file()}
+
+
 def files_by_stem(folder: Path, suffixes: frozenset[str]) -> dict[str, Path]:
     """Files below a folder, keyed by relative path without suffix and, where unique, by bare name without suffix."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    found = sorted(files_below(folder, suffixes))
     bare = Counter(path.stem for path in found)
     by_name = {path.stem: path for path in found if bare[path.stem] == 1}
     return by_name | {path.relative_to(folder).with_suffix("").as_posix(): path for path in found}

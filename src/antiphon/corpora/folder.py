@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from antiphon.audio import AUDIO_SUFFIXES
-from antiphon.corpora import Corpus, CorpusKind, Recording, files_by_stem, with_sound_file
+from antiphon.corpora import Corpus, CorpusKind, Recording, files_below, files_by_stem, with_sound_file
 from antiphon.errors import UnreadableInput
 from antiphon.notes import NOTE_SUFFIXES, read_notes
 
@@ -36,6 +36,8 @@ def open_folder(spec: str) -> Corpus:
             continue
         recordings.append(recording)
     skipped += [UnreadableInput(path, "no notes of the same name") for path in sorted({*sound.values()} - used)]
+    doubles = files_below(root, NOTE_SUFFIXES) - {*notes.values()}
+    skipped += [UnreadableInput(path, "another note file has the same name") for path in sorted(doubles)]
     return Corpus(root.name, tuple(recordings), tuple(skipped))
 
 

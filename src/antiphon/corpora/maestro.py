@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 
 from antiphon.audio import AUDIO_SUFFIXES
-from antiphon.corpora import Corpus, CorpusKind, Recording
+from antiphon.corpora import Corpus, CorpusKind, Recording, with_sound_file
 from antiphon.errors import UnreadableInput
 
 _COLUMNS = ("canonical_composer", "canonical_title", "split", "midi_filename", "audio_filename", "duration")
@@ -75,18 +75,20 @@ def open_maestro(spec: str) -> Corpus:
         # with_suffix would cut at a dot inside the name; MAESTRO's names have none, so the stem is exact.
         audio = next((path for suffix in sorted(AUDIO_SUFFIXES) if (path := sound.with_suffix(suffix)).exists()), None)
         composer, title = row["canonical_composer"], row["canonical_title"]
-        recordings.append(
-            Recording(
-                id=Path(row["midi_filename"]).with_suffix("").as_posix(),
-                notes_path=notes,
-                audio_path=audio,
-                duration_s=duration_s,
-                composer=composer,
-                title=title,
-                split=row["split"],
-                work=f"{composer} | {title}".casefold(),
-            )
+        recording = Recording(
+            id=Path(row["midi_filename"]).with_suffix("").as_posix(),
+            notes_path=notes,
+            audio_path=None,
+            duration_s=duration_s,
+            composer=composer,
+            title=title,
+            split=row["split"],
+            work=f"{composer} | {title}".casefold(),
         )
+        try:
+            recordings.append(with_sound_file(recording, audio))
+        except UnreadableInput as error:
+            skipped.append(error)
     return Corpus(root.name, tuple(recordings), tuple(skipped))
 
 

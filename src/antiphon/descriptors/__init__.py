@@ -36,8 +36,9 @@ class View:
         """|STFT| float32 [B, 1025, T]: n_fft 2048, hop 512, Hann, centred, zeros beyond the ends (T = 188 for 4 s)."""
         window = torch.hann_window(N_FFT, device=self.audio.device)
         # A few rows at a time, so that a CPU reuses its buffers instead of asking for fresh pages.
-        rows = self.audio.float().split(4 if self.audio.device.type == "cpu" else max(1, len(self.audio)))
-        return torch.cat([_magnitude(part, window) for part in rows])
+        rows = 4 if self.audio.device.type == "cpu" else max(1, len(self.audio))
+        parts = [self.audio[begin : begin + rows].float() for begin in range(0, len(self.audio), rows)]
+        return torch.cat([_magnitude(part, window) for part in parts])
 
 
 def _magnitude(audio: Tensor, window: Tensor) -> Tensor:

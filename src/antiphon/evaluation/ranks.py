@@ -18,12 +18,12 @@ def pool_ranks(
     """Rank of the first candidate of each pool, and each pool's size: int [q], int [q].
 
     `queries` [q, D]; `candidates` [n, D]; `pools` [q, pool] rows of `candidates`, padded with -1. A vector of zeros
-    (nothing to embed) scores no better than any candidate.
+    (nothing to embed) scores no better than any candidate, and neither does NaN.
     """
     ranks = np.empty(len(queries), np.int64)
     for row, (query, pool) in enumerate(zip(queries, pools, strict=True)):
         scores = candidates[pool[pool >= 0]] @ query
-        ranks[row] = int((scores >= scores[0] - TIE).sum()) if np.any(scores[0]) else len(scores)
+        ranks[row] = int(_no_worse(scores, scores[0]).sum()) if np.any(scores[0]) else len(scores)
     return ranks, (pools >= 0).sum(axis=1)
 
 
@@ -44,7 +44,7 @@ def whole_pool_ranks(
         rows = np.arange(begin, min(begin + chunk, len(queries)))
         scores = queries[rows] @ candidates.T
         positive = scores[np.arange(len(rows)), rows]
-        beats = scores >= positive[:, None] - TIE
+        beats = _no_worse(scores, positive[:, None])
         if strict:
             left_out = not_wrong(table, rows)
             left_out[np.arange(len(rows)), rows] = False
@@ -52,6 +52,11 @@ def whole_pool_ranks(
             sizes[rows] -= left_out.sum(axis=1)
         ranks[rows] = np.where(positive == 0, sizes[rows], beats.sum(axis=1))
     return ranks, sizes
+
+
+def _no_worse(scores: NDArray[np.float32], positive: NDArray[np.float32]) -> NDArray[np.bool_]:
+    # Not `scores >= …`: a model that has diverged gives NaN, which compares false to everything and would rank first.
+    return ~(scores < positive - TIE)
 
 
 def pair_accuracy(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.audio import AUDIO_SUFFIXES
+from antiphon.corpora import files_below
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder, read_sound
 from antiphon.errors import AntiphonError, UnreadableInput
@@ -67,13 +68,7 @@ def build_index(
 def _find(folder: Path, kinds: tuple[Side, ...]) -> Iterator[tuple[Path, Side]]:
     if not folder.exists():
         raise AntiphonError(f"{folder}: no such folder")
-    candidates = [folder] if folder.is_file() else folder.rglob("*")
-    found = [
-        (path.resolve(), kind)
-        for path in candidates
-        for kind in kinds
-        if path.suffix.lower() in SUFFIXES[kind] and path.is_file()
-    ]
+    found = [(path.resolve(), kind) for kind in kinds for path in files_below(folder, SUFFIXES[kind])]
     if not found:
         raise AntiphonError(f"{folder}: no {' or '.join(kinds)} files below it")
     yield from found

@@ -32,7 +32,6 @@ from antiphon.training.data import TrainingBatches, open_sample_cache
 from antiphon.training.rates import apply_rates, count_parameters
 
 LOG_EVERY = 50
-CHECKPOINT_EVERY = 250
 _CONFIG, _CHECKPOINT, _LOG, _RESULT, MODEL = "run.json", "checkpoint.pt", "log.csv", "result.json", "model"
 
 
@@ -141,7 +140,7 @@ def _carry_on(folder: Path, corpus: Corpus, config: RunConfig) -> dict[str, Any]
                     raise AntiphonError(f"the loss is {loss.item()} at step {done}; lower the learning rates")
                 elapsed_s = spent_s + time.monotonic() - began
                 log.write(done, terms, _in_batch_recall(audio, notes), float(norm), scale, elapsed_s)
-            if done % CHECKPOINT_EVERY == 0 and done < steps:
+            if done % settings.checkpoint_every == 0 and done < steps:
                 _save_checkpoint(folder, model, optimiser, done, spent_s + time.monotonic() - began)
 
     elapsed_s = spent_s + time.monotonic() - began

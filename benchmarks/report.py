@@ -1,0 +1,26 @@
+"""Figures as Markdown tables, kept between markers of a document so that a command can replace them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, padded to be read as it is."""
+    lines = [columns, *rows]
+    width = [max(len(line[column]) for line in lines) for column in range(len(columns))]
+    text = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(line, width, strict=True)) + " |" for line in lines]
+    text.insert(1, "|" + "|".join("-" * (w + 2) for w in width) + "|")
+    return "\n".join(text)
+
+
+def replace_section(path: Path, name: str, text: str) -> None:
+    """Replace what stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->`; exits if they are not there."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before = path.read_text(encoding="utf-8")
+    if before.count(begin) != 1 or before.count(end) != 1:
+        sys.exit(f"{path}: expected one {begin} and one {end}; nothing was replaced")
+    head, rest = before.split(begin)
+    path.write_text(f"{head}{begin}\n{text}\n{end}{rest.split(end)[1]}", encoding="utf-8")

@@ -1,0 +1,89 @@
+"""`python -m benchmarks.results`: the tables of README.md and docs/results.md from the JSON under results/."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import markdown_table, replace_section
+
+_MODELS = {"template": "template, nothing learned", "D0": "D0, preset small", "d4a4": "d4a4, preset small"}
+_SOUND = {
+    "val-fluidr3": "validation, FluidR3 (the training's font)",
+    "val-timgm": "validation, TimGM6mb (never heard)",
+    "test-timgm": "test, TimGM6mb (never heard)",
+}
+_PUBLISHED = (
+    ("D0, published", "validation, MAESTRO's audio", "75.2 ± 2.3", "22.2 / 21.2", "–"),
+    ("d4a4, published", "validation, MAESTRO's audio", "84.0 ± 2.7", "28.0 / 27.6", "–"),
+)
+
+
+def main() -> None:
+    """Read every result, write the tables."""
+    found = [json.loads(path.read_text()) for path in sorted(Path("results/evaluation").glob("*.json"))]
+    if not found:
+        raise SystemExit("results/evaluation holds no JSON; run from the root of the checkout")
+    paper = sorted((one for one in found if one["protocol"] == "paper"), key=_order)
+    strict = sorted((one for one in found if one["protocol"] == "strict"), key=_order)
+    columns = ("model", "sound", "S %", "R@1 in 256, a→n / n→a", "R@1 in all, a→n / n→a")
+    short = markdown_table(columns, [*[_short(one) for one in paper], *_PUBLISHED])
+    replace_section(Path("README.md"), "results", short)
+    replace_section(Path("docs/results.md"), "paper", _long(paper))
+    replace_section(Path("docs/results.md"), "strict", _long(strict))
+    print(short)
+
+
+def _order(result: dict[str, Any]) -> tuple[int, int]:
+    return list(_SOUND).index(result["corpus"]), list(_MODELS).index(result["model"])
+
+
+def _short(result: dict[str, Any]) -> tuple[str, ...]:
+    small, whole = (_pair(scores, "R@1") for scores in (result, result["whole_pool"]))
+    return (_MODELS[result["model"]], _SOUND[result["corpus"]], f"{result['S']:.1f}", small, whole)
+
+
+def _pair(scores: dict[str, Any], name: str, digits: int = 1) -> str:
+    return f"{scores['a2m'][name]:.{digits}f} / {scores['m2a'][name]:.{digits}f}"
+
+
+def _long(results: list[dict[str, Any]]) -> str:
+    columns = (
+        "model",
+        "sound",
+        "pool",
+        "R@1",
+        "R@5",
+        "R@10",
+        "R@20",
+        "MRR",
+        "S or worse R@1, 95 % over pieces",
+        "chance R@1",
+    )
+    rows = []
+    for result in results:
+        for title, scores in (("256", result), (f"{result['whole_pool']['n']}", result["whole_pool"])):
+            within = scores["intervals_95"]["pieces"]
+            if scores is result:
+                shown = f"S {result['S']:.1f} [{within['S'][0]:.1f}, {within['S'][1]:.1f}]"
+            else:
+                worse = min(("a2m", "m2a"), key=lambda direction: scores[direction]["R@1"])
+                low, high = within[worse]["R@1"]
+                shown = f"{scores[worse]['R@1']:.1f} [{low:.1f}, {high:.1f}]"
+            rows.append(
+                (
+                    _MODELS[result["model"]],
+                    _SOUND[result["corpus"]],
+                    title,
+                    *(_pair(scores, f"R@{k}") for k in (1, 5, 10, 20)),
+                    _pair(scores, "MRR", 3),
+                    shown,
+                    f"{scores['chance']['R@1']:.2f}",
+                )
+            )
+    return markdown_table(columns, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,478 @@
+"""An index follows its folders, embeds nothing twice, survives kill -9, and never serves a stale or torn file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from antiphon.baselines.template import TemplateEmbedder
+from antiphon.catalogue import describe_path
+from antiphon.corpora import Corpus
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.index import build
+from antiphon.index.build import BuildReport, build_index
+from antiphon.index.search import search
+from antiphon.index.store import FileState, Store
+from antiphon.notes import Notes, write_midi
+from builders import unit
+from helpers import write_scale, write_sine
+
+NAMES = ("a", "b", "c")
+
+
+class CountingEmbedder:
+    """The template, counting the files that it embeds."""
+
+    def __init__(self, fingerprint: str = TemplateEmbedder.fingerprint) -> None:
+        self._inner = TemplateEmbedder()
+        self.fingerprint = fingerprint
+        self.name, self.dimensions = self._inner.name, self._inner.dimensions
+        self.sample_rate_hz, self.window_s = self._inner.sample_rate_hz, self._inner.window_s
+        self.files = 0
+
+    def embed_audio(self, samples: NDArray[np.float32], starts_s: NDArray[np.float64]) -> NDArray[np.float32]:
+        self.files += 1
+        return self._inner.embed_audio(samples, starts_s)
+
+    def embed_notes(self, notes: Notes, starts_s: NDArray[np.float64]) -> NDArray[np.float32]:
+        self.files += 1
+        return self._inner.embed_notes(notes, starts_s)
+
+
+@pytest.fixture
+def folder(demo: Corpus, tmp_path: Path) -> Path:
+    """Three recordings of the demo, MIDI and FLAC, one of them a folder deeper."""
+    place = tmp_path / "music"
+    for name, one in zip(NAMES, demo.recordings[::15], strict=True):
+        at = place / "deeper" if name == "c" else place
+        at.mkdir(parents=True, exist_ok=True)
+        assert one.audio_path is not None
+        shutil.copy(one.notes_path, at / f"{name}.mid")
+        shutil.copy(one.audio_path, at / f"{name}.flac")
+    return place
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "index"
+
+
+def bring_up_to_date(folder: Path, out: Path, **how: Any) -> tuple[BuildReport, int]:
+    """What a build reports, and how many files it embedded by the embedder's own count."""
+    embedder = CountingEmbedder()
+    report = build_index([folder], embedder, "template", out, **how)
+    assert report.embedded <= embedder.files
+    return report, embedder.files
+
+
+def in_database(out: Path, kind: str | None = None) -> dict[str, tuple[list[float], bytes]]:
+    """File name → starts and vectors, read past everything but SQLite."""
+    with sqlite3.connect(out / "index.sqlite") as db:
+        rows = db.execute("SELECT path, kind, starts_s, vectors FROM recordings").fetchall()
+    db.close()
+    return {
+        Path(path).name: (np.frombuffer(starts).tolist(), vectors)
+        for path, its_kind, starts, vectors in rows
+        if kind in (None, its_kind)
+    }
+
+
+def in_library(out: Path, kind: Any) -> dict[str, tuple[list[float], bytes]]:
+    """The same by way of the derived file."""
+    with Store(out) as store:
+        library = store.library(kind)
+    assert list(library.paths) == sorted(library.paths)
+    assert library.offset[-1] == len(library.vectors) == len(library.start_s)
+    pieces = [slice(*edges) for edges in zip(library.offset[:-1], library.offset[1:], strict=True)]
+    return {
+        Path(path).name: (library.start_s[piece].tolist(), library.vectors[piece].tobytes())
+        for path, piece in zip(library.paths, pieces, strict=True)
+    }
+
+
+class TestBuild:
+    def test_holds_every_file_once_and_a_second_build_embeds_nothing(self, folder: Path, out: Path):
+        first, embedded = bring_up_to_date(folder, out)
+        assert (first.embedded, embedded, first.unchanged, first.removed, first.failed) == (6, 6, 0, 0, [])
+        before = in_database(out)
+        assert sorted(before) == sorted(f"{name}.{suffix}" for name in NAMES for suffix in ("mid", "flac"))
+        assert first.windows == sum(len(starts) for starts, _ in before.values())
+        second, embedded = bring_up_to_date(folder, out)
+        assert (second.embedded, embedded, second.unchanged) == (0, 0, 6)
+        assert in_database(out) == before
+
+    def test_windows_lie_a_second_apart_with_unit_vectors(self, folder: Path, out: Path):
+        bring_up_to_date(folder, out)
+        with Store(out) as store:
+            for kind in store.counts():
+                library = store.library(kind)
+                steps = np.diff(library.start_s)
+                steps = np.delete(steps, library.offset[1:-1] - 1)
+                np.testing.assert_array_equal(steps, 1.0)
+                np.testing.assert_allclose(np.linalg.norm(library.vectors.astype(float), axis=1), 1.0, atol=1e-3)
+
+    def test_a_touched_file_is_not_embedded_again_nor_read_twice(
+        self, folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        bring_up_to_date(folder, out)
+        os.utime(folder / "a.flac", (1e9, 1e9))
+        report, embedded = bring_up_to_date(folder, out)
+        assert (report.embedded, embedded, report.unchanged) == (0, 0, 6)
+        monkeypatch.setattr(build.hashlib, "file_digest", pytest.fail)  # the new time is written down
+        assert bring_up_to_date(folder, out)[0].unchanged == 6
+
+    def test_a_changed_file_is_embedded_again(self, folder: Path, out: Path):
+        bring_up_to_date(folder, out)
+        before = in_database(out)
+        shutil.copy(folder / "b.mid", folder / "a.mid")
+        report, embedded = bring_up_to_date(folder, out)
+        assert (report.embedded, embedded, report.unchanged) == (1, 1, 5)
+        after = in_database(out)
+        assert after["a.mid"] == before["b.mid"] != before["a.mid"]
+        assert after | {"a.mid": before["a.mid"]} == before
+        assert in_library(out, "notes")["a.mid"] == before["b.mid"]
+
+    def test_a_changed_file_of_equal_size_is_embedded_again(self, folder: Path, out: Path):
+        bring_up_to_date(folder, out)
+        old = (folder / "a.mid").stat()
+        content = bytearray((folder / "a.mid").read_bytes())
+        at = content.index(b"\x90")
+        content[at + 1] += 1
+        (folder / "a.mid").write_bytes(content)
+        os.utime(folder / "a.mid", ns=(old.st_atime_ns, old.st_mtime_ns + 1))
+        assert bring_up_to_date(folder, out)[1] == 1
+
+    def test_a_removed_file_is_dropped_and_a_new_one_added(self, folder: Path, out: Path):
+        bring_up_to_date(folder, out)
+        (folder / "a.mid").unlink()
+        shutil.rmtree(folder / "deeper")
+        write_scale(folder / "new" / "scale.MID")
+        report, embedded = bring_up_to_date(folder, out)
+        assert (report.embedded, embedded, report.unchanged, report.removed) == (1, 1, 3, 3)
+        assert sorted(in_database(out)) == ["a.flac", "b.flac", "b.mid", "scale.MID"]
+        assert sorted(in_library(out, "notes")) == ["b.mid", "scale.MID"]
+
+    def test_another_folder_joins_and_leaves_the_first_alone(self, folder: Path, out: Path, tmp_path: Path):
+        bring_up_to_date(folder, out)
+        write_scale(tmp_path / "music-2" / "scale.mid")  # begins like the first folder's name
+        report, embedded = bring_up_to_date(tmp_path / "music-2", out)
+        assert (report.embedded, embedded, report.unchanged, report.removed) == (1, 1, 0, 0)
+        assert len(in_database(out)) == 7
+        shutil.rmtree(tmp_path / "music-2")
+        assert bring_up_to_date(folder, out)[0].removed == 0  # it was not asked about that one
+
+    def test_a_single_file_can_be_indexed(self, folder: Path, out: Path):
+        assert bring_up_to_date(folder / "a.mid", out)[0].embedded == 1
+
+    def test_a_failed_file_is_remembered_and_tried_again_only_when_it_changes(
+        self, folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        (folder / "bad.mid").write_bytes(b"MThd and no more")
+        write_sine(folder / "short.wav", 1.0)
+        first, embedded = bring_up_to_date(folder, out)
+        assert (first.embedded, embedded) == (6, 6)
+        assert [error.path.name for error in first.failed] == ["bad.mid", "short.wav"]
+        opened: list[str] = []
+        read_notes = build.read_notes
+        monkeypatch.setattr(build, "read_notes", lambda path: opened.append(path.name) or read_notes(path))
+        second, embedded = bring_up_to_date(folder, out)
+        assert (second.unchanged, embedded, opened) == (6, 0, [])
+        assert [str(error) for error in second.failed] == [str(error) for error in first.failed]
+        write_scale(folder / "bad.mid")
+        third, embedded = bring_up_to_date(folder, out)
+        assert (third.embedded, embedded, opened) == (1, 1, ["bad.mid"])
+        assert [error.path.name for error in third.failed] == ["short.wav"]
+        with Store(out) as store:
+            assert [Path(name).name for name in store.failed()] == ["short.wav"]
+        (folder / "short.wav").unlink()
+        assert bring_up_to_date(folder, out)[0].removed == 1
+
+    def test_a_file_that_has_become_unreadable_is_no_longer_found(self, folder: Path, out: Path):
+        bring_up_to_date(folder, out)
+        (folder / "a.mid").write_bytes(b"MThd and no more")
+        report, _ = bring_up_to_date(folder, out)
+        assert [error.path.name for error in report.failed] == ["a.mid"]
+        assert "a.mid" not in in_library(out, "notes")
+
+    def test_windows_in_which_nothing_sounds_are_left_out_and_counted(self, out: Path, tmp_path: Path):
+        # Onsets in seconds 0–3 and 20–23: the 13 windows that begin in seconds 4 to 16 hear none.
+        onsets = [0.5, 1.5, 2.5, 3.5, 20.5, 21.5, 22.5, 23.5]
+        (tmp_path / "notes").mkdir()
+        write_midi(Notes.of(onsets, [0.5] * 8, [60 + i for i in range(8)], [80] * 8), tmp_path / "notes" / "gap.mid")
+        report, _ = bring_up_to_date(tmp_path / "notes", out)
+        starts = in_database(out)["gap.mid"][0]
+        assert starts == [0.0, 1.0, 2.0, 3.0, 17.0, 18.0, 19.0, 20.0]
+        assert (report.windows, report.empty_windows) == (8, 13)
+
+    def test_only_takes_one_kind(self, folder: Path, out: Path):
+        assert bring_up_to_date(folder, out, only="notes")[0].embedded == 3
+        assert set(in_database(out)) == {"a.mid", "b.mid", "c.mid"}
+        with Store(out) as store:
+            assert set(store.counts()) == {"notes"}
+            with pytest.raises(AntiphonError, match="holds no audio to search"):
+                store.library("audio")
+        report, embedded = bring_up_to_date(folder, out, only="audio")
+        assert (report.embedded, embedded, report.removed) == (3, 3, 0)
+        assert len(in_database(out)) == 6
+
+    def test_counts_add_up(self, folder: Path, out: Path):
+        report, _ = bring_up_to_date(folder, out)
+        facts = describe_path(str(out), None)
+        assert (facts["recordings"], facts["segments"], facts["model"]) == (6, report.windows, "template")
+        seconds = sum(soundfile.info(path).duration for path in folder.rglob("*.flac"))
+        assert facts["hours"] == pytest.approx(2 * seconds / 3600, rel=0.05)
+
+    def test_another_models_vectors_are_refused(self, folder: Path, out: Path):
+        bring_up_to_date(folder, out, only="notes")
+        other = CountingEmbedder(fingerprint="0123456789abcdef")
+        before = in_database(out)
+        with pytest.raises(AntiphonError, match=r"built with model_hash \w{12}, not 0123456789ab; .*build another"):
+            build_index([folder], other, "other", out)
+        assert other.files == 0
+        with Store(out) as store, pytest.raises(AntiphonError, match="model_hash"):
+            search(folder / "a.flac", store, other)
+        assert in_database(out) == before
+
+
+class TestFolders:
+    def test_a_folder_that_holds_something_else_is_refused(self, folder: Path, out: Path):
+        out.mkdir()
+        (out / "thesis.txt").write_text("precious")
+        with pytest.raises(AntiphonError, match="is not empty and not an index"):
+            bring_up_to_date(folder, out)
+        assert [path.name for path in out.iterdir()] == ["thesis.txt"]
+
+    def test_an_empty_folder_is_used(self, folder: Path, out: Path):
+        out.mkdir()
+        assert bring_up_to_date(folder, out, only="notes")[0].embedded == 3
+
+    def test_a_folder_that_is_no_index_is_named(self, tmp_path: Path):
+        for place in (tmp_path, tmp_path / "nowhere"):
+            with pytest.raises(AntiphonError, match="not an index folder; make one with: antiphon index build"):
+                Store(place)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_folder_without_music_is_named_and_makes_no_index(self, tmp_path: Path, out: Path):
+        for place, says in ((tmp_path / "nowhere", "no such folder"), (tmp_path, "no audio or notes files below it")):
+            with pytest.raises(AntiphonError, match=says):
+                bring_up_to_date(place, out)
+        assert not out.exists()
+
+    @pytest.mark.parametrize("damage", ["half", "first page", "nothing left", "text", "overwritten"])
+    def test_a_damaged_database_is_one_clear_error(self, folder: Path, out: Path, damage: str):
+        bring_up_to_date(folder, out, only="notes")
+        path = out / "index.sqlite"
+        size = path.stat().st_size
+        if damage == "text":
+            path.write_text("this was a database once " * 1000)
+        elif damage == "overwritten":
+            content = bytearray(path.read_bytes())
+            content[4096:] = b"\xa5" * (size - 4096)
+            path.write_bytes(content)
+        else:
+            os.truncate(path, {"half": size // 2, "first page": 4096, "nothing left": 0}[damage])
+        says = r"index\.sqlite: .*(not an index database|stopped before)"
+        with pytest.raises(UnreadableInput, match=says) as caught, Store(out) as store:
+            search(folder / "a.mid", store, TemplateEmbedder(), against="notes")
+        assert len(str(caught.value).splitlines()) == 1
+
+
+class TestDerivedFile:
+    @pytest.fixture
+    def built(self, folder: Path, out: Path) -> Path:
+        bring_up_to_date(folder, out, only="notes")
+        assert in_library(out, "notes") == in_database(out)
+        return out
+
+    def test_is_made_once(self, built: Path):
+        before = {path.name: path.stat().st_mtime_ns for path in built.glob("notes-*")}
+        assert len(before) == 2
+        in_library(built, "notes")
+        assert {path.name: path.stat().st_mtime_ns for path in built.glob("notes-*")} == before
+
+    @pytest.mark.parametrize("suffix", ["f16", "json"])
+    @pytest.mark.parametrize("damage", [Path.unlink, lambda path: os.truncate(path, path.stat().st_size // 2)])
+    def test_is_made_again_when_it_is_missing_or_cut_off(
+        self, built: Path, suffix: str, damage: Callable[[Path], None]
+    ):
+        (path,) = built.glob(f"notes-*.{suffix}")
+        damage(path)
+        assert in_library(built, "notes") == in_database(built)
+
+    def test_follows_the_database_and_leaves_no_old_ones(self, built: Path, folder: Path):
+        old = set(built.glob("notes-*"))
+        (folder / "a.mid").unlink()
+        bring_up_to_date(folder, built, only="notes")
+        assert sorted(in_library(built, "notes")) == ["b.mid", "c.mid"]
+        now = set(built.glob("notes-*"))
+        assert len(now) == 2
+        assert not old & now
+
+    def test_does_not_change_under_a_reader_who_has_it(self, built: Path, folder: Path):
+        with Store(built) as store:
+            library = store.library("notes")
+            before = library.vectors.copy()
+            shutil.copy(folder / "b.mid", folder / "a.mid")
+            bring_up_to_date(folder, built, only="notes")
+            assert in_library(built, "notes")["a.mid"] == in_database(built)["b.mid"]
+            np.testing.assert_array_equal(library.vectors, before)
+
+
+def put_tiny(store: Store, number: int, windows: int) -> None:
+    """A recording whose vectors tell who it is and how many windows it has."""
+    rows = np.tile(unit(np.array([[1.0, number, windows, 0.0]])), (windows, 1))
+    store.put(f"/{number}.mid", "notes", FileState(number, 0), "hash", 9.0, np.arange(windows, dtype=float), rows)
+
+
+def test_readers_see_whole_states_while_a_writer_adds(out: Path):
+    """Three readers ask all the time; recordings grow from one window to two, and none is ever seen torn."""
+    tiny = CountingEmbedder("tiny")
+    tiny.dimensions = 4
+    total, done, faults, states = 40, threading.Event(), [], []
+    with Store(out, create=True) as store:
+        store.claim(tiny, "tiny", 1.0)
+        put_tiny(store, 0, 1)
+
+    def read() -> None:
+        try:
+            with Store(out) as store:
+                seen = 0
+                while True:
+                    last = done.is_set()
+                    store.claim(tiny, "tiny", 1.0)
+                    library = store.library("notes")
+                    assert library.offset[-1] == len(library.vectors) == len(library.start_s)
+                    for path, begin, end in zip(library.paths, library.offset[:-1], library.offset[1:], strict=True):
+                        expected = unit(np.array([[1.0, int(path[1:-4]), end - begin, 0.0]]))[0]
+                        np.testing.assert_allclose(
+                            library.vectors[begin:end], np.tile(expected, (end - begin, 1)), atol=1e-3
+                        )
+                    assert len(library.paths) >= seen, "a committed recording is gone"
+                    seen = len(library.paths)
+                    states.append(seen)
+                    if last:
+                        return
+        except BaseException as error:
+            faults.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    with Store(out) as store:
+        for number in range(1, total):
+            put_tiny(store, number, 1)
+            put_tiny(store, number - 1, 2)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert faults == []
+    assert max(states) == total
+    assert len(set(states)) > 3
+    assert len(list(out.glob("notes-*"))) == 2, "files that nobody needs are left behind"
+
+
+def test_two_writers_lose_nothing(out: Path):
+    tiny = CountingEmbedder("tiny")
+    tiny.dimensions = 4
+    faults: list[BaseException] = []
+
+    def write(numbers: range) -> None:
+        try:
+            with Store(out, create=True) as store:
+                store.claim(tiny, "tiny", 1.0)
+                for number in numbers:
+                    put_tiny(store, number, 1)
+        except BaseException as error:
+            faults.append(error)
+
+    writers = [threading.Thread(target=write, args=(range(first, first + 15),)) for first in (0, 15)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert faults == []
+    assert len(in_library(out, "notes")) == 30
+
+
+BUILD_AND_KILL = """
+import os, random, signal, sys, time
+from pathlib import Path
+from antiphon.baselines.template import TemplateEmbedder
+from antiphon.index.build import build_index
+
+folder, out = map(Path, sys.argv[1:])
+chance = random.Random(5)
+
+
+class Telling(TemplateEmbedder):
+    def embed_notes(self, notes, starts_s):
+        os.write(told, b".")
+        return super().embed_notes(notes, starts_s)
+
+
+for round in range(4):
+    heard, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        build_index([folder], Telling(), "template", out, only="notes")
+        os._exit(0)
+    os.close(told)
+    for _ in range(chance.randint(1, 8)):
+        os.read(heard, 1)
+    time.sleep(chance.uniform(0.0, 0.02))
+    os.kill(child, signal.SIGKILL)
+    print(os.WTERMSIG(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(demo: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The notes of the whole demo, indexed in one go."""
+    place = tmp_path_factory.mktemp("undisturbed") / "index"
+    bring_up_to_date(demo.recordings[0].notes_path.parent, place, only="notes")
+    return place
+
+
+def test_a_build_that_is_killed_goes_on_where_it_was(demo: Corpus, out: Path, undisturbed: Path):
+    """Four builds die by kill -9 at random moments; a fifth embeds what they have not committed, and nothing else."""
+    folder = demo.recordings[0].notes_path.parent
+    command = [sys.executable, "-c", BUILD_AND_KILL, str(folder), str(out)]
+    killed = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert killed.stdout.split() == ["9"] * 4, killed.stderr
+    committed = in_database(out)
+    complete = in_database(undisturbed)
+    assert 4 <= len(committed) < len(complete) == len(demo)
+    assert {name: complete[name] for name in committed} == committed
+    assert in_library(out, "notes") == committed  # what is there can be searched before the next build
+    report, embedded = bring_up_to_date(folder, out, only="notes")
+    assert (
+        (report.embedded, report.unchanged)
+        == (embedded, len(committed))
+        == (len(demo) - len(committed), len(committed))
+    )
+    assert in_database(out) == complete == in_library(out, "notes")
+    one = demo.recordings[9]
+    with Store(out) as store:
+        assert one.audio_path is not None
+        hit = search(one.audio_path, store, TemplateEmbedder(), 7.3, 10.0)[0]
+    assert (Path(hit.file), round(hit.start_s)) == (one.notes_path.resolve(), 7)
+
+
+def test_an_index_that_died_before_its_first_file_says_so_and_can_be_built(folder: Path, out: Path):
+    out.mkdir()
+    (out / "index.sqlite").touch()
+    with pytest.raises(UnreadableInput, match=r"stopped before .* antiphon index build"):
+        Store(out)
+    assert bring_up_to_date(folder, out, only="notes")[0].embedded == 3

@@ -1,0 +1,201 @@
+"""Training: batches, freeze policy, and runs that end the same whether or not they were interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from antiphon.corpora import Corpus
+from antiphon.errors import AntiphonError
+from antiphon.model import DualEncoder, ModelConfig, load_dual_encoder
+from antiphon.presets import RateRule, find_preset
+from antiphon.training import run as run_module
+from antiphon.training.data import TrainingBatches, open_sample_cache
+from antiphon.training.rates import apply_rates, count_parameters
+from antiphon.training.run import MODEL, prepare_run, resume_run, start_run
+
+WEIGHTS = f"{MODEL}/model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def pairs(demo: Corpus) -> Corpus:
+    return replace(demo.split("test"), recordings=demo.split("test").recordings[:4])
+
+
+@pytest.fixture(scope="module")
+def finished(demo: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny run carried through without interruption."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    start_run(folder, *prepare_run("demo", None, "test", "d4a4", "tiny", epochs=2, seed=5))
+    return folder
+
+
+def batches(corpus: Corpus, seed: int = 0, steps: int = 20) -> TrainingBatches:
+    return TrainingBatches(open_sample_cache(corpus, 24_000, 4.0), 24_000, 4.0, batch_size=6, steps=steps, seed=seed)
+
+
+class TestBatches:
+    def test_are_a_function_of_seed_and_step(self, pairs: Corpus):
+        one, same, other = batches(pairs), batches(pairs), batches(pairs, seed=1)
+        assert torch.equal(one[3].audio, same[3].audio)
+        assert torch.equal(one[3].notes.pitch, same[3].notes.pitch)
+        assert not torch.equal(one[3].audio, one[4].audio)
+        assert not torch.equal(one[3].audio, other[3].audio)
+
+    def test_start_anywhere_and_their_sides_belong_together(self, pairs: Corpus):
+        batch = batches(pairs)[0]
+        assert batch.audio.shape == (6, 96_000)
+        assert batch.audio.abs().max() <= 1.0
+        for row in range(6):
+            onsets = batch.notes.onset_s[row][~batch.notes.padding[row]].numpy()
+            onsets = onsets[(onsets > 0.3) & (onsets < 3.5)]
+            level = batch.audio[row].abs().numpy()
+            after, before = (
+                np.mean([level[int((at + shift) * 24_000) :][:720].max() for at in onsets]) for shift in (0.01, -0.04)
+            )
+            assert after > before, "sound rises where a note begins"
+        starts = {float(batches(pairs)[step].notes.onset_s[0, 0] % 1) for step in range(5)}
+        assert len(starts) == 5
+
+    def test_the_cache_is_made_once(self, pairs: Corpus, monkeypatch: pytest.MonkeyPatch):
+        first = open_sample_cache(pairs, 24_000, 4.0)
+        monkeypatch.setattr("antiphon.training.data.read_sound", None)
+        again = open_sample_cache(pairs, 24_000, 4.0)
+        assert np.array_equal(first.offset, again.offset)
+        assert len(again.recordings) == 4
+
+    def test_unreadable_sound_is_skipped_and_named(self, pairs: Corpus, tmp_path: Path):
+        broken = tmp_path / "broken.flac"
+        broken.write_bytes(b"no sound")
+        recordings = (replace(pairs.recordings[0], audio_path=broken), *pairs.recordings[1:])
+        cache = open_sample_cache(replace(pairs, recordings=recordings), 24_000, 4.0)
+        assert [error.path for error in cache.skipped] == [broken]
+        assert cache.recordings == pairs.recordings[1:]
+
+    def test_a_corpus_of_silence_is_refused(self, pairs: Corpus):
+        cache = open_sample_cache(pairs, 24_000, 4.0)
+        silent = replace(cache, samples=np.zeros_like(cache.samples))
+        with pytest.raises(AntiphonError, match="silent or without notes"):
+            TrainingBatches(silent, 24_000, 4.0, 2, 2, 0)[0]
+
+
+class TestRates:
+    def test_freeze_what_the_policy_freezes(self, finished: Path):
+        ended = load_dual_encoder(finished / MODEL)
+        torch.manual_seed(5)  # the run's own seed: these are the weights that it began with
+        begun, ended = DualEncoder(ended.config).state_dict(), ended.state_dict()
+        frozen = [name for name in begun if name.startswith(("towers.audio.convolutions", "towers.audio.positions"))]
+        trained = [name for name in begun if name.endswith("weight") and name not in frozen]
+        assert frozen
+        assert all(torch.equal(begun[name], ended[name]) for name in frozen)
+        assert not any(torch.equal(begun[name], ended[name]) for name in trained)
+
+    def test_give_each_part_its_published_rate(self):
+        preset = find_preset("paper")
+        with torch.device("meta"):
+            model = DualEncoder(ModelConfig(run_module.find_arm("d4a4"), preset.sizes))
+        groups = apply_rates(model, preset.training.rates)
+        rate_of = {id(parameter): group["base_lr"] for group in groups for parameter in group["params"]}
+        named = dict(model.named_parameters())
+        expected = {
+            "towers.audio.layers.0.qkv.weight": 5e-6,
+            "towers.audio.layers.1.norm_ffn.bias": 5e-6,
+            "towers.audio.layers.3.expand.weight": 1e-5,
+            "towers.notes.pitch.weight": 5e-5,
+            "heads.notes.steps.6.bias": 1e-4,
+            "injections.1.mix.weight": 5e-4,
+        }
+        assert {name: rate_of[id(named[name])] for name in expected} == expected
+        assert id(named["towers.audio.positions"]) not in rate_of
+
+    def test_refuse_a_parameter_that_no_rule_names(self):
+        model = torch.nn.Linear(2, 2)
+        with pytest.raises(AntiphonError, match="no learning-rate rule matches the parameter 'bias'"):
+            apply_rates(model, [RateRule("weight", 1e-3)])
+
+    def test_count_what_trains(self):
+        model = torch.nn.Linear(2, 3)
+        apply_rates(model, [RateRule("weight", None), RateRule("*", 1e-3)])
+        assert count_parameters(model) == {"total": 9, "trainable": 3}
+
+
+class TestRun:
+    def test_learns(self, finished: Path):
+        rows = (finished / "log.csv").read_text().splitlines()
+        result = json.loads((finished / "result.json").read_text())
+        assert rows[0].startswith("step,invariance,variance,covariance")
+        assert result["steps"] == 20
+        assert result["segments"] == 160
+        assert len(result["data_hash"]) == 64
+        first = DualEncoder(load_dual_encoder(finished / MODEL).config).train()
+        trained = load_dual_encoder(finished / MODEL).train()
+        batch = batches(run_module.open_corpus("demo").split("test"), seed=99)[0]
+        with torch.no_grad():
+            losses = [
+                sum(run_module.LOSSES["vicreg"].compute(embedded["audio"], embedded["notes"]).values())
+                for embedded in (first(batch), trained(batch))
+            ]
+        assert losses[1] < losses[0]
+
+    def test_the_same_seed_gives_the_same_bits_and_another_does_not(self, finished: Path, tmp_path: Path):
+        for folder, seed in (("same", 5), ("other", 6)):
+            start_run(tmp_path / folder, *prepare_run("demo", None, "test", "d4a4", "tiny", epochs=2, seed=seed))
+        whole = (finished / WEIGHTS).read_bytes()
+        assert (tmp_path / "same" / WEIGHTS).read_bytes() == whole
+        assert (tmp_path / "other" / WEIGHTS).read_bytes() != whole
+
+    def test_killed_and_resumed_ends_bit_identical(self, finished: Path, tmp_path: Path):
+        folder = tmp_path / "killed"
+        options = ["--split", "test", "--arm", "d4a4", "--preset", "tiny", "--epochs", "2", "--seed", "5"]
+        command = [sys.executable, "-m", "antiphon", "train", "demo", *options, "--out", str(folder)]
+        process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())})
+        deadline = time.monotonic() + 120
+        while not (folder / "checkpoint.pt").exists():
+            assert process.poll() is None, "the run ended before it could be killed"
+            assert time.monotonic() < deadline, "no checkpoint came"
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not (folder / "result.json").exists()
+        resume_run(folder)
+        assert (folder / WEIGHTS).read_bytes() == (finished / WEIGHTS).read_bytes()
+        steps = [line.split(",")[0] for line in (folder / "log.csv").read_text().splitlines()[1:]]
+        assert steps == ["20"]
+
+    def test_a_finished_run_is_not_run_again(self, finished: Path):
+        before = (finished / WEIGHTS).stat().st_mtime_ns
+        assert resume_run(finished)["steps"] == 20
+        assert (finished / WEIGHTS).stat().st_mtime_ns == before
+
+    def test_a_used_folder_is_refused_with_what_to_do(self, finished: Path):
+        with pytest.raises(AntiphonError, match="--resume"):
+            start_run(finished, *prepare_run("demo", None, "test", "D0", "tiny", epochs=1, seed=0))
+
+    def test_changed_data_are_refused(self, tmp_path: Path):
+        corpus, config = prepare_run("demo", None, "test", "D0", "tiny", epochs=1, seed=0)
+        folder = tmp_path / "run"
+        start_run(folder, corpus, replace(config, data_hash="0" * 64))
+        (folder / "result.json").unlink()
+        with pytest.raises(AntiphonError, match="data have changed"):
+            resume_run(folder)
+
+    def test_a_folder_that_is_no_run_is_named(self, tmp_path: Path):
+        with pytest.raises(AntiphonError, match="not a run folder"):
+            resume_run(tmp_path)
+
+    def test_a_loss_that_explodes_stops_the_run(self, tmp_path: Path):
+        corpus, config = prepare_run("demo", None, "test", "D0", "tiny", epochs=1, seed=0)
+        wild = tuple(replace(rule, learning_rate=rule.learning_rate and 1e30) for rule in config.training.rates)
+        config = replace(config, training=replace(config.training, rates=wild, clip_norm=1e30))
+        with pytest.raises(AntiphonError, match="lower the learning rates"):
+            start_run(tmp_path / "run", corpus, config)

@@ -94,8 +94,7 @@ class TestRanks:
     @pytest.mark.parametrize("fault", [0.0, np.nan])
     @pytest.mark.parametrize("side", ["query", "positive"])
     def test_rows_without_a_vector_are_misses(self, fault: float, side: str):
-        rows = np.eye(len(SMALL), dtype=np.float32)
-        queries, candidates = rows.copy(), rows.copy()
+        queries, candidates = random_rows(len(SMALL)), random_rows(len(SMALL))  # many score below zero
         (queries if side == "query" else candidates)[4] = fault
         for ranks, sizes in (
             pool_ranks(queries[4:5], candidates, np.roll(np.arange(len(SMALL)), -4)[None]),
@@ -325,6 +324,15 @@ class TestEvaluate:
                     assert recalls == set(scores["intervals_95"][kind][direction])
                     low, high = scores["intervals_95"][kind]["S"]
                     assert 0 <= low <= high <= 100
+
+    def test_intervals_over_pieces_are_wider_when_whole_pieces_are_missed(self):
+        audio, notes = random_rows(len(TWELVE), 64), random_rows(len(TWELVE), 64)
+        missed = np.isin(TWELVE.work, np.unique(TWELVE.work)[::2])
+        notes[missed] = random_rows(len(TWELVE), 64, seed=1)[missed]
+        result = evaluate(segments_of(TWELVE, audio, notes), "strict")
+        for scores in (result, result["whole_pool"]):
+            width = {kind: float(np.diff(found["S"])[0]) for kind, found in scores["intervals_95"].items()}
+            assert width["pieces"] > 3 * width["queries"] > 0
 
     def test_is_repeatable_by_seed(self):
         segments = segments_of(TWELVE, random_rows(1200, 4), random_rows(1200, 4, seed=1))

@@ -383,6 +383,36 @@ def test_readers_see_whole_states_while_a_writer_adds(out: Path):
     assert len(list(out.glob("notes-*"))) == 2, "files that nobody needs are left behind"
 
 
+def test_a_derived_file_holds_the_state_that_it_is_named_after(out: Path, monkeypatch: pytest.MonkeyPatch):
+    """A writer commits at the worst moment: when a reader has the generation but not yet the vectors."""
+    tiny = CountingEmbedder("tiny")
+    tiny.dimensions = 4
+    with Store(out, create=True) as writer, Store(out, create=True) as reader:
+        writer.claim(tiny, "tiny", 1.0)
+        put_tiny(writer, 0, 1)
+        counts = reader.counts
+
+        def count_and_be_overtaken() -> Any:
+            found = counts()
+            put_tiny(writer, 1, 1)
+            return found
+
+        monkeypatch.setattr(reader, "counts", count_and_be_overtaken)
+        assert reader.library("notes").paths == ("/0.mid",)
+        monkeypatch.undo()
+        assert reader.library("notes").paths == ("/0.mid", "/1.mid")
+
+
+def test_a_reader_does_not_wait_for_a_writer(folder: Path, out: Path):
+    bring_up_to_date(folder, out, only="notes")
+    writer = sqlite3.connect(out / "index.sqlite", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    with Store(out) as store:
+        store._db.execute("PRAGMA busy_timeout = 0")
+        assert Path(search(folder / "a.flac", store, TemplateEmbedder())[0].file).name == "a.mid"
+    writer.close()
+
+
 def test_two_writers_lose_nothing(out: Path):
     tiny = CountingEmbedder("tiny")
     tiny.dimensions = 4

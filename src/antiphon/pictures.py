@@ -36,7 +36,7 @@ def draw_match(
     """
     figure = Figure(figsize=(11, 7), layout="constrained")
     above, below = figure.subplots(2, 1)
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)  # file names may hold dollar signs
     query_s = len(samples) / sample_rate_hz
     margin = context_s / query_s  # of the query's length, and of the match's, so that the two stay aligned
     _spectrogram(above, samples, sample_rate_hz, query_start_s)

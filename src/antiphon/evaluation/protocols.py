@@ -80,7 +80,7 @@ def scores_as_text(result: dict[str, Any]) -> str:
     lines = [
         f"{result['model']} on {result['corpus']}, split {result['split'] or '(all)'}, protocol {result['protocol']}: "
         f"S {result['S']:.1f} % (95 % over pieces {low:.1f}–{high:.1f}; chance {result['chance']['R@10']:.1f})",
-        f"{'':24}{'R@1':>8}{'R@5':>8}{'R@10':>8}{'R@20':>8}{'MRR':>8}",
+        f"{'':28}{'R@1':>8}{'R@5':>8}{'R@10':>8}{'R@20':>8}{'MRR':>8}",
     ]
     for title, scores in (
         (f"pool of {result['pool_size']:.0f}", result),
@@ -88,6 +88,6 @@ def scores_as_text(result: dict[str, Any]) -> str:
     ):
         for direction, arrow in (("a2m", "audio→notes"), ("m2a", "notes→audio")):
             recalls = "".join(f"{scores[direction][f'R@{k}']:8.1f}" for k in CUTOFFS)
-            lines.append(f"{title + ' ' + arrow:24}{recalls}{scores[direction]['MRR']:8.3f}")
-        lines.append(f"{title + ' chance':24}" + "".join(f"{scores['chance'][f'R@{k}']:8.2f}" for k in CUTOFFS))
+            lines.append(f"{title + ' ' + arrow:28}{recalls}{scores[direction]['MRR']:8.3f}")
+        lines.append(f"{title + ' chance':28}" + "".join(f"{scores['chance'][f'R@{k}']:8.2f}" for k in CUTOFFS))
     return "\n".join(lines)

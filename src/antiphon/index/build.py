@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -124,6 +125,7 @@ def embed_file(
     """Windows of a file, or of a stretch of it: duration in seconds, starts [n] counted from the stretch's start, and
     vectors [n, D]. Raises `UnreadableInput` when nothing in it can be embedded."""
     grid = WindowGrid(embedder.window_s, hop_s, None)
+    _check_stretch(path, embedder.window_s, start_s, length_s)
     if kind == "audio":
         samples = read_sound(path, embedder.sample_rate_hz, embedder.window_s, start_s, length_s)
         duration_s = len(samples) / embedder.sample_rate_hz
@@ -132,16 +134,22 @@ def embed_file(
     else:
         notes = read_notes(path)
         # A piece shorter than a window still fills one: beyond its last note there is silence, which is known.
-        duration_s = max(embedder.window_s, notes.end_s - start_s) if length_s is None else length_s
+        duration_s = max(embedder.window_s, notes.end_s - start_s)
+        if length_s is not None:
+            duration_s = min(duration_s, length_s)
         starts = grid.starts_s(duration_s)
-        if len(starts) == 0:
-            raise UnreadableInput(
-                path, f"{duration_s:.2f} s of it is too short; a window needs {embedder.window_s:g} s"
-            )
         vectors = embedder.embed_notes(notes, starts + start_s)
     if not np.any(vectors):
         raise UnreadableInput(path, "nothing sounds in any of its windows")
     return duration_s, starts, vectors
+
+
+def _check_stretch(path: Path, window_s: float, start_s: float, length_s: float | None) -> None:
+    if not 0 <= start_s < math.inf:
+        raise UnreadableInput(path, f"a stretch of it cannot start at second {start_s:g}")
+    if length_s is not None and not window_s <= length_s < math.inf:
+        why = "too short" if length_s < window_s else "no length"
+        raise UnreadableInput(path, f"{length_s:.2f} s of it is {why}; a window needs {window_s:g} s")
 
 
 def kind_of(path: Path) -> Side:

@@ -7,6 +7,7 @@ along it is the hit's score.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ _QUERY_HOP_S = 0.1
 _MAX_QUERY_WINDOWS = 400
 _CANDIDATES = 50
 _CHUNK = 8192
+_TIE = 1e-6  # cosines closer than this are equal: products of different shape round differently
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,9 @@ def search(
     store.claim(embedder, store.meta("model"), float(store.meta("hop_s")))
     library = store.library(against)
     duration_s, starts, vectors = embed_file(query, kind, embedder, _QUERY_HOP_S, start_s, length_s)
-    kept = np.flatnonzero(np.any(vectors, axis=1))
-    kept = kept[:: -(-len(kept) // _MAX_QUERY_WINDOWS)]
-    found = match_lines(vectors[kept], starts[kept], library, float(store.meta("hop_s")))
+    hop_s = float(store.meta("hop_s"))
+    kept = thin_out(np.flatnonzero(np.any(vectors, axis=1)), hop_s)
+    found = match_lines(vectors[kept], starts[kept], library, hop_s)
     return [
         Hit(
             file=library.paths[line.recording],
@@ -82,6 +84,18 @@ def search(
         )
         for line in found[:top]
     ]
+
+
+def thin_out(windows: NDArray[np.int64], hop_s: float) -> NDArray[np.int64]:
+    """At most 400 of a query's windows, evenly spread.
+
+    The stride has no factor in common with the library's hop: with one, a line would meet all of its library windows
+    or none, by the place where the query happens to begin.
+    """
+    stride = -(-len(windows) // _MAX_QUERY_WINDOWS)
+    while math.gcd(stride, round(hop_s / _QUERY_HOP_S)) > 1:
+        stride += 1
+    return windows[::stride]
 
 
 @dataclass(frozen=True)
@@ -104,14 +118,20 @@ def match_lines(
     """
     best = _best_per_recording(query[::2], library)  # [q / 2, recordings]
     promising = np.argsort(-best.mean(axis=0), kind="stable")[:_CANDIDATES]
-    lines = []
-    for recording in promising:
+    found = []
+    highest = np.empty((len(query), len(promising)), np.float32)
+    for place, recording in enumerate(promising):
         rows = slice(library.offset[recording], library.offset[recording + 1])
         similarity = _cosine(query, library.vectors[rows])
+        highest[:, place] = similarity.max(axis=1)
         offset_s, tempo, score, on_line = _best_line(similarity, query_start_s, library.start_s[rows], hop_s)
-        rivals = np.delete(best[on_line[0] // 2], recording, axis=1).max(axis=1, initial=-1.0)
-        unbeaten = similarity[on_line] > rivals
-        lines.append(Line(int(recording), offset_s, tempo, score, float(unbeaten.mean())))
+        found.append((int(recording), offset_s, tempo, score, on_line[0], similarity[on_line]))
+    # Of recordings that did not look promising only every second window is known; its neighbour has to do.
+    others = np.delete(best, promising, axis=1).max(axis=1, initial=-1.0)[np.arange(len(query)) // 2]
+    lines = []
+    for place, (recording, offset_s, tempo, score, window, cosine) in enumerate(found):
+        rivals = np.maximum(np.delete(highest, place, axis=1).max(axis=1, initial=-1.0), others)
+        lines.append(Line(recording, offset_s, tempo, score, float((cosine > rivals[window] + _TIE).mean())))
     return sorted(lines, key=lambda line: (-line.score, library.paths[line.recording]))
 
 
@@ -137,17 +157,19 @@ def _best_line(
 
     The library's windows are sparser than the query's, so a line is its library windows, each with the query window
     nearest in time: for offsets on a grid as fine as the query's hop, the pairs of one line are those with one value
-    of `round(library / (tempo · hop)) − query / hop`. A line that leaves the recording meets nothing out there.
+    of `round(library / (tempo · hop)) − query / hop`. A line that leaves the recording meets nothing out there; windows
+    that the query lacks (nothing sounds, or it was thinned out) are not held against it.
     """
     step = np.rint(query_s / _QUERY_HOP_S).astype(np.int64)
     span_s = float(query_s[-1] - query_s[0])
+    share = len(step) / (int(step[-1] - step[0]) + 1)
     best = (-np.inf, 0, 1.0)
     for tempo in TEMPI if span_s > 0 else (1.0,):
         line = _line_numbers(library_s, step, tempo)
         lowest = int(line.min())
         total = np.bincount((line - lowest).ravel(), weights=similarity.ravel())
         met = np.bincount((line - lowest).ravel())
-        score = total / np.maximum(max(1.0, np.floor(tempo * span_s / hop_s)), met)
+        score = total / np.maximum(max(1.0, share * np.floor(tempo * span_s / hop_s)), met)
         winner = int(np.argmax(score))
         if score[winner] > best[0] + 1e-6:
             best = (float(score[winner]), lowest + winner, tempo)

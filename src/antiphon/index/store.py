@@ -82,7 +82,8 @@ class Store:
             if folder.exists() and any(folder.iterdir()) and not (folder / _DATABASE).exists():
                 raise AntiphonError(f"{folder} is not empty and not an index; choose another folder for the index")
             folder.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(folder / _DATABASE, timeout=30.0)
+        with self._faults_named():
+            self._db = sqlite3.connect(folder / _DATABASE, timeout=30.0)
         try:
             with self._faults_named():
                 self._db.execute("PRAGMA journal_mode=WAL")

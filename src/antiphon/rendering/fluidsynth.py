@@ -18,6 +18,7 @@ _INSTALL = (
 _GAIN = 0.6
 _POLYPHONY = 512
 _BLOCK = 64
+_LONGEST_RELEASE_S = 10
 
 
 def find_soundfont(name: str) -> Path:
@@ -84,7 +85,8 @@ class FluidSynthPiano:
         blocks.append(self._synth.get_samples(-(-total // _BLOCK) * _BLOCK - now))
         self._synth.system_reset()
         # A reset lets strings ring on, 0.7 s at a time: they must fall to the dither before the next file begins.
-        while np.abs(self._synth.get_samples(_BLOCK)).max() > 1:
-            pass
+        for _ in range(_LONGEST_RELEASE_S * self.sample_rate_hz // _BLOCK):
+            if np.abs(self._synth.get_samples(_BLOCK)).max() <= 1:
+                break
         stereo = np.concatenate(blocks).reshape(-1, 2)[:total].astype(np.float32)
         return stereo.mean(axis=1) / np.float32(32768)

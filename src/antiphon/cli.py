@@ -281,11 +281,10 @@ def search_command(
     if json_:
         print_json([asdict(hit) for hit in hits])
         return
-    table = Table("", "file", "from", "to", "tempo", "score", "confidence")
-    for number, hit in enumerate(hits, start=1):
-        cells = (f"{hit.start_s:.2f}", f"{hit.end_s:.2f}", f"{hit.tempo:.2f}", f"{hit.score:.3f}")
-        table.add_row(str(number), escape(hit.file), *cells, f"{hit.confidence:.2f}")
-    stdout.print(table)
+    typer.echo(f"{'from s':>9}{'to s':>9}{'tempo':>7}{'score':>7}{'confidence':>12}  file")
+    for hit in hits:
+        place = f"{hit.start_s:9.2f}{hit.end_s:9.2f}{hit.tempo:7.2f}"
+        typer.echo(f"{place}{hit.score:7.3f}{hit.confidence:12.2f}  {hit.file}")
 
 
 @app.command()

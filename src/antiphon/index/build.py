@@ -69,7 +69,8 @@ def build_index(
 def _find(folder: Path, kinds: tuple[Side, ...]) -> Iterator[tuple[Path, Side]]:
     if not folder.exists():
         raise AntiphonError(f"{folder}: no such folder")
-    found = [(path.resolve(), kind) for kind in kinds for path in files_below(folder, SUFFIXES[kind])]
+    # Links are kept under their own names, so that one that is removed is seen to be gone.
+    found = [(path, kind) for kind in kinds for path in files_below(folder.resolve(), SUFFIXES[kind])]
     if not found:
         raise AntiphonError(f"{folder}: no {' or '.join(kinds)} files below it")
     yield from found

@@ -15,8 +15,10 @@ _SOUND = {
     "test-timgm": "test, TimGM6mb (never heard)",
 }
 _PUBLISHED = (
-    ("D0, published", "validation, MAESTRO's audio", "75.2 ± 2.3", "22.2 / 21.2", "–"),
-    ("d4a4, published", "validation, MAESTRO's audio", "84.0 ± 2.7", "28.0 / 27.6", "–"),
+    ("D0, published, 5 seeds", "validation, MAESTRO's audio", "75.2 ± 2.3", "–", "–"),
+    ("d4a4, published, 5 seeds", "validation, MAESTRO's audio", "84.0 ± 2.7", "–", "–"),
+    ("D0, published, 50 epochs", "validation, MAESTRO's audio", "73.4", "22.2 / 21.2", "–"),
+    ("d4a4, published, 50 epochs", "validation, MAESTRO's audio", "83.8", "28.0 / 27.6", "–"),
 )
 
 

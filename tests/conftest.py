@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -55,3 +56,21 @@ def demo(cache: Path) -> Corpus:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     return SHARED_DATA
+
+
+@pytest.fixture
+def folder(demo: Corpus, tmp_path: Path) -> Path:
+    """Three recordings of the demo, MIDI and FLAC, one of them a folder deeper."""
+    place = tmp_path / "music"
+    for name, one in zip(("a", "b", "c"), demo.recordings[::15], strict=True):
+        at = place / "deeper" if name == "c" else place
+        at.mkdir(parents=True, exist_ok=True)
+        assert one.audio_path is not None
+        shutil.copy(one.notes_path, at / f"{name}.mid")
+        shutil.copy(one.audio_path, at / f"{name}.flac")
+    return place
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "index"

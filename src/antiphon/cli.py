@@ -306,7 +306,7 @@ def demo(
         print_json(facts)
         return
     table = Table(box=None)
-    for title, width in (("10 s of a recording", 27), ("at", 4), ("best hit among the notes", 27), ("at", 4)):
+    for title, width in (("10 s of a recording", 25), ("at", 4), ("best hit among the notes", 25), ("at", 4)):
         table.add_column(title, no_wrap=True, width=width)
     table.add_column("", width=10)
     for answer in answers:

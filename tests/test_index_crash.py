@@ -1,0 +1,200 @@
+"""Readers beside writers, and builds that are killed: whole states only, nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from antiphon.baselines.template import TemplateEmbedder
+from antiphon.corpora import Corpus
+from antiphon.errors import UnreadableInput
+from antiphon.index.search import search
+from antiphon.index.store import FileState, Store
+from builders import unit
+from library import CountingEmbedder, bring_up_to_date, in_database, in_library
+
+
+def put_tiny(store: Store, number: int, windows: int) -> None:
+    """A recording whose vectors tell who it is and how many windows it has."""
+    rows = np.tile(unit(np.array([[1.0, number, windows, 0.0]])), (windows, 1))
+    store.put(f"/{number}.mid", "notes", FileState(number, 0), "hash", 9.0, np.arange(windows, dtype=float), rows)
+
+
+def test_readers_see_whole_states_while_a_writer_adds(out: Path):
+    """Three readers ask all the time; recordings grow from one window to two, and none is ever seen torn."""
+    tiny = CountingEmbedder("tiny")
+    tiny.dimensions = 4
+    total, done, faults, states = 40, threading.Event(), [], []
+    with Store(out, create=True) as store:
+        store.claim(tiny, "tiny", 1.0)
+        put_tiny(store, 0, 1)
+
+    def read() -> None:
+        try:
+            with Store(out) as store:
+                seen = 0
+                while True:
+                    last = done.is_set()
+                    store.claim(tiny, "tiny", 1.0)
+                    library = store.library("notes")
+                    assert library.offset[-1] == len(library.vectors) == len(library.start_s)
+                    for path, begin, end in zip(library.paths, library.offset[:-1], library.offset[1:], strict=True):
+                        expected = unit(np.array([[1.0, int(path[1:-4]), end - begin, 0.0]]))[0]
+                        np.testing.assert_allclose(
+                            library.vectors[begin:end], np.tile(expected, (end - begin, 1)), atol=1e-3
+                        )
+                    assert len(library.paths) >= seen, "a committed recording is gone"
+                    seen = len(library.paths)
+                    states.append(seen)
+                    if last:
+                        return
+        except BaseException as error:
+            faults.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    with Store(out) as store:
+        for number in range(1, total):
+            put_tiny(store, number, 1)
+            put_tiny(store, number - 1, 2)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert faults == []
+    assert max(states) == total
+    assert len(set(states)) > 3
+    assert len(list(out.glob("notes-*"))) == 2, "files that nobody needs are left behind"
+
+
+def test_a_derived_file_holds_the_state_that_it_is_named_after(out: Path, monkeypatch: pytest.MonkeyPatch):
+    """A writer commits at the worst moment: when a reader has the generation but not yet the vectors."""
+    tiny = CountingEmbedder("tiny")
+    tiny.dimensions = 4
+    with Store(out, create=True) as writer, Store(out, create=True) as reader:
+        writer.claim(tiny, "tiny", 1.0)
+        put_tiny(writer, 0, 1)
+        counts = reader.counts
+
+        def count_and_be_overtaken() -> Any:
+            found = counts()
+            put_tiny(writer, 1, 1)
+            return found
+
+        monkeypatch.setattr(reader, "counts", count_and_be_overtaken)
+        assert reader.library("notes").paths == ("/0.mid",)
+        monkeypatch.undo()
+        assert reader.library("notes").paths == ("/0.mid", "/1.mid")
+
+
+def test_a_reader_does_not_wait_for_a_writer(folder: Path, out: Path):
+    bring_up_to_date(folder, out, only="notes")
+    writer = sqlite3.connect(out / "index.sqlite", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    with Store(out) as store:
+        store._db.execute("PRAGMA busy_timeout = 0")
+        assert Path(search(folder / "a.flac", store, TemplateEmbedder())[0].file).name == "a.mid"
+    writer.close()
+
+
+def test_two_writers_lose_nothing(out: Path):
+    tiny = CountingEmbedder("tiny")
+    tiny.dimensions = 4
+    faults: list[BaseException] = []
+
+    def write(numbers: range) -> None:
+        try:
+            with Store(out, create=True) as store:
+                store.claim(tiny, "tiny", 1.0)
+                for number in numbers:
+                    put_tiny(store, number, 1)
+        except BaseException as error:
+            faults.append(error)
+
+    writers = [threading.Thread(target=write, args=(range(first, first + 15),)) for first in (0, 15)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert faults == []
+    assert len(in_library(out, "notes")) == 30
+
+
+BUILD_AND_KILL = """
+import os, random, signal, sys, time
+from pathlib import Path
+from antiphon.baselines.template import TemplateEmbedder
+from antiphon.index.build import build_index
+
+folder, out = map(Path, sys.argv[1:])
+chance = random.Random(5)
+
+
+class Telling(TemplateEmbedder):
+    def embed_notes(self, notes, starts_s):
+        os.write(told, b".")
+        return super().embed_notes(notes, starts_s)
+
+
+for round in range(4):
+    heard, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        build_index([folder], Telling(), "template", out, only="notes")
+        os._exit(0)
+    os.close(told)
+    for _ in range(chance.randint(1, 8)):
+        os.read(heard, 1)
+    time.sleep(chance.uniform(0.0, 0.02))
+    os.kill(child, signal.SIGKILL)
+    print(os.WTERMSIG(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(demo: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The notes of the whole demo, indexed in one go."""
+    place = tmp_path_factory.mktemp("undisturbed") / "index"
+    bring_up_to_date(demo.recordings[0].notes_path.parent, place, only="notes")
+    return place
+
+
+def test_a_build_that_is_killed_goes_on_where_it_was(demo: Corpus, out: Path, undisturbed: Path):
+    """Four builds die by kill -9 at random moments; a fifth embeds what they have not committed, and nothing else."""
+    folder = demo.recordings[0].notes_path.parent
+    command = [sys.executable, "-c", BUILD_AND_KILL, str(folder), str(out)]
+    killed = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert killed.stdout.split() == ["9"] * 4, killed.stderr
+    committed = in_database(out)
+    complete = in_database(undisturbed)
+    assert 4 <= len(committed) < len(complete) == len(demo)
+    assert {name: complete[name] for name in committed} == committed
+    assert in_library(out, "notes") == committed  # what is there can be searched before the next build
+    report, embedded = bring_up_to_date(folder, out, only="notes")
+    assert (
+        (report.embedded, report.unchanged)
+        == (embedded, len(committed))
+        == (len(demo) - len(committed), len(committed))
+    )
+    assert in_database(out) == complete == in_library(out, "notes")
+    one = demo.recordings[9]
+    with Store(out) as store:
+        assert one.audio_path is not None
+        hit = search(one.audio_path, store, TemplateEmbedder(), 7.3, 10.0)[0]
+    assert (Path(hit.file), round(hit.start_s)) == (one.notes_path.resolve(), 7)
+
+
+def test_an_index_that_died_before_its_first_file_says_so_and_can_be_built(folder: Path, out: Path):
+    out.mkdir()
+    (out / "index.sqlite").touch()
+    with pytest.raises(UnreadableInput, match=r"stopped before .* antiphon index build"):
+        Store(out)
+    assert bring_up_to_date(folder, out, only="notes")[0].embedded == 3

@@ -164,6 +164,7 @@ def evaluate(
     from antiphon.evaluation.protocols import default_split, evaluate, scores_as_text
     from antiphon.provenance import code_version
 
+    code = code_version()  # now: the checkout may move on while this runs
     source = open_corpus(corpus, audio)
     split = split or default_split(protocol, source.splits)
     source = source.split(split).with_sound() if split is not None else source.with_sound()
@@ -177,7 +178,7 @@ def evaluate(
         "split": split,
         "recordings": len(segments.table.recordings),
         "data_hash": source.manifest_hash,
-        "code": code_version(),
+        "code": code,
         **evaluate(segments, protocol, seed),
         "skipped": [str(error) for error in segments.skipped],
     }

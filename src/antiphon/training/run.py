@@ -108,6 +108,7 @@ def _carry_on(folder: Path, corpus: Corpus, config: RunConfig) -> dict[str, Any]
     """The loop, from whatever the folder holds to the end of the run."""
     settings, sizes, device = config.training, config.sizes, pick_device()
     steps = settings.epochs * settings.batches_per_epoch
+    code = code_version()  # now: the checkout may move on while the run goes on
     torch.manual_seed(config.seed)
     model = DualEncoder(ModelConfig(config.arm, sizes)).to(device)
     optimiser = torch.optim.AdamW(apply_rates(model, settings.rates), weight_decay=settings.weight_decay)
@@ -158,7 +159,7 @@ def _carry_on(folder: Path, corpus: Corpus, config: RunConfig) -> dict[str, Any]
         "recordings": len(cache.recordings),
         "skipped": [str(error) for error in batches.skipped],
         "data_hash": config.data_hash,
-        "code": code_version(),
+        "code": code,
         "device": str(device),
     }
     save_model(model, folder / MODEL, _card(config, result))

@@ -170,6 +170,15 @@ class TestBuild:
 
 
 class TestFolders:
+    def test_files_that_are_all_gone_are_all_dropped(self, folder: Path, out: Path):
+        bring_up_to_date(folder, out, only="notes")
+        for path in folder.rglob("*.mid"):
+            path.unlink()
+        assert bring_up_to_date(folder, out, only="notes")[0].removed == 3
+        assert in_database(out) == {}
+        with pytest.raises(AntiphonError, match="no notes files below it"):
+            bring_up_to_date(folder, out, only="notes")
+
     def test_a_folder_that_holds_something_else_is_refused(self, folder: Path, out: Path):
         out.mkdir()
         (out / "thesis.txt").write_text("precious")

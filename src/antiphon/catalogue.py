@@ -11,7 +11,7 @@ from antiphon.corpora import open_corpus
 from antiphon.descriptors import DESCRIPTORS
 from antiphon.embedding import BASELINES
 from antiphon.errors import UnknownName
-from antiphon.index.store import Store
+from antiphon.index.store import Store, is_index
 from antiphon.injection import MECHANISMS
 from antiphon.losses import LOSSES
 from antiphon.model import DualEncoder, ModelConfig, load_dual_encoder
@@ -67,7 +67,7 @@ def list_entries(what: str) -> list[dict[str, Any]]:
 def describe_path(spec: str, split: str | None) -> dict[str, Any]:
     """Facts about an index folder, a model folder or a corpus."""
     path = Path(spec)
-    if (path / "index.sqlite").is_file():
+    if is_index(path):
         with Store(path) as store:
             counts = store.counts()
             return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from antiphon.corpora import files_below
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder, read_sound
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.index.store import FileState, Store
+from antiphon.index.store import FileState, Store, is_index
 from antiphon.notes import NOTE_SUFFIXES, read_notes
 from antiphon.progress import track
 from antiphon.segments import WindowGrid
@@ -45,20 +45,26 @@ def build_index(
 
     Files already held are not embedded again; files that changed are, files that are gone from these folders are
     dropped. A build that was stopped goes on where it was. Raises `AntiphonError` when a folder is missing, holds no
-    such file, or the index belongs to another model.
+    such file and never did, or the index belongs to another model.
     """
     kinds: tuple[Side, ...] = ("audio", "notes") if only is None else (only,)
-    files = {path: kind for folder in folders for path, kind in _find(folder, kinds)}
+    roots = {folder: str(folder.resolve()) + "/" for folder in folders}
+    found = {folder: _find(folder, kinds) for folder in folders}
+    indexed_before = _paths_in(out)
+    for folder, files in found.items():
+        if not files and not any(path.startswith(roots[folder]) for path in indexed_before):
+            raise AntiphonError(f"{folder}: no {' or '.join(kinds)} files below it")
     report = BuildReport()
     with Store(out, create=True) as store:
         store.claim(embedder, model, HOP_S)
         held, failed = store.known(), store.failed()
-        roots = [str(folder.resolve()) + "/" for folder in folders]
-        gone = [path for path in {*held, *failed} if path.startswith(tuple(roots)) and not Path(path).exists()]
+        below = tuple(roots.values())
+        gone = [path for path in {*held, *failed} if path.startswith(below) and not Path(path).exists()]
         if gone:
             store.remove(gone)
             report.removed = len(gone)
-        for path, kind in track(sorted(files.items()), "indexing"):
+        wanted = {path: kind for files in found.values() for path, kind in files}
+        for path, kind in track(sorted(wanted.items()), "indexing"):
             try:
                 _bring_up_to_date(path, kind, embedder, store, held, failed, report)
             except OSError as error:  # not permitted, or removed meanwhile
@@ -66,14 +72,19 @@ def build_index(
     return report
 
 
-def _find(folder: Path, kinds: tuple[Side, ...]) -> Iterator[tuple[Path, Side]]:
+def _paths_in(out: Path) -> set[str]:
+    """Every path that an index knows; none where there is no index yet."""
+    if not is_index(out):
+        return set()
+    with Store(out, create=True) as store:
+        return {*store.known(), *store.failed()}
+
+
+def _find(folder: Path, kinds: tuple[Side, ...]) -> list[tuple[Path, Side]]:
     if not folder.exists():
         raise AntiphonError(f"{folder}: no such folder")
     # Links are kept under their own names, so that one that is removed is seen to be gone.
-    found = [(path, kind) for kind in kinds for path in files_below(folder.resolve(), SUFFIXES[kind])]
-    if not found:
-        raise AntiphonError(f"{folder}: no {' or '.join(kinds)} files below it")
-    yield from found
+    return [(path, kind) for kind in kinds for path in files_below(folder.resolve(), SUFFIXES[kind])]
 
 
 def _bring_up_to_date(

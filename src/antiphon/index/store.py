@@ -67,6 +67,11 @@ class Library:
     duration_s: NDArray[np.float64]
 
 
+def is_index(folder: Path) -> bool:
+    """Whether a folder holds an index."""
+    return (folder / _DATABASE).is_file()
+
+
 class Store:
     """One index folder; a writer and any number of readers may have it open at the same time.
 
@@ -76,10 +81,10 @@ class Store:
 
     def __init__(self, folder: Path, create: bool = False) -> None:
         self.folder = folder
-        if not create and not (folder / _DATABASE).is_file():
+        if not create and not is_index(folder):
             raise AntiphonError(f"{folder}: not an index folder; make one with: antiphon index build FOLDER --out DIR")
         if create:
-            if folder.exists() and any(folder.iterdir()) and not (folder / _DATABASE).exists():
+            if folder.exists() and any(folder.iterdir()) and not is_index(folder):
                 raise AntiphonError(f"{folder} is not empty and not an index; choose another folder for the index")
             folder.mkdir(parents=True, exist_ok=True)
         with self._faults_named():

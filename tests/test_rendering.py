@@ -112,7 +112,7 @@ def test_killed_run_goes_on_past_a_broken_file(three: Corpus, tmp_path: Path) ->
     before = written(out)
     # As if the run had been killed while it wrote the third.
     (out / "rendered.json").unlink()
-    (out / f"{third.id}.flac").rename(out / f"{third.id}.part")
+    (out / f"{third.id}.flac").rename(out / f"{third.id}.flac.part")
     assert len(render(three, out)) == 3
     assert written(out)[first.id] == before[first.id]
     assert written(out)[third.id] != before[third.id]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from antiphon.corpora import Corpus, CorpusKind, Recording
 from antiphon.errors import UnreadableInput
+from antiphon.files import written_aside
 
 MANIFEST = "rendered.json"
 
@@ -41,9 +41,9 @@ def write_manifest(folder: Path, recordings: Iterable[Recording], settings: dict
         | {"notes_path": recording.id + recording.notes_path.suffix, "audio_path": recording.id + ".flac"}
         for recording in recordings
     ]
-    aside = folder / f"{MANIFEST}.part"
-    aside.write_text(json.dumps({"settings": settings, "recordings": entries}, indent=1) + "\n", encoding="utf-8")
-    os.replace(aside, folder / MANIFEST)
+    text = json.dumps({"settings": settings, "recordings": entries}, indent=1) + "\n"
+    with written_aside(folder / MANIFEST) as aside:
+        aside.write_text(text, encoding="utf-8")
 
 
 def _entry_to_recording(root: Path, entry: dict[str, Any]) -> Recording:

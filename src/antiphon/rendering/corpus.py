@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -18,6 +17,7 @@ from antiphon.audio import write_flac
 from antiphon.corpora import Corpus, Recording
 from antiphon.corpora.rendered import MANIFEST, open_rendered, write_manifest
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.files import written_aside
 from antiphon.notes import read_notes
 from antiphon.rendering import Renderer, make_renderer
 
@@ -102,6 +102,5 @@ def _render_one(recording: Recording, out: Path, sample_rate_hz: int) -> None:
     recording.audio_path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(recording.notes_path, out / f"{recording.id}{recording.notes_path.suffix}")
     # The sound appears under its name only when it is complete: its presence is what "done" means on a second run.
-    aside = recording.audio_path.with_suffix(".part")
-    write_flac(aside, samples, sample_rate_hz)
-    os.replace(aside, recording.audio_path)
+    with written_aside(recording.audio_path) as aside:
+        write_flac(aside, samples, sample_rate_hz)

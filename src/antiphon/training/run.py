@@ -22,6 +22,7 @@ from antiphon.arms import Arm, find_arm
 from antiphon.batch import Batch
 from antiphon.corpora import Corpus, open_corpus
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.files import written_aside
 from antiphon.losses import LOSSES
 from antiphon.model import DualEncoder, ModelConfig, pick_device, save_model, to_plain
 from antiphon.presets import Sizes, TrainingSettings, find_preset
@@ -80,7 +81,7 @@ def start_run(folder: Path, corpus: Corpus, config: RunConfig) -> dict[str, Any]
     if folder.exists() and any(folder.iterdir()):
         raise AntiphonError(f"{folder} is not empty; go on with it by --resume {folder}, or choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    _write_text(folder / _CONFIG, json.dumps(to_plain(config), indent=1) + "\n")
+    _write_json(folder / _CONFIG, to_plain(config))
     return _carry_on(folder, corpus, config)
 
 
@@ -163,7 +164,7 @@ def _carry_on(folder: Path, corpus: Corpus, config: RunConfig) -> dict[str, Any]
         "device": str(device),
     }
     save_model(model, folder / MODEL, _card(config, result))
-    _write_text(folder / _RESULT, json.dumps(result, indent=1) + "\n")
+    _write_json(folder / _RESULT, result)
     (folder / _CHECKPOINT).unlink(missing_ok=True)
     return result
 
@@ -200,9 +201,8 @@ def _save_checkpoint(
         "step": done,
         "elapsed_s": elapsed_s,
     }
-    aside = folder / f"{_CHECKPOINT}.part"
-    torch.save(state, aside)
-    os.replace(aside, folder / _CHECKPOINT)
+    with written_aside(folder / _CHECKPOINT) as aside:
+        torch.save(state, aside)
 
 
 def _load_checkpoint(
@@ -270,10 +270,9 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
             yield from csv.DictReader(file)
 
 
-def _write_text(path: Path, text: str) -> None:
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(text)
-    os.replace(aside, path)
+def _write_json(path: Path, value: Any) -> None:
+    with written_aside(path) as aside:
+        aside.write_text(json.dumps(value, indent=1) + "\n")
 
 
 def _card(config: RunConfig, result: dict[str, Any]) -> str:

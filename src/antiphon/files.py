@@ -1,0 +1,16 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Write to the path this gives; it takes its real name when the block ends, and does not if the block fails."""
+    aside = path.with_name(path.name + ".part")
+    yield aside
+    os.replace(aside, path)

@@ -11,7 +11,8 @@ from antiphon.audio import read_audio
 from antiphon.corpora import open_corpus
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder
-from antiphon.model import DualEncoder, ModelConfig, ModelEmbedder
+from antiphon.model import DualEncoder, ModelConfig
+from antiphon.model_embedder import ModelEmbedder
 from antiphon.notes import read_notes
 from antiphon.presets import find_preset
 from antiphon.segments import WindowGrid

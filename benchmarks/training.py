@@ -7,13 +7,14 @@ from itertools import count
 
 import torch
 
-from antiphon.arms import find_arm
+from antiphon.arms import ARMS, find_arm
 from antiphon.corpora import open_corpus
 from antiphon.losses import LOSSES
 from antiphon.model import DualEncoder, ModelConfig
 from antiphon.presets import find_preset
 from antiphon.training.data import TrainingBatches, open_sample_cache
 from antiphon.training.rates import apply_rates
+from antiphon.training.step import training_step
 from benchmarks.timing import Benchmark, Effort, Row, in_fresh_process, race
 
 _STEPS = 10_000
@@ -31,21 +32,15 @@ def _train_here(arm: str, effort: Effort) -> list[Row]:
     torch.manual_seed(0)
     model = DualEncoder(ModelConfig(find_arm(arm), sizes)).train()
     optimiser = torch.optim.AdamW(apply_rates(model, settings.rates), weight_decay=settings.weight_decay)
-    compute = LOSSES[settings.loss].compute
     cache = open_sample_cache(open_corpus("demo").split("train"), sizes.sample_rate_hz, sizes.window_s)
     batches = TrainingBatches(cache, sizes.sample_rate_hz, sizes.window_s, settings.batch_size, _STEPS, seed=0)
     steps = count()
 
     def step() -> None:
-        embedded = model(batches[next(steps)])
-        loss = torch.stack(list(compute(embedded["audio"], embedded["notes"]).values())).sum()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
-        optimiser.step()
+        training_step(model, optimiser, batches[next(steps)], LOSSES[settings.loss], settings.clip_norm)
 
     what = f"train small {arm}, batch {settings.batch_size}"
     return race(what, "segments/s", settings.batch_size, step, effort)
 
 
-BENCHMARKS = tuple(Benchmark(f"train-{arm}", partial(_train, arm)) for arm in ("D0", "d4a4"))
+BENCHMARKS = tuple(Benchmark(f"train-{arm}", partial(_train, arm)) for arm in ARMS)

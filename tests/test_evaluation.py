@@ -380,6 +380,11 @@ class FakeEmbedder:
     def embed_notes(self, notes: Notes, starts_s: NDArray[np.float64]) -> NDArray[np.float32]:
         return np.stack([starts_s, np.full(len(starts_s), notes.pitch.min())], axis=1).astype(np.float32)
 
+    def embed_pairs(
+        self, samples: NDArray[np.float32], notes: Notes, starts_s: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return self.embed_audio(samples, starts_s), self.embed_notes(notes, starts_s)
+
 
 def recording(folder: Path, number: int, duration_s: float) -> Recording:
     """A tone of level `number / 10` beside a scale from pitch `40 + number`."""

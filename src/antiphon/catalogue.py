@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from antiphon.arms import ARMS
+from antiphon.campaign.grid import builtin_grids, load_grid, plan
 from antiphon.corpora import open_corpus
 from antiphon.descriptors import DESCRIPTORS
 from antiphon.embedding import BASELINES
@@ -15,7 +16,7 @@ from antiphon.index.store import Store, is_index
 from antiphon.injection import MECHANISMS
 from antiphon.losses import LOSSES
 from antiphon.model import DualEncoder, ModelConfig, load_dual_encoder
-from antiphon.presets import PRESETS
+from antiphon.presets import PRESETS, VARIANTS
 from antiphon.schedules import SCHEDULES
 from antiphon.segments import PAPER_GRID, SegmentTable
 from antiphon.towers import TOWERS
@@ -35,12 +36,20 @@ def _arms() -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": arm.name,
-                "injected": [f"{one.descriptor} into {one.into} by {one.by}" for one in arm.injected],
+                "injected": [
+                    f"{one.descriptor}{'' if one.values == 'real' else f' ({one.values})'} into {one.into} by {one.by}"
+                    for one in arm.injected
+                ],
+                "branch": f"{' and '.join(arm.branch.descriptors)} by {arm.branch.by}" if arm.branch else "",
                 "total_parameters": counts["total"],
                 "trainable_parameters": counts["trainable"],
             }
         )
     return rows
+
+
+def _first_line(documented: Callable[..., Any]) -> str:
+    return (documented.__doc__ or "").splitlines()[0]
 
 
 LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
@@ -53,7 +62,11 @@ LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "losses": lambda: [{"name": name} for name in LOSSES],
     "schedules": lambda: [{"name": name} for name in SCHEDULES],
     "models": lambda: [{"name": name, "learned": False} for name in BASELINES],
+    "campaigns": lambda: [
+        {"name": name, "title": load_grid(name).title, "runs": len(plan(load_grid(name)))} for name in builtin_grids()
+    ],
     "presets": lambda: [{"name": name} for name in PRESETS],
+    "variants": lambda: [{"name": name, "what": _first_line(change)} for name, change in VARIANTS.items()],
 }
 
 

@@ -38,6 +38,9 @@ SplitOption = Annotated[str | None, typer.Option("--split", help="train, validat
 ModelOption = Annotated[
     str, typer.Option("--model", metavar="MODEL", help="a model folder, or template (nothing learned)")
 ]
+RecordingsOption = Annotated[
+    int | None, typer.Option(help="use this many recordings, evenly spread (all)", min=1, metavar="N")
+]
 KeepGoingOption = Annotated[bool, typer.Option("--keep-going/--strict", help="exit 0 although some files failed, or 2")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
 
@@ -60,7 +63,7 @@ def _options(version: Annotated[bool, typer.Option("--version", help="print the 
         raise typer.Exit
 
 
-def report_skipped(skipped: Sequence[UnreadableInput]) -> None:
+def report_skipped(skipped: Sequence[UnreadableInput | str]) -> None:
     """Name every file that was left out, then count them."""
     for error in skipped:
         errors.print(f"skipped: {error}", markup=False)
@@ -110,31 +113,50 @@ def render(
 
 @app.command()
 def train(
-    corpus: Annotated[str | None, typer.Argument(metavar="CORPUS", help="as for the other commands")] = None,
+    corpora: Annotated[
+        list[str] | None, typer.Argument(metavar="CORPUS…", help="as for the other commands; several are joined")
+    ] = None,
     arm: Annotated[str | None, typer.Option(help="which descriptors go where; see antiphon list arms")] = None,
-    preset: Annotated[str, typer.Option(help="paper, small or tiny")] = "small",
+    preset: Annotated[str, typer.Option(help="paper, medium, small or tiny")] = "medium",
     out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="folder of the run")] = None,
     audio: AudioOption = None,
     split: SplitOption = None,
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
+    schedule: Annotated[str | None, typer.Option(help="see antiphon list schedules")] = None,
+    variant: Annotated[str | None, typer.Option(help="a what-if of the design; see antiphon list variants")] = None,
+    foundation: Annotated[
+        Path | None, typer.Option(metavar="MODEL", help="start from this model's weights instead of at random")
+    ] = None,
     seed: int = 42,
     resume: Annotated[Path | None, typer.Option("--resume", metavar="RUN", help="go on with a stopped run")] = None,
     json_: JsonOption = False,
 ) -> None:
     """Train an arm. A stopped run goes on with --resume and ends as if it had not been stopped.
 
-    Example: antiphon train maestro-v3.0.0 --audio rendered --arm d4a4 --preset small --out runs/d4a4
+    Example: antiphon train maestro-v3.0.0 --audio rendered --arm d4a4 --preset medium --out runs/d4a4
     """
     from antiphon.training.run import MODEL, prepare_run, resume_run, start_run
 
     if resume is not None:
-        if corpus or arm or out:
+        if corpora or arm or out:
             raise typer.BadParameter("--resume takes no corpus, arm or --out: the run folder knows them")
         folder, result = resume, resume_run(resume)
     else:
-        if corpus is None or arm is None or out is None:
+        if not corpora or arm is None or out is None:
             raise typer.BadParameter("a new run needs CORPUS, --arm and --out (or --resume RUN)")
-        folder, result = out, start_run(out, *prepare_run(corpus, audio, split, arm, preset, epochs, seed))
+        prepared = prepare_run(
+            corpora,
+            arm,
+            preset,
+            audio=audio,
+            split=split,
+            epochs=epochs,
+            schedule=schedule,
+            variant=variant,
+            foundation=foundation,
+            seed=seed,
+        )
+        folder, result = out, start_run(out, *prepared)
     if json_:
         print_json(result)
     else:
@@ -152,6 +174,7 @@ def evaluate(
     split: SplitOption = None,
     protocol: Annotated[str, typer.Option(help="paper (as published) or strict")] = "paper",
     seed: int = 42,
+    recordings: RecordingsOption = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="also write the JSON here")] = None,
     json_: JsonOption = False,
 ) -> None:
@@ -160,28 +183,12 @@ def evaluate(
     Example: antiphon evaluate maestro-v3.0.0 --audio rendered --model template --protocol paper
     """
     from antiphon.corpora import open_corpus
-    from antiphon.embedding import embed_corpus, load_embedder
-    from antiphon.evaluation.protocols import default_split, evaluate, scores_as_text
-    from antiphon.provenance import code_version
+    from antiphon.embedding import load_embedder
+    from antiphon.evaluation.model import evaluate_model
+    from antiphon.evaluation.protocols import scores_as_text
 
-    code = code_version()  # now: the checkout may move on while this runs
-    source = open_corpus(corpus, audio)
-    split = split or default_split(protocol, source.splits)
-    source = source.split(split).with_sound() if split is not None else source.with_sound()
-    embedder = load_embedder(model)
-    segments = embed_corpus(embedder, source)
-    report_skipped(segments.skipped)
-    result = {
-        "model": embedder.name,
-        "model_hash": embedder.fingerprint,
-        "corpus": source.name,
-        "split": split,
-        "recordings": len(segments.table.recordings),
-        "data_hash": source.manifest_hash,
-        "code": code,
-        **evaluate(segments, protocol, seed),
-        "skipped": [str(error) for error in segments.skipped],
-    }
+    result = evaluate_model(load_embedder(model), open_corpus(corpus, audio), protocol, split, seed, recordings)
+    report_skipped(result["skipped"])
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(result, indent=1) + "\n")
@@ -286,6 +293,55 @@ def search_command(
     for hit in hits:
         place = f"{hit.start_s:9.2f}{hit.end_s:9.2f}{hit.tempo:7.2f}"
         typer.echo(f"{place}{hit.score:7.3f}{hit.confidence:12.2f}  {hit.file}")
+
+
+@app.command()
+def campaign(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="antiphon list campaigns, or the path of a TOML grid")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="folder of the campaign; named again, it goes on")],
+    corpora: Annotated[
+        list[str] | None, typer.Argument(metavar="CORPUS…", help="what to train on; several are joined (demo)")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="paper, medium, small or tiny")] = "small",
+    audio: AudioOption = None,
+    evaluate_on: Annotated[
+        list[str] | None,
+        typer.Option("--evaluate", metavar="CORPUS", help="what to score on, the first for the headline (as trained)"),
+    ] = None,
+    recordings: RecordingsOption = None,
+    epochs_scale: Annotated[float, typer.Option(help="multiply the grid's epochs", min=0.0)] = 1.0,
+    jobs: Annotated[int, typer.Option(help="runs side by side, sharing the cores", min=1)] = 1,
+    json_: JsonOption = False,
+) -> None:
+    """Train and score every run of a grid, and report them beside the paper's figures. Stopped, it goes on.
+
+    Example: antiphon campaign screening --preset tiny --out screening
+    """
+    from dataclasses import asdict
+
+    from antiphon.campaign.grid import load_grid, plan
+    from antiphon.campaign.layout import Campaign, load_records
+    from antiphon.campaign.runner import run_campaign
+    from antiphon.presets import find_preset
+
+    grid = load_grid(name)
+    trained_on = tuple(corpora or ["demo"])
+    planned = Campaign(
+        name=Path(name).stem,
+        title=grid.title,
+        question=grid.question,
+        preset=find_preset(preset).name,
+        corpora=trained_on,
+        audio=None if audio is None else str(audio),
+        evaluate_on=tuple(evaluate_on or trained_on),
+        recordings=recordings,
+        runs=tuple(plan(grid, epochs_scale)),
+    )
+    run_campaign(out, planned, jobs)
+    if json_:
+        print_json({"campaign": asdict(planned), "records": load_records(out, planned)})
+    else:
+        typer.echo(f"{len(planned.runs)} runs; report in {out / 'report.html'} and {out / 'report.md'}")
 
 
 @app.command()

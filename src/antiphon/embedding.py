@@ -51,6 +51,12 @@ class Embedder(Protocol):
         """Embed windows of one recording's notes: [n, dimensions]."""
         ...
 
+    def embed_pairs(
+        self, samples: NDArray[np.float32], notes: Notes, starts_s: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Embed both sides of the same windows of a recording: what evaluation asks for."""
+        ...
+
 
 def load_embedder(name: str | Path) -> Embedder:
     """A model folder, or the name of a baseline (`template`)."""
@@ -59,7 +65,7 @@ def load_embedder(name: str | Path) -> Embedder:
 
         return TemplateEmbedder()
     if Path(name).is_dir():
-        from antiphon.model import load_model
+        from antiphon.model_embedder import load_model
 
         return load_model(name)
     raise AntiphonError(f"{name}: no such model: neither a model folder nor one of {', '.join(BASELINES)}")
@@ -104,7 +110,7 @@ def embed_corpus(embedder: Embedder, corpus: Corpus, grid: WindowGrid = PAPER_GR
         except UnreadableInput as error:
             skipped.append(error)
             continue
-        rows.append((embedder.embed_audio(samples, starts), embedder.embed_notes(notes, starts)))
+        rows.append(embedder.embed_pairs(samples, notes, starts))
         kept.append(recording)
     if not rows:
         raise AntiphonError(f"{corpus.name}: none of its {len(corpus)} recordings can be read; first: {skipped[0]}")

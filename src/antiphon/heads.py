@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+NORMS = 2
 
 
 class ProjectionHead(nn.Module):
@@ -13,19 +18,21 @@ class ProjectionHead(nn.Module):
 
     def __init__(self, width: int, hidden: int, dimensions: int) -> None:
         super().__init__()
-        self.steps = nn.Sequential(
-            nn.Linear(width, hidden),
-            nn.BatchNorm1d(hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, hidden),
-            nn.BatchNorm1d(hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, dimensions),
-        )
-        for step in self.steps:
-            if isinstance(step, nn.Linear):
-                nn.init.xavier_uniform_(step.weight)
-                nn.init.zeros_(step.bias)
+        self.linears = nn.ModuleList([nn.Linear(width, hidden), nn.Linear(hidden, hidden)])
+        self.norms = nn.ModuleList(nn.BatchNorm1d(hidden) for _ in range(NORMS))
+        self.out = nn.Linear(hidden, dimensions)
+        for linear in (*self.linears, self.out):
+            assert isinstance(linear, nn.Linear)
+            nn.init.xavier_uniform_(linear.weight)
+            nn.init.zeros_(linear.bias)
 
-    def forward(self, pooled: Tensor) -> Tensor:
-        return self.steps(pooled)
+    def forward(self, pooled: Tensor, modulate: Callable[[Tensor, int], Tensor] | None = None) -> Tensor:
+        """`modulate(hidden, layer)` acts on what each norm gives: the place of injections into the head."""
+        hidden = pooled
+        for layer, (linear, norm) in enumerate(zip(self.linears, self.norms, strict=True)):
+            hidden = norm(linear(hidden))
+            if modulate is not None:
+                hidden = modulate(hidden, layer)
+            hidden = F.relu(hidden)
+        embedded: Tensor = self.out(hidden)
+        return embedded

@@ -1,41 +1,37 @@
-"""The dual encoder: two towers, the injections of an arm, two heads; saving, loading, embedding.
+"""The dual encoder: two towers, the injections of an arm, two heads; saving and loading it.
 
 A model folder is `config.json` + `model.safetensors` + `README.md`; nothing is ever unpickled.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from antiphon.arms import Arm
-from antiphon.audio import is_silent
-from antiphon.batch import Batch, Tokens, collate
+from antiphon.arms import Arm, Injected
+from antiphon.batch import Batch, Tokens
 from antiphon.descriptors import DESCRIPTORS, Side, describe
+from antiphon.descriptors.alter import alter
 from antiphon.errors import UnreadableInput
-from antiphon.heads import ProjectionHead
-from antiphon.injection import MECHANISMS
-from antiphon.notes import Notes
+from antiphon.heads import NORMS, ProjectionHead
+from antiphon.injection import MECHANISMS, Annealed, Penalties, Place, Shape
 from antiphon.presets import Sizes
-from antiphon.segments import cut_windows
 from antiphon.towers import TOWERS, Tower
 
 _FORMAT = 1
 _CONFIG, _WEIGHTS, _CARD = "config.json", "model.safetensors", "README.md"
-_EMBED_BATCH = 32
+_PLACES: tuple[Place, ...] = get_args(Place)
 SIDES: tuple[Side, Side] = ("audio", "notes")
 
 
@@ -47,13 +43,30 @@ class ModelConfig:
     sizes: Sizes
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Encoded:
+    """What one forward pass gives: embeddings [B, dimensions], not normalised, and penalties for the loss by name.
+
+    `branch` is there in arms that have one.
+    """
+
+    audio: Tensor
+    notes: Tensor
+    branch: Tensor | None
+    penalties: dict[str, Tensor]
+
+
+Observer = Callable[[Side, int, Tokens], None]
+"""Called with the tokens that each transformer layer gives, injections after it included."""
+
+
 class DualEncoder(nn.Module):
-    """An arm at a size. Parameters are named `towers.SIDE.…`, `injections.N.…`, `heads.SIDE.…`."""
+    """An arm at a size. Parameters are named `towers.SIDE.…`, `injections.N.…`, `heads.SIDE.…`, `branch.…`."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        sizes = config.sizes
+        arm, sizes = config.arm, config.sizes
         self.towers = nn.ModuleDict(
             {
                 "audio": TOWERS[sizes.audio_tower].build(**sizes.audio_options),
@@ -62,47 +75,108 @@ class DualEncoder(nn.Module):
         )
         self.injections = nn.ModuleList(
             MECHANISMS[injected.by].build(
-                self.tower(injected.into).width,
+                self._shape(injected.into, MECHANISMS[injected.by].place),
                 len(DESCRIPTORS[injected.descriptor].dimensions),
                 **injected.options,
             )
-            for injected in config.arm.injected
+            for injected in arm.injected
         )
         self.heads = nn.ModuleDict(
             {side: ProjectionHead(self.tower(side).width, sizes.head_hidden, sizes.dimensions) for side in SIDES}
         )
+        self.branch: nn.Module | None = None
+        if arm.branch is not None:
+            dimensions = sum(len(DESCRIPTORS[name].dimensions) for name in arm.branch.descriptors)
+            shape = self._shape("notes", "branch")
+            self.branch = MECHANISMS[arm.branch.by].build(shape, dimensions, **arm.branch.options)
 
     def tower(self, side: Side) -> Tower:
         """The tower of one side."""
         return cast(Tower, self.towers[side])
 
+    def _shape(self, side: Side, place: Place) -> Shape:
+        tower, sizes = self.tower(side), self.config.sizes
+        width, layers = (sizes.head_hidden, NORMS) if place == "head" else (tower.width, len(tower.layers))
+        return Shape(width, layers, tower.heads, tower.dropout, tower.attention_dropout, sizes.dimensions)
+
+    def set_progress(self, progress: float) -> None:
+        """Tell the mechanisms that change as training goes on how far it is, from 0 to 1."""
+        for module in self.injections:
+            if isinstance(module, Annealed):
+                module.progress = progress
+
+    def descriptor_names(self, *sides: Side) -> list[str]:
+        """The descriptors that embedding these sides needs."""
+        return [injected.descriptor for injected in self.config.arm.injected if injected.into in sides]
+
     def describe(self, batch: Batch) -> dict[str, Tokens]:
         """The descriptors this arm uses, each computed once."""
-        names = [injected.descriptor for injected in self.config.arm.injected]
+        branch = self.config.arm.branch
+        names = [*self.descriptor_names(*SIDES), *(branch.descriptors if branch else ())]
         return describe(batch, names, self.config.sizes.sample_rate_hz)
 
-    def forward(self, batch: Batch, descriptors: Mapping[str, Tokens] | None = None) -> dict[Side, Tensor]:
-        """Both sides' embeddings [B, dimensions], not normalised.
+    def forward(self, batch: Batch, descriptors: Mapping[str, Tokens] | None = None) -> Encoded:
+        """Everything that a loss may ask for.
 
         `descriptors` replaces what `describe` would compute: the hook for ablations.
         """
         found = self.describe(batch) if descriptors is None else descriptors
-        return {side: self.encode(side, batch, found) for side in SIDES}
+        audio, penalties = self.encode("audio", batch, found)
+        notes, others = self.encode("notes", batch, found)
+        _add(penalties, others)
+        branch = None
+        if self.branch is not None and self.config.arm.branch is not None:
+            branch = self.branch([found[name] for name in self.config.arm.branch.descriptors])
+        return Encoded(audio, notes, branch, penalties)
 
-    def encode(self, side: Side, batch: Batch, descriptors: Mapping[str, Tokens]) -> Tensor:
-        """One side's embeddings [B, dimensions], not normalised."""
+    def encode(
+        self, side: Side, batch: Batch, descriptors: Mapping[str, Tokens], observe: Observer | None = None
+    ) -> tuple[Tensor, Penalties]:
+        """One side's embeddings [B, dimensions], not normalised, and its penalties."""
         tower = self.tower(side)
-        tokens = self._inject("features", side, tower.features(batch), descriptors)
-        tokens = self._inject("tokens", side, tower.add_positions(tokens), descriptors)
-        for layer in tower.layers:
-            tokens = layer(tokens)
-        return self.heads[side](tower.pool(tokens))
+        acting = {place: self._acting(side, place, descriptors) for place in _PLACES}
+        penalties: Penalties = {}
+        tokens = tower.features(batch)
+        for module, descriptor in acting["features"]:
+            tokens = module(tokens, descriptor)
+        tokens = tower.add_positions(tokens, batch)
+        for module, descriptor in acting["tokens"]:
+            tokens = module(tokens, descriptor)
+        for number, layer in enumerate(tower.layers):
+            biases = [module(tokens, descriptor, number) for module, descriptor in acting["attention"]]
+            tokens = layer(tokens, sum(biases[1:], start=biases[0]) if biases else None)
+            for module, descriptor in acting["layers"]:
+                tokens, found = module(tokens, descriptor, number)
+                _add(penalties, found)
+            if observe is not None:
+                observe(side, number, tokens)
 
-    def _inject(self, place: str, side: Side, tokens: Tokens, descriptors: Mapping[str, Tokens]) -> Tokens:
-        for injected, mechanism in zip(self.config.arm.injected, self.injections, strict=True):
+        def modulate(hidden: Tensor, layer: int) -> Tensor:
+            for module, descriptor in acting["head"]:
+                hidden = module(hidden, descriptor, layer)
+            return hidden
+
+        return self.heads[side](tower.pool(tokens), modulate), penalties
+
+    def _acting(self, side: Side, place: Place, descriptors: Mapping[str, Tokens]) -> list[tuple[nn.Module, Tokens]]:
+        """The modules that act at a place of a tower, each with its descriptor."""
+        acting = []
+        for injected, module in zip(self.config.arm.injected, self.injections, strict=True):
             if injected.into == side and MECHANISMS[injected.by].place == place:
-                tokens = mechanism(tokens, descriptors[injected.descriptor])
-        return tokens
+                acting.append((module, self._values(injected, descriptors[injected.descriptor])))
+        return acting
+
+    def _values(self, injected: Injected, descriptor: Tokens) -> Tokens:
+        if injected.values == "real":
+            return descriptor
+        # Training draws from torch's own generator, whose state a checkpoint keeps; a trained model repeats itself.
+        generator = None if self.training else torch.Generator(descriptor.values.device).manual_seed(0)
+        return alter(descriptor, injected.values, generator)
+
+
+def _add(penalties: Penalties, found: Penalties) -> None:
+    for name, penalty in found.items():
+        penalties[name] = penalties[name] + penalty if name in penalties else penalty
 
 
 def save_model(model: DualEncoder, folder: Path, card: str) -> None:
@@ -135,10 +209,12 @@ def load_dual_encoder(folder: str | Path) -> DualEncoder:
     return model.eval()
 
 
-def load_model(folder: str | Path) -> ModelEmbedder:
-    """A model folder, ready to embed on the GPU where there is one; it is named after its arm."""
-    model = load_dual_encoder(folder)
-    return ModelEmbedder(model, model.config.arm.name)
+def weights_hash(folder: str | Path) -> str:
+    """SHA-256 of a model folder's weights. Raises `UnreadableInput` when there are none."""
+    path = Path(folder) / _WEIGHTS
+    if not path.is_file():
+        raise UnreadableInput(Path(folder), f"not a model folder: it has no {_WEIGHTS}")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def to_plain(config: Any) -> dict[str, Any]:
@@ -149,45 +225,3 @@ def to_plain(config: Any) -> dict[str, Any]:
 def pick_device() -> torch.device:
     """A GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-class ModelEmbedder:
-    """A trained dual encoder as an `antiphon.embedding.Embedder`."""
-
-    def __init__(self, model: DualEncoder, name: str, device: torch.device | None = None) -> None:
-        self._device = device or pick_device()
-        self._model = model.eval().to(self._device)
-        self.name = name
-        self.sample_rate_hz = model.config.sizes.sample_rate_hz
-        self.window_s = model.config.sizes.window_s
-        self.dimensions = model.config.sizes.dimensions
-        digest = hashlib.sha256(json.dumps(to_plain(model.config), sort_keys=True).encode())
-        for key, tensor in sorted(model.state_dict().items()):
-            digest.update(key.encode() + tensor.cpu().contiguous().numpy().tobytes())
-        self.fingerprint = digest.hexdigest()
-
-    def embed_audio(self, samples: NDArray[np.float32], starts_s: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Windows of one recording's sound: unit vectors [n, dimensions], zeros for silent windows."""
-        windows = cut_windows(samples, self.sample_rate_hz, starts_s, self.window_s)
-        usable = np.array([not is_silent(window) for window in windows], bool)
-        return self._embed("audio", windows, [Notes.of([], [], [], [])] * len(windows), usable)
-
-    def embed_notes(self, notes: Notes, starts_s: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Windows of one recording's notes: unit vectors [n, dimensions], zeros for windows without notes."""
-        windows = [notes.window(float(start), self.window_s) for start in starts_s]
-        usable = np.array([len(window) > 0 for window in windows], bool)
-        return self._embed("notes", np.zeros((len(windows), 0), np.float32), windows, usable)
-
-    @torch.inference_mode()
-    def _embed(
-        self, side: Side, audio: NDArray[np.float32], notes: list[Notes], usable: NDArray[np.bool_]
-    ) -> NDArray[np.float32]:
-        rows = np.zeros((len(audio), self.dimensions), np.float32)
-        wanted = [injected.descriptor for injected in self._model.config.arm.injected if injected.into == side]
-        kept = np.flatnonzero(usable)
-        for begin in range(0, len(kept), _EMBED_BATCH):
-            index = kept[begin : begin + _EMBED_BATCH]
-            batch = collate(audio[index], [notes[i] for i in index]).to(self._device)
-            found = describe(batch, wanted, self.sample_rate_hz)
-            rows[index] = F.normalize(self._model.encode(side, batch, found), dim=-1).float().cpu().numpy()
-        return rows

@@ -1,8 +1,11 @@
-"""Sizes and training settings as data: `paper` as published, `small` for two CPU cores, `tiny` for tests."""
+"""Sizes and training settings as data: `paper` as published, `medium` for a night of two CPU cores,
+`small` for campaigns on them, `tiny` for tests."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -64,13 +67,14 @@ class Preset:
 def run_d(scale: float = 1.0) -> tuple[RateRule, ...]:
     """The paper's freeze policy: convolutions and positions stay as they are, the rest at graded rates (§2)."""
     return (
-        RateRule("towers.audio.convolutions.*", None),
+        RateRule("towers.audio.front.*", None),
         RateRule("towers.audio.positions", None),
         RateRule("towers.audio.layers.[01].*", 5e-6 * scale),
         RateRule("towers.audio.layers.[23].*", 1e-5 * scale),
         RateRule("towers.notes.*", 5e-5 * scale),
         RateRule("heads.*", 1e-4 * scale),
         RateRule("injections.*", 5e-4 * scale),
+        RateRule("branch.*", 5e-4 * scale),
     )
 
 
@@ -142,11 +146,19 @@ def _narrow(name: str, width: int, channels: int, training: TrainingSettings) ->
 
 
 # Rates grow as width shrinks: at the paper's own rates a tower of an eighth of the width hardly moves in 30 epochs.
-_SMALL = _narrow(
-    "small",
+_MEDIUM = _narrow(
+    "medium",
     width=128,
     channels=64,
     training=TrainingSettings(batch_size=32, batches_per_epoch=500, epochs=10, rates=run_d(scale=20.0)),
+)
+_SMALL = _narrow(
+    "small",
+    width=64,
+    channels=32,
+    training=TrainingSettings(
+        batch_size=32, batches_per_epoch=100, epochs=10, warmup_steps=100, rates=run_d(scale=20.0)
+    ),
 )
 _TINY = _narrow(
     "tiny",
@@ -157,7 +169,7 @@ _TINY = _narrow(
     ),
 )
 
-PRESETS: Mapping[str, Preset] = MappingProxyType({preset.name: preset for preset in (_PAPER, _SMALL, _TINY)})
+PRESETS: Mapping[str, Preset] = MappingProxyType({preset.name: preset for preset in (_PAPER, _MEDIUM, _SMALL, _TINY)})
 
 
 def find_preset(name: str) -> Preset:
@@ -165,3 +177,44 @@ def find_preset(name: str) -> Preset:
     if name not in PRESETS:
         raise UnknownName("preset", name, PRESETS)
     return PRESETS[name]
+
+
+def _trained_front(preset: Preset) -> Preset:
+    """The audio tower's front end trains with the rest, at the note tower's rate."""
+    rate = next(rule.learning_rate for rule in preset.training.rates if rule.pattern == "towers.notes.*")
+    rates = (RateRule("towers.audio.front.*", rate), *preset.training.rates)
+    return replace(preset, training=replace(preset.training, rates=rates))
+
+
+def _log_mel(preset: Preset) -> Preset:
+    """The audio tower starts from a log-mel spectrogram with as many frames; its Linear and LayerNorm train."""
+    sizes, options = preset.sizes, dict(preset.sizes.audio_options)
+    convolutions = {name: options.pop(name) for name in ("channels", "kernels", "strides", "paddings")}
+    mel = {
+        "width": convolutions["channels"][-1],
+        "bands": 64,
+        "n_fft": 1024,
+        "hop": math.prod(convolutions["strides"]),
+        "sample_rate_hz": sizes.sample_rate_hz,
+        "f_min_hz": 30.0,
+    }
+    return _trained_front(replace(preset, sizes=replace(sizes, audio_tower="logmel", audio_options=mel | options)))
+
+
+def _onset_times(preset: Preset) -> Preset:
+    """Notes carry their onset times: the note tower's sinusoids encode them instead of the notes' order."""
+    options = preset.sizes.notes_options | {"positions": "onset"}
+    return replace(preset, sizes=replace(preset.sizes, notes_options=options))
+
+
+VARIANTS: Mapping[str, Callable[[Preset], Preset]] = MappingProxyType(
+    {"trained-front": _trained_front, "log-mel": _log_mel, "onset-times": _onset_times}
+)
+"""What-ifs of the paper's design, each a change to any preset."""
+
+
+def find_variant(name: str) -> Callable[[Preset], Preset]:
+    """A variant by name. Raises `UnknownName`."""
+    if name not in VARIANTS:
+        raise UnknownName("variant", name, VARIANTS)
+    return VARIANTS[name]

@@ -57,6 +57,12 @@ class TemplateEmbedder:
         last_s = float(starts_s.max(initial=0.0)) + _WINDOW_S
         return _windows(_predicted_onsets(notes, last_s), starts_s, 0)
 
+    def embed_pairs(
+        self, samples: NDArray[np.float32], notes: Notes, starts_s: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Both sides of the same windows."""
+        return self.embed_audio(samples, starts_s), self.embed_notes(notes, starts_s)
+
 
 def _onset_strength(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rectified rise of the semitone spectrum over the last 80 ms, on the 50 Hz grid: [frames, bands]."""

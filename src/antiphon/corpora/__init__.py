@@ -64,6 +64,13 @@ class Corpus:
             raise AntiphonError(f"{self.name}: no recordings in split {name!r}; its splits are: {known}")
         return replace(self, recordings=kept)
 
+    def spread(self, count: int | None) -> Corpus:
+        """At most this many recordings, evenly spread over the corpus; all of them for None."""
+        if count is None or count >= len(self):
+            return self
+        kept = tuple(self.recordings[index * len(self) // count] for index in range(count))
+        return replace(self, recordings=kept)
+
     def with_sound(self) -> Corpus:
         """The recordings that have sound. Raises `AntiphonError` when none has."""
         kept = tuple(recording for recording in self.recordings if recording.audio_path is not None)

@@ -21,13 +21,16 @@ class Tower(Protocol):
     """What `encode` needs of a tower, an `nn.Module`."""
 
     width: int
+    heads: int
+    dropout: float
+    attention_dropout: float
     layers: nn.ModuleList
 
     def features(self, batch: Batch) -> Tokens:
         """The front end: tokens [B, T, width] before positions."""
         ...
 
-    def add_positions(self, tokens: Tokens) -> Tokens: ...
+    def add_positions(self, tokens: Tokens, batch: Batch) -> Tokens: ...
 
     def pool(self, tokens: Tokens) -> Tensor:
         """Tokens after the last layer → [B, width]."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from antiphon.batch import MAX_NOTES, Batch, NoteBatch, Tokens
 from antiphon.towers import TowerKind
-from antiphon.towers.transformer import TransformerLayer, sinusoidal_positions
+from antiphon.towers.transformer import TransformerLayer, sinusoidal, sinusoidal_positions
 
 DURATION_BUCKETS = 32
 _SHORTEST_S, _LONGEST_S = 0.05, 4.0
+_POSITIONS_PER_S = 64
 
 
 def duration_bucket(duration_s: Tensor) -> Tensor:
@@ -30,8 +32,11 @@ class NoteSequenceTower(nn.Module):
     """Notes in (onset, pitch) order → [B, width] (paper §2).
 
     Embeddings of pitch, velocity and duration bucket, concatenated → Linear → LayerNorm; sinusoidal positions;
-    pre-norm layers; LayerNorm; mean over unpadded notes. Onset times do not enter. A window without notes gives the
-    vector of zeros, where the paper put one dummy note.
+    pre-norm layers; LayerNorm; mean over unpadded notes. A window without notes gives the vector of zeros, where the
+    paper put one dummy note.
+
+    `positions` says what the sinusoids encode: the note's `order`, as in the paper, which knows no onset times; or its
+    `onset` in units of 1/64 s from the window's start, with as many parameters.
     """
 
     def __init__(
@@ -45,16 +50,19 @@ class NoteSequenceTower(nn.Module):
         ffn: int,
         dropout: float,
         attention_dropout: float,
+        positions: Literal["order", "onset"] = "order",
     ) -> None:
         super().__init__()
-        self.width = width
+        self.width, self.heads = width, heads
+        self.dropout, self.attention_dropout = dropout, attention_dropout
         self.pitch = nn.Embedding(128, pitch_width)
         self.velocity = nn.Embedding(128, velocity_width)
         self.duration = nn.Embedding(DURATION_BUCKETS, duration_width)
         self.mix = nn.Linear(pitch_width + velocity_width + duration_width, width)
         self.norm_mix = nn.LayerNorm(width)
+        self.by_onset = positions == "onset"
         self.register_buffer("positions", sinusoidal_positions(MAX_NOTES, width), persistent=False)
-        self.dropout = nn.Dropout(dropout)
+        self.drop = nn.Dropout(dropout)
         self.layers = nn.ModuleList(
             TransformerLayer(width, heads, ffn, dropout, attention_dropout, norm_first=True) for _ in range(layers)
         )
@@ -72,9 +80,11 @@ class NoteSequenceTower(nn.Module):
         )
         return Tokens(self.norm_mix(self.mix(embedded)), notes.padding)
 
-    def add_positions(self, tokens: Tokens) -> Tokens:
+    def add_positions(self, tokens: Tokens, batch: Batch) -> Tokens:
         positions: Tensor = self.get_buffer("positions")[: tokens.values.shape[1]]
-        return Tokens(self.dropout(tokens.values + positions), tokens.padding)
+        if self.by_onset:
+            positions = sinusoidal(batch.notes.onset_s * _POSITIONS_PER_S, self.width)
+        return Tokens(self.drop(tokens.values + positions), tokens.padding)
 
     def pool(self, tokens: Tokens) -> Tensor:
         return Tokens(self.norm_out(tokens.values), tokens.padding).mean()

@@ -38,30 +38,40 @@ class TransformerLayer(nn.Module):
         nn.init.zeros_(self.qkv.bias)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, tokens: Tokens) -> Tokens:
+    def forward(self, tokens: Tokens, bias: Tensor | None = None) -> Tokens:
+        """`bias` [B, heads, 1, T] is added to the attention scores of every query."""
         x = tokens.values
+        mask = _attention_mask(tokens.padding, bias)
         if self.norm_first:
-            x = x + self._attend(self.norm_attention(x), tokens.padding)
+            x = x + self._attend(self.norm_attention(x), mask)
             x = x + self._feed(self.norm_ffn(x))
         else:
-            x = self.norm_attention(x + self._attend(x, tokens.padding))
+            x = self.norm_attention(x + self._attend(x, mask))
             x = self.norm_ffn(x + self._feed(x))
         return Tokens(x, tokens.padding)
 
-    def _attend(self, x: Tensor, padding: Tensor | None) -> Tensor:
+    def _attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
         rows, length, width = x.shape
         query, key, value = self.qkv(x).view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         attended = F.scaled_dot_product_attention(
             query,
             key,
             value,
-            attn_mask=None if padding is None else attendable(padding)[:, None, None, :],
+            attn_mask=mask,
             dropout_p=self.attention_dropout if self.training else 0.0,
         )
         return self.dropout(self.out(attended.transpose(1, 2).reshape(rows, length, width)))
 
     def _feed(self, x: Tensor) -> Tensor:
         return self.dropout(self.contract(self.dropout(F.gelu(self.expand(x)))))
+
+
+def _attention_mask(padding: Tensor | None, bias: Tensor | None) -> Tensor | None:
+    """What the fused kernel takes: bool where attention may go, or float to be added to the scores."""
+    allowed = None if padding is None else attendable(padding)[:, None, None, :]
+    if bias is None or allowed is None:
+        return allowed if bias is None else bias
+    return bias.masked_fill(~allowed, float("-inf"))
 
 
 def attendable(padding: Tensor) -> Tensor:
@@ -71,10 +81,12 @@ def attendable(padding: Tensor) -> Tensor:
 
 
 def sinusoidal_positions(length: int, width: int) -> Tensor:
-    """Sines and cosines of geometrically spaced wavelengths [length, width] (Vaswani et al. 2017)."""
-    position = torch.arange(length)[:, None]
-    rate = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
-    table = torch.zeros(length, width)
-    table[:, 0::2] = torch.sin(position * rate)
-    table[:, 1::2] = torch.cos(position * rate)
-    return table
+    """The encoding of positions 0 … length − 1: [length, width]."""
+    return sinusoidal(torch.arange(length), width)
+
+
+def sinusoidal(position: Tensor, width: int) -> Tensor:
+    """Sines and cosines of geometrically spaced wavelengths: [...] → [..., width] (Vaswani et al. 2017)."""
+    rate = torch.exp(torch.arange(0, width, 2, device=position.device) * (-math.log(10_000.0) / width))
+    phase = position.unsqueeze(-1) * rate
+    return torch.stack([torch.sin(phase), torch.cos(phase)], dim=-1).flatten(-2)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +29,21 @@ _DRAWS = 1000
 
 @dataclass(frozen=True)
 class SampleCache:
-    """Samples of all recordings end to end as int16, recording r at `offset[r]:offset[r + 1]`."""
+    """Each recording with its samples, int16, mapped from disk; and what could not be read."""
 
-    samples: NDArray[np.int16]
-    offset: NDArray[np.int64]
     recordings: tuple[Recording, ...]
+    samples: tuple[NDArray[np.int16], ...]
     skipped: tuple[UnreadableInput, ...]
+
+
+def open_sample_caches(corpora: Sequence[Corpus], sample_rate_hz: int, window_s: float) -> SampleCache:
+    """The caches of several corpora as one."""
+    caches = [open_sample_cache(corpus, sample_rate_hz, window_s) for corpus in corpora]
+    return SampleCache(
+        tuple(recording for cache in caches for recording in cache.recordings),
+        tuple(samples for cache in caches for samples in cache.samples),
+        tuple(error for cache in caches for error in cache.skipped),
+    )
 
 
 def open_sample_cache(corpus: Corpus, sample_rate_hz: int, window_s: float) -> SampleCache:
@@ -50,7 +61,8 @@ def open_sample_cache(corpus: Corpus, sample_rate_hz: int, window_s: float) -> S
         raise AntiphonError(f"{corpus.name}: no recording can be read; first: {': '.join(index['skipped'][0])}")
     skipped = tuple(UnreadableInput(path, reason) for path, reason in index["skipped"])
     samples = np.memmap(folder / "samples.int16", np.int16, mode="r")
-    return SampleCache(samples, np.array(index["offset"], np.int64), kept, (*corpus.skipped, *skipped))
+    parts = tuple(samples[begin:end] for begin, end in pairwise(index["offset"]))
+    return SampleCache(kept, parts, (*corpus.skipped, *skipped))
 
 
 def _decode_all(recordings: tuple[Recording, ...], sample_rate_hz: int, window_s: float, folder: Path) -> None:
@@ -103,7 +115,7 @@ class TrainingBatches(Dataset[Batch]):
         self._notes: list[Notes | None] = [
             self._read(recording) for recording in track(cache.recordings, "reading notes")
         ]
-        last_start = np.diff(cache.offset) - round(window_s * sample_rate_hz)
+        last_start = np.array([len(samples) for samples in cache.samples]) - round(window_s * sample_rate_hz)
         self._last_start = np.where([notes is not None for notes in self._notes], last_start, -1)
         room = np.clip(self._last_start + 1, 0, None).astype(np.float64)
         if room.sum() == 0:
@@ -133,8 +145,7 @@ class TrainingBatches(Dataset[Batch]):
             notes = self._notes[number]
             assert notes is not None
             window = notes.window(first / self._rate, self._window_s)
-            begin = int(self._cache.offset[number]) + first
-            sound = self._cache.samples[begin : begin + length].astype(np.float32) / _FULL_SCALE
+            sound = self._cache.samples[number][first : first + length].astype(np.float32) / _FULL_SCALE
             if len(window) and not is_silent(sound):
                 return sound, window
         raise AntiphonError(f"{_DRAWS} windows in a row were silent or without notes; is this the right corpus?")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,65 +25,114 @@ from antiphon.corpora import Corpus, open_corpus
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.files import written_aside
 from antiphon.losses import LOSSES
-from antiphon.model import DualEncoder, ModelConfig, pick_device, save_model, to_plain
-from antiphon.presets import Sizes, TrainingSettings, find_preset
+from antiphon.model import (
+    DualEncoder,
+    ModelConfig,
+    load_dual_encoder,
+    pick_device,
+    save_model,
+    to_plain,
+    weights_hash,
+)
+from antiphon.presets import Sizes, TrainingSettings, find_preset, find_variant
 from antiphon.progress import track
 from antiphon.provenance import code_version
 from antiphon.schedules import SCHEDULES
-from antiphon.training.data import TrainingBatches, open_sample_cache
+from antiphon.training.data import TrainingBatches, open_sample_caches
 from antiphon.training.rates import apply_rates, count_parameters
+from antiphon.training.step import training_step
 
 LOG_EVERY = 50
-_CONFIG, _CHECKPOINT, _LOG, _RESULT, MODEL = "run.json", "checkpoint.pt", "log.csv", "result.json", "model"
+CONFIG, _CHECKPOINT, _LOG, RESULT, MODEL = "run.json", "checkpoint.pt", "log.csv", "result.json", "model"
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class RunConfig:
-    """Everything a run depends on; kept in its folder as `run.json`."""
+    """Everything a run depends on; kept in its folder as `run.json`.
 
-    corpus: str
+    `foundation` is the model folder whose weights the run starts from, and `foundation_hash` what it held then.
+    """
+
+    corpora: tuple[str, ...]
     audio: str | None
     split: str | None
     data_hash: str
     arm: Arm
     preset: str
+    variant: str | None
     sizes: Sizes
     training: TrainingSettings
     seed: int
+    foundation: str | None
+    foundation_hash: str | None
 
 
 def prepare_run(
-    corpus: str, audio: Path | None, split: str | None, arm: str, preset: str, epochs: int | None, seed: int
-) -> tuple[Corpus, RunConfig]:
-    """Resolve names into the data and the config of a run; without `split`, the split `train` where there is one."""
+    corpora: Sequence[str],
+    arm: str,
+    preset: str,
+    *,
+    audio: Path | None = None,
+    split: str | None = None,
+    epochs: int | None = None,
+    schedule: str | None = None,
+    variant: str | None = None,
+    foundation: Path | None = None,
+    seed: int = 42,
+) -> tuple[tuple[Corpus, ...], RunConfig]:
+    """Resolve names into the data and the config of a run.
+
+    Without `split`, the split `train` of each corpus that has one. `epochs` and `schedule` replace the preset's;
+    `variant` changes the preset (`antiphon list variants`).
+    """
     found, size = find_arm(arm), find_preset(preset)
-    opened = open_corpus(corpus, audio)
-    if split is None and "train" in opened.splits:
-        split = "train"
-    if split is not None:
-        opened = opened.split(split)
-    opened = opened.with_sound()
-    training = size.training if epochs is None else replace(size.training, epochs=epochs)
+    if variant is not None:
+        size = find_variant(variant)(size)
+    training = size.training
+    if epochs is not None:
+        training = replace(training, epochs=epochs)
+    if schedule is not None:
+        training = replace(training, schedule=SCHEDULES[schedule].name)
+    opened = _open(corpora, audio, split)
     return opened, RunConfig(
-        corpus=str(corpus),
+        corpora=tuple(str(corpus) for corpus in corpora),
         audio=None if audio is None else str(audio),
         split=split,
-        data_hash=opened.manifest_hash,
+        data_hash=_data_hash(opened),
         arm=found,
         preset=size.name,
+        variant=variant,
         sizes=size.sizes,
         training=training,
         seed=seed,
+        foundation=None if foundation is None else str(foundation),
+        foundation_hash=None if foundation is None else weights_hash(foundation),
     )
 
 
-def start_run(folder: Path, corpus: Corpus, config: RunConfig) -> dict[str, Any]:
+def _open(corpora: Sequence[str], audio: Path | None, split: str | None) -> tuple[Corpus, ...]:
+    """The recordings with sound to train on. Raises `AntiphonError` when there are none."""
+    if audio is not None and len(corpora) != 1:
+        raise AntiphonError("--audio is the sound of one corpus; name rendered corpora instead of several with --audio")
+    opened = []
+    for spec in corpora:
+        corpus = open_corpus(spec, audio)
+        wanted = "train" if split is None and "train" in corpus.splits else split
+        opened.append((corpus if wanted is None else corpus.split(wanted)).with_sound())
+    return tuple(opened)
+
+
+def _data_hash(corpora: Sequence[Corpus]) -> str:
+    return hashlib.sha256("".join(corpus.manifest_hash for corpus in corpora).encode()).hexdigest()
+
+
+def start_run(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dict[str, Any]:
     """Begin a run in a new or empty folder and carry it to its end; returns its result."""
     if folder.exists() and any(folder.iterdir()):
         raise AntiphonError(f"{folder} is not empty; go on with it by --resume {folder}, or choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    _write_json(folder / _CONFIG, to_plain(config))
-    return _carry_on(folder, corpus, config)
+    _write_json(folder / CONFIG, to_plain(config))
+    return _carry_on(folder, corpora, config)
 
 
 def resume_run(folder: Path) -> dict[str, Any]:
@@ -90,22 +140,21 @@ def resume_run(folder: Path) -> dict[str, Any]:
 
     Raises `AntiphonError` when the data are not those that the run began with.
     """
-    if not (folder / _CONFIG).is_file():
-        raise AntiphonError(f"{folder}: not a run folder (it has no {_CONFIG})")
+    if not (folder / CONFIG).is_file():
+        raise AntiphonError(f"{folder}: not a run folder (it has no {CONFIG})")
     try:
-        config = TypeAdapter(RunConfig).validate_json((folder / _CONFIG).read_text())
+        config = TypeAdapter(RunConfig).validate_json((folder / CONFIG).read_text())
     except ValidationError as error:
-        raise UnreadableInput(folder / _CONFIG, f"not a run's config ({error})") from None
-    if (folder / _RESULT).exists():
-        return json.loads((folder / _RESULT).read_text())
-    corpus = open_corpus(config.corpus, Path(config.audio) if config.audio else None)
-    corpus = (corpus if config.split is None else corpus.split(config.split)).with_sound()
-    if corpus.manifest_hash != config.data_hash:
-        raise AntiphonError(f"{config.corpus}: the data have changed since {folder} began; start a new run")
-    return _carry_on(folder, corpus, config)
+        raise UnreadableInput(folder / CONFIG, f"not a run's config ({error})") from None
+    if (folder / RESULT).exists():
+        return json.loads((folder / RESULT).read_text())
+    corpora = _open(config.corpora, Path(config.audio) if config.audio else None, config.split)
+    if _data_hash(corpora) != config.data_hash:
+        raise AntiphonError(f"{', '.join(config.corpora)}: the data have changed since {folder} began; start a new run")
+    return _carry_on(folder, corpora, config)
 
 
-def _carry_on(folder: Path, corpus: Corpus, config: RunConfig) -> dict[str, Any]:
+def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dict[str, Any]:
     """The loop, from whatever the folder holds to the end of the run."""
     settings, sizes, device = config.training, config.sizes, pick_device()
     steps = settings.epochs * settings.batches_per_epoch
@@ -113,10 +162,12 @@ def _carry_on(folder: Path, corpus: Corpus, config: RunConfig) -> dict[str, Any]
     torch.manual_seed(config.seed)
     model = DualEncoder(ModelConfig(config.arm, sizes)).to(device)
     optimiser = torch.optim.AdamW(apply_rates(model, settings.rates), weight_decay=settings.weight_decay)
-    multiplier, loss_terms = SCHEDULES[settings.schedule].multiplier, LOSSES[settings.loss].compute
-    cache = open_sample_cache(corpus, sizes.sample_rate_hz, sizes.window_s)
+    multiplier, loss = SCHEDULES[settings.schedule].multiplier, LOSSES[settings.loss]
+    cache = open_sample_caches(corpora, sizes.sample_rate_hz, sizes.window_s)
     batches = TrainingBatches(cache, sizes.sample_rate_hz, sizes.window_s, settings.batch_size, steps, config.seed)
     first, spent_s = _load_checkpoint(folder, model, optimiser, device)
+    if first == 0 and config.foundation is not None:
+        _start_from(model, Path(config.foundation), config.foundation_hash)
     began = time.monotonic()
 
     model.train()
@@ -126,37 +177,34 @@ def _carry_on(folder: Path, corpus: Corpus, config: RunConfig) -> dict[str, Any]
             scale = multiplier(step, steps, settings.warmup_steps)
             for group in optimiser.param_groups:
                 group["lr"] = group["base_lr"] * scale
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                embedded = model(batch.to(device))
-            audio, notes = embedded["audio"].float(), embedded["notes"].float()
-            terms = loss_terms(audio, notes)
-            loss = torch.stack(list(terms.values())).sum()
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
-            optimiser.step()
+            model.set_progress(step / steps)
+            encoded, terms, norm = training_step(model, optimiser, batch.to(device), loss, settings.clip_norm)
 
             done = step + 1
             if done % LOG_EVERY == 0 or done == steps:
-                if not torch.isfinite(loss):
-                    raise AntiphonError(f"the loss is {loss.item()} at step {done}; lower the learning rates")
+                if not all(torch.isfinite(term) for term in terms.values()):
+                    raise AntiphonError(f"the loss is not finite at step {done}; lower the learning rates")
                 elapsed_s = spent_s + time.monotonic() - began
-                log.write(done, terms, _in_batch_recall(audio, notes), float(norm), scale, elapsed_s)
+                recall = _in_batch_recall(encoded.audio.float(), encoded.notes.float())
+                log.write(done, terms, recall, float(norm), scale, elapsed_s)
             if done % settings.checkpoint_every == 0 and done < steps:
                 _save_checkpoint(folder, model, optimiser, done, spent_s + time.monotonic() - began)
 
     elapsed_s = spent_s + time.monotonic() - began
-    counts = count_parameters(model)
     result = {
         "arm": config.arm.name,
         "preset": config.preset,
+        "variant": config.variant,
+        "schedule": settings.schedule,
+        "epochs": settings.epochs,
         "seed": config.seed,
+        "foundation_hash": config.foundation_hash,
         "steps": steps,
         "segments": steps * settings.batch_size,
         "seconds": round(elapsed_s, 1),
         "segments_per_second": round(steps * settings.batch_size / elapsed_s, 2),
         "loss": {name: term.item() for name, term in terms.items()} if first < steps else None,
-        "parameters": dict(counts),
+        "parameters": dict(count_parameters(model)),
         "recordings": len(cache.recordings),
         "skipped": [str(error) for error in batches.skipped],
         "data_hash": config.data_hash,
@@ -164,9 +212,48 @@ def _carry_on(folder: Path, corpus: Corpus, config: RunConfig) -> dict[str, Any]
         "device": str(device),
     }
     save_model(model, folder / MODEL, _card(config, result))
-    _write_json(folder / _RESULT, result)
+    _write_json(folder / RESULT, result)
     (folder / _CHECKPOINT).unlink(missing_ok=True)
     return result
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is, by its log; zeros before the first line of it."""
+
+    step: int
+    steps: int
+    segments_per_second: float
+
+    @property
+    def share(self) -> float:
+        """Steps done, from 0 to 1."""
+        return self.step / self.steps if self.steps else 0.0
+
+
+def read_progress(folder: Path) -> Progress:
+    """How far the run in a folder is, whether it is being trained or not; a folder that is not there is at zero."""
+    rows = list(_rows(folder / _LOG))
+    if not (folder / CONFIG).exists() or not rows:
+        return Progress(0, 0, 0.0)
+    settings = TypeAdapter(RunConfig).validate_json((folder / CONFIG).read_text()).training
+    step, seconds = int(rows[-1]["step"]), float(rows[-1]["seconds"])
+    return Progress(step, settings.epochs * settings.batches_per_epoch, step * settings.batch_size / max(seconds, 1e-9))
+
+
+def _start_from(model: DualEncoder, foundation: Path, expected_hash: str | None) -> None:
+    """Take the weights of another arm of the same sizes; what it does not have stays as initialised."""
+    if weights_hash(foundation) != expected_hash:
+        raise AntiphonError(f"{foundation}: its weights have changed since this run was prepared; start a new run")
+    found = load_dual_encoder(foundation).state_dict()
+    own = model.state_dict()
+    foreign = [name for name in found if name not in own or own[name].shape != found[name].shape]
+    if foreign:
+        raise AntiphonError(
+            f"{foundation}: not a foundation for {model.config.arm.name} at this size: {len(foreign)} of its tensors "
+            f"do not fit, the first is {foreign[0]}"
+        )
+    model.load_state_dict(own | found)
 
 
 def _prefetched(batches: TrainingBatches, first: int, steps: int, device: torch.device) -> DataLoader[Batch]:
@@ -281,8 +368,8 @@ def _card(config: RunConfig, result: dict[str, Any]) -> str:
 An Antiphon dual encoder: windows of {config.sizes.window_s:g} s of sound or of notes → unit vectors of
 {config.sizes.dimensions} dimensions, compared by their dot product.
 
-* trained on {result["recordings"]} recordings of {Path(config.corpus).name} ({result["segments"]} windows drawn,
-  seed {config.seed}, data {config.data_hash[:12]})
+* trained on {result["recordings"]} recordings of {", ".join(Path(spec).name for spec in config.corpora)}
+  ({result["segments"]} windows drawn, seed {config.seed}, data {config.data_hash[:12]})
 * parameters: {result["parameters"]["total"]:,}, trained: {result["parameters"]["trainable"]:,}
 * code: {result["code"]["version"]}, commit {result["code"]["commit"]}
 """

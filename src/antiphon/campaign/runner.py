@@ -1,0 +1,159 @@
+"""Carrying a campaign out: runs side by side in processes of their own, a live table, a report after each."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+
+from antiphon.campaign.grid import FOUNDATION, PlannedRun
+from antiphon.campaign.layout import Campaign, load_records, open_campaign, record_path, run_folder
+from antiphon.campaign.report import CampaignFacts, write_report
+from antiphon.errors import AntiphonError
+from antiphon.progress import console
+from antiphon.training.run import Progress, read_progress
+
+_POLL_S = 0.5
+
+
+@dataclass
+class _Running:
+    run: PlannedRun
+    process: subprocess.Popen[bytes]
+    began: float
+
+
+def run_campaign(folder: Path, campaign: Campaign, jobs: int) -> None:
+    """Do what is left to do of a campaign and write its report; it may be stopped at any moment and called again.
+
+    Up to `jobs` runs train side by side, sharing the cores. Raises `AntiphonError` when a run fails, after the others
+    have ended, and when another process is at work in the folder.
+    """
+    open_campaign(folder, campaign)
+    with _locked(folder):
+        waiting = [run for run in campaign.runs if not record_path(folder, run.name).exists()]
+        running: list[_Running] = []
+        failed: list[str] = []
+        began, to_do = time.monotonic(), len(waiting)
+        try:
+            with Live(console=console, transient=True, refresh_per_second=2, auto_refresh=False) as live:
+                while waiting or running:
+                    while waiting and len(running) < jobs and _may_start(waiting[0], running, failed):
+                        running.append(_start(folder, waiting.pop(0), jobs))
+                    for one in [one for one in running if one.process.poll() is not None]:
+                        running.remove(one)
+                        _ended(folder, campaign, one, failed)
+                    if failed:
+                        waiting.clear()
+                    if console.is_terminal:
+                        left_s = _left_s(folder, began, to_do, waiting, running)
+                        live.update(_table(folder, campaign, running, left_s), refresh=True)
+                    time.sleep(_POLL_S)
+        finally:
+            for one in running:
+                one.process.terminate()
+            for one in running:
+                one.process.wait()
+    write_campaign_report(folder, campaign)
+    if failed:
+        raise AntiphonError(f"{len(failed)} of {len(campaign.runs)} runs failed; the first: {failed[0]}")
+
+
+def write_campaign_report(folder: Path, campaign: Campaign) -> None:
+    """The report of what has finished so far."""
+    records = load_records(folder, campaign)
+    facts = CampaignFacts(
+        name=campaign.name,
+        title=campaign.title,
+        question=" ".join(campaign.question.split()),
+        preset=campaign.preset,
+        corpora=tuple(Path(spec).name for spec in campaign.corpora),
+        evaluated_on=tuple(Path(spec).name for spec in campaign.evaluate_on),
+        finished=len(records),
+        planned=len(campaign.runs),
+    )
+    write_report(folder, facts, records)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep a second process out of the folder; the lock goes with the process that holds it."""
+    with (folder / "campaign.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise AntiphonError(f"{folder}: another process is at work on this campaign") from None
+        yield
+
+
+def _may_start(run: PlannedRun, running: list[_Running], failed: list[str]) -> bool:
+    """Whether nothing has failed and the foundation, if the run needs it, has been laid."""
+    return not failed and not (run.from_foundation and any(one.run.name == FOUNDATION for one in running))
+
+
+def _start(folder: Path, run: PlannedRun, jobs: int) -> _Running:
+    """Start a worker with its share of the cores; more threads than cores would make all of them slow."""
+    place = run_folder(folder, run.name)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // jobs))
+    with place.with_suffix(place.suffix + ".log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "antiphon.campaign.worker", str(folder), run.name],
+            env=os.environ | {"OMP_NUM_THREADS": threads},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    return _Running(run, process, time.monotonic())
+
+
+def _ended(folder: Path, campaign: Campaign, one: _Running, failed: list[str]) -> None:
+    if one.process.returncode != 0:
+        log = run_folder(folder, one.run.name).with_suffix(run_folder(folder, one.run.name).suffix + ".log")
+        lines = log.read_text(errors="replace").strip().splitlines()
+        failed.append(f"{one.run.name}: {lines[-1] if lines else f'exit status {one.process.returncode}'} (see {log})")
+        return
+    write_campaign_report(folder, campaign)
+    records = load_records(folder, campaign)
+    record = next(record for record in records if record["run"] == one.run.name)
+    score = record["evaluations"][0]["S"]
+    minutes = (time.monotonic() - one.began) / 60
+    console.print(f"{len(records)}/{len(campaign.runs)}  {one.run.name}: S {score:.1f} % ({minutes:.1f} min)")
+
+
+def _progress(folder: Path, run: PlannedRun) -> Progress:
+    return read_progress(run_folder(folder, run.name))
+
+
+def _left_s(folder: Path, began: float, to_do: int, waiting: list[PlannedRun], running: list[_Running]) -> float | None:
+    """Seconds until the end, if runs go on as fast as until now; None before anything can be said."""
+    done = to_do - len(waiting) - len(running) + sum(_progress(folder, one.run).share for one in running)
+    elapsed_s = time.monotonic() - began
+    return elapsed_s * (to_do - done) / done if done > 0.05 else None
+
+
+def _table(folder: Path, campaign: Campaign, running: list[_Running], left_s: float | None) -> Group:
+    table = Table(box=None)
+    for column in ("run", "step", "of", "windows/s", "S %"):
+        table.add_column(column, justify="left" if column == "run" else "right")
+    for record in load_records(folder, campaign):
+        training = record["training"]
+        speed, score = training["segments_per_second"], record["evaluations"][0]["S"]
+        table.add_row(record["run"], str(training["steps"]), str(training["steps"]), f"{speed:.0f}", f"{score:.1f}")
+    for one in running:
+        now = _progress(folder, one.run)
+        state = "evaluating" if now.share == 1 else str(now.step)
+        table.add_row(f"[bold]{one.run.name}", state, str(now.steps or "–"), f"{now.segments_per_second:.0f}", "")
+    finished = sum(record_path(folder, run.name).exists() for run in campaign.runs)
+    left = "" if left_s is None else f", about {left_s / 60:.0f} min left"
+    return Group(table, f"{finished} of {len(campaign.runs)} runs finished{left}")

@@ -1,0 +1,212 @@
+"""What can be said of runs that differ in their seed: means, differences, tests, intervals, rank correlation.
+
+Few seeds carry little: with five a side, a bootstrap interval comes out narrower than it should (it can only draw the
+values that are there), and Welch's test is the more careful of the two.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two groups of values, a against b. What is not defined (a spread of zero on both sides) is nan.
+
+    `sd` with n − 1; `difference` mean a − mean b, `interval` its 95 % bootstrap interval; `t`, `df`, `p` of Welch's
+    two-sided test; `cohens_d` the difference in pooled standard deviations.
+    """
+
+    n_a: int
+    n_b: int
+    mean_a: float
+    mean_b: float
+    sd_a: float
+    sd_b: float
+    difference: float
+    interval: tuple[float, float]
+    t: float
+    df: float
+    p: float
+    cohens_d: float
+
+
+def compare(a: ArrayLike, b: ArrayLike, seed: int = 42) -> Comparison:
+    """Compare two groups of at least 2 finite values each, unpaired. Raises `ValueError` otherwise.
+
+    Welch (Biometrika 34, 1947), v = sd²/n: t = (mean a − mean b) / √(v_a + v_b), with
+    df = (v_a + v_b)² / (v_a²/(n_a − 1) + v_b²/(n_b − 1)). Cohen (Statistical Power Analysis, 1988, §2.5):
+    d = (mean a − mean b) / √(((n_a − 1)·sd_a² + (n_b − 1)·sd_b²) / (n_a + n_b − 2)). Interval: percentiles 2.5 and
+    97.5 of the difference over 10 000 resamples of each group (Efron and Tibshirani 1993, §13.3), the same for the
+    same seed.
+
+    >>> c = compare([84, 86, 88], [75, 76, 80])
+    >>> c.difference, round(c.t, 3), round(c.df, 3), round(c.p, 4), round(c.cohens_d, 3)
+    (9.0, 4.7, 3.723, 0.0111, 3.838)
+    """
+    left, right = _values("a", a), _values("b", b)
+    sd_a, sd_b = sample_sd(left), sample_sd(right)
+    difference = float(left.mean() - right.mean())
+    t = df = p = cohens_d = float("nan")
+    if sd_a or sd_b:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # one side may be constant, which t allows
+            welch = stats.ttest_ind(left, right, equal_var=False)
+        t, df, p = float(welch.statistic), float(welch.df), float(welch.pvalue)
+        n_a, n_b = len(left), len(right)
+        cohens_d = difference / float(np.sqrt(((n_a - 1) * sd_a**2 + (n_b - 1) * sd_b**2) / (n_a + n_b - 2)))
+    return Comparison(
+        n_a=len(left),
+        n_b=len(right),
+        mean_a=float(left.mean()),
+        mean_b=float(right.mean()),
+        sd_a=sd_a,
+        sd_b=sd_b,
+        difference=difference,
+        interval=_bootstrap(left, right, seed),
+        t=t,
+        df=df,
+        p=p,
+        cohens_d=cohens_d,
+    )
+
+
+def sample_sd(values: ArrayLike) -> float:
+    """Standard deviation with n − 1; exactly 0 for equal values. Raises `ValueError` for fewer than 2.
+
+    >>> sample_sd([75, 76, 80])
+    2.6457513110645907
+    """
+    found = _values("values", values)
+    return float(found.std(ddof=1)) if np.ptp(found) > 0 else 0.0
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values for having made several tests; order and length are kept, none gives none.
+
+    Holm (Scandinavian Journal of Statistics 6, 1979): with p₁ ≤ … ≤ p_m, adjusted pᵢ = max over j ≤ i of
+    min(1, (m − j + 1)·p_j). Raises `ValueError` for what is not a probability.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    for p in p_values:
+        if not 0 <= p <= 1:
+            raise ValueError(f"a p-value lies between 0 and 1, got {p}; leave out tests that are not defined")
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for place, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        highest = max(highest, min(1.0, (len(p_values) - place) * float(p_values[index])))
+        adjusted[index] = highest
+    return adjusted
+
+
+def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
+    """Spearman's ρ of paired values: the correlation of their ranks, ties at their mean rank.
+
+    nan with fewer than 3 pairs or when one side is constant. Raises `ValueError` for sides of different lengths.
+
+    >>> rank_correlation([1, 2, 3, 4], [10, 30, 20, 40])
+    0.8
+    """
+    left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if left.shape != right.shape or left.ndim != 1:
+        raise ValueError(f"pairs need two lists of one length, got shapes {left.shape} and {right.shape}")
+    if len(left) < 3 or np.ptp(left) == 0 or np.ptp(right) == 0:
+        return float("nan")
+    return round(float(stats.spearmanr(left, right).statistic), 12)
+
+
+def _values(name: str, given: ArrayLike) -> NDArray[np.float64]:
+    values = np.asarray(given, np.float64)
+    if values.ndim != 1 or len(values) < 2:
+        raise ValueError(f"{name}: a spread needs at least 2 values, one per seed; got shape {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name}: values must be finite, got {values.tolist()}; leave out runs without a score")
+    return values
+
+
+def _bootstrap(a: NDArray[np.float64], b: NDArray[np.float64], seed: int) -> tuple[float, float]:
+    rng = np.random.default_rng(seed)
+    means = [side[rng.integers(len(side), size=(RESAMPLES, len(side)))].mean(axis=1) for side in (a, b)]
+    low, high = np.percentile(means[0] - means[1], [2.5, 97.5])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What runs are compared within: all that a record says of a run but its arm and its seed."""
+
+    variant: str | None
+    schedule: str | None
+    epochs: int | None
+    preset: str | None
+    from_foundation: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ in nothing but their seed; `is_foundation` if others start from them."""
+
+    arm: str
+    setting: Setting
+    is_foundation: bool
+    records: tuple[dict[str, Any], ...]
+
+    def values(self, *path: str | int) -> tuple[float, ...]:
+        """The numbers at a path of the records, such as `"evaluations", 0, "S"`; those without it are left out."""
+        found = (number_at(record, *path) for record in self.records)
+        return tuple(value for value in found if value is not None)
+
+    def mean(self, *path: str | int) -> float | None:
+        """Their mean, or None if there is none."""
+        values = self.values(*path)
+        return float(np.mean(values)) if values else None
+
+
+def group_runs(records: Sequence[dict[str, Any]]) -> list[Group]:
+    """Records by arm and setting, in order of first appearance; a record that names no arm goes by its run's name."""
+    foundations = {"foundation"} | {record["foundation"] for record in records if record.get("foundation")}
+    groups: dict[tuple[str, Setting, bool], list[dict[str, Any]]] = {}
+    for record in records:
+        setting = Setting(
+            record.get("variant"),
+            record.get("schedule"),
+            record.get("epochs"),
+            record.get("preset"),
+            bool(record.get("foundation")),
+        )
+        arm = str(record.get("arm") or record.get("run") or "?")
+        groups.setdefault((arm, setting, record.get("run") in foundations), []).append(record)
+    return [Group(*key, tuple(members)) for key, members in groups.items()]
+
+
+def value_at(record: Any, *path: str | int) -> Any:
+    """What a nested record holds at a path of keys and positions; None where the path ends early."""
+    for step in path:
+        if isinstance(step, int):
+            record = record[step] if isinstance(record, list) and step < len(record) else None
+        else:
+            record = record.get(step) if isinstance(record, dict) else None
+    return record
+
+
+def number_at(record: Any, *path: str | int) -> float | None:
+    """A finite number at a path, or None.
+
+    >>> number_at({"evaluations": [{"S": 83.8}]}, "evaluations", 0, "S")
+    83.8
+    """
+    value = value_at(record, *path)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)

@@ -1,0 +1,78 @@
+"""One run of a campaign in a process of its own: train, evaluate, leave a record.
+
+`python -m antiphon.campaign.worker FOLDER RUN`, as the runner starts it; it goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from antiphon.campaign.grid import FOUNDATION
+from antiphon.campaign.layout import Campaign, load_campaign, record_path, run_folder
+from antiphon.corpora import open_corpus
+from antiphon.embedding import load_embedder
+from antiphon.errors import AntiphonError
+from antiphon.evaluation.model import evaluate_model
+from antiphon.files import written_aside
+from antiphon.training.run import CONFIG, MODEL, prepare_run, resume_run, start_run
+
+
+def carry_out(folder: Path, name: str) -> dict[str, Any]:
+    """Train and evaluate the run `name` of the campaign in `folder`, and return the record it leaves."""
+    campaign = load_campaign(folder)
+    planned = next(run for run in campaign.runs if run.name == name)
+    run = run_folder(folder, name)
+    foundation = run_folder(folder, FOUNDATION) / MODEL if planned.from_foundation else None
+    if (run / CONFIG).exists():
+        training = resume_run(run)
+    else:
+        prepared = prepare_run(
+            campaign.corpora,
+            planned.arm,
+            campaign.preset,
+            audio=Path(campaign.audio) if campaign.audio else None,
+            epochs=planned.epochs,
+            schedule=planned.schedule,
+            variant=planned.variant,
+            foundation=foundation,
+            seed=planned.seed,
+        )
+        training = start_run(run, *prepared)
+    record = {
+        "campaign": campaign.name,
+        "run": name,
+        "arm": planned.arm,
+        "seed": planned.seed,
+        "variant": planned.variant,
+        "schedule": planned.schedule,
+        "epochs": planned.epochs,
+        "preset": campaign.preset,
+        "foundation": FOUNDATION if planned.from_foundation else None,
+        "training": training,
+        "evaluations": _evaluations(campaign, run / MODEL),
+    }
+    path = record_path(folder, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_aside(path) as aside:
+        aside.write_text(json.dumps(record, indent=1) + "\n")
+    return record
+
+
+def _evaluations(campaign: Campaign, model: Path) -> list[dict[str, Any]]:
+    """The paper's protocol on every corpus of the campaign, the headline one first."""
+    embedder = load_embedder(model)
+    audio = Path(campaign.audio) if campaign.audio and campaign.evaluate_on == campaign.corpora else None
+    return [
+        evaluate_model(embedder, open_corpus(spec, audio), "paper", recordings=campaign.recordings)
+        for spec in campaign.evaluate_on
+    ]
+
+
+if __name__ == "__main__":
+    try:
+        carry_out(Path(sys.argv[1]), sys.argv[2])
+    except AntiphonError as error:
+        sys.exit(f"antiphon: {error}")

@@ -1,0 +1,44 @@
+"""One step of training: embed a batch, compute the loss over the arm's pairs, follow its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from antiphon.arms import Pair
+from antiphon.batch import Batch
+from antiphon.losses import Loss
+from antiphon.model import DualEncoder, Encoded
+
+
+def training_step(
+    model: DualEncoder, optimiser: torch.optim.Optimizer, batch: Batch, loss: Loss, clip_norm: float
+) -> tuple[Encoded, dict[str, Tensor], Tensor]:
+    """What the model gave before the step, the terms of its loss, and the norm of the gradient before clipping."""
+    with torch.autocast(batch.audio.device.type, torch.bfloat16, enabled=batch.audio.is_cuda):
+        encoded: Encoded = model(batch)
+    terms = objective(encoded, model.config.arm.pairs, loss)
+    optimiser.zero_grad(set_to_none=True)
+    torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+    optimiser.step()
+    return encoded, terms, norm
+
+
+def objective(encoded: Encoded, pairs: Sequence[Pair], loss: Loss) -> dict[str, Tensor]:
+    """The loss's terms, each summed over the pairs with their weights, and the model's penalties."""
+    embeddings: Mapping[str, Tensor | None] = {
+        "audio": encoded.audio,
+        "notes": encoded.notes,
+        "branch": encoded.branch,
+    }
+    total: dict[str, Tensor] = {}
+    for pair in pairs:
+        one, other = embeddings[pair.one], embeddings[pair.other]
+        if one is None or other is None:
+            raise ValueError(f"the loss is to match {pair.one} with {pair.other}, but the arm has no branch")
+        for name, term in loss.compute(one.float(), other.float()).items():
+            total[name] = total.get(name, term.new_zeros(())) + pair.weight * term
+    return total | {name: penalty.float() for name, penalty in encoded.penalties.items()}

@@ -117,7 +117,7 @@ def _narrow(name: str, width: int, channels: int, training: TrainingSettings) ->
     """The paper's shape at another width: as many convolutions and layers, a total stride of 320 instead of 40 (300
     frames for 4 s). Without dropout, which would halve the speed on a CPU and which so short a training does not need.
     """
-    depth = {"layers": 4, "heads": 4, "ffn": 4 * width, "dropout": 0.0, "attention_dropout": 0.0}
+    depth = {"layers": 4, "heads": width // 32, "ffn": 4 * width, "dropout": 0.0, "attention_dropout": 0.0}
     return Preset(
         name,
         Sizes(
@@ -157,7 +157,7 @@ _SMALL = _narrow(
     width=64,
     channels=32,
     training=TrainingSettings(
-        batch_size=32, batches_per_epoch=100, epochs=10, warmup_steps=100, rates=run_d(scale=20.0)
+        batch_size=32, batches_per_epoch=100, epochs=10, warmup_steps=100, rates=run_d(scale=40.0)
     ),
 )
 _TINY = _narrow(

@@ -17,11 +17,13 @@ from antiphon.embedding import load_embedder
 from antiphon.errors import AntiphonError
 from antiphon.evaluation.model import evaluate_model
 from antiphon.files import written_aside
+from antiphon.memory import keep_freed_memory
 from antiphon.training.run import CONFIG, MODEL, prepare_run, resume_run, start_run
 
 
 def carry_out(folder: Path, name: str) -> dict[str, Any]:
     """Train and evaluate the run `name` of the campaign in `folder`, and return the record it leaves."""
+    keep_freed_memory()
     campaign = load_campaign(folder)
     planned = next(run for run in campaign.runs if run.name == name)
     run = run_folder(folder, name)

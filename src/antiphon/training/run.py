@@ -25,6 +25,7 @@ from antiphon.corpora import Corpus, open_corpus
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.files import written_aside
 from antiphon.losses import LOSSES
+from antiphon.memory import keep_freed_memory
 from antiphon.model import (
     DualEncoder,
     ModelConfig,
@@ -158,6 +159,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
     """The loop, from whatever the folder holds to the end of the run."""
     settings, sizes, device = config.training, config.sizes, pick_device()
     steps = settings.epochs * settings.batches_per_epoch
+    keep_freed_memory()
     code = code_version()  # now: the checkout may move on while the run goes on
     torch.manual_seed(config.seed)
     model = DualEncoder(ModelConfig(config.arm, sizes)).to(device)

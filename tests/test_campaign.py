@@ -1,0 +1,151 @@
+"""Campaigns: grids become runs, runs leave records, and a campaign that was killed goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from antiphon.arms import ARMS
+from antiphon.campaign.grid import FOUNDATION, builtin_grids, load_grid, plan
+from antiphon.campaign.layout import Campaign, load_campaign, open_campaign, record_path, run_folder
+from antiphon.campaign.runner import run_campaign
+from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
+
+GRID = """
+title = "Two arms"
+question = "Does it run?"
+foundation = { arm = "D0", epochs = 1 }
+[[runs]]
+arms = ["D0", "A4"]
+epochs = 1
+"""
+
+
+def write_grid(folder: Path, text: str) -> str:
+    path = folder / "two.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def campaign_of(folder: Path, music: Path, text: str = GRID) -> Campaign:
+    grid = load_grid(write_grid(folder, text))
+    return Campaign(
+        "two", grid.title, grid.question, "tiny", (str(music),), None, (str(music),), None, tuple(plan(grid))
+    )
+
+
+class TestGrids:
+    @pytest.mark.parametrize("name", builtin_grids())
+    def test_each_has_runs_of_arms_that_there_are_under_names_of_their_own(self, name: str):
+        runs = plan(load_grid(name))
+        assert len({run.name for run in runs}) == len(runs) > 1
+        assert all(run.arm in ARMS for run in runs)
+        assert any(run.arm == "D0" for run in runs)
+
+    def test_the_screening_is_the_papers(self):
+        runs = plan(load_grid("screening"))
+        assert [run.name for run in runs][:2] == [FOUNDATION, "D0"]
+        assert len(runs) == 14
+        assert all(run.from_foundation and run.epochs == 5 for run in runs[1:])
+
+    def test_seeds_come_outermost_and_name_the_runs(self):
+        runs = plan(load_grid("seeds"))
+        assert [run.name for run in runs[:5]] == ["D0.s42", "d4a4.s42", "a4r.s42", "d4-a4r.s42", "D0.s123"]
+        assert len(runs) == 20
+        assert {run.epochs for run in runs} == {30}
+        assert {run.epochs for run in plan(load_grid("seeds"), epochs_scale=0.01)} == {1}
+
+    def test_only_what_starts_from_the_foundation_waits_for_it(self):
+        runs = {run.name: run for run in plan(load_grid("families"))}
+        assert runs["t3-wt.e5"].from_foundation
+        assert not runs["t3-wt.e30"].from_foundation
+
+    @pytest.mark.parametrize(
+        ("change", "error", "says"),
+        [
+            (("A4", "A5"), UnknownName, "did you mean"),
+            (("epochs = 1\n", "epochs = 1\nschedule = 'cosin'\n"), UnknownName, "cosine"),
+            (("epochs = 1\n", "epochs = 1\nvariant = 'logmel'\n"), UnknownName, "log-mel"),
+            (("epochs = 1\n", "epoch = 1\n"), UnreadableInput, "not a grid"),
+            (("title", "= title"), UnreadableInput, "not a grid"),
+        ],
+    )
+    def test_what_is_wrong_in_a_grid_is_named(self, tmp_path: Path, change: tuple[str, str], error, says: str):
+        with pytest.raises(error, match=says):
+            load_grid(write_grid(tmp_path, GRID.replace(*change)))
+
+    def test_an_unknown_campaign_offers_the_nearest(self):
+        with pytest.raises(UnknownName, match="screening"):
+            load_grid("screning")
+
+    def test_the_same_run_twice_is_refused(self, tmp_path: Path):
+        with pytest.raises(ValueError, match="'A4' twice"):
+            plan(load_grid(write_grid(tmp_path, GRID.replace('"D0", "A4"', '"A4", "A4"'))))
+
+
+class TestFolder:
+    def test_of_another_campaign_is_refused(self, tmp_path: Path):
+        campaign = campaign_of(tmp_path, tmp_path)
+        open_campaign(tmp_path / "c", campaign)
+        open_campaign(tmp_path / "c", campaign)
+        assert load_campaign(tmp_path / "c") == campaign
+        with pytest.raises(AntiphonError, match="another campaign"):
+            open_campaign(tmp_path / "c", campaign_of(tmp_path, tmp_path, GRID.replace("A4", "A7")))
+        with pytest.raises(AntiphonError, match="no campaign"):
+            open_campaign(tmp_path, campaign)
+
+    def test_in_which_another_process_works_is_refused(self, tmp_path: Path):
+        import fcntl
+
+        campaign = campaign_of(tmp_path, tmp_path)
+        open_campaign(tmp_path / "c", campaign)
+        with (tmp_path / "c" / "campaign.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            with pytest.raises(AntiphonError, match="another process"):
+                run_campaign(tmp_path / "c", campaign, jobs=1)
+
+
+def test_killed_and_called_again_it_goes_on_to_its_report(folder: Path, tmp_path: Path):
+    out = tmp_path / "campaign"
+    command = [sys.executable, "-m", "antiphon", "campaign", write_grid(tmp_path, GRID), str(folder)]
+    command += ["--preset", "tiny", "--out", str(out), "--jobs", "2"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    deadline = time.monotonic() + 180
+    while not record_path(out, FOUNDATION).exists():
+        assert process.poll() is None, "the campaign ended before it could be killed"
+        assert time.monotonic() < deadline, "no record came"
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = record_path(out, FOUNDATION).stat().st_mtime_ns
+    assert not record_path(out, "A4").exists()
+    subprocess.run(command, env=environment, check=True, timeout=240)
+    assert record_path(out, FOUNDATION).stat().st_mtime_ns == before
+    records = {name: json.loads(record_path(out, name).read_text()) for name in (FOUNDATION, "D0", "A4")}
+    hashes = {record["evaluations"][0]["model_hash"] for record in records.values()}
+    assert len(hashes) == 3
+    assert records["A4"]["training"]["foundation_hash"] == records["D0"]["training"]["foundation_hash"] is not None
+    assert records["A4"]["training"]["steps"] == 10
+    report = (out / "report.md").read_text()
+    assert "3 of 3 runs are finished" in report
+    assert f"{records['A4']['evaluations'][0]['S']:.1f}" in report
+    assert (out / "report.html").exists()
+
+
+def test_a_run_that_fails_is_named_with_its_log(folder: Path, tmp_path: Path):
+    campaign = campaign_of(tmp_path, folder)
+    out = tmp_path / "campaign"
+    open_campaign(out, campaign)
+    run_folder(out, FOUNDATION).mkdir(parents=True)
+    (run_folder(out, FOUNDATION) / "in the way").write_text("")
+    with pytest.raises(AntiphonError, match=r"1 of 3 runs failed; the first: foundation: .*not empty.*foundation\.log"):
+        run_campaign(out, campaign, jobs=2)
+    assert not record_path(out, "D0").exists()

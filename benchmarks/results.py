@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.report import markdown_table, replace_section
 
-_MODELS = {"template": "template, nothing learned", "D0": "D0, preset small", "d4a4": "d4a4, preset small"}
+_MODELS = {"template": "template, nothing learned", "D0": "D0, preset medium", "d4a4": "d4a4, preset medium"}
 _SOUND = {
     "val-fluidr3": "validation, FluidR3 (the training's font)",
     "val-timgm": "validation, TimGM6mb (never heard)",

@@ -294,3 +294,16 @@ def test_zeros_in_a_control_arm_hide_the_descriptor():
     with torch.no_grad():
         one, other = model(batch, real), model(batch, {name: alter(tokens, "noise") for name, tokens in real.items()})
     torch.testing.assert_close(one.audio, other.audio)
+
+
+@pytest.mark.parametrize("arm", ["film-a4", "moe-a4"])
+def test_the_mean_of_a4_over_time_is_zero_so_these_arms_hear_nothing_of_it(arm: str):
+    """A4 is z-scored over the window: its time mean, which is all that FiLM and the router see, is always zero."""
+    model, batch = model_of(arm), random_batch()
+    with torch.no_grad():
+        for parameter in model.injections.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        real = model.describe(batch)
+        assert real["a4"].values.abs().max() > 1
+        one, other = model(batch, real), model(batch, {"a4": alter(real["a4"], "shuffle")})
+    torch.testing.assert_close(one.audio, other.audio, atol=1e-5, rtol=1e-4)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from antiphon.analysis import ANALYSES
 from antiphon.arms import ARMS, find_arm
 from antiphon.batch import Batch, Tokens
 from antiphon.corpora import CORPUS_KINDS
@@ -24,7 +25,7 @@ from antiphon.training.step import objective
 from builders import pick, random_batch, silent_batch
 
 RATE_HZ = 24_000
-REGISTRIES = [DESCRIPTORS, MECHANISMS, TOWERS, LOSSES, SCHEDULES, CORPUS_KINDS]
+REGISTRIES = [ANALYSES, DESCRIPTORS, MECHANISMS, TOWERS, LOSSES, SCHEDULES, CORPUS_KINDS]
 
 
 @pytest.mark.parametrize("registry", REGISTRIES, ids=lambda registry: registry.kind)

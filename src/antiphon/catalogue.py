@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from antiphon.arms import ARMS
 from antiphon.campaign.grid import builtin_grids, load_grid, plan
@@ -21,6 +21,9 @@ from antiphon.schedules import SCHEDULES
 from antiphon.segments import PAPER_GRID, SegmentTable
 from antiphon.towers import TOWERS
 from antiphon.training.rates import apply_rates, count_parameters
+
+if TYPE_CHECKING:
+    from antiphon.analysis import Analysis
 
 
 def _arms() -> list[dict[str, Any]]:
@@ -48,6 +51,12 @@ def _arms() -> list[dict[str, Any]]:
     return rows
 
 
+def _analyses() -> Mapping[str, Analysis]:
+    from antiphon.analysis import ANALYSES  # brings matplotlib
+
+    return ANALYSES
+
+
 def _first_line(documented: Callable[..., Any]) -> str:
     return (documented.__doc__ or "").splitlines()[0]
 
@@ -62,6 +71,7 @@ LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "losses": lambda: [{"name": name} for name in LOSSES],
     "schedules": lambda: [{"name": name} for name in SCHEDULES],
     "models": lambda: [{"name": name, "learned": False} for name in BASELINES],
+    "analyses": lambda: [{"name": one.name, "question": one.question} for one in _analyses().values()],
     "campaigns": lambda: [
         {"name": name, "title": load_grid(name).title, "runs": len(plan(load_grid(name)))} for name in builtin_grids()
     ],

@@ -345,6 +345,37 @@ def campaign(
 
 
 @app.command()
+def analyze(
+    name: Annotated[str, typer.Argument(metavar="ANALYSIS|all", help="see antiphon list analyses")],
+    corpus: CorpusArgument,
+    model: Annotated[Path, typer.Option("--model", metavar="MODEL", help="the folder of a trained model")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="JSON, CSV, pictures and a report go here")],
+    audio: AudioOption = None,
+    split: SplitOption = None,
+    recordings: RecordingsOption = None,
+    seed: int = 42,
+    json_: JsonOption = False,
+) -> None:
+    """Ask a trained model what it has learned and what it rests on. Stopped, it goes on.
+
+    Example: antiphon analyze all demo --model runs/d4a4/model --out analysis
+    """
+    from antiphon.analysis import ANALYSES, Subject
+    from antiphon.analysis.report import run_analyses
+    from antiphon.corpora import open_corpus
+    from antiphon.evaluation.protocols import default_split
+    from antiphon.model import load_dual_encoder, pick_device
+
+    names = list(ANALYSES) if name == "all" else [ANALYSES[name].name]
+    source = open_corpus(corpus, audio)
+    split = split or default_split("paper", source.splits)
+    source = (source if split is None else source.split(split)).with_sound().spread(recordings)
+    network = load_dual_encoder(model).to(pick_device())
+    facts = run_analyses(names, Subject(network, network.config.arm.name, source, seed), out)
+    print_json(facts) if json_ else typer.echo(f"{', '.join(names)}: report in {out / 'report.html'}")
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="index and pictures go here")] = Path("demo"),
     model: ModelOption = "template",

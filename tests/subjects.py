@@ -1,0 +1,27 @@
+"""Models with random weights and a few seconds of the demo corpus, for analyses to look at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import torch
+
+from antiphon.analysis import Subject
+from antiphon.arms import find_arm
+from antiphon.corpora import Corpus
+from antiphon.model import DualEncoder, ModelConfig
+from antiphon.presets import find_preset
+
+
+@cache
+def tiny_model(arm: str) -> DualEncoder:
+    torch.manual_seed(3)
+    return DualEncoder(ModelConfig(find_arm(arm), find_preset("tiny").sizes)).eval()
+
+
+def small_subject(demo: Corpus, arm: str = "d4a4", recordings: int = 4, windows: int = 8, seed: int = 42) -> Subject:
+    """The first few seconds of recordings of different works: so many windows of each."""
+    chosen = demo.recordings[:: len(demo) // recordings][:recordings]
+    short = tuple(replace(one, duration_s=windows + 3.0) for one in chosen)
+    return Subject(tiny_model(arm), "a $strange$ name", replace(demo, recordings=short), seed)

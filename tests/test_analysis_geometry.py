@@ -18,6 +18,7 @@ from antiphon.analysis.geometry import (
     modality_gap,
     uniformity,
 )
+from antiphon.analysis.sample import embed_sample, sample_windows
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
 from subjects import small_subject
@@ -125,7 +126,10 @@ def test_maps_keep_clusters_apart_and_are_the_same_each_time(name: str, package:
 
 @pytest.mark.usefixtures("without_packages")
 def test_the_finding_tells_of_every_window(demo: Corpus):
-    found = ANALYSES["geometry"].run(small_subject(demo, recordings=4))
+    subject = small_subject(demo, recordings=4)
+    found = ANALYSES["geometry"].run(subject)
+    audio, notes = embed_sample(subject.model, sample_windows(subject))
+    assert [row["N10 of notes"] for row in found.rows] == k_occurrence(audio, notes).tolist()
     assert len(found.rows) == found.facts["windows"] == 32
     for way in ("notes", "audio"):
         assert sum(row[f"N10 of {way}"] for row in found.rows) == 320

@@ -156,6 +156,7 @@ class TestFinding:
         assert [row["dimensions"] for row in found.rows][:2] == [12, 1]
         assert 1 < rows["audio to pitch histogram"]["dimensions"] < 88
         assert all(np.isfinite(value) for row in found.rows for name, value in row.items() if name != "probe")
+        assert all(row["R² uniform"] != row["R² uniform, shuffled"] for row in found.rows)
         assert found.facts["works"] == 4
         assert ("paper, d4a4" in found.facts["paper"]) == (arm == "d4a4")
         assert "0.616" in found.summary

@@ -11,11 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from antiphon.arms import ARMS
 from antiphon.campaign.grid import FOUNDATION, builtin_grids, load_grid, plan
 from antiphon.campaign.layout import Campaign, load_campaign, open_campaign, record_path, run_folder
-from antiphon.campaign.runner import run_campaign
+from antiphon.campaign.runner import LOCK, run_campaign
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
 
 GRID = """
@@ -102,14 +103,10 @@ class TestFolder:
             open_campaign(tmp_path, campaign)
 
     def test_in_which_another_process_works_is_refused(self, tmp_path: Path):
-        import fcntl
-
         campaign = campaign_of(tmp_path, tmp_path)
         open_campaign(tmp_path / "c", campaign)
-        with (tmp_path / "c" / "campaign.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            with pytest.raises(AntiphonError, match="another process"):
-                run_campaign(tmp_path / "c", campaign, jobs=1)
+        with FileLock(tmp_path / "c" / LOCK), pytest.raises(AntiphonError, match="another process"):
+            run_campaign(tmp_path / "c", campaign, jobs=1)
 
 
 def test_killed_and_called_again_it_goes_on_to_its_report(folder: Path, tmp_path: Path):

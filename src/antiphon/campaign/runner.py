@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from rich.console import Group
 from rich.live import Live
 from rich.table import Table
@@ -23,6 +23,7 @@ from antiphon.errors import AntiphonError
 from antiphon.progress import console
 from antiphon.training.run import Progress, read_progress
 
+LOCK = "campaign.lock"
 _POLL_S = 0.5
 
 
@@ -88,12 +89,15 @@ def write_campaign_report(folder: Path, campaign: Campaign) -> None:
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Keep a second process out of the folder; the lock goes with the process that holds it."""
-    with (folder / "campaign.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise AntiphonError(f"{folder}: another process is at work on this campaign") from None
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise AntiphonError(f"{folder}: another process is at work on this campaign") from None
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _may_start(run: PlannedRun, running: list[_Running], failed: list[str]) -> bool:

@@ -325,7 +325,7 @@ def test_bad_query_is_one_line_and_exit_code_2(
 
 
 def test_bad_query_shows_no_traceback(mixed_folder: Path, index: Path) -> None:
-    command = [sys.executable, "-m", "antiphon.cli", "search", mixed_folder / "text.wav", "--index", index]
+    command = [sys.executable, "-m", "antiphon", "search", mixed_folder / "text.wav", "--index", index]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stdout == ""

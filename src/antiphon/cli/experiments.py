@@ -1,0 +1,185 @@
+"""Commands for researchers: train, evaluate, campaign, analyze."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from antiphon.cli.shared import (
+    AudioOption,
+    CorpusArgument,
+    JsonOption,
+    ModelOption,
+    RecordingsOption,
+    SplitOption,
+    app,
+    print_json,
+    report_skipped,
+)
+
+
+@app.command()
+def train(
+    corpora: Annotated[
+        list[str] | None, typer.Argument(metavar="CORPUS…", help="as for the other commands; several are joined")
+    ] = None,
+    arm: Annotated[str | None, typer.Option(help="which descriptors go where; see antiphon list arms")] = None,
+    preset: Annotated[str, typer.Option(help="paper, medium, small or tiny")] = "medium",
+    out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="folder of the run")] = None,
+    audio: AudioOption = None,
+    split: SplitOption = None,
+    epochs: Annotated[int | None, typer.Option(min=1)] = None,
+    schedule: Annotated[str | None, typer.Option(help="see antiphon list schedules")] = None,
+    variant: Annotated[str | None, typer.Option(help="a what-if of the design; see antiphon list variants")] = None,
+    foundation: Annotated[
+        Path | None, typer.Option(metavar="MODEL", help="start from this model's weights instead of at random")
+    ] = None,
+    seed: int = 42,
+    resume: Annotated[Path | None, typer.Option("--resume", metavar="RUN", help="go on with a stopped run")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Train an arm. A stopped run goes on with --resume and ends as if it had not been stopped.
+
+    Example: antiphon train maestro-v3.0.0 --audio rendered --arm d4a4 --preset medium --out runs/d4a4
+    """
+    from antiphon.training.run import MODEL, prepare_run, resume_run, start_run
+
+    if resume is not None:
+        if corpora or arm or out:
+            raise typer.BadParameter("--resume takes no corpus, arm or --out: the run folder knows them")
+        folder, result = resume, resume_run(resume)
+    else:
+        if not corpora or arm is None or out is None:
+            raise typer.BadParameter("a new run needs CORPUS, --arm and --out (or --resume RUN)")
+        prepared = prepare_run(
+            corpora,
+            arm,
+            preset,
+            audio=audio,
+            split=split,
+            epochs=epochs,
+            schedule=schedule,
+            variant=variant,
+            foundation=foundation,
+            seed=seed,
+        )
+        folder, result = out, start_run(out, *prepared)
+    if json_:
+        print_json(result)
+    else:
+        typer.echo(
+            f"{result['arm']} ({result['preset']}): {result['segments']} windows in {result['seconds']:.0f} s, "
+            f"{result['segments_per_second']} a second; model in {folder / MODEL}"
+        )
+
+
+@app.command()
+def evaluate(
+    corpus: CorpusArgument,
+    model: ModelOption,
+    audio: AudioOption = None,
+    split: SplitOption = None,
+    protocol: Annotated[str, typer.Option(help="paper (as published) or strict")] = "paper",
+    seed: int = 42,
+    recordings: RecordingsOption = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="also write the JSON here")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Score a model: can it find each window's other side among 256, and among all?
+
+    Example: antiphon evaluate maestro-v3.0.0 --audio rendered --model template --protocol paper
+    """
+    from antiphon.corpora import open_corpus
+    from antiphon.embedding import load_embedder
+    from antiphon.evaluation.model import evaluate_model
+    from antiphon.evaluation.protocols import scores_as_text
+
+    result = evaluate_model(load_embedder(model), open_corpus(corpus, audio), protocol, split, seed, recordings)
+    report_skipped(result["skipped"])
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(result, indent=1) + "\n")
+    print_json(result) if json_ else typer.echo(scores_as_text(result))
+
+
+@app.command()
+def campaign(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="antiphon list campaigns, or the path of a TOML grid")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="folder of the campaign; named again, it goes on")],
+    corpora: Annotated[
+        list[str] | None, typer.Argument(metavar="CORPUS…", help="what to train on; several are joined (demo)")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="paper, medium, small or tiny")] = "small",
+    audio: AudioOption = None,
+    evaluate_on: Annotated[
+        list[str] | None,
+        typer.Option("--evaluate", metavar="CORPUS", help="what to score on, the first for the headline (as trained)"),
+    ] = None,
+    recordings: RecordingsOption = None,
+    epochs_scale: Annotated[float, typer.Option(help="multiply the grid's epochs", min=0.0)] = 1.0,
+    jobs: Annotated[int, typer.Option(help="runs side by side, sharing the cores", min=1)] = 1,
+    json_: JsonOption = False,
+) -> None:
+    """Train and score every run of a grid, and report them beside the paper's figures. Stopped, it goes on.
+
+    Example: antiphon campaign screening --preset tiny --out screening
+    """
+    from dataclasses import asdict
+
+    from antiphon.campaign.grid import load_grid, plan
+    from antiphon.campaign.layout import Campaign, load_records
+    from antiphon.campaign.runner import run_campaign
+    from antiphon.presets import find_preset
+
+    grid = load_grid(name)
+    trained_on = tuple(corpora or ["demo"])
+    planned = Campaign(
+        name=Path(name).stem,
+        title=grid.title,
+        question=grid.question,
+        preset=find_preset(preset).name,
+        corpora=trained_on,
+        audio=None if audio is None else str(audio),
+        evaluate_on=tuple(evaluate_on or trained_on),
+        recordings=recordings,
+        runs=tuple(plan(grid, epochs_scale)),
+    )
+    run_campaign(out, planned, jobs)
+    if json_:
+        print_json({"campaign": asdict(planned), "records": load_records(out, planned)})
+    else:
+        typer.echo(f"{len(planned.runs)} runs; report in {out / 'report.html'} and {out / 'report.md'}")
+
+
+@app.command()
+def analyze(
+    name: Annotated[str, typer.Argument(metavar="ANALYSIS|all", help="see antiphon list analyses")],
+    corpus: CorpusArgument,
+    model: Annotated[Path, typer.Option("--model", metavar="MODEL", help="the folder of a trained model")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="JSON, CSV, pictures and a report go here")],
+    audio: AudioOption = None,
+    split: SplitOption = None,
+    recordings: RecordingsOption = None,
+    seed: int = 42,
+    json_: JsonOption = False,
+) -> None:
+    """Ask a trained model what it has learned and what it rests on. Stopped, it goes on.
+
+    Example: antiphon analyze all demo --model runs/d4a4/model --out analysis
+    """
+    from antiphon.analysis import ANALYSES, Subject
+    from antiphon.analysis.report import run_analyses
+    from antiphon.corpora import open_corpus
+    from antiphon.evaluation.protocols import default_split
+    from antiphon.model import load_dual_encoder, pick_device
+
+    names = list(ANALYSES) if name == "all" else [ANALYSES[name].name]
+    source = open_corpus(corpus, audio)
+    split = split or default_split("paper", source.splits)
+    source = (source if split is None else source.split(split)).with_sound().spread(recordings)
+    network = load_dual_encoder(model).to(pick_device())
+    facts = run_analyses(names, Subject(network, network.config.arm.name, source, seed), out)
+    print_json(facts) if json_ else typer.echo(f"{', '.join(names)}: report in {out / 'report.html'}")

@@ -1,0 +1,154 @@
+"""Commands for those who have files: demo, index, search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from antiphon.cli.shared import (
+    JsonOption,
+    KeepGoingOption,
+    ModelOption,
+    app,
+    index_app,
+    print_json,
+    report_skipped,
+    stdout,
+)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="index and pictures go here")] = Path("demo"),
+    model: ModelOption = "template",
+    queries: Annotated[int | None, typer.Option(help="how many recordings ask (all)", min=1)] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Make a small corpus, render it, index its notes and find them again from sound. Needs nothing but itself.
+
+    Example: antiphon demo
+    """
+    from antiphon.demo import run_demo, summary
+
+    answers = run_demo(out, model, queries)
+    facts = summary(answers)
+    if json_:
+        print_json(facts)
+        return
+    table = Table(box=None)
+    for title, width in (("10 s of a recording", 25), ("at", 4), ("best hit among the notes", 25), ("at", 4)):
+        table.add_column(title, no_wrap=True, width=width)
+    table.add_column("", width=10)
+    for answer in answers:
+        verdict = "right" if answer.right_place else ("same piece" if answer.right_piece else "wrong")
+        asked, found = (name.split(" - ", 1)[-1] for name in (answer.recording.id, Path(answer.hit.file).stem))
+        table.add_row(escape(asked), f"{answer.start_s:.1f}", escape(found), f"{answer.hit.start_s:.1f}", verdict)
+    stdout.print(table)
+    typer.echo(
+        f"{len(answers)} queries: right piece first {facts['right_piece']:.1f} %, right place within 0.5 s "
+        f"{facts['right_place']:.1f} %\npictures in {out / 'pictures'}, index in {out / 'index'}"
+    )
+
+
+@index_app.command("build")
+def index_build(
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="sound and note files, at any depth")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="folder of the index")],
+    model: ModelOption = "template",
+    only: Annotated[str | None, typer.Option(help="audio or notes: index one kind only")] = None,
+    keep_going: KeepGoingOption = True,
+    json_: JsonOption = False,
+) -> None:
+    """Embed every file below the folders. A stopped build goes on where it was; a second one follows changes.
+
+    Example: antiphon index build scores/ recordings/ --model template --out library
+    """
+    _fill_index(folders, out, model, only, keep_going, json_)
+
+
+@index_app.command("add")
+def index_add(
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="sound and note files, at any depth")],
+    index: Annotated[Path, typer.Option("--index", metavar="DIR", help="an index that was built before")],
+    only: Annotated[str | None, typer.Option(help="audio or notes: index one kind only")] = None,
+    keep_going: KeepGoingOption = True,
+    json_: JsonOption = False,
+) -> None:
+    """Add more folders to an index, embedded by the model it was built with.
+
+    Example: antiphon index add new-scores/ --index library
+    """
+    from antiphon.index.store import Store
+
+    with Store(index) as store:
+        model = store.meta("model")
+    _fill_index(folders, index, model, only, keep_going, json_)
+
+
+def _fill_index(folders: list[Path], out: Path, model: str, only: str | None, keep_going: bool, json_: bool) -> None:
+    from antiphon.embedding import load_embedder
+    from antiphon.index.build import SUFFIXES, build_index
+
+    if only is not None and only not in SUFFIXES:
+        raise typer.BadParameter(f"--only takes audio or notes, not {only!r}")
+    side = next((kind for kind in SUFFIXES if kind == only), None)
+    # A model folder is remembered by its full path: the index is used from other places too.
+    named = str(Path(model).resolve()) if Path(model).is_dir() else model
+    report = build_index(folders, load_embedder(model), named, out, side)
+    report_skipped(report.failed)
+    facts = {
+        "embedded": report.embedded,
+        "unchanged": report.unchanged,
+        "removed": report.removed,
+        "windows": report.windows,
+        "empty_windows": report.empty_windows,
+        "failed": [str(error) for error in report.failed],
+    }
+    if json_:
+        print_json(facts)
+    else:
+        typer.echo(
+            f"{report.embedded} files embedded ({report.windows} windows, {report.empty_windows} empty ones left out), "
+            f"{report.unchanged} unchanged, {report.removed} removed, {len(report.failed)} failed; index in {out}"
+        )
+    if report.failed and (not keep_going or report.embedded + report.unchanged == 0):
+        raise typer.Exit(2)
+
+
+@app.command("search")
+def search_command(
+    query: Annotated[Path, typer.Argument(metavar="QUERY", help="a sound file or a note file")],
+    index: Annotated[Path, typer.Option("--index", metavar="DIR", help="the library to search")],
+    start: Annotated[float, typer.Option("--start", help="where the query begins, seconds", min=0.0)] = 0.0,
+    length: Annotated[float | None, typer.Option("--length", help="how long it is, seconds")] = None,
+    top: Annotated[int, typer.Option("--top", help="how many hits", min=1)] = 10,
+    against: Annotated[str | None, typer.Option(help="audio or notes; by default the other kind")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Find where a recording comes from among note files, or notes among recordings.
+
+    Example: antiphon search take1.flac --index library --start 10 --length 20
+    """
+    from dataclasses import asdict
+
+    from antiphon.embedding import load_embedder
+    from antiphon.index.build import SUFFIXES
+    from antiphon.index.search import search
+    from antiphon.index.store import Store
+
+    if against is not None and against not in SUFFIXES:
+        raise typer.BadParameter(f"--against takes audio or notes, not {against!r}")
+    side = next((kind for kind in SUFFIXES if kind == against), None)
+    with Store(index) as store:
+        hits = search(query, store, load_embedder(store.meta("model")), start, length, top, side)
+    if json_:
+        print_json([asdict(hit) for hit in hits])
+        return
+    typer.echo(f"{'from s':>9}{'to s':>9}{'tempo':>7}{'score':>7}{'confidence':>12}  file")
+    for hit in hits:
+        place = f"{hit.start_s:9.2f}{hit.end_s:9.2f}{hit.tempo:7.2f}"
+        typer.echo(f"{place}{hit.score:7.3f}{hit.confidence:12.2f}  {hit.file}")

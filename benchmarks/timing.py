@@ -7,17 +7,16 @@ that another load on the machine meets all of them alike; ratios are therefore s
 from __future__ import annotations
 
 import multiprocessing
-import re
-import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import torch
+
+from antiphon.memory import resident_mib
 
 SAMPLE_RATE_HZ = 24_000
 _LEAST_S = 0.5  # a call of microseconds is repeated until its turns add up to this
@@ -137,20 +136,4 @@ def in_fresh_process(
         initargs=(torch.get_num_threads(),),
     ) as pool:
         result = pool.submit(function, *args, **kwargs).result()
-        return result, pool.submit(_peak_mib).result()
-
-
-def _peak_mib() -> float:
-    # On Linux getrusage's figure survives exec and so starts at the parent's size; the kernel's high-water mark of
-    # this address space does not.
-    status = Path("/proc/self/status")
-    if status.exists():
-        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
-        if found:
-            return int(found[1]) / 1024
-    if sys.platform == "win32":
-        return float("nan")
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1024**2 if sys.platform == "darwin" else peak / 1024
+        return result, pool.submit(resident_mib, "VmHWM").result()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -14,3 +16,9 @@ def written_aside(path: Path) -> Iterator[Path]:
     aside = path.with_name(path.name + ".part")
     yield aside
     os.replace(aside, path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as JSON, whole or not at all."""
+    with written_aside(path) as aside:
+        aside.write_text(json.dumps(value, indent=1) + "\n")

@@ -1,9 +1,11 @@
-"""How the C library's allocator keeps memory, for work that needs the same large buffers again and again."""
+"""Memory of this process: how much it holds, and how the C library's allocator keeps it."""
 
 from __future__ import annotations
 
 import ctypes
+import re
 import sys
+from pathlib import Path
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
@@ -20,3 +22,21 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_MAX, 0)
         mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def resident_mib(what: str) -> float:
+    """Memory of this process in MiB: VmRSS, held now, or VmHWM, the most ever held.
+
+    Only the latter is known where there is no /proc; nan where the system does not tell.
+    """
+    # On Linux getrusage's figure survives exec and so starts at the parent's size; the kernel's high-water mark of
+    # this address space does not.
+    status = Path("/proc/self/status")
+    if status.exists() and (found := re.search(rf"{what}:\s+(\d+) kB", status.read_text())):
+        return int(found[1]) / 1024
+    if sys.platform == "win32" or what == "VmRSS":
+        return float("nan")
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024**2 if sys.platform == "darwin" else peak / 1024

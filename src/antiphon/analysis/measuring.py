@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
-import re
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from antiphon.batch import Batch, collate
+from antiphon.memory import resident_mib
 from antiphon.model import SIDES, DualEncoder, ModelConfig
 from antiphon.notes import Notes
 
@@ -121,21 +119,6 @@ def _peak_of_pass(config: ModelConfig, load: Load, device_name: str) -> tuple[fl
         before = torch.cuda.memory_allocated(device) / 1024**2
         pass_through(model, batch, load.learning)
         return torch.cuda.max_memory_allocated(device) / 1024**2, before
-    before = _resident_mib("VmRSS")
+    before = resident_mib("VmRSS")
     pass_through(model, batch, load.learning)
-    return _resident_mib("VmHWM"), before
-
-
-def _resident_mib(what: str) -> float:
-    """VmRSS, held now, or VmHWM, the most ever held; only the latter is known where there is no /proc."""
-    # On Linux getrusage's figure survives exec and so starts at the parent's size; the kernel's high-water mark of
-    # this address space does not.
-    status = Path("/proc/self/status")
-    if status.exists() and (found := re.search(rf"{what}:\s+(\d+) kB", status.read_text())):
-        return int(found[1]) / 1024
-    if sys.platform == "win32" or what == "VmRSS":
-        return float("nan")
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1024**2 if sys.platform == "darwin" else peak / 1024
+    return resident_mib("VmHWM"), before

@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from antiphon.campaign.grid import PlannedRun
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.files import written_aside
+from antiphon.files import write_json
 
 _PLAN = "campaign.json"
 
@@ -44,6 +44,10 @@ def run_folder(folder: Path, name: str) -> Path:
     return folder / "runs" / name
 
 
+def log_path(folder: Path, name: str) -> Path:
+    return folder / "runs" / f"{name}.log"
+
+
 def record_path(folder: Path, name: str) -> Path:
     return folder / "results" / f"{name}.json"
 
@@ -62,8 +66,7 @@ def open_campaign(folder: Path, campaign: Campaign) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise AntiphonError(f"{folder} is not empty and no campaign; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    with written_aside(folder / _PLAN) as aside:
-        aside.write_text(json.dumps(TypeAdapter(Campaign).dump_python(campaign, mode="json"), indent=1) + "\n")
+    write_json(folder / _PLAN, TypeAdapter(Campaign).dump_python(campaign, mode="json"))
 
 
 def load_campaign(folder: Path) -> Campaign:

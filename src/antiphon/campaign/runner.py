@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from rich.console import Group
@@ -17,7 +18,7 @@ from rich.live import Live
 from rich.table import Table
 
 from antiphon.campaign.grid import FOUNDATION, PlannedRun
-from antiphon.campaign.layout import Campaign, load_records, open_campaign, record_path, run_folder
+from antiphon.campaign.layout import Campaign, load_records, log_path, open_campaign, record_path, run_folder
 from antiphon.campaign.report import CampaignFacts, write_report
 from antiphon.errors import AntiphonError
 from antiphon.progress import console
@@ -70,8 +71,8 @@ def run_campaign(folder: Path, campaign: Campaign, jobs: int) -> None:
         raise AntiphonError(f"{len(failed)} of {len(campaign.runs)} runs failed; the first: {failed[0]}")
 
 
-def write_campaign_report(folder: Path, campaign: Campaign) -> None:
-    """The report of what has finished so far."""
+def write_campaign_report(folder: Path, campaign: Campaign) -> list[dict[str, Any]]:
+    """Write the report of what has finished so far; returns its records."""
     records = load_records(folder, campaign)
     facts = CampaignFacts(
         name=campaign.name,
@@ -84,6 +85,7 @@ def write_campaign_report(folder: Path, campaign: Campaign) -> None:
         planned=len(campaign.runs),
     )
     write_report(folder, facts, records)
+    return records
 
 
 @contextlib.contextmanager
@@ -107,10 +109,9 @@ def _may_start(run: PlannedRun, running: list[_Running], failed: list[str]) -> b
 
 def _start(folder: Path, run: PlannedRun, jobs: int) -> _Running:
     """Start a worker with its share of the cores; more threads than cores would make all of them slow."""
-    place = run_folder(folder, run.name)
-    place.parent.mkdir(parents=True, exist_ok=True)
+    log_path(folder, run.name).parent.mkdir(parents=True, exist_ok=True)
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // jobs))
-    with place.with_suffix(place.suffix + ".log").open("ab") as log:
+    with log_path(folder, run.name).open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "antiphon.campaign.worker", str(folder), run.name],
             env=os.environ | {"OMP_NUM_THREADS": threads},
@@ -123,12 +124,11 @@ def _start(folder: Path, run: PlannedRun, jobs: int) -> _Running:
 
 def _ended(folder: Path, campaign: Campaign, one: _Running, failed: list[str]) -> None:
     if one.process.returncode != 0:
-        log = run_folder(folder, one.run.name).with_suffix(run_folder(folder, one.run.name).suffix + ".log")
+        log = log_path(folder, one.run.name)
         lines = log.read_text(errors="replace").strip().splitlines()
         failed.append(f"{one.run.name}: {lines[-1] if lines else f'exit status {one.process.returncode}'} (see {log})")
         return
-    write_campaign_report(folder, campaign)
-    records = load_records(folder, campaign)
+    records = write_campaign_report(folder, campaign)
     record = next(record for record in records if record["run"] == one.run.name)
     score = record["evaluations"][0]["S"]
     minutes = (time.monotonic() - one.began) / 60
@@ -150,7 +150,8 @@ def _table(folder: Path, campaign: Campaign, running: list[_Running], left_s: fl
     table = Table(box=None)
     for column in ("run", "step", "of", "windows/s", "S %"):
         table.add_column(column, justify="left" if column == "run" else "right")
-    for record in load_records(folder, campaign):
+    records = load_records(folder, campaign)
+    for record in records:
         training = record["training"]
         speed, score = training["segments_per_second"], record["evaluations"][0]["S"]
         table.add_row(record["run"], str(training["steps"]), str(training["steps"]), f"{speed:.0f}", f"{score:.1f}")
@@ -158,6 +159,5 @@ def _table(folder: Path, campaign: Campaign, running: list[_Running], left_s: fl
         now = _progress(folder, one.run)
         state = "evaluating" if now.share == 1 else str(now.step)
         table.add_row(f"[bold]{one.run.name}", state, str(now.steps or "–"), f"{now.segments_per_second:.0f}", "")
-    finished = sum(record_path(folder, run.name).exists() for run in campaign.runs)
     left = "" if left_s is None else f", about {left_s / 60:.0f} min left"
-    return Group(table, f"{finished} of {len(campaign.runs)} runs finished{left}")
+    return Group(table, f"{len(records)} of {len(campaign.runs)} runs finished{left}")

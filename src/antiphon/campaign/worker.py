@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from antiphon.corpora import open_corpus
 from antiphon.embedding import load_embedder
 from antiphon.errors import AntiphonError
 from antiphon.evaluation.model import evaluate_model
-from antiphon.files import written_aside
+from antiphon.files import write_json
 from antiphon.memory import keep_freed_memory
 from antiphon.training.run import CONFIG, MODEL, prepare_run, resume_run, start_run
 
@@ -58,8 +57,7 @@ def carry_out(folder: Path, name: str) -> dict[str, Any]:
     }
     path = record_path(folder, name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_aside(path) as aside:
-        aside.write_text(json.dumps(record, indent=1) + "\n")
+    write_json(path, record)
     return record
 
 

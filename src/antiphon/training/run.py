@@ -23,7 +23,7 @@ from antiphon.arms import Arm, find_arm
 from antiphon.batch import Batch
 from antiphon.corpora import Corpus, open_corpus
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.files import written_aside
+from antiphon.files import write_json, written_aside
 from antiphon.losses import LOSSES
 from antiphon.memory import keep_freed_memory
 from antiphon.model import (
@@ -132,7 +132,7 @@ def start_run(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
     if folder.exists() and any(folder.iterdir()):
         raise AntiphonError(f"{folder} is not empty; go on with it by --resume {folder}, or choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    _write_json(folder / CONFIG, to_plain(config))
+    write_json(folder / CONFIG, to_plain(config))
     return _carry_on(folder, corpora, config)
 
 
@@ -214,7 +214,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
         "device": str(device),
     }
     save_model(model, folder / MODEL, _card(config, result))
-    _write_json(folder / RESULT, result)
+    write_json(folder / RESULT, result)
     (folder / _CHECKPOINT).unlink(missing_ok=True)
     return result
 
@@ -357,11 +357,6 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
     if path.exists():
         with path.open(newline="") as file:
             yield from csv.DictReader(file)
-
-
-def _write_json(path: Path, value: Any) -> None:
-    with written_aside(path) as aside:
-        aside.write_text(json.dumps(value, indent=1) + "\n")
 
 
 def _card(config: RunConfig, result: dict[str, Any]) -> str:

@@ -47,22 +47,29 @@ class NoteBatch:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """`audio` float32 [B, S] mono and the notes of the same B windows."""
+    """`audio` float32 [B, S] mono and the notes of the same B windows.
+
+    `not_wrong` bool [B, B], in training, marks windows that are no wrong answers to each other: those that overlap in
+    time, and other performances of the same work.
+    """
 
     audio: Tensor
     notes: NoteBatch
+    not_wrong: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The batch on another device; from pinned memory the copy overlaps with computing."""
         moved = {
             field.name: getattr(self.notes, field.name).to(device, non_blocking=True) for field in fields(NoteBatch)
         }
-        return Batch(self.audio.to(device, non_blocking=True), NoteBatch(**moved))
+        not_wrong = None if self.not_wrong is None else self.not_wrong.to(device, non_blocking=True)
+        return Batch(self.audio.to(device, non_blocking=True), NoteBatch(**moved), not_wrong)
 
     def pin_memory(self) -> Batch:
         """The batch in page-locked memory, as PyTorch's data loader asks for it."""
         pinned = {field.name: getattr(self.notes, field.name).pin_memory() for field in fields(NoteBatch)}
-        return Batch(self.audio.pin_memory(), NoteBatch(**pinned))
+        not_wrong = None if self.not_wrong is None else self.not_wrong.pin_memory()
+        return Batch(self.audio.pin_memory(), NoteBatch(**pinned), not_wrong)
 
 
 def collate_notes(windows: Sequence[Notes]) -> NoteBatch:

@@ -8,6 +8,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 NORMS = 2
+Modulate = Callable[[Tensor, int], Tensor]
+
+
+class LinearHead(nn.Module):
+    """One Linear: [B, width] → [B, dimensions]; looks neither at the batch nor at descriptors."""
+
+    def __init__(self, width: int, dimensions: int) -> None:
+        super().__init__()
+        self.out = nn.Linear(width, dimensions)
+
+    def forward(self, pooled: Tensor, modulate: Modulate | None = None) -> Tensor:
+        embedded: Tensor = self.out(pooled)
+        return embedded
 
 
 class ProjectionHead(nn.Module):
@@ -26,7 +39,7 @@ class ProjectionHead(nn.Module):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
 
-    def forward(self, pooled: Tensor, modulate: Callable[[Tensor, int], Tensor] | None = None) -> Tensor:
+    def forward(self, pooled: Tensor, modulate: Modulate | None = None) -> Tensor:
         """`modulate(hidden, layer)` acts on what each norm gives: the place of injections into the head."""
         hidden = pooled
         for layer, (linear, norm) in enumerate(zip(self.linears, self.norms, strict=True)):

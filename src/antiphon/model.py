@@ -23,8 +23,8 @@ from antiphon.arms import Arm, Injected
 from antiphon.batch import Batch, Tokens
 from antiphon.descriptors import DESCRIPTORS, Side, describe
 from antiphon.descriptors.alter import alter
-from antiphon.errors import UnreadableInput
-from antiphon.heads import NORMS, ProjectionHead
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.heads import NORMS, LinearHead, ProjectionHead
 from antiphon.injection import MECHANISMS, Annealed, Penalties, Place, Shape
 from antiphon.presets import Sizes
 from antiphon.towers import TOWERS, Tower
@@ -81,14 +81,18 @@ class DualEncoder(nn.Module):
             )
             for injected in arm.injected
         )
-        self.heads = nn.ModuleDict(
-            {side: ProjectionHead(self.tower(side).width, sizes.head_hidden, sizes.dimensions) for side in SIDES}
-        )
+        self.heads = nn.ModuleDict({side: self._head(self.tower(side).pooled_width, sizes) for side in SIDES})
         self.branch: nn.Module | None = None
         if arm.branch is not None:
             dimensions = sum(len(DESCRIPTORS[name].dimensions) for name in arm.branch.descriptors)
             shape = self._shape("notes", "branch")
             self.branch = MECHANISMS[arm.branch.by].build(shape, dimensions, **arm.branch.options)
+
+    @staticmethod
+    def _head(width: int, sizes: Sizes) -> nn.Module:
+        if sizes.head_hidden is None:
+            return LinearHead(width, sizes.dimensions)
+        return ProjectionHead(width, sizes.head_hidden, sizes.dimensions)
 
     def tower(self, side: Side) -> Tower:
         """The tower of one side."""
@@ -96,7 +100,11 @@ class DualEncoder(nn.Module):
 
     def _shape(self, side: Side, place: Place) -> Shape:
         tower, sizes = self.tower(side), self.config.sizes
-        width, layers = (sizes.head_hidden, NORMS) if place == "head" else (tower.width, len(tower.layers))
+        width, layers = tower.width, len(tower.layers)
+        if place == "head":
+            if sizes.head_hidden is None:
+                raise AntiphonError("a linear head has no hidden layer for a descriptor to act on")
+            width, layers = sizes.head_hidden, NORMS
         return Shape(width, layers, tower.heads, tower.dropout, tower.attention_dropout, sizes.dimensions)
 
     def set_progress(self, progress: float) -> None:

@@ -39,17 +39,18 @@ class TrainingSettings:
     checkpoint_every: int = 250
     schedule: str = "cosine"
     loss: str = "vicreg"
+    group: int = 1
 
 
 @dataclass(frozen=True, config=_STRICT)
 class Sizes:
-    """Which towers, and the options each is built with."""
+    """Which towers, and the options each is built with; without `head_hidden` the heads are linear."""
 
     audio_tower: str
     audio_options: dict[str, Any]
     notes_tower: str
     notes_options: dict[str, Any]
-    head_hidden: int
+    head_hidden: int | None
     dimensions: int
     sample_rate_hz: int = 24_000
     window_s: float = 4.0
@@ -169,7 +170,39 @@ _TINY = _narrow(
     ),
 )
 
-PRESETS: Mapping[str, Preset] = MappingProxyType({preset.name: preset for preset in (_PAPER, _MEDIUM, _SMALL, _TINY)})
+_CONVOLUTIONS: dict[str, Any] = {
+    "width": 192,
+    "strides": (2, 2),
+    "kernel": 3,
+    "dilations": (1, 2, 4),
+    "steps": 16,
+    "narrow": 96,
+}
+_DEFAULT = Preset(
+    "default",
+    Sizes(
+        audio_tower="spectrogram",
+        audio_options={"bands": 128, "n_fft": 2048, "hop": 480, "sample_rate_hz": 24_000, "f_min_hz": 30.0}
+        | _CONVOLUTIONS,
+        notes_tower="piano_roll",
+        notes_options={"frames": 200, "frame_s": 0.02} | _CONVOLUTIONS,
+        head_hidden=None,
+        dimensions=256,
+    ),
+    TrainingSettings(
+        batch_size=256,
+        batches_per_epoch=100,
+        epochs=20,
+        rates=(RateRule("*", 1e-3),),
+        weight_decay=1e-2,
+        loss="info_nce",
+        group=8,
+    ),
+)
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {preset.name: preset for preset in (_PAPER, _MEDIUM, _SMALL, _TINY, _DEFAULT)}
+)
 
 
 def find_preset(name: str) -> Preset:

@@ -12,10 +12,13 @@ from antiphon.registry import Registry
 
 @dataclass(frozen=True)
 class Loss:
-    """`compute(audio [B, D], notes [B, D])` → its terms by name; training minimises their sum."""
+    """`compute(audio [B, D], notes [B, D], not_wrong)` → its terms by name; training minimises their sum.
+
+    `not_wrong` bool [B, B], or None, marks pairs of different windows that a contrastive loss must not push apart.
+    """
 
     name: str
-    compute: Callable[[Tensor, Tensor], dict[str, Tensor]]
+    compute: Callable[[Tensor, Tensor, Tensor | None], dict[str, Tensor]]
 
 
 LOSSES: Registry[Loss] = Registry("loss", "antiphon.losses", "LOSS")

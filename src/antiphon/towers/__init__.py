@@ -21,6 +21,7 @@ class Tower(Protocol):
     """What `encode` needs of a tower, an `nn.Module`."""
 
     width: int
+    pooled_width: int
     heads: int
     dropout: float
     attention_dropout: float
@@ -33,7 +34,7 @@ class Tower(Protocol):
     def add_positions(self, tokens: Tokens, batch: Batch) -> Tokens: ...
 
     def pool(self, tokens: Tokens) -> Tensor:
-        """Tokens after the last layer → [B, width]."""
+        """Tokens after the last layer → [B, pooled_width]."""
         ...
 
 

@@ -24,7 +24,7 @@ class FrameTower(nn.Module):
         attention_dropout: float,
     ) -> None:
         super().__init__()
-        self.width, self.heads = width, heads
+        self.width, self.pooled_width, self.heads = width, width, heads
         self.dropout, self.attention_dropout = dropout, attention_dropout
         self.front = front
         self.positions = nn.Parameter(torch.empty(max_positions, width).normal_(std=0.02))

@@ -53,7 +53,7 @@ class NoteSequenceTower(nn.Module):
         positions: Literal["order", "onset"] = "order",
     ) -> None:
         super().__init__()
-        self.width, self.heads = width, heads
+        self.width, self.pooled_width, self.heads = width, width, heads
         self.dropout, self.attention_dropout = dropout, attention_dropout
         self.pitch = nn.Embedding(128, pitch_width)
         self.velocity = nn.Embedding(128, velocity_width)

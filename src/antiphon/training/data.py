@@ -6,12 +6,14 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from antiphon.audio import is_silent
@@ -95,6 +97,16 @@ def _decode_all(recordings: tuple[Recording, ...], sample_rate_hz: int, window_s
     os.replace(index_aside, folder / "index.json")
 
 
+@dataclass(frozen=True)
+class _Window:
+    """A window drawn: its sound and notes, the recording's number in the cache, and where it begins."""
+
+    sound: NDArray[np.float32]
+    notes: Notes
+    recording: int
+    start_s: float
+
+
 class TrainingBatches(Dataset[Batch]):
     """Item `step` is the batch of that step: windows that start anywhere, recordings drawn by their length.
 
@@ -103,7 +115,14 @@ class TrainingBatches(Dataset[Batch]):
     """
 
     def __init__(
-        self, cache: SampleCache, sample_rate_hz: int, window_s: float, batch_size: int, steps: int, seed: int
+        self,
+        cache: SampleCache,
+        sample_rate_hz: int,
+        window_s: float,
+        batch_size: int,
+        steps: int,
+        seed: int,
+        group: int = 1,
     ) -> None:
         self._cache = cache
         self._rate = sample_rate_hz
@@ -111,6 +130,7 @@ class TrainingBatches(Dataset[Batch]):
         self._batch_size = batch_size
         self._steps = steps
         self._seed = seed
+        self._group = group
         self.skipped: list[UnreadableInput] = list(cache.skipped)
         self._notes: list[Notes | None] = [
             self._read(recording) for recording in track(cache.recordings, "reading notes")
@@ -134,18 +154,36 @@ class TrainingBatches(Dataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         rng = np.random.default_rng([self._seed, step])
-        windows = [self._draw(rng) for _ in range(self._batch_size)]
-        return collate(np.stack([sound for sound, _ in windows]), [notes for _, notes in windows])
+        windows: list[_Window] = []
+        while len(windows) < self._batch_size:
+            # Half of the batch in groups from one recording: the hardest wrong answers are from the same piece.
+            grouped = self._group > 1 and len(windows) >= self._batch_size // 2
+            leader = self._draw(rng)
+            windows.append(leader)
+            followers = min(self._group - 1, self._batch_size - len(windows)) if grouped else 0
+            windows += [self._draw(rng, leader.recording) for _ in range(followers)]
+        batch = collate(np.stack([window.sound for window in windows]), [window.notes for window in windows])
+        return replace(batch, not_wrong=self._not_wrong(windows)) if self._group > 1 else batch
 
-    def _draw(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], Notes]:
+    def _not_wrong(self, windows: Sequence[_Window]) -> Tensor:
+        """Pairs of windows that overlap in time, or that are of two performances of a work: bool [B, B]."""
+        recordings = [self._cache.recordings[window.recording] for window in windows]
+        _, performance = np.unique([recording.id for recording in recordings], return_inverse=True)
+        _, work = np.unique([recording.work for recording in recordings], return_inverse=True)
+        start_s = np.array([window.start_s for window in windows])
+        near = np.abs(start_s[:, None] - start_s[None]) < self._window_s
+        same = performance[:, None] == performance[None]
+        return torch.from_numpy((work[:, None] == work[None]) & (~same | near))
+
+    def _draw(self, rng: np.random.Generator, recording: int | None = None) -> _Window:
         length = round(self._window_s * self._rate)
         for _ in range(_DRAWS):
-            number = int(rng.choice(len(self._probability), p=self._probability))
+            number = int(rng.choice(len(self._probability), p=self._probability)) if recording is None else recording
             first = int(rng.integers(self._last_start[number] + 1))
             notes = self._notes[number]
             assert notes is not None
             window = notes.window(first / self._rate, self._window_s)
             sound = self._cache.samples[number][first : first + length].astype(np.float32) / _FULL_SCALE
             if len(window) and not is_silent(sound):
-                return sound, window
+                return _Window(sound, window, number, first / self._rate)
         raise AntiphonError(f"{_DRAWS} windows in a row were silent or without notes; is this the right corpus?")

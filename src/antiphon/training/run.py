@@ -166,7 +166,9 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
     optimiser = torch.optim.AdamW(apply_rates(model, settings.rates), weight_decay=settings.weight_decay)
     multiplier, loss = SCHEDULES[settings.schedule].multiplier, LOSSES[settings.loss]
     cache = open_sample_caches(corpora, sizes.sample_rate_hz, sizes.window_s)
-    batches = TrainingBatches(cache, sizes.sample_rate_hz, sizes.window_s, settings.batch_size, steps, config.seed)
+    batches = TrainingBatches(
+        cache, sizes.sample_rate_hz, sizes.window_s, settings.batch_size, steps, config.seed, settings.group
+    )
     first, spent_s = _load_checkpoint(folder, model, optimiser, device)
     if first == 0 and config.foundation is not None:
         _start_from(model, Path(config.foundation), config.foundation_hash)

@@ -19,7 +19,7 @@ def training_step(
     """What the model gave before the step, the terms of its loss, and the norm of the gradient before clipping."""
     with torch.autocast(batch.audio.device.type, torch.bfloat16, enabled=batch.audio.is_cuda):
         encoded: Encoded = model(batch)
-    terms = objective(encoded, model.config.arm.pairs, loss)
+    terms = objective(encoded, model.config.arm.pairs, loss, batch.not_wrong)
     optimiser.zero_grad(set_to_none=True)
     torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
@@ -27,7 +27,9 @@ def training_step(
     return encoded, terms, norm
 
 
-def objective(encoded: Encoded, pairs: Sequence[Pair], loss: Loss) -> dict[str, Tensor]:
+def objective(
+    encoded: Encoded, pairs: Sequence[Pair], loss: Loss, not_wrong: Tensor | None = None
+) -> dict[str, Tensor]:
     """The loss's terms, each summed over the pairs with their weights, and the model's penalties."""
     embeddings: Mapping[str, Tensor | None] = {
         "audio": encoded.audio,
@@ -39,6 +41,6 @@ def objective(encoded: Encoded, pairs: Sequence[Pair], loss: Loss) -> dict[str, 
         one, other = embeddings[pair.one], embeddings[pair.other]
         if one is None or other is None:
             raise ValueError(f"the loss is to match {pair.one} with {pair.other}, but the arm has no branch")
-        for name, term in loss.compute(one.float(), other.float()).items():
+        for name, term in loss.compute(one.float(), other.float(), not_wrong).items():
             total[name] = total.get(name, term.new_zeros(())) + pair.weight * term
     return total | {name: penalty.float() for name, penalty in encoded.penalties.items()}

@@ -1,0 +1,40 @@
+"""An audio tower that keeps time: mel spectrogram, convolutions over its frames, a few steps of time at the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from antiphon.batch import Batch
+from antiphon.towers import TowerKind
+from antiphon.towers.convolutional import ConvolutionalTower, level_free
+from antiphon.towers.logmel import mel_filters
+
+
+class MelFrames(nn.Module):
+    """Mel spectrogram, compressed and free of level: [B, S // hop, bands]."""
+
+    def __init__(self, bands: int, n_fft: int, hop: int, sample_rate_hz: int, f_min_hz: float) -> None:
+        super().__init__()
+        self.n_fft, self.hop = n_fft, hop
+        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+        self.register_buffer("filters", mel_filters(bands, n_fft, sample_rate_hz, f_min_hz), persistent=False)
+
+    def forward(self, batch: Batch) -> Tensor:
+        audio, window = batch.audio.float(), self.get_buffer("window")
+        spectrum = torch.stft(audio, self.n_fft, self.hop, window=window, pad_mode="constant", return_complex=True)
+        spectrum = spectrum[..., : audio.shape[1] // self.hop]
+        power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag).transpose(1, 2)
+        return level_free(power @ self.get_buffer("filters"))
+
+
+def spectrogram_tower(
+    bands: int, n_fft: int, hop: int, sample_rate_hz: int, f_min_hz: float, **convolutions: Any
+) -> ConvolutionalTower:
+    """A `ConvolutionalTower` over `MelFrames`; `convolutions` are its other options."""
+    return ConvolutionalTower(MelFrames(bands, n_fft, hop, sample_rate_hz, f_min_hz), bands, **convolutions)
+
+
+TOWER = TowerKind("spectrogram", "audio", spectrogram_tower)

@@ -1,0 +1,519 @@
+"""Augmented sound is what its drawn chain says, measured from outside; augmented notes are still a window's notes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy.signal import fftconvolve
+from torch import Tensor
+
+from antiphon.augmentation import (
+    NoteAugmentation,
+    RecordingChain,
+    SoundAugmentation,
+    augment_notes,
+    augment_sound,
+    draw_chain,
+    draw_detune,
+    samples_needed,
+    scale_times,
+    varispeed,
+)
+from antiphon.augmentation.rooms import RoomPool, rooms
+from antiphon.augmentation.spectrum import EQUALISER_HZ
+from antiphon.notes import Notes
+from builders import RATE_HZ, random_notes
+
+SECOND = RATE_HZ
+UNCHANGED_SOUND = SoundAugmentation(
+    clean=0, equaliser=0, high_pass=0, low_pass=0, room=0, noise=0, hum=0, saturation=0, clipping=0, quantisation=0,
+    level=0, rooms=6,
+)  # fmt: skip
+EVERYTHING = replace(
+    UNCHANGED_SOUND, equaliser=1, high_pass=1, low_pass=1, room=1, noise=1, hum=0.5, saturation=1, clipping=0.5,
+    quantisation=0.5, level=1,
+)  # fmt: skip
+UNCHANGED_NOTES = NoteAugmentation(
+    clean=0, velocities=0, constant=0, dropped=0, added=0, jittered=0, scaled=0, pedalled=0, cut=0
+)
+Row = tuple[float, float, int, int]
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def music(rows: int = 4, length: int = SECOND, peak: float = 0.25) -> Tensor:
+    """Noise that dies away, so that no two stretches are alike."""
+    sound = rng(9).normal(size=(rows, length)) * np.exp(-np.arange(length) / length)
+    return torch.from_numpy((peak * sound / np.abs(sound).max()).astype(np.float32))
+
+
+def tone(frequency_hz: float, length: int = SECOND) -> Tensor:
+    """A tone that swells and fades, so that its ends have no part in what is measured."""
+    time_s = np.arange(length) / RATE_HZ
+    return torch.from_numpy((0.2 * np.hanning(length) * np.sin(2 * np.pi * frequency_hz * time_s)).astype(np.float32))
+
+
+def decibels(power: Any) -> Any:
+    return 10 * np.log10(np.asarray(power))
+
+
+def gain_db(settings: SoundAugmentation, frequency_hz: float, seed: int = 0) -> float:
+    """What an augmentation does to a tone."""
+    before = tone(frequency_hz)
+    after = augment_sound(before[None], settings, rng(seed))[0]
+    return float(decibels(after.double().square().sum() / before.double().square().sum()))
+
+
+def rows_of(notes: Notes) -> list[Row]:
+    columns = (notes.onset_s, notes.duration_s, notes.pitch, notes.velocity)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def augment_one(window: Notes, seed: int = 0, **changes: Any) -> Notes:
+    return augment_notes([window], replace(UNCHANGED_NOTES, **changes), rng(seed))[0]
+
+
+# --- the whole chain
+
+
+def test_sound_is_a_function_of_its_generator() -> None:
+    audio, before = music(), music()
+    once, again = (augment_sound(audio, EVERYTHING, rng(3)) for _ in range(2))
+    assert torch.equal(once, again)
+    assert torch.equal(audio, before), "the input was changed"
+    assert not torch.equal(once, augment_sound(audio, EVERYTHING, rng(4)))
+    assert all(not torch.equal(new, old) for new, old in zip(once, audio, strict=True))
+
+
+def test_clean_windows_pass_bit_by_bit() -> None:
+    audio = music(12, 2400)
+    assert torch.equal(augment_sound(audio, replace(EVERYTHING, clean=1), rng()), audio)
+    assert torch.equal(augment_sound(audio, UNCHANGED_SOUND, rng()), audio)
+    settings = replace(EVERYTHING, clean=0.5)
+    generator = rng(1)
+    clean = [draw_chain(settings, generator) == RecordingChain() for _ in audio]
+    heard = augment_sound(audio, settings, rng(1))
+    assert 0 < sum(clean) < len(clean)
+    assert [torch.equal(new, old) for new, old in zip(heard, audio, strict=True)] == clean
+
+
+def test_a_quarter_of_all_windows_is_clean() -> None:
+    generator = rng()
+    clean = np.mean([draw_chain(SoundAugmentation(), generator) == RecordingChain() for _ in range(2000)])
+    assert clean == pytest.approx(0.25, abs=0.04)
+
+
+def test_a_silent_window_stays_as_it_is_and_the_others_do_not_notice() -> None:
+    audio = music(4)
+    with_silence = audio.clone()
+    with_silence[1] = 0.0
+    with_silence[2] *= 9e-5 / with_silence[2].abs().max()
+    expected = augment_sound(audio, EVERYTHING, rng())
+    found = augment_sound(with_silence, EVERYTHING, rng())
+    assert not found[1].any()
+    assert torch.equal(found[2], with_silence[2])
+    assert torch.equal(found[[0, 3]], expected[[0, 3]])
+    assert augment_sound(audio[:0], EVERYTHING, rng()).shape == (0, SECOND)
+
+
+@pytest.mark.parametrize("peak", [1.0, 0.3, 2e-3])
+def test_everything_at_once_stays_finite_and_within_full_scale(peak: float) -> None:
+    audio = music(24, 6000, peak)
+    audio[0] = peak  # a direct current, of which a high-pass leaves little
+    heard = augment_sound(audio, EVERYTHING, rng(5))
+    assert torch.isfinite(heard).all()
+    assert heard.abs().max() <= 1.0
+    assert heard[1:].abs().amax(dim=1).min() >= 1e-3 * (1 - 1e-5)
+
+
+# --- one effect at a time
+
+
+@pytest.mark.parametrize("hum", [0.0, 1.0])
+@pytest.mark.parametrize("slope", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("snr_db", [6.0, 40.0])
+def test_noise_has_the_signal_to_noise_ratio_that_was_set(snr_db: float, slope: float, hum: float) -> None:
+    settings = replace(UNCHANGED_SOUND, noise=1, snr_db=(snr_db, snr_db), noise_slope=(slope, slope), hum=hum)
+    audio = music(6, 4 * SECOND, 0.2)
+    noise = (augment_sound(audio, settings, rng()) - audio).double()
+    found = decibels(audio.double().square().mean(dim=1) / noise.square().mean(dim=1))
+    np.testing.assert_allclose(found, snr_db, atol=1.0)
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0, 2.0])
+def test_noise_falls_with_frequency_as_its_slope_says(slope: float) -> None:
+    settings = replace(UNCHANGED_SOUND, noise=1, snr_db=(0.0, 0.0), noise_slope=(slope, slope))
+    audio = music(16, 4 * SECOND, 0.05)
+    noise = (augment_sound(audio, settings, rng()) - audio).double()
+    power = torch.fft.rfft(noise * torch.hann_window(noise.shape[1])).abs().square().mean(dim=0).numpy()
+    low, high = (power[(4 * f * 3) // 4 : (4 * f * 5) // 4].mean() for f in (200, 3200))  # 4 bins a hertz
+    assert decibels(low / high) == pytest.approx(slope * decibels(16), abs=1.0)
+
+
+def test_hum_stands_out_at_the_mains() -> None:
+    settings = replace(UNCHANGED_SOUND, noise=1, snr_db=(0.0, 0.0), noise_slope=(0.0, 0.0), hum=1, hum_db=(10.0, 10.0))
+    audio = music(8, 4 * SECOND, 0.05)
+    noise = (augment_sound(audio, settings, rng()) - audio).double()
+    power = torch.fft.rfft(noise * torch.hann_window(noise.shape[1])).abs().square()
+    loudest_hz = power.argmax(dim=1) / 4
+    harmonic = torch.stack([loudest_hz / mains for mains in (50.0, 60.0)])
+    assert ((harmonic - harmonic.round()).abs().amin(dim=0) < 0.02).all(), loudest_hz
+    assert {int(f) for f in loudest_hz.round()} <= {mains * n for mains in (50, 60) for n in range(1, 9)}
+
+
+def test_an_equaliser_has_the_gains_that_were_drawn() -> None:
+    settings = replace(UNCHANGED_SOUND, equaliser=1)
+    gains = draw_chain(settings, rng(2)).equaliser_db
+    assert gains is not None
+    assert len(gains) == len(EQUALISER_HZ) == 8
+    assert max(np.abs(gains)) <= 9.0
+    assert np.ptp(gains) > 5.0
+    place = np.log(np.array(EQUALISER_HZ))
+    for frequency_hz in (60.0, 440.0, EQUALISER_HZ[4], 2500.0, 7000.0):
+        right = int(np.searchsorted(place, np.log(frequency_hz) - 1e-9))
+        share = (np.log(frequency_hz) - place[right - 1]) / (place[right] - place[right - 1])
+        expected = gains[right - 1] + (gains[right] - gains[right - 1]) * (0.5 - 0.5 * np.cos(np.pi * share))
+        assert gain_db(settings, frequency_hz, seed=2) == pytest.approx(expected, abs=0.05), frequency_hz
+
+
+@pytest.mark.parametrize(
+    ("changes", "frequency_hz", "expected_db"),
+    [
+        ({"high_pass": 1, "high_pass_hz": (100.0, 100.0)}, 50.0, -12.30),
+        ({"high_pass": 1, "high_pass_hz": (100.0, 100.0)}, 100.0, -3.01),
+        ({"high_pass": 1, "high_pass_hz": (100.0, 100.0)}, 1000.0, 0.0),
+        ({"low_pass": 1, "low_pass_hz": (4000.0, 4000.0)}, 8000.0, -24.10),
+        ({"low_pass": 1, "low_pass_hz": (4000.0, 4000.0)}, 4000.0, -3.01),
+        ({"low_pass": 1, "low_pass_hz": (4000.0, 4000.0)}, 1000.0, 0.0),
+    ],
+)
+def test_band_limits_attenuate_as_butterworth_filters(
+    changes: dict[str, Any], frequency_hz: float, expected_db: float
+) -> None:
+    assert gain_db(replace(UNCHANGED_SOUND, **changes), frequency_hz) == pytest.approx(expected_db, abs=0.1)
+
+
+def test_filters_leave_an_onset_where_it_is() -> None:
+    click = torch.zeros(1, SECOND)
+    click[0, 5000] = 0.5
+    settings = replace(UNCHANGED_SOUND, equaliser=1, high_pass=1, low_pass=1)
+    assert [int(augment_sound(click, settings, rng(seed)).abs().argmax()) for seed in range(5)] == [5000] * 5
+
+
+def reverberation_time_s(response: NDArray[np.float64]) -> float:
+    """RT60 around 1 kHz from Schroeder's integral (1965), −5 to −25 dB as in ISO 3382."""
+    spectrum = np.fft.rfft(response)
+    hertz = np.fft.rfftfreq(len(response), 1 / RATE_HZ)
+    octaves = np.log2(np.maximum(hertz, 1) / 1000)
+    band = np.fft.irfft(spectrum * np.cos(np.pi / 2 * np.clip(octaves, -1, 1)), len(response))
+    left = decibels(np.cumsum(band[::-1] ** 2)[::-1] / np.sum(band**2))
+    begin, end = int(np.argmax(left < -5)), int(np.argmax(left < -25))
+    slope, _ = np.polyfit(np.arange(begin, end) / RATE_HZ, left[begin:end], 1)
+    return float(-60 / slope)
+
+
+def test_a_room_reverberates_for_as_long_as_was_drawn() -> None:
+    settings = replace(UNCHANGED_SOUND, room=1, direct_db=(-20.0, -20.0), rooms=12)
+    click = torch.zeros(1, 40_000)
+    click[0, 4000] = 0.9  # what rings before it, in the octave filter, does not wrap around
+    drawn = rooms(RoomPool(12, settings.rt60_s, RATE_HZ))
+    assert min(room.rt60_s for room in drawn) < 0.3 < 1.0 < max(room.rt60_s for room in drawn)
+    found = {}
+    for seed in range(40):
+        number = draw_chain(settings, rng(seed)).room
+        assert number is not None
+        if number not in found:
+            response = augment_sound(click, settings, rng(seed))[0].double().numpy()
+            found[number] = reverberation_time_s(response) / drawn[number].rt60_s
+    assert len(found) >= 8
+    assert all(0.75 < ratio < 1.25 for ratio in found.values()), found
+
+
+def test_a_room_is_a_convolution_whose_direct_sound_comes_at_once() -> None:
+    settings = replace(UNCHANGED_SOUND, room=1, direct_db=(3.0, 3.0))
+    audio = music(3)
+    generator = rng(1)
+    pool = rooms(RoomPool(settings.rooms, settings.rt60_s, RATE_HZ))
+    assert all(np.sum(room.response.astype(np.float64) ** 2) == pytest.approx(1.0, abs=1e-5) for room in pool)
+    for found, dry in zip(augment_sound(audio, settings, rng(1)), audio.double().numpy(), strict=True):
+        number = draw_chain(settings, generator).room
+        assert number is not None
+        reverberation = 10 ** (-3 / 20) * fftconvolve(dry, pool[number].response)[:SECOND]
+        expected = (dry + reverberation) / np.sqrt(1 + 10 ** (-3 / 10))
+        np.testing.assert_allclose(found, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"clipping": 1, "clipping_at": (0.5, 0.5)}, lambda x, peak: np.clip(x, -0.5 * peak, 0.5 * peak)),
+        ({"saturation": 1, "drive": (2.0, 2.0)}, lambda x, peak: peak * np.tanh(2 * x / peak) / np.tanh(2)),
+        ({"quantisation": 1, "bits": (8, 8)}, lambda x, peak: np.round(x * 128 / peak) * peak / 128),
+        ({"level": 1, "level_db": (-20.0, -20.0)}, lambda x, peak: x / 10),
+        ({"level": 1, "level_db": (40.0, 40.0)}, lambda x, peak: x / peak),
+        ({"level": 1, "level_db": (-100.0, -100.0)}, lambda x, peak: x * 1e-3 / peak),
+    ],
+    ids=["clipping", "saturation", "quantisation", "level", "level no further than full scale", "level not to silence"],
+)
+def test_the_converter_alone(changes: dict[str, Any], expected: Callable[[Any, float], Any]) -> None:
+    audio = music(1)
+    found = augment_sound(audio, replace(UNCHANGED_SOUND, **changes), rng())[0].numpy()
+    x = audio[0].double().numpy()
+    off = np.abs(found - expected(x, np.abs(x).max()))
+    # Rounding may fall to the other side where a sample lies half-way between two steps.
+    assert np.mean(off > 1e-6) < 1e-3
+    assert off.max() < 0.003
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"room": 1.5}, "room is a probability within 0–1, got 1.5"),
+        ({"snr_db": (50.0, 5.0)}, "snr_db is .low, high."),
+        ({"rt60_s": (0.1, 20.0)}, "rt60_s"),
+        ({"rooms": 0}, "at least 1"),
+    ],
+)
+def test_settings_for_sound_are_checked(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SoundAugmentation(**changes)
+
+
+def test_a_low_pass_beyond_half_the_sample_rate_is_refused() -> None:
+    with pytest.raises(ValueError, match="low_pass_hz reaches 11000 Hz, but sound at 16000 Hz ends at 8000 Hz"):
+        augment_sound(music(), SoundAugmentation(), rng(), 16_000)
+
+
+# --- speed
+
+
+@pytest.mark.parametrize("ratio", [0.977, 1.0, 1.0233, 1.5])
+def test_varispeed_moves_a_tone_by_its_ratio(ratio: float) -> None:
+    length = 4 * SECOND
+    wave = 0.5 * np.sin(2 * np.pi * 440 * np.arange(samples_needed(length, ratio)) / RATE_HZ)
+    for samples in (wave.astype(np.float32), np.rint(wave * 32767).astype(np.int16)):
+        heard = varispeed(samples, ratio, length)
+        assert heard.dtype == np.float32
+        assert heard.shape == (length,)
+        assert np.abs(heard).max() == pytest.approx(0.5, abs=1e-3)
+        peak = np.argmax(np.abs(np.fft.rfft(heard * np.hanning(length), 8 * length)))
+        assert peak * RATE_HZ / (8 * length) == pytest.approx(440 * ratio, abs=0.05)
+        expected = 0.5 * np.sin(2 * np.pi * 440 * ratio * np.arange(length) / RATE_HZ)
+        np.testing.assert_allclose(heard[2:-2], expected[2:-2], atol=2e-4)
+
+
+def test_varispeed_at_full_speed_is_identity() -> None:
+    samples = rng().integers(-32767, 32768, 5000).astype(np.int16)
+    np.testing.assert_array_equal(varispeed(samples, 1.0, 5000), samples.astype(np.float32) / np.float32(32767))
+    floats = rng().normal(size=5000).astype(np.float32)
+    np.testing.assert_array_equal(varispeed(floats, 1.0, 4000), floats[:4000])
+
+
+def test_varispeed_wants_enough_samples_and_a_sane_ratio() -> None:
+    assert len(varispeed(np.ones(51, np.float32), 0.5, 101)) == 101
+    with pytest.raises(ValueError, match="are made of 51, got 50"):
+        varispeed(np.ones(50, np.float32), 0.5, 101)
+    with pytest.raises(ValueError, match="cents instead of a ratio"):
+        varispeed(np.ones(50, np.float32), 40.0, 1)
+    assert len(varispeed(np.ones(0, np.float32), 1.0, 0)) == 0
+
+
+def test_notes_follow_the_sound() -> None:
+    ratio, start_s, window_s = 1.02, 1.0, 4.0
+    notes = random_notes(rng(), 60, 8.0)
+    samples = np.zeros(8 * RATE_HZ, np.float32)
+    samples[np.rint(notes.onset_s * RATE_HZ).astype(int)] = 1.0
+    heard = varispeed(samples[round(start_s * RATE_HZ) :], ratio, round(window_s * RATE_HZ))
+    whole = notes.window(start_s, window_s * ratio)
+    scaled = scale_times(whole, ratio)
+    begun = scaled.onset_s[scaled.onset_s > 0.01]
+    assert len(begun) > 10
+    assert begun.max() < window_s
+    clicks = np.flatnonzero(heard > 0.4) / RATE_HZ
+    assert all(np.abs(clicks - onset_s).min() < 1e-4 for onset_s in begun)
+    np.testing.assert_allclose(scaled.duration_s * ratio, whole.duration_s)
+    np.testing.assert_array_equal(scaled.pitch, whole.pitch)
+
+
+def test_detuning_stays_within_its_cents() -> None:
+    generator = rng()
+    cents = 1200 * np.log2([draw_detune(generator) for _ in range(500)])
+    assert -40 <= cents.min() < -38 < 38 < cents.max() <= 40
+    assert draw_detune(generator, 0.0) == 1.0
+    with pytest.raises(ValueError, match="within 0–50 cents, got 100"):
+        draw_detune(generator, 100.0)
+
+
+# --- notes
+
+
+def test_notes_are_a_function_of_their_generator() -> None:
+    windows = [random_notes(rng(seed), 30) for seed in range(20)]
+    before = [rows_of(window) for window in windows]
+    once, again, other = (
+        [rows_of(notes) for notes in augment_notes(windows, NoteAugmentation(), rng(seed))] for seed in (1, 1, 2)
+    )
+    assert once == again
+    assert once != other
+    assert [rows_of(window) for window in windows] == before, "the input was changed"
+
+
+def test_clean_and_empty_windows_are_the_same_notes() -> None:
+    windows = [random_notes(rng(seed), 30) for seed in range(1000)]
+    found = augment_notes(windows, NoteAugmentation(jittered=1), rng())
+    same = np.mean([new is old for new, old in zip(found, windows, strict=True)])
+    assert same == pytest.approx(0.25, abs=0.05)
+    assert all(new is old for new, old in zip(augment_notes(windows, UNCHANGED_NOTES, rng()), windows, strict=True))
+    empty = Notes.of([], [], [], [])
+    assert augment_notes([empty], NoteAugmentation(clean=0), rng())[0] is empty
+
+
+def test_augmented_windows_are_still_windows() -> None:
+    whole = random_notes(rng(), 4000, 400.0)
+    windows = [whole.window(start_s, 4.0) for start_s in rng(1).uniform(0, 390, 400)]
+    windows += [random_notes(rng(seed), 1) for seed in range(100)]
+    settings = NoteAugmentation(clean=0, dropped=1, added=1, jittered=1, jitter_s=(0.025, 0.025))
+    for window, notes in zip(windows, augment_notes(windows, settings, rng(2)), strict=True):
+        assert len(notes) > 0
+        assert (np.diff(notes.onset_s) >= 0).all()
+        assert all(a[:1] + a[2:3] <= b[:1] + b[2:3] for a, b in zip(rows_of(notes), rows_of(notes)[1:], strict=False))
+        assert notes.onset_s.dtype == notes.duration_s.dtype == np.float64
+        assert notes.pitch.dtype == notes.velocity.dtype == np.uint8
+        assert notes.velocity.min() >= 1
+        assert max(notes.velocity.max(), notes.pitch.max()) <= 127
+        assert (notes.duration_s >= 0).all()
+        assert (notes.offset_s > 0).all()
+        assert notes.onset_s.max() <= window.onset_s.max() + 1e-12
+        assert 0.85 * len(window) - 1 - (window.onset_s < 0.5).sum() < len(notes) < 1.1 * len(window) + 1
+
+
+@pytest.mark.parametrize(("scale", "gamma"), [(0.4, 1.0), (1.6, 1.0), (1.0, 2.0), (0.7, 0.5)])
+def test_velocities_are_scaled_and_bent(scale: float, gamma: float) -> None:
+    window = random_notes(rng(), 60)
+    found = augment_one(window, velocities=1, velocity_scale=(scale, scale), velocity_gamma=(gamma, gamma))
+    expected = [(o, d, p, min(127, max(1, round(scale * 127 * (v / 127) ** gamma)))) for o, d, p, v in rows_of(window)]
+    assert rows_of(found) == expected
+
+
+def test_a_constant_velocity_is_one_for_all() -> None:
+    window = random_notes(rng(), 60)
+    found = [augment_one(window, seed, constant=1) for seed in range(20)]
+    assert all(np.ptp(notes.velocity) == 0 and 40 <= notes.velocity[0] <= 110 for notes in found)
+    assert len({int(notes.velocity[0]) for notes in found}) > 5
+    assert [row[:3] for row in rows_of(found[0])] == [row[:3] for row in rows_of(window)]
+
+
+def test_notes_are_dropped_by_their_share() -> None:
+    window = random_notes(rng(), 50)
+    found = [rows_of(augment_one(window, seed, dropped=1, dropped_share=(0.1, 0.1))) for seed in range(30)]
+    everything = rows_of(window)
+    assert {len(rows) for rows in found} == {45}
+    assert all([row for row in everything if row in rows] == rows for rows in found)
+    assert set(everything) == set().union(*found), "some note is never kept"
+    assert all(any(row not in rows for rows in found) for row in everything[:3]), "some note is never dropped"
+    few = random_notes(rng(), 3)
+    counts = [len(augment_one(few, seed, dropped=1, dropped_share=(0.1, 0.1))) for seed in range(200)]
+    assert np.mean(counts) == pytest.approx(2.7, abs=0.12)
+    assert len(augment_one(few, dropped=1, dropped_share=(1.0, 1.0))) == 1
+
+
+def test_added_notes_are_near_those_that_are_there() -> None:
+    window = random_notes(rng(), 50)
+    everything = set(rows_of(window))
+    strange = []
+    for seed in range(20):
+        found = rows_of(augment_one(window, seed, added=1, added_share=(0.1, 0.1)))
+        assert everything <= set(found)
+        assert len(found) == 55
+        strange += [row for row in found if row not in everything]
+    assert len(strange) == 100
+    for onset_s, duration_s, pitch, velocity in strange:
+        assert window.onset_s[0] <= onset_s <= window.onset_s[-1]
+        alike = [p for _, d, p, v in everything if (d, v) == (duration_s, velocity)]
+        assert len(alike) == 1
+        assert abs(alike[0] - pitch) <= 12
+    top = Notes.of([0.0] * 30, [1.0] * 30, [108] * 30, [60] * 30)
+    assert augment_one(top, added=1, added_share=(1.0, 1.0)).pitch.max() == 108
+
+
+def test_onsets_are_jittered_by_their_sigma() -> None:
+    window = Notes.of(np.linspace(0.1, 3.9, 80), np.linspace(0.2, 1.0, 80), np.arange(20, 100), np.arange(20, 100))
+    shifts = []
+    for seed in range(50):
+        found = augment_one(window, seed, jittered=1, jitter_s=(0.02, 0.02))
+        assert sorted(found.pitch) == sorted(window.pitch)
+        assert found.onset_s[-1] <= window.onset_s[-1]
+        by_key = np.argsort(found.pitch)
+        np.testing.assert_array_equal(found.duration_s[by_key], window.duration_s)
+        np.testing.assert_array_equal(found.velocity[by_key], window.velocity)
+        shifts.append((found.onset_s[by_key] - window.onset_s)[:-2])
+    assert np.std(shifts) == pytest.approx(0.02, rel=0.05)
+    assert np.mean(shifts) == pytest.approx(0.0, abs=0.001)
+
+
+def test_durations_are_scaled() -> None:
+    window = random_notes(rng(), 60)
+    found = augment_one(window, scaled=1, duration_scale=(0.5, 0.5))
+    assert rows_of(found) == [(o, d * 0.5, p, v) for o, d, p, v in rows_of(window)]
+
+
+def held(window: Notes, seconds: float | None) -> list[float]:
+    """Note ends under a pedal, note by note."""
+    rows, ends = rows_of(window), []
+    for onset_s, duration_s, pitch, _ in rows:
+        end_s = onset_s + duration_s
+        release_s = end_s + seconds if seconds is not None else end_s
+        while seconds is None and (later := [o + d for o, d, *_ in rows if o <= release_s < o + d]):
+            release_s = max(later)
+        strokes = [o for o, _, p, _ in rows if p == pitch and o > onset_s]
+        ends.append(max(end_s, min([release_s, *strokes])))
+    return ends
+
+
+def test_a_pedal_holds_notes_for_a_while_or_to_the_next_silence() -> None:
+    both = [0, 0]
+    for seed in range(30):
+        generator = rng(seed)
+        onset_s = np.sort(generator.uniform(-0.5, 4.0, 25))
+        window = Notes.of(onset_s, generator.uniform(0.5, 0.8, 25), generator.integers(60, 70, 25), [64] * 25)
+        # Half the windows have silences.
+        window = (
+            window
+            if seed % 2
+            else Notes.of(onset_s, window.duration_s / 4 + 0.5 * (onset_s < 0), window.pitch, window.velocity)
+        )
+        found = augment_one(window, seed, pedalled=1, pedal_s=(0.7, 0.7)).offset_s
+        as_said = [np.allclose(found, held(window, seconds)) for seconds in (0.7, None)]
+        assert any(as_said), seed
+        both = [count + hit for count, hit in zip(both, as_said, strict=True)]
+    assert min(both) >= 8
+
+
+def test_notes_are_cut_short_and_gone_when_they_end_before_the_window() -> None:
+    window = Notes.of([-0.5, -0.1, 0.0, 1.0], [2.0, 2.0, 0.1, 3.0], [60, 61, 62, 63], [64] * 4)
+    found = augment_one(window, cut=1, longest_s=(0.3, 0.3))
+    assert rows_of(found) == [(-0.1, 0.3, 61, 64), (0.0, 0.1, 62, 64), (1.0, 0.3, 63, 64)]
+    alone = Notes.of([-0.5], [2.0], [60], [64])
+    assert augment_one(alone, cut=1, longest_s=(0.3, 0.3)) is alone
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scaled": 0.5, "pedalled": 0.5, "cut": 0.5}, "at most one of scaled, pedalled and cut .* 1.5"),
+        ({"dropped_share": (0.0, 15.0)}, "dropped_share"),
+        ({"constant_velocity": (0, 10)}, "constant_velocity"),
+        ({"clean": -0.1}, "clean is a probability"),
+    ],
+)
+def test_settings_for_notes_are_checked(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        NoteAugmentation(**changes)

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
+from antiphon.augmentation import Augmentation, NoteAugmentation, SoundAugmentation
 from antiphon.errors import UnknownName
 
 _STRICT = ConfigDict(extra="forbid")
@@ -27,7 +28,10 @@ class RateRule:
 
 @dataclass(frozen=True, config=_STRICT)
 class TrainingSettings:
-    """How a run trains; every parameter must match exactly the first of the rate rules that fits."""
+    """How a run trains; of the rate rules, the first that fits a parameter's name decides.
+
+    Half of a batch is drawn in groups of `group` windows from one recording.
+    """
 
     batch_size: int
     batches_per_epoch: int
@@ -40,6 +44,7 @@ class TrainingSettings:
     schedule: str = "cosine"
     loss: str = "vicreg"
     group: int = 1
+    augmentation: Augmentation = Augmentation()
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -197,6 +202,7 @@ _DEFAULT = Preset(
         weight_decay=1e-2,
         loss="info_nce",
         group=8,
+        augmentation=Augmentation(40.0, SoundAugmentation(), NoteAugmentation()),
     ),
 )
 

@@ -7,10 +7,12 @@ and step. Parameters are drawn by numpy; arithmetic on sound runs on its own dev
 """
 
 from antiphon.augmentation.notes import NoteAugmentation, augment_notes
+from antiphon.augmentation.settings import Augmentation
 from antiphon.augmentation.sound import RecordingChain, SoundAugmentation, augment_sound, draw_chain
 from antiphon.augmentation.varispeed import draw_detune, samples_needed, scale_times, varispeed
 
 __all__ = [
+    "Augmentation",
     "NoteAugmentation",
     "RecordingChain",
     "SoundAugmentation",

@@ -17,6 +17,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from antiphon.audio import is_silent
+from antiphon.augmentation import Augmentation, augment_notes, augment_sound
+from antiphon.augmentation.varispeed import draw_detune, samples_needed, scale_times, varispeed
 from antiphon.batch import Batch, collate
 from antiphon.cache import cache_folder
 from antiphon.corpora import Corpus, Recording
@@ -27,6 +29,7 @@ from antiphon.progress import track
 
 _FULL_SCALE = np.float32(32767)
 _DRAWS = 1000
+_AS_IT_IS = Augmentation()
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ class TrainingBatches(Dataset[Batch]):
         steps: int,
         seed: int,
         group: int = 1,
+        augmentation: Augmentation = _AS_IT_IS,
     ) -> None:
         self._cache = cache
         self._rate = sample_rate_hz
@@ -131,6 +135,7 @@ class TrainingBatches(Dataset[Batch]):
         self._steps = steps
         self._seed = seed
         self._group = group
+        self._augmentation = augmentation
         self.skipped: list[UnreadableInput] = list(cache.skipped)
         self._notes: list[Notes | None] = [
             self._read(recording) for recording in track(cache.recordings, "reading notes")
@@ -162,7 +167,13 @@ class TrainingBatches(Dataset[Batch]):
             windows.append(leader)
             followers = min(self._group - 1, self._batch_size - len(windows)) if grouped else 0
             windows += [self._draw(rng, leader.recording) for _ in range(followers)]
-        batch = collate(np.stack([window.sound for window in windows]), [window.notes for window in windows])
+        notes = [window.notes for window in windows]
+        how = self._augmentation
+        if how.notes is not None:
+            notes = augment_notes(notes, how.notes, rng)
+        batch = collate(np.stack([window.sound for window in windows]), notes)
+        if how.sound is not None:
+            batch = replace(batch, audio=augment_sound(batch.audio, how.sound, rng, self._rate))
         return replace(batch, not_wrong=self._not_wrong(windows)) if self._group > 1 else batch
 
     def _not_wrong(self, windows: Sequence[_Window]) -> Tensor:
@@ -177,13 +188,17 @@ class TrainingBatches(Dataset[Batch]):
 
     def _draw(self, rng: np.random.Generator, recording: int | None = None) -> _Window:
         length = round(self._window_s * self._rate)
+        cents = self._augmentation.detune_cents
+        ratio = draw_detune(rng, cents) if cents else 1.0
         for _ in range(_DRAWS):
             number = int(rng.choice(len(self._probability), p=self._probability)) if recording is None else recording
             first = int(rng.integers(self._last_start[number] + 1))
-            notes = self._notes[number]
+            notes, samples = self._notes[number], self._cache.samples[number]
             assert notes is not None
-            window = notes.window(first / self._rate, self._window_s)
-            sound = self._cache.samples[number][first : first + length].astype(np.float32) / _FULL_SCALE
+            if first + samples_needed(length, ratio) > len(samples):
+                ratio = 1 / ratio  # a stretch at the very end is played slower instead of faster
+            window = scale_times(notes.window(first / self._rate, self._window_s * ratio), ratio)
+            sound = varispeed(samples[first : first + samples_needed(length, ratio)], ratio, length)
             if len(window) and not is_silent(sound):
                 return _Window(sound, window, number, first / self._rate)
         raise AntiphonError(f"{_DRAWS} windows in a row were silent or without notes; is this the right corpus?")

@@ -167,7 +167,14 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
     multiplier, loss = SCHEDULES[settings.schedule].multiplier, LOSSES[settings.loss]
     cache = open_sample_caches(corpora, sizes.sample_rate_hz, sizes.window_s)
     batches = TrainingBatches(
-        cache, sizes.sample_rate_hz, sizes.window_s, settings.batch_size, steps, config.seed, settings.group
+        cache,
+        sizes.sample_rate_hz,
+        sizes.window_s,
+        settings.batch_size,
+        steps,
+        config.seed,
+        settings.group,
+        settings.augmentation,
     )
     first, spent_s = _load_checkpoint(folder, model, optimiser, device)
     if first == 0 and config.foundation is not None:

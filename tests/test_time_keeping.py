@@ -1,0 +1,151 @@
+"""Towers that keep time, InfoNCE, and batches with groups: against slow oracles."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from antiphon.arms import find_arm
+from antiphon.batch import Batch, collate
+from antiphon.corpora import Corpus
+from antiphon.losses.info_nce import info_nce
+from antiphon.model import DualEncoder, ModelConfig
+from antiphon.notes import Notes
+from antiphon.presets import find_preset
+from antiphon.towers.convolutional import level_free
+from antiphon.towers.piano_roll import LOWEST, PITCHES, PianoRoll
+from antiphon.training.data import TrainingBatches, open_sample_cache
+from builders import WINDOW, pick, random_batch, silent_batch
+
+
+def model_of() -> DualEncoder:
+    torch.manual_seed(0)
+    return DualEncoder(ModelConfig(find_arm("D0"), find_preset("default").sizes)).eval()
+
+
+def roll_of(notes: Notes, frames: int = 20, frame_s: float = 0.1) -> np.ndarray:
+    batch = collate(np.zeros((1, WINDOW), np.float32), [notes])
+    return PianoRoll(frames, frame_s)(batch)[0].numpy()
+
+
+class TestPianoRoll:
+    def test_equals_its_description_typed_slowly(self):
+        rng = np.random.default_rng(0)
+        onset_s, duration_s = np.sort(rng.uniform(-0.3, 2.0, 40)), rng.uniform(0.02, 0.8, 40)
+        notes = Notes.of(onset_s, duration_s, rng.integers(15, 112, 40), rng.integers(1, 128, 40))
+        slow = np.zeros((20, 2 * PITCHES))
+        for onset, duration, pitch, velocity in zip(
+            notes.onset_s, notes.duration_s, notes.pitch, notes.velocity, strict=True
+        ):
+            key = int(pitch) - LOWEST
+            if not 0 <= key < PITCHES:
+                continue
+            if onset >= 0:
+                share = onset / 0.1 - math.floor(onset / 0.1)
+                for frame, weight in ((math.floor(onset / 0.1), 1 - share), (math.floor(onset / 0.1) + 1, share)):
+                    if frame < 20:
+                        slow[frame, key] = max(slow[frame, key], velocity / 127 * weight)
+            begin = min(max(round(float(np.float32(onset)) / 0.1), 0), 20)
+            end = min(max(round(float(np.float32(onset) + np.float32(duration)) / 0.1), begin + 1), 20)
+            slow[begin:end, PITCHES + key] += velocity / 127
+        np.testing.assert_allclose(roll_of(notes), slow, atol=1e-4)
+
+    def test_of_nothing_is_empty(self):
+        assert not roll_of(Notes.of([], [], [], [])).any()
+
+
+class TestTowers:
+    def test_stay_within_six_million_parameters(self):
+        assert sum(parameter.numel() for parameter in model_of().parameters()) <= 6_000_000
+
+    def test_give_the_same_for_one_and_for_many_and_stay_finite_on_nothing(self):
+        model, batch = model_of(), random_batch()
+        with torch.no_grad():
+            together = model(batch)
+            for row in range(3):
+                alone = model(pick(batch, row))
+                torch.testing.assert_close(together.audio[row : row + 1], alone.audio, atol=1e-4, rtol=1e-3)
+                torch.testing.assert_close(together.notes[row : row + 1], alone.notes, atol=1e-4, rtol=1e-3)
+            nothing = model(silent_batch())
+        assert torch.isfinite(nothing.audio).all()
+        assert torch.isfinite(nothing.notes).all()
+
+    def test_hear_no_level(self):
+        model, batch = model_of(), random_batch()
+        with torch.no_grad():
+            loud, soft = (model(Batch(batch.audio * gain, batch.notes)).audio for gain in (1.0, 0.01))
+        torch.testing.assert_close(loud, soft, atol=1e-3, rtol=1e-3)
+
+    def test_keep_time_where_a_mean_would_not(self):
+        """The same notes backwards are another window."""
+        model = model_of()
+        forwards = Notes.of([0.5, 1.5, 2.5], [0.3] * 3, [60, 64, 67], [80] * 3)
+        backwards = Notes.of([0.5, 1.5, 2.5], [0.3] * 3, [67, 64, 60], [80] * 3)
+        batch = collate(np.zeros((2, WINDOW), np.float32), [forwards, backwards])
+        with torch.no_grad():
+            rows = torch.nn.functional.normalize(model(batch).notes, dim=1)
+        assert float(rows[0] @ rows[1]) < 0.99
+
+
+def test_level_free_frames_are_logarithms_over_the_mean():
+    power = torch.rand(2, 3, 4)
+    expected = [[[math.log(1 + 100 * p / row.mean().item()) for p in frame] for frame in row] for row in power]
+    torch.testing.assert_close(level_free(power), torch.tensor(expected))
+    assert not level_free(torch.zeros(1, 3, 4)).any()
+
+
+class TestInfoNce:
+    def test_equals_its_formula_typed_slowly(self):
+        rng = np.random.default_rng(0)
+        audio, notes = rng.normal(size=(2, 5, 3))
+        left_out = np.zeros((5, 5), bool)
+        left_out[1, 3] = left_out[3, 1] = left_out[2, 2] = True
+
+        def cosine(i: int, j: int) -> float:
+            return audio[i] @ notes[j] / np.linalg.norm(audio[i]) / np.linalg.norm(notes[j]) / 0.05
+
+        forwards = backwards = 0.0
+        for i in range(5):
+            others = [j for j in range(5) if j == i or not left_out[i, j]]
+            forwards -= cosine(i, i) - math.log(sum(math.exp(cosine(i, j)) for j in others))
+            backwards -= cosine(i, i) - math.log(sum(math.exp(cosine(j, i)) for j in others))
+        terms = info_nce(torch.tensor(audio), torch.tensor(notes), torch.tensor(left_out))
+        assert float(terms["audio_to_notes"]) == pytest.approx(forwards / 10)
+        assert float(terms["notes_to_audio"]) == pytest.approx(backwards / 10)
+
+
+class TestGroups:
+    @pytest.fixture
+    def batches(self, demo: Corpus) -> TrainingBatches:
+        cache = open_sample_cache(demo.split("train"), 24_000, 4.0)
+        augmentation = find_preset("default").training.augmentation
+        return TrainingBatches(cache, 24_000, 4.0, 24, 10, seed=1, group=6, augmentation=augmentation)
+
+    def test_half_of_the_batch_comes_in_groups_and_no_overlap_counts_as_wrong(self, batches: TrainingBatches):
+        drawn: list[tuple[int, float]] = []
+        original = batches._draw
+
+        def spy(*how):
+            window = original(*how)
+            drawn.append((window.recording, window.start_s))
+            return window
+
+        batches._draw = spy  # type: ignore[method-assign]
+        batch = batches[0]
+        assert [recording for recording, _ in drawn[12:18]] == [drawn[12][0]] * 6
+        recordings = batches._cache.recordings
+        for i, (one, start) in enumerate(drawn):
+            for j, (other, later) in enumerate(drawn):
+                same_work = recordings[one].work == recordings[other].work
+                expected = same_work and (one != other or abs(start - later) < 4.0)
+                assert bool(batch.not_wrong[i, j]) == expected
+
+    def test_are_a_function_of_seed_and_step_when_augmented(self, batches: TrainingBatches):
+        one, again, other = batches[3], batches[3], batches[4]
+        assert torch.equal(one.audio, again.audio)
+        assert torch.equal(one.notes.onset_s, again.notes.onset_s)
+        assert not torch.equal(one.audio, other.audio)
+        assert one.audio.abs().max() <= 1.0

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from antiphon.arms import find_arm
+from antiphon.augmentation import Augmentation
 from antiphon.batch import Batch, collate
 from antiphon.corpora import Corpus
 from antiphon.losses.info_nce import info_nce
 from antiphon.model import DualEncoder, ModelConfig
-from antiphon.notes import Notes
+from antiphon.notes import Notes, read_notes
 from antiphon.presets import find_preset
 from antiphon.towers.convolutional import level_free
 from antiphon.towers.piano_roll import LOWEST, PITCHES, PianoRoll
@@ -122,25 +123,25 @@ class TestGroups:
     def batches(self, demo: Corpus) -> TrainingBatches:
         cache = open_sample_cache(demo.split("train"), 24_000, 4.0)
         augmentation = find_preset("default").training.augmentation
-        return TrainingBatches(cache, 24_000, 4.0, 24, 10, seed=1, group=6, augmentation=augmentation)
+        return TrainingBatches(cache, 24_000, 4.0, 24, 10, seed=1, group=6, near_s=1.5, augmentation=augmentation)
 
-    def test_half_of_the_batch_comes_in_groups_and_no_overlap_counts_as_wrong(self, batches: TrainingBatches):
-        drawn: list[tuple[int, float]] = []
+    def test_half_of_the_batch_comes_in_groups_and_nothing_near_counts_as_wrong(self, batches: TrainingBatches):
+        drawn: list[tuple[int, float, float]] = []
         original = batches._draw
 
         def spy(*how):
             window = original(*how)
-            drawn.append((window.recording, window.start_s))
+            drawn.append((window.recording, window.start_s, window.notes_start_s))
             return window
 
         batches._draw = spy  # type: ignore[method-assign]
         batch = batches[0]
-        assert [recording for recording, _ in drawn[12:18]] == [drawn[12][0]] * 6
+        assert [recording for recording, _, _ in drawn[12:18]] == [drawn[12][0]] * 6
         recordings = batches._cache.recordings
-        for i, (one, start) in enumerate(drawn):
-            for j, (other, later) in enumerate(drawn):
+        for i, (one, start_s, _) in enumerate(drawn):
+            for j, (other, _, notes_start_s) in enumerate(drawn):
                 same_work = recordings[one].work == recordings[other].work
-                expected = same_work and (one != other or abs(start - later) < 4.0)
+                expected = same_work and (one != other or abs(start_s - notes_start_s) < 1.5)
                 assert bool(batch.not_wrong[i, j]) == expected
 
     def test_are_a_function_of_seed_and_step_when_augmented(self, batches: TrainingBatches):
@@ -149,3 +150,32 @@ class TestGroups:
         assert torch.equal(one.notes.onset_s, again.notes.onset_s)
         assert not torch.equal(one.audio, other.audio)
         assert one.audio.abs().max() <= 1.0
+
+    def test_loose_windows_have_notes_that_begin_elsewhere_and_go_at_another_tempo(self, demo: Corpus):
+        cache = open_sample_cache(demo.split("train"), 24_000, 4.0)
+        loose = Augmentation(loose=1.0, shift_s=0.4, tempo=1.15)
+        batches = TrainingBatches(cache, 24_000, 4.0, 24, 10, seed=1, augmentation=loose)
+        fits = []
+        for row in range(24):
+            window = batches._draw(np.random.default_rng(row))
+            notes = read_notes(cache.recordings[window.recording].notes_path)
+            shift_s = window.notes_start_s - window.start_s
+            # Notes that sound at the window's begin come first in it, whatever its length.
+            tempo = float(notes.window(window.notes_start_s, 4.0).duration_s[0] / window.notes.duration_s[0])
+            expected = notes.window(window.notes_start_s, 4.0 * tempo)
+            np.testing.assert_allclose(window.notes.onset_s * tempo, expected.onset_s, atol=1e-6)
+            np.testing.assert_allclose(window.notes.duration_s * tempo, expected.duration_s, atol=1e-6)
+            fits.append((shift_s, np.log(tempo) / np.log(1.15)))
+        shifts_s, tempi = np.array(fits).T
+        assert -0.4 <= shifts_s.min() < -0.2 < 0.2 < shifts_s.max() <= 0.4
+        assert -1 <= tempi.min() < -0.5 < 0.5 < tempi.max() <= 1
+
+    def test_half_of_the_windows_fit_exactly_when_half_are_loose(self):
+        augmentation, rng = Augmentation(loose=0.5, shift_s=0.4, tempo=1.15), np.random.default_rng(0)
+        exact = np.mean([augmentation.draw_fit(rng) == (0.0, 1.0) for _ in range(2000)])
+        assert exact == pytest.approx(0.5, abs=0.04)
+
+    @pytest.mark.parametrize("wrong", [{"loose": 1.5}, {"shift_s": -0.1}, {"tempo": 0.9}, {"tempo": 2.0}])
+    def test_impossible_fits_are_refused(self, wrong: dict[str, float]):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            Augmentation(**wrong)

@@ -30,7 +30,8 @@ class RateRule:
 class TrainingSettings:
     """How a run trains; of the rate rules, the first that fits a parameter's name decides.
 
-    Half of a batch is drawn in groups of `group` windows from one recording.
+    Half of a batch is drawn in groups of `group` windows from one recording; those that begin less than `near_s`
+    seconds apart (a window's length where None) are no wrong answers to each other.
     """
 
     batch_size: int
@@ -44,6 +45,7 @@ class TrainingSettings:
     schedule: str = "cosine"
     loss: str = "vicreg"
     group: int = 1
+    near_s: float | None = None
     augmentation: Augmentation = Augmentation()
 
 
@@ -197,12 +199,20 @@ _DEFAULT = Preset(
     TrainingSettings(
         batch_size=256,
         batches_per_epoch=100,
-        epochs=20,
+        epochs=40,
         rates=(RateRule("*", 1e-3),),
         weight_decay=1e-2,
         loss="info_nce",
         group=8,
-        augmentation=Augmentation(40.0, SoundAugmentation(), NoteAugmentation()),
+        near_s=1.0,
+        augmentation=Augmentation(
+            detune_cents=40.0,
+            loose=0.5,
+            shift_s=0.4,
+            tempo=1.15,
+            sound=SoundAugmentation(),
+            notes=NoteAugmentation(),
+        ),
     ),
 )
 

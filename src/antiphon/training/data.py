@@ -102,17 +102,20 @@ def _decode_all(recordings: tuple[Recording, ...], sample_rate_hz: int, window_s
 
 @dataclass(frozen=True)
 class _Window:
-    """A window drawn: its sound and notes, the recording's number in the cache, and where it begins."""
+    """A window drawn: its sound and notes, the recording's number in the cache, and where each side begins."""
 
     sound: NDArray[np.float32]
     notes: Notes
     recording: int
     start_s: float
+    notes_start_s: float
 
 
 class TrainingBatches(Dataset[Batch]):
     """Item `step` is the batch of that step: windows that start anywhere, recordings drawn by their length.
 
+    Half of a batch is drawn in groups of `group` windows from one recording, the hardest wrong answers; the batch then
+    says that windows which begin less than `near_s` apart (a window's length unless given) are not wrong.
     Windows that are silent or have no notes are drawn again. Two objects with equal arguments give equal batches, so
     a resumed run needs no data position but its step.
     """
@@ -126,6 +129,7 @@ class TrainingBatches(Dataset[Batch]):
         steps: int,
         seed: int,
         group: int = 1,
+        near_s: float | None = None,
         augmentation: Augmentation = _AS_IT_IS,
     ) -> None:
         self._cache = cache
@@ -135,6 +139,7 @@ class TrainingBatches(Dataset[Batch]):
         self._steps = steps
         self._seed = seed
         self._group = group
+        self._near_s = window_s if near_s is None else near_s
         self._augmentation = augmentation
         self.skipped: list[UnreadableInput] = list(cache.skipped)
         self._notes: list[Notes | None] = [
@@ -177,12 +182,12 @@ class TrainingBatches(Dataset[Batch]):
         return replace(batch, not_wrong=self._not_wrong(windows)) if self._group > 1 else batch
 
     def _not_wrong(self, windows: Sequence[_Window]) -> Tensor:
-        """Pairs of windows that overlap in time, or that are of two performances of a work: bool [B, B]."""
+        """Sound (rows) and notes (columns) that begin near each other, or are two performances of a work: [B, B]."""
         recordings = [self._cache.recordings[window.recording] for window in windows]
         _, performance = np.unique([recording.id for recording in recordings], return_inverse=True)
         _, work = np.unique([recording.work for recording in recordings], return_inverse=True)
-        start_s = np.array([window.start_s for window in windows])
-        near = np.abs(start_s[:, None] - start_s[None]) < self._window_s
+        sound_s, notes_s = np.array([(window.start_s, window.notes_start_s) for window in windows]).T
+        near = np.abs(sound_s[:, None] - notes_s[None]) < self._near_s
         same = performance[:, None] == performance[None]
         return torch.from_numpy((work[:, None] == work[None]) & (~same | near))
 
@@ -193,12 +198,14 @@ class TrainingBatches(Dataset[Batch]):
         for _ in range(_DRAWS):
             number = int(rng.choice(len(self._probability), p=self._probability)) if recording is None else recording
             first = int(rng.integers(self._last_start[number] + 1))
+            shift_s, tempo = self._augmentation.draw_fit(rng)
             notes, samples = self._notes[number], self._cache.samples[number]
             assert notes is not None
             if first + samples_needed(length, ratio) > len(samples):
                 ratio = 1 / ratio  # a stretch at the very end is played slower instead of faster
-            window = scale_times(notes.window(first / self._rate, self._window_s * ratio), ratio)
+            start_s, speed = first / self._rate, ratio * tempo
+            window = scale_times(notes.window(start_s + shift_s, self._window_s * speed), speed)
             sound = varispeed(samples[first : first + samples_needed(length, ratio)], ratio, length)
             if len(window) and not is_silent(sound):
-                return _Window(sound, window, number, first / self._rate)
+                return _Window(sound, window, number, start_s, start_s + shift_s)
         raise AntiphonError(f"{_DRAWS} windows in a row were silent or without notes; is this the right corpus?")

@@ -174,6 +174,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
         steps,
         config.seed,
         settings.group,
+        settings.near_s,
         settings.augmentation,
     )
     first, spent_s = _load_checkpoint(folder, model, optimiser, device)

@@ -199,9 +199,10 @@ _DEFAULT = Preset(
     TrainingSettings(
         batch_size=256,
         batches_per_epoch=100,
-        epochs=40,
+        epochs=20,
         rates=(RateRule("*", 1e-3),),
         weight_decay=1e-2,
+        checkpoint_every=100,
         loss="info_nce",
         group=8,
         near_s=1.0,

@@ -145,6 +145,19 @@ class TestPerturbation:
         assert mean_correlation(statistic[:2], embedded[:2]) is None
 
 
+def test_every_sweep_has_its_panel_and_its_conditions(find):
+    panels = find("robustness", "D0").figure.axes
+    assert [axes.get_title(loc="left") for axes in panels] == [sweep.title for sweep in SWEEPS]
+    speed = next(one for one in SWEEPS if one.name == "speed")
+    assert {one.name: one.tempo for one in speed.conditions()} == {
+        "speed 0.9": 0.9,
+        "speed 0.95": 0.95,
+        "speed 1.05": 1.05,
+        "speed 1.1": 1.1,
+    }
+    assert speed.paper_curve("D0") == {}
+
+
 @pytest.mark.parametrize("name", ["ablation", "perturbation"])
 def test_an_arm_without_descriptors_is_refused(few: Corpus, name: str):
     with pytest.raises(AntiphonError, match="arm D0: nothing to"):
@@ -179,6 +192,8 @@ def test_what_the_paper_found_stands_beside_ours(find):
     assert robustness["transposition", "-3"]["paper_a4r"] == 46.2
     assert robustness["noise", "clean"]["paper_D0"] == 73.4
     assert robustness["shift", "0"]["difference"] == 0.0
+    assert robustness["speed", "1"]["difference"] == 0.0
+    assert {robustness["speed", amount]["paper_D0"] for amount in ("0.9", "0.95", "1", "1.05", "1.1")} == {None}
     perturbation = {row["dimension"]: row for row in find("perturbation", "d4a4").rows}
     assert perturbation["A4 750 Hz"]["paper_d4-a4r"] == PERTURBATION["d4-a4r"][4]
     assert perturbation["D4 next"]["paper_d4a4"] is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from antiphon.analysis.conditions import Condition, embed_conditions, score_cond
 from antiphon.analysis.robustness import shifted, transposed, with_noise, with_velocity
 from antiphon.arms import find_arm
 from antiphon.audio import is_silent, read_audio, write_flac
-from antiphon.batch import Batch, Tokens, collate, collate_notes
+from antiphon.batch import Batch, NoteBatch, Tokens, collate, collate_notes
 from antiphon.corpora import Corpus, Recording
 from antiphon.descriptors.alter import alter
 from antiphon.embedding import embed_corpus
@@ -22,7 +22,7 @@ from antiphon.errors import AntiphonError
 from antiphon.evaluation.protocols import evaluate
 from antiphon.model import DualEncoder, ModelConfig
 from antiphon.model_embedder import ModelEmbedder
-from antiphon.notes import Notes, read_notes
+from antiphon.notes import Notes, read_notes, write_midi
 from antiphon.presets import find_preset
 from antiphon.segments import PAPER_GRID, cut_windows
 from builders import RATE_HZ, random_batch, random_notes, unit
@@ -75,6 +75,20 @@ def windows_of(one: Recording) -> Batch:
     return collate(cut_windows(samples, RATE_HZ, starts, 4.0), [notes.window(start, 4.0) for start in starts])
 
 
+def played(one: Recording, tempo: float) -> list[Notes]:
+    """Windows of 4 s of the whole file played at a tempo, note by note; each begins where it begins in the music."""
+    notes, windows = read_notes(one.notes_path), []
+    for start in PAPER_GRID.starts_s(one.duration_s) / tempo:
+        kept = []
+        for onset_s, duration_s, pitch, velocity in zip(
+            notes.onset_s / tempo, notes.duration_s / tempo, notes.pitch, notes.velocity, strict=True
+        ):
+            if onset_s < start + 4.0 and onset_s + duration_s > start:
+                kept.append((onset_s - start, duration_s, pitch, velocity))
+        windows.append(Notes.of(*(list(column) for column in zip(*kept, strict=True))))
+    return windows
+
+
 class TestEmbedConditions:
     def test_intact_and_unchanged_rows_are_those_of_the_embedder(self, subject: Subject):
         found = embed_conditions(subject, [Condition("same", "both", same), Condition("nothing", "notes")])
@@ -106,6 +120,50 @@ class TestEmbedConditions:
                 rows.append(subject.model.encode("notes", batch, subject.model.describe(batch))[0].numpy())
         np.testing.assert_allclose(found.under["mirrored"].notes, unit(np.concatenate(rows)), atol=2e-5)
         assert np.abs(found.under["mirrored"].notes - found.intact.notes).max() > 1e-3
+
+    @pytest.mark.parametrize("tempo", [0.9, 1.1])
+    def test_a_tempo_cuts_windows_from_the_whole_file_played_so_fast(self, few: Corpus, tempo: float):
+        """Seen as a change of the batch sees them, which comes after."""
+        seen: list[Batch] = []
+
+        def see(batch: Batch, generator: torch.Generator) -> Batch:
+            seen.append(batch)
+            return batch
+
+        (one,) = few.recordings[:1]
+        subject = Subject(model_of("d4a4"), "tiny", replace(few, recordings=(one,)), 42)
+        embed_conditions(subject, [Condition("played", "notes", see, tempo=tempo)])
+        (batch,) = seen
+        intact, oracle = windows_of(one), played(one, tempo)
+        places = [int((intact.audio == sound).all(dim=1).nonzero()) for sound in batch.audio]
+        assert sorted(places) == list(range(6))
+        expected = collate_notes([oracle[place] for place in places])
+        for field in fields(NoteBatch):
+            torch.testing.assert_close(getattr(batch.notes, field.name), getattr(expected, field.name))
+        counts, fewer = ((~notes.padding).sum() for notes in (batch.notes, intact.notes))
+        assert (counts > fewer) == (tempo > 1)
+
+    @pytest.mark.parametrize("arm", ["D0", "d4a4cm"])
+    def test_a_tempo_is_embedding_the_file_played_so_fast(self, few: Corpus, arm: str):
+        """In the tower of the sound too, where that takes a descriptor of the notes."""
+        model = model_of(arm)
+        conditions = [Condition(f"played {tempo:g}", "notes", tempo=tempo) for tempo in (0.9, 1.0, 1.1)]
+        slower, same, faster = conditions
+        found = embed_conditions(Subject(model, "tiny", few, 42), conditions)
+        assert same.towers(model) == ()
+        assert found.under[same.name].notes is found.intact.notes
+        for condition in (slower, faster):
+            rows: dict[str, list[np.ndarray]] = {"audio": [], "notes": []}
+            with torch.no_grad():
+                for one in few.recordings:
+                    batch = replace(windows_of(one), notes=collate_notes(played(one, condition.tempo)))
+                    for side, parts in rows.items():
+                        parts.append(model.encode(side, batch, model.describe(batch))[0].numpy())  # type: ignore[arg-type]
+            for side, parts in rows.items():
+                under = getattr(found.under[condition.name], side)
+                np.testing.assert_allclose(under, unit(np.concatenate(parts)), atol=2e-5)
+                moved = np.abs(under - getattr(found.intact, side)).max() > 1e-3
+                assert moved == (side in condition.towers(model))
 
     @pytest.mark.parametrize(
         ("arm", "reached"),
@@ -179,6 +237,16 @@ class TestEmbedConditions:
         assert found.intact.notes.any(axis=1).all()
         assert not found.under["away"].notes.any()
 
+    def test_windows_without_notes_at_a_tempo_are_rows_of_zeros(self, few: Corpus, tmp_path):
+        write_midi(Notes.of([3.8, 8.2], [0.1, 0.1], [60, 64], [80, 80]), tmp_path / "sparse.mid")
+        sparse = replace(few, recordings=(replace(few.recordings[0], notes_path=tmp_path / "sparse.mid"),))
+        conditions = [Condition("slower", "notes", tempo=0.9), Condition("faster", "notes", tempo=1.1)]
+        found = embed_conditions(Subject(model_of("d4a4"), "tiny", sparse, 42), conditions)
+        empty = {"intact": {4}, "slower": {0, 4}, "faster": {4}}  # 4–8 s; 0–3.6 s; 4–8.4 s, which was empty before
+        for name, segments in {"intact": found.intact, **found.under}.items():
+            assert set(np.flatnonzero(~segments.notes.any(axis=1)).tolist()) == empty[name]
+            assert segments.audio.any(axis=1).all()
+
     def test_files_that_cannot_be_read_are_skipped_and_named(self, subject: Subject, tmp_path):
         (tmp_path / "broken.flac").write_bytes(b"nothing of the kind")
         first, *others = subject.corpus.recordings
@@ -192,8 +260,12 @@ class TestEmbedConditions:
 
     @pytest.mark.parametrize(
         "lies",
-        [Condition("lies", "audio", up), Condition("lies", "notes", descriptors=zero_a4)],
-        ids=["windows", "descriptors"],
+        [
+            Condition("lies", "audio", up),
+            Condition("lies", "notes", descriptors=zero_a4),
+            Condition("lies", "audio", tempo=1.1),
+        ],
+        ids=["windows", "descriptors", "tempo"],
     )
     def test_a_condition_that_changes_the_other_side_is_refused(self, subject: Subject, lies: Condition):
         with pytest.raises(ValueError, match="condition lies: it is said to change"):

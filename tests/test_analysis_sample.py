@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from antiphon.analysis import Subject, sample
+from antiphon import embedding
+from antiphon.analysis import Subject
 from antiphon.analysis.sample import Sample, embed_sample, sample_windows
 from antiphon.audio import read_audio, write_flac
 from antiphon.corpora import Corpus
@@ -65,13 +66,13 @@ def test_the_seed_decides(subject: Subject):
 
 def test_windows_are_those_of_their_recording_decoded_once(subject: Subject, monkeypatch: pytest.MonkeyPatch):
     read: Counter[Path] = Counter()
-    plain = sample.read_sound
+    plain = embedding.read_sound
 
     def counted(path: Path, *args: object, **how: object) -> object:
         read[path] += 1
         return plain(path, *args, **how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sample, "read_sound", counted)
+    monkeypatch.setattr(embedding, "read_sound", counted)
     found = sample_windows(subject)
     assert set(read.values()) == {1}
     assert len(read) == 4

@@ -44,6 +44,10 @@ class NoteBatch:
     velocity: Tensor
     padding: Tensor
 
+    def to(self, device: torch.device) -> NoteBatch:
+        """The notes on another device; from pinned memory the copy overlaps with computing."""
+        return NoteBatch(**{one.name: getattr(self, one.name).to(device, non_blocking=True) for one in fields(self)})
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
@@ -59,11 +63,8 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The batch on another device; from pinned memory the copy overlaps with computing."""
-        moved = {
-            field.name: getattr(self.notes, field.name).to(device, non_blocking=True) for field in fields(NoteBatch)
-        }
         not_wrong = None if self.not_wrong is None else self.not_wrong.to(device, non_blocking=True)
-        return Batch(self.audio.to(device, non_blocking=True), NoteBatch(**moved), not_wrong)
+        return Batch(self.audio.to(device, non_blocking=True), self.notes.to(device), not_wrong)
 
     def pin_memory(self) -> Batch:
         """The batch in page-locked memory, as PyTorch's data loader asks for it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,7 @@ from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.notes import Notes, read_notes
 from antiphon.progress import track
-from antiphon.segments import HEADER_SLACK_S, PAPER_GRID, SegmentTable, WindowGrid
+from antiphon.segments import HEADER_SLACK_S, PAPER_GRID, SegmentTable, WindowGrid, cut_windows
 
 BASELINES = ("template",)
 
@@ -84,6 +85,59 @@ def read_sound(
     return samples
 
 
+@dataclass(frozen=True, eq=False)
+class OpenedRecording:
+    """Both sides of a recording, with the windows of a grid: what there is to embed.
+
+    `samples` float32 [n], mono, up to the end of the last window; `notes` of the whole file; `starts_s` float64 [w] of
+    the windows, in order of time.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate_hz: int
+    notes: Notes
+    starts_s: NDArray[np.float64]
+
+    def sound(self, start_s: float, length_s: float) -> NDArray[np.float32]:
+        """One window of its sound, float32 [length_s · sample_rate_hz]; zeros where it passes the end."""
+        return cut_windows(self.samples, self.sample_rate_hz, np.array([start_s]), length_s)[0]
+
+
+def open_recording(recording: Recording, sample_rate_hz: int, grid: WindowGrid) -> OpenedRecording:
+    """Read the notes of a recording, and as much of its sound as the windows of `grid` need.
+
+    Raises `UnreadableInput` when either file cannot be read, or when the sound is silent or shorter than a window.
+    """
+    assert recording.audio_path is not None
+    starts_s = grid.starts_s(recording.duration_s)
+    needed_s = recording.duration_s if len(starts_s) == 0 else float(starts_s[-1]) + grid.window_s
+    notes = read_notes(recording.notes_path)
+    samples = read_sound(recording.audio_path, sample_rate_hz, grid.window_s, length_s=needed_s)
+    return OpenedRecording(samples, sample_rate_hz, notes, starts_s)
+
+
+def open_recordings(
+    corpus: Corpus, sample_rate_hz: int, grid: WindowGrid, skipped: list[UnreadableInput]
+) -> Iterator[tuple[Recording, OpenedRecording]]:
+    """The recordings that have sound and can be read, one at a time, under a progress bar.
+
+    `skipped` is given what the corpus has left out and the errors of those that cannot be read. Raises `AntiphonError`
+    at once when none has sound, at the end when none can be read.
+    """
+    skipped.extend(corpus.skipped)
+    corpus, readable = corpus.with_sound(), 0
+    for recording in track(corpus.recordings, "embedding"):
+        try:
+            opened = open_recording(recording, sample_rate_hz, grid)
+        except UnreadableInput as error:
+            skipped.append(error)
+            continue
+        readable += 1
+        yield recording, opened
+    if not readable:
+        raise AntiphonError(f"{corpus.name}: none of its {len(corpus)} recordings can be read; first: {skipped[0]}")
+
+
 @dataclass(frozen=True)
 class EmbeddedSegments:
     """Both sides of every window of a table: `audio` and `notes` float32 [n, D], row i belonging to window i."""
@@ -97,22 +151,10 @@ class EmbeddedSegments:
 def embed_corpus(embedder: Embedder, corpus: Corpus, grid: WindowGrid = PAPER_GRID) -> EmbeddedSegments:
     """Embed both sides of every window of a corpus that has sound; recordings that cannot be read are skipped."""
     kept: list[Recording] = []
-    skipped = list(corpus.skipped)
+    skipped: list[UnreadableInput] = []
     rows: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
-    corpus = corpus.with_sound()
-    for recording in track(corpus.recordings, "embedding"):
-        starts = grid.starts_s(recording.duration_s)
-        assert recording.audio_path is not None
-        try:
-            notes = read_notes(recording.notes_path)
-            needed_s = recording.duration_s if len(starts) == 0 else float(starts[-1]) + grid.window_s
-            samples = read_sound(recording.audio_path, embedder.sample_rate_hz, grid.window_s, length_s=needed_s)
-        except UnreadableInput as error:
-            skipped.append(error)
-            continue
-        rows.append(embedder.embed_pairs(samples, notes, starts))
+    for recording, opened in open_recordings(corpus, embedder.sample_rate_hz, grid, skipped):
+        rows.append(embedder.embed_pairs(opened.samples, opened.notes, opened.starts_s))
         kept.append(recording)
-    if not rows:
-        raise AntiphonError(f"{corpus.name}: none of its {len(corpus)} recordings can be read; first: {skipped[0]}")
     audio, notes_rows = (np.concatenate(side) for side in zip(*rows, strict=True))
     return EmbeddedSegments(SegmentTable.over(kept, grid), audio, notes_rows, tuple(skipped))

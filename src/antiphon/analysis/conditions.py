@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -21,25 +21,23 @@ from torch.nn import functional as F
 
 from antiphon.analysis import Subject
 from antiphon.audio import SILENCE_PEAK, is_silent
-from antiphon.batch import Batch, Tokens, collate
-from antiphon.corpora import Recording
+from antiphon.augmentation import scale_times
+from antiphon.batch import Batch, NoteBatch, Tokens, collate_notes
 from antiphon.descriptors import DESCRIPTORS, Side, describe
-from antiphon.embedding import EmbeddedSegments, read_sound
+from antiphon.embedding import EmbeddedSegments, OpenedRecording, open_recording
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.evaluation.pools import sample_pools
 from antiphon.evaluation.ranks import pool_ranks
 from antiphon.evaluation.scores import RESAMPLES, chance, per_query
 from antiphon.model import SIDES, DualEncoder
-from antiphon.notes import Notes, read_notes
 from antiphon.progress import track
-from antiphon.segments import PAPER_GRID, SegmentTable, WindowGrid, cut_windows
+from antiphon.segments import PAPER_GRID, SegmentTable, WindowGrid
 
 _BATCH = 32
 _TOGETHER = 32
 """Recordings held at a time, about 10 MB each, whose windows are mixed."""
 
 Rows = NDArray[np.float32]
-Window = tuple[NDArray[np.float32], Notes]
 BatchChange = Callable[[Batch, torch.Generator], Batch]
 DescriptorChange = Callable[[Mapping[str, Tokens], torch.Generator], Mapping[str, Tokens]]
 
@@ -49,36 +47,53 @@ class Condition:
     """A change of one side or both: first of its windows, then of the descriptors computed from it.
 
     What belongs to the other side is handed back as the same object. A descriptor is of the side that it is computed
-    from, whichever tower takes it, so that a change of the notes reaches an audio tower that takes D4. `batch` sees
-    windows on the model's device, `descriptors` those of the changed batch by name; both get a generator of the
-    condition's own, on that device.
+    from, whichever tower takes it, so that a change of the notes reaches an audio tower that takes D4. `tempo` plays
+    the whole file's notes so many times as fast, windows beginning at the same musical moments as before; `batch` sees
+    the windows then, on the model's device, and `descriptors` those of the changed batch by name. Both get a generator
+    of the condition's own, on that device.
     """
 
     name: str
     side: Literal["audio", "notes", "both"]
     batch: BatchChange | None = None
     descriptors: DescriptorChange | None = None
+    tempo: float = 1.0
 
     @property
     def sides(self) -> tuple[Side, ...]:
         """The sides that it changes."""
         return SIDES if self.side == "both" else (self.side,)
 
+    @property
+    def changes_windows(self) -> bool:
+        """Whether it changes windows, and not only descriptors."""
+        return self.batch is not None or self.tempo != 1.0
+
     def towers(self, model: DualEncoder) -> tuple[Side, ...]:
         """The towers that see something of the change."""
-        reached = set(self.sides) if self.batch is not None else set()
-        if self.batch is not None or self.descriptors is not None:
+        reached = set(self.sides) if self.changes_windows else set()
+        if self.changes_windows or self.descriptors is not None:
             for injected in model.config.arm.injected:
                 if DESCRIPTORS[injected.descriptor].side in self.sides:
                     reached.add(injected.into)
         return tuple(side for side in SIDES if side in reached)
 
     def apply(
-        self, batch: Batch, found: Mapping[str, Tokens], sample_rate_hz: int, generator: torch.Generator
+        self,
+        batch: Batch,
+        notes_at: Callable[[float], NoteBatch],
+        found: Mapping[str, Tokens],
+        sample_rate_hz: int,
+        generator: torch.Generator,
     ) -> tuple[Batch, Mapping[str, Tokens]]:
-        """The changed batch and its descriptors. Raises `ValueError` when it changes what it does not say."""
-        if self.batch is not None:
-            changed = self.batch(batch, generator)
+        """The changed batch and its descriptors; `notes_at` gives the notes of the batch's windows at a tempo.
+
+        Raises `ValueError` when it changes what it does not say.
+        """
+        if self.changes_windows:
+            changed = batch if self.tempo == 1.0 else replace(batch, notes=notes_at(self.tempo))
+            if self.batch is not None:
+                changed = self.batch(changed, generator)
             kept = [getattr(changed, side) is getattr(batch, side) for side in SIDES if side not in self.sides]
             if not all(kept):
                 raise ValueError(f"condition {self.name}: it is said to change {self.side}, but changes the other side")
@@ -133,16 +148,18 @@ def embed_conditions(
         {side: {} for side in condition.towers(model)} for condition in conditions
     ]
     intact: dict[Side, dict[int, Rows]] = {side: {} for side in SIDES}
-    waiting: dict[int, list[Window]] = {}
+    waiting: dict[int, OpenedRecording] = {}
+    sizes = model.config.sizes
 
     def embed_waiting() -> None:
-        for number, windows in waiting.items():
+        for number, opened in waiting.items():
             for rows in (intact, *made):
                 for by_number in rows.values():
-                    by_number[number] = np.zeros((len(windows), model.config.sizes.dimensions), np.float32)
-        for places in _mixed(waiting, rng):
-            batch = _collated([waiting[number][window] for number, window in places], model)
-            for rows, embedded in zip((intact, *made), _embed(model, batch, conditions, generators), strict=True):
+                    by_number[number] = np.zeros((len(opened.starts_s), sizes.dimensions), np.float32)
+        for places in _mixed(waiting, sizes.window_s, rng):
+            begins = [(waiting[number], float(waiting[number].starts_s[window])) for number, window in places]
+            windows = _Windows(begins, sizes.window_s, _device(model))
+            for rows, embedded in zip((intact, *made), _embed(model, windows, conditions, generators), strict=True):
                 for side, vectors in embedded.items():
                     for (number, window), vector in zip(places, vectors, strict=True):
                         rows[side][number][window] = vector
@@ -150,7 +167,7 @@ def embed_conditions(
 
     for number in track(rng.permutation(len(corpus)).tolist(), "embedding"):
         try:
-            waiting[number] = _read(corpus.recordings[number], model, grid)
+            waiting[number] = open_recording(corpus.recordings[number], sizes.sample_rate_hz, grid)
         except UnreadableInput as error:
             skipped[number] = error
         if len(waiting) == _TOGETHER:
@@ -179,23 +196,34 @@ def _device(model: DualEncoder) -> torch.device:
     return next(model.parameters()).device
 
 
-def _read(recording: Recording, model: DualEncoder, grid: WindowGrid) -> list[Window]:
-    sizes, starts = model.config.sizes, grid.starts_s(recording.duration_s)
-    assert recording.audio_path is not None
-    notes = read_notes(recording.notes_path)
-    needed_s = recording.duration_s if len(starts) == 0 else float(starts[-1]) + grid.window_s
-    samples = read_sound(recording.audio_path, sizes.sample_rate_hz, grid.window_s, length_s=needed_s)
-    audio = cut_windows(samples, sizes.sample_rate_hz, starts, sizes.window_s)
-    return [(sound, notes.window(float(start), sizes.window_s)) for sound, start in zip(audio, starts, strict=True)]
+@dataclass(frozen=True)
+class _Windows:
+    """Windows of several recordings, to be cut and collated on a device: each a recording and its start in seconds."""
+
+    begins: Sequence[tuple[OpenedRecording, float]]
+    window_s: float
+    device: torch.device
+
+    def batch(self) -> Batch:
+        """Both sides as they are."""
+        sound = np.stack([opened.sound(start_s, self.window_s) for opened, start_s in self.begins])
+        return Batch(torch.from_numpy(sound).to(self.device), self.notes())
+
+    def notes(self, tempo: float = 1.0) -> NoteBatch:
+        """The windows' notes, played `tempo` times as fast: those of [start, start + window_s · tempo) of the file."""
+        cut = (opened.notes.window(start_s, self.window_s * tempo) for opened, start_s in self.begins)
+        return collate_notes([scale_times(notes, tempo) for notes in cut]).to(self.device)
 
 
-def _mixed(waiting: Mapping[int, list[Window]], rng: np.random.Generator) -> Iterator[list[tuple[int, int]]]:
-    """The windows that hold anything, in random order, as batches of nearly equal size."""
+def _mixed(
+    waiting: Mapping[int, OpenedRecording], window_s: float, rng: np.random.Generator
+) -> Iterator[list[tuple[int, int]]]:
+    """The windows that hold anything, in random order, as batches of nearly equal size: recording and window."""
     places = [
         (number, index)
-        for number, windows in waiting.items()
-        for index, (sound, notes) in enumerate(windows)
-        if len(notes) or not is_silent(sound)
+        for number, opened in waiting.items()
+        for index, start_s in enumerate(opened.starts_s.tolist())
+        if len(opened.notes.window(start_s, window_s)) or not is_silent(opened.sound(start_s, window_s))
     ]
     if places:
         order = rng.permutation(len(places))
@@ -203,20 +231,16 @@ def _mixed(waiting: Mapping[int, list[Window]], rng: np.random.Generator) -> Ite
             yield [places[i] for i in part]
 
 
-def _collated(windows: Sequence[Window], model: DualEncoder) -> Batch:
-    return collate(np.stack([sound for sound, _ in windows]), [notes for _, notes in windows]).to(_device(model))
-
-
 def _embed(
-    model: DualEncoder, batch: Batch, conditions: Sequence[Condition], generators: Sequence[torch.Generator]
+    model: DualEncoder, windows: _Windows, conditions: Sequence[Condition], generators: Sequence[torch.Generator]
 ) -> Iterator[dict[Side, Rows]]:
-    """The rows of a batch as it is, then under each condition those of the towers that see its change."""
-    rate = model.config.sizes.sample_rate_hz
+    """The rows of windows as they are, then under each condition those of the towers that see its change."""
+    batch, rate = windows.batch(), model.config.sizes.sample_rate_hz
     found = describe(batch, model.descriptor_names(*SIDES), rate)
     usable = _usable(batch)
     yield {side: _rows(model, side, batch, found, usable) for side in SIDES}
     for condition, generator in zip(conditions, generators, strict=True):
-        changed, altered = condition.apply(batch, found, rate, generator)
+        changed, altered = condition.apply(batch, windows.notes, found, rate, generator)
         still = usable if changed is batch else {side: usable[side] & good for side, good in _usable(changed).items()}
         yield {side: _rows(model, side, changed, altered, still) for side in condition.towers(model)}
 

@@ -14,12 +14,12 @@ from antiphon.audio import is_silent
 from antiphon.batch import Batch, collate
 from antiphon.corpora import Recording
 from antiphon.descriptors import describe
-from antiphon.embedding import read_sound
+from antiphon.embedding import OpenedRecording, open_recording
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.model import SIDES, DualEncoder, Observer
-from antiphon.notes import Notes, read_notes
+from antiphon.notes import Notes
 from antiphon.progress import track
-from antiphon.segments import WindowGrid, cut_windows
+from antiphon.segments import WindowGrid
 
 WINDOWS = 500
 """As many as the paper looked at (§7)."""
@@ -72,10 +72,11 @@ def sample_windows(subject: Subject, count: int = WINDOWS) -> Sample:
         if share == 0:
             break
         try:
-            found[number] = _usable(corpus.recordings[number], starts[number], share, sizes.sample_rate_hz, grid)
+            opened = open_recording(corpus.recordings[number], sizes.sample_rate_hz, grid)
         except UnreadableInput as error:
             skipped.append(error)
             continue
+        found[number] = _usable(opened, starts[number], share, grid.window_s)
         wanted -= len(found[number])
     kept = sorted(number for number, windows in found.items() if windows)
     if not kept:
@@ -93,19 +94,14 @@ def sample_windows(subject: Subject, count: int = WINDOWS) -> Sample:
 
 
 def _usable(
-    recording: Recording, starts_s: NDArray[np.float64], count: int, sample_rate_hz: int, grid: WindowGrid
+    opened: OpenedRecording, starts_s: NDArray[np.float64], count: int, window_s: float
 ) -> list[tuple[float, NDArray[np.float32], Notes]]:
     """The first `count` of these windows that have sound and notes, in order of time."""
-    assert recording.audio_path is not None
-    notes = read_notes(recording.notes_path)
-    needed_s = float(starts_s.max()) + grid.window_s
-    samples = read_sound(recording.audio_path, sample_rate_hz, grid.window_s, length_s=needed_s)
     usable: list[tuple[float, NDArray[np.float32], Notes]] = []
     for start in starts_s.tolist():
-        window = notes.window(start, grid.window_s)
-        sound = cut_windows(samples, sample_rate_hz, np.array([start]), grid.window_s)[0]
-        if len(window) and not is_silent(sound):
-            usable.append((start, sound.copy(), window))
+        sound, notes = opened.sound(start, window_s), opened.notes.window(start, window_s)
+        if len(notes) and not is_silent(sound):
+            usable.append((start, sound, notes))
         if len(usable) == count:
             break
     return sorted(usable, key=lambda window: window[0])

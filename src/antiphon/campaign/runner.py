@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 from rich.console import Group
@@ -20,6 +19,7 @@ from rich.table import Table
 from antiphon.campaign.grid import FOUNDATION, PlannedRun
 from antiphon.campaign.layout import Campaign, load_records, log_path, open_campaign, record_path, run_folder
 from antiphon.campaign.report import CampaignFacts, write_report
+from antiphon.campaign.results import Record
 from antiphon.errors import AntiphonError
 from antiphon.progress import console
 from antiphon.training.run import Progress, read_progress
@@ -43,6 +43,7 @@ def run_campaign(folder: Path, campaign: Campaign, jobs: int) -> None:
     """
     open_campaign(folder, campaign)
     with _locked(folder):
+        records = load_records(folder, campaign)
         waiting = [run for run in campaign.runs if not record_path(folder, run.name).exists()]
         running: list[_Running] = []
         failed: list[str] = []
@@ -54,12 +55,16 @@ def run_campaign(folder: Path, campaign: Campaign, jobs: int) -> None:
                         running.append(_start(folder, waiting.pop(0), jobs))
                     for one in [one for one in running if one.process.poll() is not None]:
                         running.remove(one)
-                        _ended(folder, campaign, one, failed)
+                        if one.process.returncode == 0:
+                            records = write_campaign_report(folder, campaign)
+                            _announce(one, campaign, records)
+                        else:
+                            failed.append(_failure(folder, one))
                     if failed:
                         waiting.clear()
                     if console.is_terminal:
                         left_s = _left_s(folder, began, to_do, waiting, running)
-                        live.update(_table(folder, campaign, running, left_s), refresh=True)
+                        live.update(_table(folder, campaign, records, running, left_s), refresh=True)
                     time.sleep(_POLL_S)
         finally:
             for one in running:
@@ -71,7 +76,7 @@ def run_campaign(folder: Path, campaign: Campaign, jobs: int) -> None:
         raise AntiphonError(f"{len(failed)} of {len(campaign.runs)} runs failed; the first: {failed[0]}")
 
 
-def write_campaign_report(folder: Path, campaign: Campaign) -> list[dict[str, Any]]:
+def write_campaign_report(folder: Path, campaign: Campaign) -> list[Record]:
     """Write the report of what has finished so far; returns its records."""
     records = load_records(folder, campaign)
     facts = CampaignFacts(
@@ -122,13 +127,15 @@ def _start(folder: Path, run: PlannedRun, jobs: int) -> _Running:
     return _Running(run, process, time.monotonic())
 
 
-def _ended(folder: Path, campaign: Campaign, one: _Running, failed: list[str]) -> None:
-    if one.process.returncode != 0:
-        log = log_path(folder, one.run.name)
-        lines = log.read_text(errors="replace").strip().splitlines()
-        failed.append(f"{one.run.name}: {lines[-1] if lines else f'exit status {one.process.returncode}'} (see {log})")
-        return
-    records = write_campaign_report(folder, campaign)
+def _failure(folder: Path, one: _Running) -> str:
+    """The last line of a failed run's log, and where the rest is."""
+    log = log_path(folder, one.run.name)
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return f"{one.run.name}: {lines[-1] if lines else f'exit status {one.process.returncode}'} (see {log})"
+
+
+def _announce(one: _Running, campaign: Campaign, records: list[Record]) -> None:
+    """Say on the terminal what has just ended."""
     record = next(record for record in records if record["run"] == one.run.name)
     score = record["evaluations"][0]["S"]
     minutes = (time.monotonic() - one.began) / 60
@@ -146,11 +153,12 @@ def _left_s(folder: Path, began: float, to_do: int, waiting: list[PlannedRun], r
     return elapsed_s * (to_do - done) / done if done > 0.05 else None
 
 
-def _table(folder: Path, campaign: Campaign, running: list[_Running], left_s: float | None) -> Group:
+def _table(
+    folder: Path, campaign: Campaign, records: list[Record], running: list[_Running], left_s: float | None
+) -> Group:
     table = Table(box=None)
     for column in ("run", "step", "of", "windows/s", "S %"):
         table.add_column(column, justify="left" if column == "run" else "right")
-    records = load_records(folder, campaign)
     for record in records:
         training = record["training"]
         speed, score = training["segments_per_second"], record["evaluations"][0]["S"]

@@ -42,7 +42,7 @@ def test_version():
 
 
 @pytest.mark.parametrize(
-    "what", ["arms", "descriptors", "mechanisms", "towers", "losses", "schedules", "models", "presets"]
+    "what", ["arms", "descriptors", "mechanisms", "towers", "losses", "schedules", "models", "presets", "recipes"]
 )
 def test_lists_are_not_empty(what: str):
     rows = run_json("list", what)
@@ -119,6 +119,7 @@ def test_demo_finds_the_right_pieces_and_draws_them(demo: Corpus, tmp_path: Path
         (["evaluate", "demo", "--model", "template", "--protocol", "papr"], "did you mean 'paper'"),
         (["evaluate", "demo", "--model", "template", "--split", "tset"], "no recordings in split 'tset'"),
         (["train", "demo", "--arm", "d4a5", "--out", "x"], "did you mean 'd4a4'"),
+        (["train", "demo", "--recipe", "defualt", "--out", "x"], "did you mean 'default'"),
         (["search", "q.wav", "--index", "nowhere"], "not an index folder"),
         (["list", "arm"], "did you mean 'arms'"),
         (["render", "demo", "--out", "x", "--soundfont", "nosuchfont"], "no SoundFont 'nosuchfont'"),

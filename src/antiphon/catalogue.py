@@ -16,7 +16,9 @@ from antiphon.index.store import Store, is_index
 from antiphon.injection import MECHANISMS
 from antiphon.losses import LOSSES
 from antiphon.model import DualEncoder, ModelConfig, load_dual_encoder
+from antiphon.models import shipped_models
 from antiphon.presets import PRESETS, VARIANTS
+from antiphon.recipes import RECIPES
 from antiphon.schedules import SCHEDULES
 from antiphon.segments import PAPER_GRID, SegmentTable
 from antiphon.towers import TOWERS
@@ -57,6 +59,10 @@ def _analyses() -> Mapping[str, Analysis]:
     return ANALYSES
 
 
+def _parameters(folder: Path) -> int:
+    return sum(parameter.numel() for parameter in load_dual_encoder(folder).parameters())
+
+
 def _first_line(documented: Callable[..., Any]) -> str:
     return (documented.__doc__ or "").splitlines()[0]
 
@@ -70,12 +76,16 @@ LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "towers": lambda: [{"name": one.name, "side": one.side} for one in TOWERS.values()],
     "losses": lambda: [{"name": name} for name in LOSSES],
     "schedules": lambda: [{"name": name} for name in SCHEDULES],
-    "models": lambda: [{"name": name, "learned": False} for name in BASELINES],
+    "models": lambda: [
+        *({"name": name, "parameters": _parameters(folder)} for name, folder in shipped_models().items()),
+        *({"name": name, "parameters": 0} for name in BASELINES),
+    ],
     "analyses": lambda: [{"name": one.name, "question": one.question} for one in _analyses().values()],
     "campaigns": lambda: [
         {"name": name, "title": load_grid(name).title, "runs": len(plan(load_grid(name)))} for name in builtin_grids()
     ],
     "presets": lambda: [{"name": name} for name in PRESETS],
+    "recipes": lambda: [{"name": name, "arm": one.arm, "preset": one.preset} for name, one in RECIPES.items()],
     "variants": lambda: [{"name": name, "what": _first_line(change)} for name, change in VARIANTS.items()],
 }
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from antiphon.audio import is_silent, read_audio
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.models import shipped_models
 from antiphon.notes import Notes, read_notes
 from antiphon.progress import track
 from antiphon.segments import HEADER_SLACK_S, PAPER_GRID, SegmentTable, WindowGrid, cut_windows
@@ -60,16 +61,17 @@ class Embedder(Protocol):
 
 
 def load_embedder(name: str | Path) -> Embedder:
-    """A model folder, or the name of a baseline (`template`)."""
-    if str(name) == "template":
+    """A model that comes with the package (`default`), a baseline (`template`), or a model folder."""
+    if str(name) in BASELINES:
         from antiphon.baselines.template import TemplateEmbedder
 
         return TemplateEmbedder()
-    if Path(name).is_dir():
+    shipped = shipped_models()
+    if str(name) in shipped or Path(name).is_dir():
         from antiphon.model_embedder import load_model
 
-        return load_model(name)
-    raise AntiphonError(f"{name}: no such model: neither a model folder nor one of {', '.join(BASELINES)}")
+        return load_model(shipped.get(str(name), Path(name)), str(name) if str(name) in shipped else None)
+    raise AntiphonError(f"{name}: no such model: neither a model folder nor one of {', '.join((*shipped, *BASELINES))}")
 
 
 def read_sound(

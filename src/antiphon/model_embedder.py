@@ -25,10 +25,10 @@ _BATCH = 32
 Rows = NDArray[np.float32]
 
 
-def load_model(folder: str | Path) -> ModelEmbedder:
-    """A model folder, ready to embed on the GPU where there is one; it is named after its arm."""
+def load_model(folder: str | Path, name: str | None = None) -> ModelEmbedder:
+    """A model folder, ready to embed on the GPU where there is one; without a name it is named after its arm."""
     model = load_dual_encoder(folder)
-    return ModelEmbedder(model, model.config.arm.name)
+    return ModelEmbedder(model, name or model.config.arm.name)
 
 
 class ModelEmbedder:
@@ -40,7 +40,7 @@ class ModelEmbedder:
 
     def __init__(self, model: DualEncoder, name: str, device: torch.device | None = None) -> None:
         self._device = device or pick_device()
-        self._model = model.eval().to(self._device)
+        self.model = model.eval().to(self._device)
         self.name = name
         self.sample_rate_hz = model.config.sizes.sample_rate_hz
         self.window_s = model.config.sizes.window_s
@@ -81,14 +81,14 @@ class ModelEmbedder:
         for begin in range(0, len(kept), _BATCH):
             index = kept[begin : begin + _BATCH]
             batch = collate(audio[index], [notes[i] for i in index]).to(self._device)
-            found = describe(batch, self._model.descriptor_names(*usable), self.sample_rate_hz)
+            found = describe(batch, self.model.descriptor_names(*usable), self.sample_rate_hz)
             for side, good in usable.items():
-                embedded, _ = self._model.encode(side, batch, found)
+                embedded, _ = self.model.encode(side, batch, found)
                 rows[side][index] = F.normalize(embedded, dim=-1).float().cpu().numpy() * good[index, None]
         return rows
 
     def _refuse_without(self, missing: Side, into: Side) -> None:
-        for name in self._model.descriptor_names(into):
+        for name in self.model.descriptor_names(into):
             if DESCRIPTORS[name].side == missing:
                 raise AntiphonError(
                     f"model {self.name}: its {into} tower takes the descriptor {name} of the {missing}, so it can be "

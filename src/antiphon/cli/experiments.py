@@ -12,7 +12,6 @@ from antiphon.cli.shared import (
     AudioOption,
     CorpusArgument,
     JsonOption,
-    ModelOption,
     RecordingsOption,
     SplitOption,
     app,
@@ -27,7 +26,10 @@ def train(
         list[str] | None, typer.Argument(metavar="CORPUS…", help="as for the other commands; several are joined")
     ] = None,
     arm: Annotated[str | None, typer.Option(help="which descriptors go where; see antiphon list arms")] = None,
-    preset: Annotated[str, typer.Option(help="paper, medium, small or tiny")] = "medium",
+    preset: Annotated[str | None, typer.Option(help="paper, medium (unless given), small, tiny or default")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="instead of arm and preset: how the model of that name is trained (default)")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="folder of the run")] = None,
     audio: AudioOption = None,
     split: SplitOption = None,
@@ -44,20 +46,27 @@ def train(
     """Train an arm. A stopped run goes on with --resume and ends as if it had not been stopped.
 
     Example: antiphon train maestro-v3.0.0 --audio rendered --arm d4a4 --preset medium --out runs/d4a4
+
+    Example: antiphon train train-fluidr3 train-salamander --recipe default --out runs/default
     """
+    from antiphon.recipes import find_recipe
     from antiphon.training.run import MODEL, prepare_run, resume_run, start_run
 
     if resume is not None:
-        if corpora or arm or out:
-            raise typer.BadParameter("--resume takes no corpus, arm or --out: the run folder knows them")
+        if corpora or arm or recipe or out:
+            raise typer.BadParameter("--resume takes no corpus, arm, recipe or --out: the run folder knows them")
         folder, result = resume, resume_run(resume)
     else:
+        if recipe is not None:
+            if arm is not None or preset is not None:
+                raise typer.BadParameter("a --recipe has an arm and a preset; give either it or them")
+            arm, preset = find_recipe(recipe).arm, find_recipe(recipe).preset
         if not corpora or arm is None or out is None:
-            raise typer.BadParameter("a new run needs CORPUS, --arm and --out (or --resume RUN)")
+            raise typer.BadParameter("a new run needs CORPUS, --arm or --recipe, and --out (or --resume RUN)")
         prepared = prepare_run(
             corpora,
             arm,
-            preset,
+            preset or "medium",
             audio=audio,
             split=split,
             epochs=epochs,
@@ -79,30 +88,73 @@ def train(
 @app.command()
 def evaluate(
     corpus: CorpusArgument,
-    model: ModelOption,
+    model: Annotated[
+        list[str],
+        typer.Option(
+            "--model", metavar="[NAME=]MODEL", help="default, template or a model folder; with --suite several"
+        ),
+    ],
     audio: AudioOption = None,
     split: SplitOption = None,
-    protocol: Annotated[str, typer.Option(help="paper (as published) or strict")] = "paper",
+    protocol: Annotated[str | None, typer.Option(help="paper (as published, the default) or strict")] = None,
     seed: int = 42,
     recordings: RecordingsOption = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="also write the JSON here")] = None,
+    suite: Annotated[str | None, typer.Option(help="default: every task for every model, in one table")] = None,
+    real: Annotated[
+        str | None, typer.Option(metavar="CORPUS", help="with --suite: real recordings to score on as well")
+    ] = None,
+    robustness_recordings: Annotated[
+        int | None,
+        typer.Option(help="with --suite: recordings that robustness is measured on (46)", min=1, metavar="N"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE|DIR", help="also write the JSON here; a suite's folder")
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Score a model: can it find each window's other side among 256, and among all?
 
+    With --suite several models get the same tasks; stopped, it goes on.
+
     Example: antiphon evaluate maestro-v3.0.0 --audio rendered --model template --protocol paper
+
+    Example: antiphon evaluate test-timgm --suite default --model template --model ours=runs/d4a4/model --out suite
     """
     from antiphon.corpora import open_corpus
-    from antiphon.embedding import load_embedder
-    from antiphon.evaluation.model import evaluate_model
-    from antiphon.evaluation.protocols import scores_as_text
 
-    result = evaluate_model(load_embedder(model), open_corpus(corpus, audio), protocol, split, seed, recordings)
+    if suite is None:
+        from antiphon.embedding import load_embedder
+        from antiphon.evaluation.model import evaluate_model
+        from antiphon.evaluation.protocols import scores_as_text
+
+        if len(model) > 1 or real is not None or robustness_recordings is not None:
+            raise typer.BadParameter("a second --model, --real and --robustness-recordings need --suite")
+        embedder = load_embedder(model[0])
+        result = evaluate_model(embedder, open_corpus(corpus, audio), protocol or "paper", split, seed, recordings)
+        if out is not None:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(json.dumps(result, indent=1) + "\n")
+        text = scores_as_text(result)
+    else:
+        from antiphon.suite.report import summary_as_markdown
+        from antiphon.suite.run import run_suite
+
+        if out is None or protocol is not None:
+            raise typer.BadParameter("--suite needs --out DIR, and no --protocol: its tasks have their own")
+        result = run_suite(
+            suite,
+            model,
+            open_corpus(corpus, audio),
+            out,
+            real=None if real is None else open_corpus(real),
+            split=split,
+            recordings=recordings,
+            robustness_recordings=robustness_recordings,
+            seed=seed,
+        )
+        text = summary_as_markdown(result)
     report_skipped(result["skipped"])
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(result, indent=1) + "\n")
-    print_json(result) if json_ else typer.echo(scores_as_text(result))
+    print_json(result) if json_ else typer.echo(text)
 
 
 @app.command()
@@ -173,13 +225,11 @@ def analyze(
     from antiphon.analysis import ANALYSES, Subject
     from antiphon.analysis.report import run_analyses
     from antiphon.corpora import open_corpus
-    from antiphon.evaluation.protocols import default_split
+    from antiphon.evaluation.model import choose
     from antiphon.model import load_dual_encoder, pick_device
 
     names = list(ANALYSES) if name == "all" else [ANALYSES[name].name]
-    source = open_corpus(corpus, audio)
-    split = split or default_split("paper", source.splits)
-    source = (source if split is None else source.split(split)).with_sound().spread(recordings)
+    source, _ = choose(open_corpus(corpus, audio), "paper", split, recordings)
     network = load_dual_encoder(model).to(pick_device())
     facts = run_analyses(names, Subject(network, network.config.arm.name, source, seed), out)
     print_json(facts) if json_ else typer.echo(f"{', '.join(names)}: report in {out / 'report.html'}")

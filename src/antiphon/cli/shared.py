@@ -32,7 +32,7 @@ AudioOption = Annotated[
 ]
 SplitOption = Annotated[str | None, typer.Option("--split", help="train, validation, test, …")]
 ModelOption = Annotated[
-    str, typer.Option("--model", metavar="MODEL", help="a model folder, or template (nothing learned)")
+    str, typer.Option("--model", metavar="MODEL", help="default, template (nothing learned), or a model folder")
 ]
 RecordingsOption = Annotated[
     int | None, typer.Option(help="use this many recordings, evenly spread (all)", min=1, metavar="N")

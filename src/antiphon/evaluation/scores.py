@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Hashable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Key = TypeVar("Key", bound=Hashable)
 
 CUTOFFS = (1, 5, 10, 20)
 RESAMPLES = 1000
@@ -35,24 +38,34 @@ def intervals(directions: dict[str, NDArray[np.int64]], cluster: NDArray[np.int6
     """95 % bootstrap intervals [low, high] of S and of each direction's scores.
 
     `directions` maps a2m and m2a to ranks [q]; both use the same resampled queries, so that S, their minimum R@10, is
-    resampled as a whole. `cluster` [q] is what is resampled: a number of its own for every query, or its piece's.
+    resampled as a whole. `cluster` is as for `resampled_means`.
+    """
+    values = {
+        (direction, name): found for direction, ranks in directions.items() for name, found in per_query(ranks).items()
+    }
+    means = resampled_means(values, cluster, seed)
+    found: dict[str, Any] = {"S": interval_95(np.minimum(*(means[direction, "R@10"] for direction in directions)))}
+    for direction, name in values:
+        found.setdefault(direction, {})[name] = interval_95(means[direction, name])
+    return found
+
+
+def resampled_means(
+    values: Mapping[Key, NDArray[np.float64]], cluster: NDArray[np.int64], seed: int
+) -> dict[Key, NDArray[np.float64]]:
+    """Means of values [q] over 1000 bootstrap samples of whole clusters, the same samples for all: [1000] each.
+
+    `cluster` [q] is what is resampled: a number of its own for every query, or its piece's.
     """
     rng = np.random.default_rng(seed)
     groups, member = np.unique(cluster, return_inverse=True)
     sizes = np.bincount(member).astype(np.float64)
     drawn = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=RESAMPLES)
     count = drawn @ sizes
-    resampled = {
-        direction: {
-            name: drawn @ np.bincount(member, weights=values) / count for name, values in per_query(ranks).items()
-        }
-        for direction, ranks in directions.items()
-    }
-    found = {name: {score: _middle(values) for score, values in scores.items()} for name, scores in resampled.items()}
-    s = np.minimum(*(scores["R@10"] for scores in resampled.values()))
-    return {"S": _middle(s), **found}
+    return {key: drawn @ np.bincount(member, weights=found) / count for key, found in values.items()}
 
 
-def _middle(values: NDArray[np.float64]) -> list[float]:
-    low, high = np.percentile(values, [2.5, 97.5])
+def interval_95(means: NDArray[np.float64]) -> list[float]:
+    """The middle 95 % of resampled means: [low, high]."""
+    low, high = np.percentile(means, [2.5, 97.5])
     return [round(float(low), 4), round(float(high), 4)]

@@ -1,0 +1,228 @@
+"""A stretch of one side that begins anywhere: is its place found in a library of the other side?
+
+Conventions. The library is the windows of a grid over every recording. A query begins at a random time, not on the
+grid, and is W windows, one hop of the grid apart. A place is W windows of a recording that follow each other in the
+library; its score is the mean over w of the cosine of the query's window w and the place's window w. The best place is
+right when it is in the query's own recording and begins within a tolerance of where the query does. Other performances
+of the query's work are no candidates, being neither right nor wrong. Ties count against us: of several places with the
+highest score all have to be right. A query or place with nothing in it is never right. `a2m` asks with sound for notes,
+`m2a` the other way round.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.corpora import Corpus, Recording
+from antiphon.embedding import Embedder, OpenedRecording, open_recordings
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.evaluation.ranks import TIE
+from antiphon.evaluation.repeats import is_repeat
+from antiphon.evaluation.scores import interval_95, resampled_means
+from antiphon.notes import Notes
+from antiphon.segments import PAPER_GRID, WindowGrid
+
+Side = Literal["audio", "notes"]
+Rows = NDArray[np.float32]
+
+_SIDES: tuple[Side, Side] = ("audio", "notes")
+_WAYS: Mapping[str, tuple[Side, Side]] = {"a2m": ("audio", "notes"), "m2a": ("notes", "audio")}
+_AT_ONCE = 1 << 24  # cosines held at a time: 64 MB
+_ROUNDING_S = 1e-6
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Queries of `length_s` that begin anywhere, `per_recording` in each recording, sought in the windows of `grid`.
+
+    A place counts when it begins within `tolerance_s` of the query. Raises `ValueError` when the length is not that of
+    whole windows, one hop apart.
+    """
+
+    length_s: float
+    tolerance_s: float
+    grid: WindowGrid = PAPER_GRID
+    per_recording: int = 10
+
+    def __post_init__(self) -> None:
+        hops = (self.length_s - self.grid.window_s) / self.grid.hop_s
+        if hops < 0 or abs(hops - round(hops)) > 1e-9:
+            raise ValueError(
+                f"a query of {self.length_s:g} s is not made of windows of {self.grid.window_s:g} s, "
+                f"one every {self.grid.hop_s:g} s"
+            )
+
+    @property
+    def windows(self) -> int:
+        """W, the windows of a query.
+
+        >>> Queries(10.0, 1.0).windows
+        7
+        """
+        return round((self.length_s - self.grid.window_s) / self.grid.hop_s) + 1
+
+    def starts_s(self, recording: Recording, seed: int) -> NDArray[np.float64]:
+        """Uniformly random starts [k] such that the queries lie within what the grid covers of the recording.
+
+        None when there is no room to begin off the grid. Seed and recording alone decide, whatever corpus it is in.
+        """
+        room = len(self.grid.starts_s(recording.duration_s)) - self.windows
+        if room <= 0:
+            return np.zeros(0)
+        rng = np.random.default_rng([seed, zlib.crc32(os.fsencode(recording.id))])
+        return rng.uniform(0.0, room * self.grid.hop_s, self.per_recording)
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedRecording:
+    """A recording's windows on the grid, and its stretches that ask.
+
+    `library` holds each side's n windows, float32 [n, D], in order of time; `queries` each side's k queries of W
+    windows, float32 [k, W, D], which begin at `start_s` float64 [k]. `notes` are the whole recording's; `work` is equal
+    for performances of one composition.
+    """
+
+    work: str
+    notes: Notes
+    library: Mapping[Side, Rows]
+    queries: Mapping[Side, Rows]
+    start_s: NDArray[np.float64]
+
+
+def find_places(embedder: Embedder, corpus: Corpus, queries: Queries, seed: int = 42) -> dict[str, Any]:
+    """Ask with stretches of every recording for their place, both ways: `score_places`, with what was asked of what.
+
+    Each recording is decoded once; those that cannot be read are named in `skipped`, those too short to ask are in the
+    library. Memory is that of the library and some 200 MB. Raises `AntiphonError` when no recording can be read or
+    none is long enough.
+    """
+    skipped: list[UnreadableInput] = []
+    recordings = [
+        _embed(embedder, opened, recording.work, queries, queries.starts_s(recording, seed))
+        for recording, opened in open_recordings(corpus, embedder.sample_rate_hz, queries.grid, skipped)
+    ]
+    if not any(len(one.start_s) for one in recordings):
+        raise AntiphonError(f"{corpus.name}: none of its recordings is longer than a query of {queries.length_s:g} s")
+    return {
+        **asdict(queries),
+        "seed": seed,
+        "recordings": len(recordings),
+        **score_places(recordings, queries, seed),
+        "skipped": [str(error) for error in skipped],
+    }
+
+
+def _embed(
+    embedder: Embedder, opened: OpenedRecording, work: str, queries: Queries, start_s: NDArray[np.float64]
+) -> EmbeddedRecording:
+    """Both sides of the library's windows and of the queries', in one go."""
+    asked_s = start_s[:, None] + np.arange(queries.windows) * queries.grid.hop_s
+    windows = len(opened.starts_s)
+    rows = embedder.embed_pairs(opened.samples, opened.notes, np.concatenate([opened.starts_s, asked_s.ravel()]))
+    sides: dict[Side, Rows] = dict(zip(_SIDES, rows, strict=True))
+    return EmbeddedRecording(
+        work,
+        opened.notes,
+        {side: found[:windows] for side, found in sides.items()},
+        {side: found[windows:].reshape(*asked_s.shape, found.shape[1]) for side, found in sides.items()},
+        start_s,
+    )
+
+
+def score_places(recordings: Sequence[EmbeddedRecording], queries: Queries, seed: int = 42) -> dict[str, Any]:
+    """How often the best place is right, each way, in percent of the queries.
+
+    `place`: it is right. `piece`: it is in the query's own recording. `repeats_forgiven`: it is right, or the
+    recording plays the same notes again there (see `is_repeat`). With the `chance` of a random order and 95 % bootstrap
+    intervals over pieces; `library` counts windows.
+    """
+    search = _Search(recordings, queries)
+    hits = {(way, score): found for way in _WAYS for score, found in search.hits(*_WAYS[way]).items()}
+    means = resampled_means(hits, search.work[search.owner], seed)
+    result: dict[str, Any] = {
+        "library": sum(len(one.library["audio"]) for one in recordings),
+        "queries": len(search.owner),
+        **{way: {"queries": len(search.owner)} for way in _WAYS},
+        "chance": search.chance(),
+        "intervals_95": {"pieces": {way: {} for way in _WAYS}},
+    }
+    for way, score in hits:
+        result[way][score] = float(hits[way, score].mean())
+        result["intervals_95"]["pieces"][way][score] = interval_95(means[way, score])
+    return result
+
+
+class _Search:
+    """q queries and the places they may find: `owner` int [q] is each one's recording, `work` int [recordings]."""
+
+    def __init__(self, recordings: Sequence[EmbeddedRecording], queries: Queries) -> None:
+        self.recordings, self.queries = recordings, queries
+        self.owner = np.repeat(np.arange(len(recordings)), [len(one.start_s) for one in recordings])
+        self.start_s = np.concatenate([one.start_s for one in recordings])
+        self.work = np.unique(np.array([one.work for one in recordings], dtype=object), return_inverse=True)[1]
+        self.tolerance_s = queries.tolerance_s + _ROUNDING_S
+
+    def hits(self, asking: Side, answering: Side) -> dict[str, NDArray[np.float64]]:
+        """100 for each query [q] that is right and 0 for each that is not, by score."""
+        own, rival = self._scores(asking, answering)
+        found = {score: np.zeros(len(self.owner)) for score in ("place", "piece", "repeats_forgiven")}
+        for query, (scores, start_s) in enumerate(zip(own, self.start_s.tolist(), strict=True)):
+            best = scores.max()
+            if best == 0 or not best > rival[query] + TIE:  # NaN is greater than nothing
+                continue
+            best_s = np.flatnonzero(scores >= best - TIE) * self.queries.grid.hop_s
+            misplaced_s = best_s[np.abs(best_s - start_s) > self.tolerance_s].tolist()
+            notes, length_s = self.recordings[self.owner[query]].notes, self.queries.length_s
+            forgiven = all(is_repeat(notes, start_s, other_s, length_s, self.tolerance_s) for other_s in misplaced_s)
+            found["piece"][query] = 100.0
+            found["place"][query] = 0.0 if misplaced_s else 100.0
+            found["repeats_forgiven"][query] = 100.0 * forgiven
+        return found
+
+    def _scores(self, asking: Side, answering: Side) -> tuple[list[Rows], Rows]:
+        """Of each query the scores of its own recording's places, and the highest score [q] among other works."""
+        asked = np.concatenate([one.queries[asking] for one in self.recordings])
+        own = [np.zeros(0, np.float32)] * len(asked)
+        rival = np.full(len(asked), -np.inf, np.float32)
+        for number, one in enumerate(self.recordings):
+            for part, scores in _place_scores(asked, one.library[answering]):
+                for query in np.flatnonzero(self.owner[part] == number):
+                    own[part.start + query] = scores[query].copy()  # not a view, which would keep the block
+                other = self.work[self.owner[part]] != self.work[number]
+                rival[part] = np.where(other, np.maximum(rival[part], scores.max(axis=1)), rival[part])
+        return own, rival
+
+    def chance(self) -> dict[str, float]:
+        """Expected `place` and `piece` of a random order, in percent."""
+        hop_s, windows = self.queries.grid.hop_s, self.queries.windows
+        places = np.array([max(0, len(one.library["audio"]) - windows + 1) for one in self.recordings])
+        own = places[self.owner]
+        same_work = np.bincount(self.work, weights=places)[self.work[self.owner]]
+        candidates = places.sum() - same_work + own
+        first = np.maximum(np.ceil((self.start_s - self.tolerance_s) / hop_s), 0)
+        last = np.minimum(np.floor((self.start_s + self.tolerance_s) / hop_s), own - 1)
+        right = last - first + 1
+        return {"place": float(100 * (right / candidates).mean()), "piece": float(100 * (own / candidates).mean())}
+
+
+def _place_scores(asked: Rows, library: Rows) -> Iterator[tuple[slice, Rows]]:
+    """Scores [b, places] of all places of a recording [n, D] for slices of the queries [q, W, D].
+
+    Nothing for a recording shorter than a query.
+    """
+    windows, places = asked.shape[1], len(library) - asked.shape[1] + 1
+    if places < 1:
+        return
+    block = max(1, _AT_ONCE // (windows * len(library)))
+    for begin in range(0, len(asked), block):
+        part = slice(begin, begin + block)
+        cosine = (asked[part].reshape(-1, asked.shape[2]) @ library.T).reshape(-1, windows, len(library))
+        # A place that begins at window k of the library has the query's window w beside window k + w.
+        yield part, sum(cosine[:, w, w : w + places] for w in range(windows)) / windows

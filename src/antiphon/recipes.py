@@ -1,0 +1,27 @@
+"""Recipes: how the models that come with the package are trained, each an arm in a preset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from antiphon.errors import UnknownName
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What `antiphon train --recipe NAME` trains."""
+
+    arm: str
+    preset: str
+
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType({"default": Recipe(arm="D0", preset="default")})
+
+
+def find_recipe(name: str) -> Recipe:
+    """A recipe by name. Raises `UnknownName`."""
+    if name not in RECIPES:
+        raise UnknownName("recipe", name, RECIPES)
+    return RECIPES[name]

@@ -1,0 +1,1 @@
+"""Several models on the same tasks: every comparison of them in one table."""

@@ -1,0 +1,126 @@
+"""Carrying a suite out: each result is written as soon as it is there, so that a stopped suite goes on.
+
+results/MODEL.TASK.json   one result each, made again only when model, data, seed or settings are others
+suite.json, suite.md      the table, after every model
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from antiphon.corpora import Corpus
+from antiphon.embedding import load_embedder
+from antiphon.errors import AntiphonError, UnknownName
+from antiphon.evaluation.model import choose, origin
+from antiphon.files import write_json, written_aside
+from antiphon.progress import console
+from antiphon.suite.report import summarise, summary_as_markdown
+from antiphon.suite.tasks import SUITES, Entrant, Record, Role, Task, Trial
+
+ROBUSTNESS_RECORDINGS = 46
+"""How many recordings robustness is measured on, if nobody says otherwise."""
+
+
+def run_suite(
+    suite: str,
+    models: Sequence[str],
+    corpus: Corpus,
+    out: Path,
+    *,
+    real: Corpus | None = None,
+    split: str | None = None,
+    recordings: int | None = None,
+    robustness_recordings: int | None = None,
+    seed: int = 42,
+) -> Record:
+    """Do what is left to do of a suite, write its table to `out` and return it.
+
+    `models` are as for `load_entrants`. Of either corpus the test split counts where it has one (of `corpus`, `split`
+    instead), of that `recordings` evenly spread; without `real` its tasks are left out. Raises `UnknownName` for the
+    suite.
+    """
+    if suite not in SUITES:
+        raise UnknownName("suite", suite, SUITES)
+    entrants = load_entrants(models)
+    rendered, split = choose(corpus, "strict", split, recordings)
+    corpora: dict[Role, tuple[Corpus, str | None]] = {
+        "rendered": (rendered, split),
+        "sample": (rendered.spread(robustness_recordings or ROBUSTNESS_RECORDINGS), split),
+    }
+    if real is not None:
+        corpora["real"] = choose(real, "strict", None, recordings)
+    tasks = [task for task in SUITES[suite] if task.corpus in corpora]
+    questions = {task.name: task.question for task in tasks}
+    (out / "results").mkdir(parents=True, exist_ok=True)
+    rows: list[Record] = []
+    summary: Record = {}
+    for entrant in entrants:
+        found = _carry_out(entrant, tasks, corpora, out / "results", seed)
+        rows.append({"name": entrant.name, "parameters": entrant.parameters, "results": found})
+        summary = summarise(suite, questions, rows)
+        write_json(out / "suite.json", summary)
+        with written_aside(out / "suite.md") as aside:
+            aside.write_text(summary_as_markdown(summary), encoding="utf-8")
+    return summary
+
+
+def load_entrants(models: Sequence[str]) -> list[Entrant]:
+    """Each of the MODEL or NAME=MODEL, loaded; without a name it is the embedder's own, a folder may have "=" in it.
+
+    Raises `AntiphonError` when two have one name, or one that cannot be a file's.
+    """
+    if not models:
+        raise AntiphonError("a suite needs a model")
+    entrants = [_load_entrant(model) for model in models]
+    names = [entrant.name for entrant in entrants]
+    for name in names:
+        if names.count(name) > 1:
+            raise AntiphonError(f"{names.count(name)} models are named {name!r}; tell them apart with NAME=MODEL")
+        if Path(name).name != name:
+            raise AntiphonError(f"{name!r} cannot be a model's name: its results are files of that name")
+    return entrants
+
+
+def _load_entrant(model: str) -> Entrant:
+    name, named, place = model.partition("=")
+    if not named or Path(model).is_dir():
+        name, place = "", model
+    embedder = load_embedder(place)
+    return Entrant(name or embedder.name, embedder)
+
+
+def _carry_out(
+    entrant: Entrant, tasks: Sequence[Task], corpora: Mapping[Role, tuple[Corpus, str | None]], folder: Path, seed: int
+) -> dict[str, Record]:
+    """The results of a model by task, those that are not in the folder measured and written there."""
+    results = {}
+    for role, together in groupby(tasks, key=lambda task: task.corpus):
+        corpus, split = corpora[role]
+        trial = Trial(entrant, corpus, seed)
+        for task in together:
+            if task.trained_only and entrant.network is None:
+                continue
+            path = folder / f"{entrant.name}.{task.name}.json"
+            about = origin(entrant.embedder, corpus, split) | {"seed": seed, "settings": task.measure.settings}
+            result = _kept(path, about)
+            if result is None:
+                began = time.perf_counter()
+                result = about | task.measure(trial)
+                write_json(path, result)
+                console.print(f"{entrant.name}, {task.name}: {time.perf_counter() - began:.0f} s", markup=False)
+            results[task.name] = result
+    return results
+
+
+def _kept(path: Path, about: Record) -> Record | None:
+    """An earlier result, if it is whole and was made of the same."""
+    try:
+        result: Record = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    same = all(result.get(key) == about[key] for key in ("model_hash", "data_hash", "seed", "settings"))
+    return result if same else None

@@ -1,0 +1,154 @@
+"""What a suite measures, as data: its tasks, the recordings each is about, the models that enter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any, Literal, Protocol
+
+from antiphon.corpora import Corpus
+from antiphon.embedding import EmbeddedSegments, Embedder, embed_corpus
+from antiphon.evaluation.model import score_segments
+from antiphon.evaluation.places import Queries, find_places
+from antiphon.model import DualEncoder
+from antiphon.model_embedder import ModelEmbedder
+from antiphon.segments import PAPER_GRID, WindowGrid
+
+Role = Literal["rendered", "sample", "real"]
+"""Which recordings: the corpus's, a few of them, or those of the real one."""
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A model and the name of its row."""
+
+    name: str
+    embedder: Embedder
+
+    @property
+    def network(self) -> DualEncoder | None:
+        """None for a baseline."""
+        return self.embedder.model if isinstance(self.embedder, ModelEmbedder) else None
+
+    @property
+    def parameters(self) -> int | None:
+        """How many numbers it has learned; None for a baseline."""
+        return None if self.network is None else sum(one.numel() for one in self.network.parameters())
+
+
+class Trial:
+    """An entrant before recordings, which are embedded when first asked for and once for each grid."""
+
+    def __init__(self, entrant: Entrant, corpus: Corpus, seed: int) -> None:
+        self.entrant, self.corpus, self.seed = entrant, corpus, seed
+        self._segments: dict[WindowGrid, EmbeddedSegments] = {}
+
+    def segments(self, grid: WindowGrid) -> EmbeddedSegments:
+        """Both sides of every window of the grid."""
+        if grid not in self._segments:
+            self._segments[grid] = embed_corpus(self.entrant.embedder, self.corpus, grid)
+        return self._segments[grid]
+
+
+class Measure(Protocol):
+    """What a task measures: called with a trial, it gives facts that are JSON-ready."""
+
+    @property
+    def settings(self) -> Record:
+        """What the facts depend on besides model, recordings and seed, as JSON has it."""
+        ...
+
+    def __call__(self, trial: Trial) -> Record: ...
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """A protocol: every window's other side, see `evaluate`."""
+
+    protocol: str
+    grid: WindowGrid = PAPER_GRID
+
+    @property
+    def settings(self) -> Record:
+        return asdict(self)
+
+    def __call__(self, trial: Trial) -> Record:
+        return score_segments(trial.segments(self.grid), self.protocol, trial.seed)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Stretches that begin anywhere, see `find_places`."""
+
+    queries: Queries
+
+    @property
+    def settings(self) -> Record:
+        return asdict(self.queries)
+
+    def __call__(self, trial: Trial) -> Record:
+        return find_places(trial.entrant.embedder, trial.corpus, self.queries, trial.seed)
+
+
+class Robustness:
+    """The analysis of that name. Raises `ValueError` for a baseline, which has no network to look at."""
+
+    @property
+    def settings(self) -> Record:
+        from antiphon.analysis.robustness import SWEEPS  # brings matplotlib
+
+        return {"amounts": {sweep.name: list(sweep.amounts) for sweep in SWEEPS}}
+
+    def __call__(self, trial: Trial) -> Record:
+        from antiphon.analysis import Subject
+        from antiphon.analysis.robustness import ANALYSIS
+
+        if trial.entrant.network is None:
+            raise ValueError(f"{trial.entrant.name} is a baseline: robustness is measured of trained models")
+        subject = Subject(trial.entrant.network, trial.entrant.name, trial.corpus, trial.seed)
+        return ANALYSIS.run(subject).facts
+
+
+@dataclass(frozen=True)
+class Task:
+    """A measure on the recordings of a role; `question` says it in words, `trained_only` leaves baselines out."""
+
+    name: str
+    question: str
+    corpus: Role
+    measure: Measure
+    trained_only: bool = False
+
+
+_WHOLE_RECORDINGS = WindowGrid(max_windows=None)
+
+SUITES: Mapping[str, tuple[Task, ...]] = MappingProxyType(
+    {
+        "default": (
+            Task("paper", "the other side of a window, protocol of the paper", "rendered", Retrieval("paper")),
+            Task("strict", "the other side of a window, strict protocol", "rendered", Retrieval("strict")),
+            Task(
+                "anywhere",
+                "the place of 4 s that begin anywhere, to within 0.5 s",
+                "rendered",
+                Places(Queries(length_s=4.0, tolerance_s=0.5)),
+            ),
+            Task("robustness", "S when one side is changed", "sample", Robustness(), trained_only=True),
+            Task(
+                "real",
+                "the other side of a window, strict protocol, whole recordings",
+                "real",
+                Retrieval("strict", _WHOLE_RECORDINGS),
+            ),
+            Task(
+                "real-10s",
+                "the place of 10 s that begin anywhere, to within 1 s, whole recordings",
+                "real",
+                Places(Queries(length_s=10.0, tolerance_s=1.0, grid=_WHOLE_RECORDINGS)),
+            ),
+        ),
+    }
+)
+"""Tasks on the same recordings stand together: their windows are embedded once."""

@@ -1,0 +1,361 @@
+"""Places of queries that begin anywhere against a slow oracle; ties and empty vectors never help; repeats are music."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from antiphon.baselines.template import TemplateEmbedder
+from antiphon.corpora import Corpus, Recording
+from antiphon.errors import AntiphonError
+from antiphon.evaluation import places
+from antiphon.evaluation.places import EmbeddedRecording, Queries, find_places, score_places
+from antiphon.evaluation.repeats import is_repeat
+from antiphon.notes import Notes
+from antiphon.segments import WindowGrid
+from builders import random_notes, unit
+from helpers import write_scale, write_sine
+
+SHORT, LONG = Queries(4.0, 0.5, per_recording=6), Queries(6.0, 1.0, per_recording=6)
+NO_NOTES = Notes.of([], [], [], [])
+WAYS = {"a2m": ("audio", "notes"), "m2a": ("notes", "audio")}
+SCORES = ("place", "piece", "repeats_forgiven")
+
+
+def made_up(
+    queries: Queries, windows: tuple[int, ...], works: str, noise: float = 0.5, seed: int = 0, notes: Notes = NO_NOTES
+) -> list[EmbeddedRecording]:
+    """Recordings of random windows; a query's windows are those of the nearest place, with noise of their own."""
+    rng, width, made = np.random.default_rng(seed), 6, []
+    for count, work in zip(windows, works, strict=True):
+        common = rng.normal(size=(count, width))
+        room = count - queries.windows
+        start_s = rng.uniform(0, room, queries.per_recording) if room > 0 else np.zeros(0)
+        near = np.rint(start_s)[:, None].astype(int) + np.arange(queries.windows)
+        library = {side: unit(common + noise * rng.normal(size=common.shape)) for side in ("audio", "notes")}
+        asked = {
+            side: unit((common[near] + noise * rng.normal(size=(*near.shape, width))).reshape(-1, width))
+            for side in ("audio", "notes")
+        }
+        shaped = {side: rows.reshape(*near.shape, width) for side, rows in asked.items()}
+        made.append(EmbeddedRecording(work, notes, library, shaped, start_s))
+    return made
+
+
+def slow_scores(recordings: list[EmbeddedRecording], queries: Queries, way: str) -> dict[str, float]:
+    """Every query against every place, one cosine at a time."""
+    asking, answering = WAYS[way]
+    placed, in_piece, chances, asked = 0, 0, [], 0
+    for own, mine in enumerate(recordings):
+        for number, start_s in enumerate(mine.start_s):
+            candidates = []
+            for other, theirs in enumerate(recordings):
+                if other != own and theirs.work == mine.work:
+                    continue
+                for place in range(len(theirs.library[answering]) - queries.windows + 1):
+                    cosines = [
+                        float(np.dot(mine.queries[asking][number, w], theirs.library[answering][place + w]))
+                        for w in range(queries.windows)
+                    ]
+                    right = other == own and abs(place - start_s) <= queries.tolerance_s
+                    candidates.append((sum(cosines) / queries.windows, other == own, right))
+            best = max(score for score, *_ in candidates)
+            winners = [one for one in candidates if one[0] >= best - 1e-7]
+            in_piece += all(found for _, found, _ in winners)
+            placed += all(right for *_, right in winners)
+            chances.append([np.mean([one[position] for one in candidates]) for position in (2, 1)])
+            asked += 1
+    place, piece = 100 * np.mean(chances, axis=0)
+    return {
+        "place": 100 * placed / asked,
+        "piece": 100 * in_piece / asked,
+        "queries": asked,
+        "chance": {"place": place, "piece": piece},
+    }
+
+
+def of_one(recordings: list[EmbeddedRecording], queries: Queries) -> dict[str, list[float]]:
+    """The three scores of each way."""
+    result = score_places(recordings, queries)
+    return {way: [result[way][score] for score in SCORES] for way in WAYS}
+
+
+@pytest.mark.parametrize("queries", [SHORT, LONG], ids=["one window", "three windows"])
+@pytest.mark.parametrize("at_once", [1, 1 << 24], ids=["in blocks", "at once"])
+class TestScores:
+    def test_equal_the_oracle(self, queries: Queries, at_once: int, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(places, "_AT_ONCE", at_once)
+        recordings = made_up(queries, (9, 2, 14, 6, 3, 11), "aabcdd", noise=1.1)
+        result = score_places(recordings, queries)
+        for way in WAYS:
+            slow = slow_scores(recordings, queries, way)
+            assert [result[way][name] for name in ("place", "piece", "queries")] == pytest.approx(
+                [slow[name] for name in ("place", "piece", "queries")]
+            )
+            assert result["chance"] == pytest.approx(slow["chance"])
+            assert 0 < slow["place"] < slow["piece"] < 100
+            assert result[way]["repeats_forgiven"] == result[way]["place"]
+        assert result["a2m"] != result["m2a"]
+        assert result["library"] == 45
+
+    def test_other_performances_are_no_candidates(self, queries: Queries, at_once: int, monkeypatch):
+        monkeypatch.setattr(places, "_AT_ONCE", at_once)
+        one, other = made_up(queries, (12, 12), "ab", noise=0.0)
+        twin = replace(one, queries=other.queries, start_s=other.start_s, library=one.library)
+        perfect = {"a2m": [100.0] * 3, "m2a": [100.0] * 3}
+        assert of_one([one, other], queries) == perfect
+        silent = replace(twin, queries={side: rows[:0] for side, rows in twin.queries.items()}, start_s=np.zeros(0))
+        assert of_one([one, replace(silent, work="a"), other], queries) == perfect
+        half = {"a2m": [50.0] * 3, "m2a": [50.0] * 3}
+        assert of_one([one, replace(silent, work="c"), other], queries) == half
+
+
+def with_library(one: EmbeddedRecording, rows: NDArray[np.float32]) -> EmbeddedRecording:
+    return replace(one, library={"audio": rows, "notes": rows})
+
+
+class TestTies:
+    @pytest.mark.parametrize("queries", [SHORT, LONG], ids=["one window", "three windows"])
+    @pytest.mark.parametrize("value", [1.0, 0.0, np.nan])
+    def test_a_constant_embedding_finds_nothing(self, queries: Queries, value: float):
+        recordings = []
+        for one in made_up(queries, (12, 12), "ab"):
+            rows = {side: np.full_like(found, value) for side, found in one.library.items()}
+            asked = {side: np.full_like(found, value) for side, found in one.queries.items()}
+            recordings.append(replace(one, library=rows, queries=asked))
+        assert of_one(recordings, queries) == {"a2m": [0.0] * 3, "m2a": [0.0] * 3}
+
+    def test_an_equal_place_elsewhere_in_the_recording_takes_the_place_but_not_the_piece(self):
+        one, other = made_up(SHORT, (12, 12), "ab", noise=0.0)
+        again = with_library(one, np.concatenate([one.library["audio"]] * 2))
+        assert of_one([again, other], SHORT)["a2m"] == [50.0, 100.0, 50.0]
+
+    def test_an_equal_place_in_another_recording_takes_both(self):
+        one, other = made_up(SHORT, (12, 12), "ab", noise=0.0)
+        longer = with_library(other, np.concatenate([other.library["audio"], one.library["audio"]]))
+        assert of_one([one, longer], SHORT)["a2m"] == [50.0] * 3
+
+    @pytest.mark.parametrize(("angle", "expected"), [(7e-4, 0.0), (7e-3, 100.0)])
+    def test_scores_that_rounding_could_tell_apart_are_equal(self, angle: float, expected: float):
+        """A wrong place whose cosine is 2e-7 below the right one's, then one that is 2e-5 below it."""
+        rows = np.tile(np.array([0.0, 1.0], np.float32), (6, 1))
+        rows[2], rows[5] = (1.0, 0.0), (np.cos(angle), np.sin(angle))
+        asked = np.array([[[1.0, 0.0]]], np.float32)
+        sides = {"audio": rows, "notes": rows}, {"audio": asked, "notes": asked}
+        one = EmbeddedRecording("a", NO_NOTES, *sides, np.array([2.2]))
+        assert of_one([one], replace(SHORT, per_recording=1))["a2m"] == [expected, 100.0, expected]
+
+    def test_an_empty_window_never_wins(self):
+        """The right place is empty and all others score below nothing; alone in the library it does not win either."""
+        queries = replace(SHORT, per_recording=1)
+        rows = np.tile(np.array([-1.0, 0.0], np.float32), (6, 1))
+        rows[2] = 0.0
+        asked = np.array([[[1.0, 0.0]]], np.float32)
+        empty = EmbeddedRecording(
+            "a", NO_NOTES, {"audio": rows, "notes": rows}, {"audio": asked, "notes": asked}, np.array([2.2])
+        )
+        assert of_one([empty], queries)["a2m"] == [0.0] * 3
+        rows[2] = (0.5, 0.0)
+        assert of_one([empty], queries)["a2m"] == [100.0] * 3
+
+
+def test_one_window_is_the_nearest_window():
+    recordings = made_up(SHORT, (9, 14, 11), "abc")
+    library = np.concatenate([one.library["notes"] for one in recordings])
+    owner = np.repeat(np.arange(3), [9, 14, 11])
+    start_s = np.concatenate([np.arange(count) for count in (9, 14, 11)])
+    right = []
+    for number, one in enumerate(recordings):
+        for asked, begins_s in zip(one.queries["audio"], one.start_s, strict=True):
+            nearest = np.argmax(library @ asked[0])
+            right.append(owner[nearest] == number and abs(start_s[nearest] - begins_s) <= 0.5)
+    assert score_places(recordings, SHORT)["a2m"]["place"] == pytest.approx(100 * np.mean(right))
+    assert 0 < np.mean(right) < 1
+
+
+def test_intervals_are_over_pieces():
+    recordings = made_up(SHORT, (20,) * 12, "aabbccddeeff", noise=0.0)
+    astray = made_up(SHORT, (20,), "x", seed=9)[0].queries
+    lost = [replace(one, queries=astray) if one.work in "abc" else one for one in recordings]
+    result = score_places(lost, SHORT)
+    for way in WAYS:
+        for score in SCORES:
+            low, high = result["intervals_95"]["pieces"][way][score]
+            assert low <= result[way][score] <= high
+            assert high - low > 60  # three of six works are lost
+    assert score_places(lost, SHORT) == result
+
+
+def repeated(period_s: float = 8.0, times: int = 3, jitter_s: float = 0.0) -> Notes:
+    """Forty random notes, again and again."""
+    rng = np.random.default_rng(5)
+    once = random_notes(rng, 40, period_s)
+    onset_s = np.concatenate([once.onset_s + round_ * period_s for round_ in range(times)])
+    moved_s = np.maximum(onset_s + rng.uniform(-jitter_s, jitter_s, len(onset_s)), 0.0)
+    return Notes.of(moved_s, np.full(len(onset_s), 0.2), np.tile(once.pitch, times), np.full(len(onset_s), 64))
+
+
+class TestRepeats:
+    def test_are_found_where_the_music_comes_again(self):
+        notes = repeated()
+        assert is_repeat(notes, 1.3, 9.3, 4.0, 0.5)
+        assert is_repeat(notes, 9.3, 1.3, 4.0, 0.5)
+        assert is_repeat(notes, 1.3, 9.7, 4.0, 0.5)  # the grid's place is 0.4 s late
+        assert not is_repeat(notes, 1.3, 9.9, 4.0, 0.5)
+        assert is_repeat(notes, 1.3, 10.2, 10.0, 1.0)
+        assert not is_repeat(notes, 1.3, 5.3, 4.0, 0.5)
+
+    def test_may_be_50_ms_off(self):
+        assert is_repeat(repeated(jitter_s=0.02), 1.3, 9.3, 6.0, 0.5)
+        assert not is_repeat(repeated(jitter_s=0.2), 1.3, 9.3, 6.0, 0.5)
+
+    @pytest.mark.parametrize(("changed", "expected"), [(2, True), (3, False)])
+    @pytest.mark.parametrize("swapped", [False, True])
+    def test_need_nine_notes_in_ten_both_ways(self, changed: int, expected: bool, swapped: bool):
+        """Twenty notes, and later the same without some of them: the whole is no repeat of the part, nor that of it."""
+        onset_s = np.arange(20) * 0.2 + 0.1
+        later_s = np.delete(onset_s, np.arange(changed) * 5 + 3) + 10
+        pitch = np.arange(20) + 40
+        both = np.concatenate([onset_s, later_s])
+        pitches = np.concatenate([pitch, np.delete(pitch, np.arange(changed) * 5 + 3)])
+        notes = Notes.of(both, np.full(len(both), 0.1), pitches, np.full(len(both), 64))
+        starts = (10.0, 0.0) if swapped else (0.0, 10.0)
+        assert is_repeat(notes, *starts, 4.0, 0.5) is expected
+
+    def test_match_each_note_once(self):
+        """Ten strokes of one key within 50 ms are not matched by a single one."""
+        onset_s = [*(np.arange(10) * 0.005 + 1.0), 11.0]
+        notes = Notes.of(onset_s, [0.1] * 11, [60] * 11, [64] * 11)
+        assert not is_repeat(notes, 0.5, 10.5, 2.0, 0.5)
+
+    def test_are_not_found_in_silence(self):
+        assert not is_repeat(NO_NOTES, 0.0, 8.0, 4.0, 0.5)
+        assert not is_repeat(repeated(times=2), 20.0, 30.0, 4.0, 0.5)
+
+    def test_are_forgiven_where_the_best_place_is_one(self):
+        """The query's notes come again 8 s later, and there the embedding likes them best."""
+        queries = replace(SHORT, per_recording=1)
+        rows = np.eye(21, dtype=np.float32)
+        asked = (0.9 * rows[10] + 0.4 * rows[2])[None, None]
+        one = EmbeddedRecording(
+            "a", repeated(), {"audio": rows, "notes": rows}, {"audio": asked, "notes": asked}, np.array([2.2])
+        )
+        assert of_one([one], queries) == {"a2m": [0.0, 100.0, 100.0], "m2a": [0.0, 100.0, 100.0]}
+        unlike = replace(one, notes=random_notes(np.random.default_rng(1), 100, 24.0))
+        assert of_one([unlike], queries)["a2m"] == [0.0, 100.0, 0.0]
+        # Two equally good places, one of them no repeat: nothing is forgiven.
+        torn = {side: found + 0.9 * rows[15] for side, found in one.queries.items()}
+        assert of_one([replace(one, queries=torn)], queries)["a2m"] == [0.0, 100.0, 0.0]
+
+
+class TestQueries:
+    def recording(self, duration_s: float, id_: str = "one") -> Recording:
+        return Recording(id_, Path("x.mid"), None, duration_s, "", "", "", id_)
+
+    @pytest.mark.parametrize(("length_s", "windows"), [(4.0, 1), (5.0, 2), (10.0, 7)])
+    def test_begin_off_the_grid_and_end_within_it(self, length_s: float, windows: int):
+        queries = Queries(length_s, 0.5, per_recording=400)
+        assert queries.windows == windows
+        for duration_s, covered_s in ((30.4, 30.0), (500.0, 103.0)):
+            start_s = queries.starts_s(self.recording(duration_s), seed=1)
+            assert len(start_s) == 400
+            assert start_s.min() >= 0
+            assert start_s.max() + length_s <= covered_s
+            assert start_s.max() > 0.95 * (covered_s - length_s)
+            assert np.abs(start_s - np.rint(start_s)).mean() == pytest.approx(0.25, abs=0.03)
+
+    def test_know_nothing_of_the_rest_of_the_corpus(self):
+        first, again, other = (SHORT.starts_s(self.recording(40.0, name), seed=1) for name in ("a", "a", "b"))
+        assert first.tolist() == again.tolist() != other.tolist()
+        assert SHORT.starts_s(self.recording(40.0, "a"), seed=2).tolist() != first.tolist()
+
+    @pytest.mark.parametrize("duration_s", [1.0, 4.0, 4.9])
+    def test_are_none_without_room(self, duration_s: float):
+        assert len(SHORT.starts_s(self.recording(duration_s), seed=1)) == 0
+        assert len(SHORT.starts_s(self.recording(5.0), seed=1)) == 6
+
+    @pytest.mark.parametrize("length_s", [3.0, 4.5])
+    def test_are_made_of_whole_windows(self, length_s: float):
+        with pytest.raises(ValueError, match=f"a query of {length_s:g} s is not made of windows of 4 s"):
+            Queries(length_s, 0.5)
+
+
+class SmoothEmbedder:
+    """A path through space for each recording, which its lowest note tells; each window is a point on it."""
+
+    name, fingerprint = "smooth", "smooth"
+    sample_rate_hz, window_s, dimensions = 24_000, 4.0, 32
+
+    def __init__(self) -> None:
+        self.calls: list[NDArray[np.float64]] = []
+
+    def embed_pairs(
+        self, samples: NDArray[np.float32], notes: Notes, starts_s: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        assert len(samples) >= (starts_s.max() + self.window_s) * self.sample_rate_hz - 1
+        self.calls.append(starts_s)
+        rng = np.random.default_rng(int(notes.pitch.min()))
+        rows = unit(np.cos(starts_s[:, None] * rng.uniform(0.2, 1.0, 32) + rng.uniform(0, 6, 32)))
+        return rows, rows.copy()
+
+    def embed_audio(self, samples, starts_s):
+        raise AssertionError("both sides are embedded at once")
+
+    embed_notes = embed_audio
+
+
+class TestFindPlaces:
+    @pytest.fixture
+    def corpus(self, tmp_path: Path) -> Corpus:
+        """Recordings of 20, 16, 12, 5.5 and 4.5 s; of the second the sound cannot be read."""
+        made = []
+        for number, duration_s in enumerate((20.0, 16.0, 12.0, 5.5, 4.5)):
+            sound, notes = tmp_path / f"{number}.flac", tmp_path / f"{number}.mid"
+            write_sine(sound, duration_s)
+            write_scale(notes, count=8, lowest=40 + number)
+            made.append(Recording(str(number), notes, sound, duration_s, "", "", "", str(number)))
+        (tmp_path / "1.flac").write_bytes(b"fLaC and no more")
+        return Corpus("short", tuple(made))
+
+    def test_asks_from_anywhere_in_a_library_of_everything(self, corpus: Corpus):
+        embedder = SmoothEmbedder()
+        result = find_places(embedder, corpus, Queries(6.0, 0.5, per_recording=5), seed=3)
+        assert json.loads(json.dumps(result, allow_nan=False)) == result
+        assert (result["recordings"], result["library"], result["queries"]) == (4, 17 + 9 + 2 + 1, 10)
+        assert (result["length_s"], result["tolerance_s"], result["seed"]) == (6.0, 0.5, 3)
+        assert ["1.flac" in error for error in result["skipped"]] == [True]
+        assert len(embedder.calls) == 4  # each recording once
+        asked_s = embedder.calls[0][17:].reshape(5, 3)
+        np.testing.assert_allclose(np.diff(asked_s, axis=1), 1.0)
+        assert (asked_s[:, 0] != np.rint(asked_s[:, 0])).all()
+        for way in WAYS:
+            assert result[way] == {"place": 100.0, "piece": 100.0, "repeats_forgiven": 100.0, "queries": 10}
+        assert result["chance"]["place"] < result["chance"]["piece"] < 100
+
+    def test_a_grid_may_cover_whole_recordings(self, corpus: Corpus):
+        first = replace(corpus, recordings=(replace(corpus.recordings[0], duration_s=20.0),))
+        few = Queries(4.0, 0.5, WindowGrid(max_windows=3), per_recording=50)
+        for queries, library, last_s in ((few, 3, 2.0), (replace(few, grid=WindowGrid(max_windows=None)), 17, 16.0)):
+            embedder = SmoothEmbedder()
+            assert find_places(embedder, first, queries)["library"] == library
+            assert 0.9 * last_s < embedder.calls[0].max() <= last_s
+
+    def test_says_when_nobody_can_ask(self, corpus: Corpus):
+        short = replace(corpus, recordings=corpus.recordings[3:])
+        with pytest.raises(AntiphonError, match="short: none of its recordings is longer than a query of 10 s"):
+            find_places(SmoothEmbedder(), short, Queries(10.0, 1.0))
+
+    def test_the_template_finds_the_demo_when_windows_lie_close(self, demo: Corpus):
+        found = {}
+        for hop_s in (0.1, 1.0):
+            queries = Queries(4.0, 0.5, WindowGrid(hop_s=hop_s, max_windows=None))
+            result = find_places(TemplateEmbedder(), demo.spread(4), queries)
+            for way in WAYS:
+                assert result[way]["place"] <= result[way]["repeats_forgiven"] <= result[way]["piece"]
+            found[hop_s] = min(result[way]["repeats_forgiven"] for way in WAYS)
+        assert found[0.1] > 80 > found[1.0] > result["chance"]["place"]

@@ -91,6 +91,13 @@ class TestGrids:
             plan(load_grid(write_grid(tmp_path, GRID.replace('"D0", "A4"', '"A4", "A4"'))))
 
 
+def test_a_variant_that_does_not_suit_the_preset_is_refused_before_anything_is_done(folder: Path, tmp_path: Path):
+    campaign = campaign_of(tmp_path, folder, GRID + "variant = 'mean-over-time'\n")
+    with pytest.raises(AntiphonError, match=r"variant mean-over-time: preset 'tiny'"):
+        run_campaign(tmp_path / "campaign", campaign, jobs=1)
+    assert not (tmp_path / "campaign").exists()
+
+
 class TestFolder:
     def test_of_another_campaign_is_refused(self, tmp_path: Path):
         campaign = campaign_of(tmp_path, tmp_path)

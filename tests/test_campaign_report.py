@@ -412,19 +412,29 @@ def test_variants_have_a_d0_of_their_own(tmp_path: Path):
     records = [run("D0", 50.0), run("A4", 52.0)]
     records += [run("D0", 70.0, variant="logmel"), run("A4", 69.0, variant="logmel"), run("A7", 71.5, variant="logmel")]
     text = report_of(tmp_path, SCREENING, records)
-    main, gains = tables(text)
+    main, changes, gains = tables(text)
     assert [(row["arm"], row["variant"], row["to D0"]) for row in main] == [
         ("A7", "logmel", "+1.5"),
         ("**D0**", "logmel", "–"),
         ("A4", "logmel", "−1.0"),
-        ("A4", "as published", "+2.0"),
-        ("**D0**", "as published", "–"),
+        ("A4", "unchanged", "+2.0"),
+        ("**D0**", "unchanged", "–"),
     ]
     assert main[0]["S in the paper"] == "–"  # a variant is not the paper's model
-    assert gains == [
-        {"arm": "A7", "as published": "–", "logmel": "+1.5", "in the paper": "−1.4"},
-        {"arm": "A4", "as published": "+2.0", "logmel": "−1.0", "in the paper": "+3.4"},
+    assert changes == [  # A7 was not trained without the variant
+        {"arm": "D0 · logmel", "S": "+20.0", "R@1 audio→notes": "+7.0", "R@1 notes→audio": "+7.0"},
+        {"arm": "A4 · logmel", "S": "+17.0", "R@1 audio→notes": "+6.0", "R@1 notes→audio": "+6.0"},
     ]
+    assert gains == [
+        {"arm": "A7", "unchanged": "–", "logmel": "+1.5", "in the paper": "−1.4"},
+        {"arm": "A4", "unchanged": "+2.0", "logmel": "−1.0", "in the paper": "+3.4"},
+    ]
+
+
+def test_variants_of_d0_alone_are_told_by_what_they_change(tmp_path: Path):
+    records = [run("D0", 50.0), run("A4", 52.0), run("D0", 41.0, variant="in-tune")]
+    _, changes = tables(report_of(tmp_path, SCREENING, records))
+    assert [(row["arm"], row["S"]) for row in changes] == [("D0 · in-tune", "−9.0")]
 
 
 def test_schedules_get_their_columns_and_their_own_d0(tmp_path: Path):

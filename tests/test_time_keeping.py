@@ -1,8 +1,9 @@
-"""Towers that keep time, InfoNCE, and batches with groups: against slow oracles."""
+"""Towers that keep time, contrastive losses, and batches with groups: against slow oracles."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ import torch
 
 from antiphon.arms import find_arm
 from antiphon.augmentation import Augmentation
-from antiphon.batch import Batch, collate
+from antiphon.batch import Batch, Tokens, collate
 from antiphon.corpora import Corpus
+from antiphon.errors import AntiphonError
 from antiphon.losses.info_nce import info_nce
+from antiphon.losses.sigmoid import sigmoid
 from antiphon.model import DualEncoder, ModelConfig
 from antiphon.notes import Notes, read_notes
 from antiphon.presets import find_preset
@@ -91,6 +94,53 @@ class TestTowers:
         assert float(rows[0] @ rows[1]) < 0.99
 
 
+def slim_model(arm: str) -> DualEncoder:
+    """The default model, but narrow; what an arm injects makes a difference from the start."""
+    sizes = find_preset("default").sizes
+    slim = {"width": 32, "narrow": 8}
+    sizes = replace(sizes, audio_options=sizes.audio_options | slim, notes_options=sizes.notes_options | slim)
+    torch.manual_seed(0)
+    model = DualEncoder(ModelConfig(find_arm(arm), sizes)).eval()
+    with torch.no_grad():
+        for parameter in model.injections.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return model
+
+
+class TestArms:
+    # One of each mechanism that suits convolutions, on both sides; d4a4r puts padded notes in the place of frames.
+    @pytest.mark.parametrize("arm", ["A4", "A4r", "A4x", "D4x", "d4a4", "d4a4r", "film-dual", "moe-dual", "t3-wt"])
+    def test_give_the_same_for_one_and_for_many_and_stay_finite_on_nothing(self, arm: str):
+        model, batch = slim_model(arm), random_batch()
+        with torch.no_grad():
+            together, nothing = model(batch), model(silent_batch())
+            for row in range(3):
+                alone = model(pick(batch, row))
+                torch.testing.assert_close(together.audio[row : row + 1], alone.audio, atol=1e-4, rtol=1e-3)
+                torch.testing.assert_close(together.notes[row : row + 1], alone.notes, atol=1e-4, rtol=1e-3)
+            plain = slim_model("D0")(batch)
+        assert torch.isfinite(nothing.audio).all()
+        assert torch.isfinite(nothing.notes).all()
+        assert not torch.equal(torch.cat([together.audio, together.notes]), torch.cat([plain.audio, plain.notes]))
+
+    def test_that_need_attention_or_a_hidden_layer_are_refused(self):
+        with pytest.raises(AntiphonError, match="convolutions has none"):
+            slim_model("a4-bias")(random_batch())
+        with pytest.raises(AntiphonError, match="no hidden layer"):
+            slim_model("a4r-pca")
+
+
+def test_stretches_of_rows_of_any_length_are_those_of_an_adaptive_mean():
+    tower, lengths = slim_model("D0").tower("notes"), (40, 7, 17, 1)
+    values = torch.randn(4, 40, 32)
+    padding = torch.arange(40)[None] >= torch.tensor(lengths)[:, None]
+    with torch.no_grad():
+        together = tower.pool(Tokens(values, padding))
+        for row, length in enumerate(lengths):
+            alone = tower.pool(Tokens(values[row : row + 1, :length]))
+            torch.testing.assert_close(together[row : row + 1], alone)
+
+
 def test_level_free_frames_are_logarithms_over_the_mean():
     power = torch.rand(2, 3, 4)
     expected = [[[math.log(1 + 100 * p / row.mean().item()) for p in frame] for frame in row] for row in power]
@@ -116,6 +166,27 @@ class TestInfoNce:
         terms = info_nce(torch.tensor(audio), torch.tensor(notes), torch.tensor(left_out))
         assert float(terms["audio_to_notes"]) == pytest.approx(forwards / 10)
         assert float(terms["notes_to_audio"]) == pytest.approx(backwards / 10)
+
+
+class TestSigmoid:
+    @pytest.mark.parametrize("masked", [False, True])
+    def test_equals_its_formula_typed_slowly(self, masked: bool):
+        rng = np.random.default_rng(0)
+        audio, notes = rng.normal(size=(2, 5, 3))
+        left_out = np.zeros((5, 5), bool)
+        if masked:
+            left_out[1, 3] = left_out[0, 4] = left_out[2, 2] = True
+        right = wrong = 0.0
+        for i in range(5):
+            for j in range(5):
+                cosine = audio[i] @ notes[j] / np.linalg.norm(audio[i]) / np.linalg.norm(notes[j])
+                if i == j:
+                    right -= math.log(1 / (1 + math.exp(-(10 * cosine - 10))))
+                elif not left_out[i, j]:
+                    wrong -= math.log(1 / (1 + math.exp(10 * cosine - 10)))
+        terms = sigmoid(torch.tensor(audio), torch.tensor(notes), torch.tensor(left_out) if masked else None)
+        assert float(terms["positives"]) == pytest.approx(right / 5)
+        assert float(terms["negatives"]) == pytest.approx(wrong / 5)
 
 
 class TestGroups:

@@ -17,12 +17,13 @@ from antiphon.injection import MECHANISMS
 from antiphon.losses import LOSSES
 from antiphon.model import DualEncoder, ModelConfig, load_dual_encoder
 from antiphon.models import shipped_models
-from antiphon.presets import PRESETS, VARIANTS
+from antiphon.presets import PRESETS
 from antiphon.recipes import RECIPES
 from antiphon.schedules import SCHEDULES
 from antiphon.segments import PAPER_GRID, SegmentTable
 from antiphon.towers import TOWERS
 from antiphon.training.rates import apply_rates, count_parameters
+from antiphon.variants import VARIANTS
 
 if TYPE_CHECKING:
     from antiphon.analysis import Analysis

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -227,44 +225,3 @@ def find_preset(name: str) -> Preset:
     if name not in PRESETS:
         raise UnknownName("preset", name, PRESETS)
     return PRESETS[name]
-
-
-def _trained_front(preset: Preset) -> Preset:
-    """The audio tower's front end trains with the rest, at the note tower's rate."""
-    rate = next(rule.learning_rate for rule in preset.training.rates if rule.pattern == "towers.notes.*")
-    rates = (RateRule("towers.audio.front.*", rate), *preset.training.rates)
-    return replace(preset, training=replace(preset.training, rates=rates))
-
-
-def _log_mel(preset: Preset) -> Preset:
-    """The audio tower starts from a log-mel spectrogram with as many frames; its Linear and LayerNorm train."""
-    sizes, options = preset.sizes, dict(preset.sizes.audio_options)
-    convolutions = {name: options.pop(name) for name in ("channels", "kernels", "strides", "paddings")}
-    mel = {
-        "width": convolutions["channels"][-1],
-        "bands": 64,
-        "n_fft": 1024,
-        "hop": math.prod(convolutions["strides"]),
-        "sample_rate_hz": sizes.sample_rate_hz,
-        "f_min_hz": 30.0,
-    }
-    return _trained_front(replace(preset, sizes=replace(sizes, audio_tower="logmel", audio_options=mel | options)))
-
-
-def _onset_times(preset: Preset) -> Preset:
-    """Notes carry their onset times: the note tower's sinusoids encode them instead of the notes' order."""
-    options = preset.sizes.notes_options | {"positions": "onset"}
-    return replace(preset, sizes=replace(preset.sizes, notes_options=options))
-
-
-VARIANTS: Mapping[str, Callable[[Preset], Preset]] = MappingProxyType(
-    {"trained-front": _trained_front, "log-mel": _log_mel, "onset-times": _onset_times}
-)
-"""What-ifs of the paper's design, each a change to any preset."""
-
-
-def find_variant(name: str) -> Callable[[Preset], Preset]:
-    """A variant by name. Raises `UnknownName`."""
-    if name not in VARIANTS:
-        raise UnknownName("variant", name, VARIANTS)
-    return VARIANTS[name]

@@ -1,4 +1,4 @@
-"""Grids: what a campaign trains, as TOML. Those of the paper lie in `grids/`; a path names one of your own."""
+"""Grids: what a campaign trains, as TOML. The paper's and ours lie in `grids/`; a path names one of your own."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pydantic.dataclasses import dataclass
 
 from antiphon.arms import find_arm
 from antiphon.errors import UnknownName, UnreadableInput
-from antiphon.presets import find_variant
 from antiphon.schedules import SCHEDULES
+from antiphon.variants import find_variant
 
 _STRICT = ConfigDict(extra="forbid")
 FOUNDATION = "foundation"

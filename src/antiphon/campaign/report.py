@@ -31,6 +31,7 @@ from antiphon.campaign.results import (
 from antiphon.campaign.statistics import Group, Setting, number_at, rank_correlation, value_at
 from antiphon.campaign.tables import (
     arms_table,
+    changes_table,
     controls_table,
     csv_rows,
     seeds_table,
@@ -149,11 +150,12 @@ def _controls(results: Results) -> list[Block]:
 
 
 def _variants(results: Results) -> list[Block]:
-    table = variants_table(results)
-    if table is None:
-        return []
-    text = "What each arm gains over the D0 of the same variant, in percentage points of S."
-    return [Heading("Variants"), Paragraph(text), table]
+    told = {
+        "What each variant gives an arm, over the same arm unchanged, in percentage points.": changes_table(results),
+        "What each arm gains over the D0 of the same variant, in percentage points of S.": variants_table(results),
+    }
+    blocks = [block for text, table in told.items() if table is not None for block in (Paragraph(text), table)]
+    return [Heading("Variants"), *blocks] if blocks else []
 
 
 def _seeds(results: Results) -> list[Block]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +18,7 @@ EvaluationKey = tuple[str, str, str]
 
 S = ("evaluations", 0, "S")
 """Where a record holds its headline figure."""
-AS_PUBLISHED = "as published"
+UNCHANGED = "unchanged"
 SETTINGS = {
     "variant": "variant",
     "schedule": "schedule",
@@ -70,9 +71,14 @@ class Results:
 
     def gain(self, group: Group) -> float | None:
         """What an arm gains over D0 here; none for D0 itself and for the foundation."""
-        reference, s = self.reference(group), group.mean(*S)
-        base = None if reference is None else reference.mean(*S)
-        return None if s is None or base is None or group.is_foundation or group is reference else s - base
+        reference = self.reference(group)
+        return None if group.is_foundation or group is reference else difference(group, reference, *S)
+
+    def unchanged(self, group: Group) -> Group | None:
+        """The same arm without the group's variant; none for a group that has no variant."""
+        without = replace(group.setting, variant=None)
+        found = (one for one in self.groups if one.arm == group.arm and one.setting == without)
+        return None if group.setting.variant is None else next(found, None)
 
     def paper(self, group: Group) -> Published | None:
         """The paper's figure for a group; variants are not the paper's."""
@@ -94,6 +100,12 @@ class Results:
         """An arm with what sets its group apart."""
         apart = (setting_word(group.setting, name) for name in self.varying if name != without)
         return " · ".join([arm_name(group), *apart])
+
+
+def difference(one: Group, other: Group | None, *path: str | int) -> float | None:
+    """How far the mean of a group's numbers at a path lies above another's; None where either has none."""
+    ours, theirs = one.mean(*path), None if other is None else other.mean(*path)
+    return None if ours is None or theirs is None else ours - theirs
 
 
 def evaluations_of(record: Record) -> list[Record]:
@@ -128,7 +140,7 @@ def setting_text(setting: Setting, name: str) -> str:
     value = getattr(setting, name)
     if name == "from_foundation":
         return "foundation" if value else "scratch"
-    return (AS_PUBLISHED if name == "variant" else "–") if value is None else str(value)
+    return (UNCHANGED if name == "variant" else "–") if value is None else str(value)
 
 
 def setting_word(setting: Setting, name: str) -> str:

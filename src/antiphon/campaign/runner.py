@@ -23,6 +23,7 @@ from antiphon.campaign.results import Record
 from antiphon.errors import AntiphonError
 from antiphon.progress import console
 from antiphon.training.run import Progress, read_progress
+from antiphon.variants import varied_preset
 
 LOCK = "campaign.lock"
 _POLL_S = 0.5
@@ -39,8 +40,10 @@ def run_campaign(folder: Path, campaign: Campaign, jobs: int) -> None:
     """Do what is left to do of a campaign and write its report; it may be stopped at any moment and called again.
 
     Up to `jobs` runs train side by side, sharing the cores. Raises `AntiphonError` when a run fails, after the others
-    have ended, and when another process is at work in the folder.
+    have ended, when another process is at work in the folder, and for a variant that does not suit the preset.
     """
+    for run in campaign.runs:
+        varied_preset(campaign.preset, run.variant)  # raises now what would end the run after hours of others
     open_campaign(folder, campaign)
     with _locked(folder):
         records = load_records(folder, campaign)

@@ -11,12 +11,13 @@ import numpy as np
 from antiphon.campaign.html import Table, cell
 from antiphon.campaign.published import CONTROLS, REFERENCE
 from antiphon.campaign.results import (
-    AS_PUBLISHED,
     SETTINGS,
+    UNCHANGED,
     EvaluationKey,
     Results,
     S,
     arm_name,
+    difference,
     in_order,
     interval_of,
     s_on,
@@ -77,21 +78,34 @@ def controls_table(results: Results) -> Table | None:
     return Table([*columns, "to real", "to real in the paper"], rows) if rows else None
 
 
+def changes_table(results: Results) -> Table | None:
+    """What each variant gives an arm, over the same arm unchanged; None without variants."""
+    scores: dict[str, tuple[str | int, ...]] = {"S": S}
+    scores |= {f"R@1 {title}": ("evaluations", 0, way, "R@1") for way, title in _WAYS.items()}
+    rows = []
+    for group in results.groups:
+        if (plain := results.unchanged(group)) is not None:
+            changes = (cell(difference(group, plain, *path), signed=True) for path in scores.values())
+            rows.append([results.label(group), *changes])
+    return Table(["arm", *scores], rows) if rows else None
+
+
 def variants_table(results: Results) -> Table | None:
-    """What each arm gains over D0 within each variant; None without variants."""
-    names = sorted({group.setting.variant for group in results.groups}, key=lambda name: (name is not None, str(name)))
-    if not any(names):
-        return None
+    """What each arm gains over D0 within each variant; None where no variant has other arms than D0."""
     members: dict[str, dict[str | None, Group]] = {}
     for group in results.groups:
         if group.arm != REFERENCE:
             members.setdefault(results.label(group, without="variant"), {})[group.setting.variant] = group
+    found = {name for by_variant in members.values() for name in by_variant}
+    names = sorted(found, key=lambda name: (name is not None, str(name)))
+    if not any(names):
+        return None
     rows = []
     for label, by_variant in members.items():
         gains = [results.gain(by_variant[name]) if name in by_variant else None for name in names]
         there = results.paper_gain(next(iter(by_variant.values())))
         rows.append([label, *(cell(gain, signed=True) for gain in [*gains, there])])
-    return Table(["arm", *(name or AS_PUBLISHED for name in names), "in the paper"], rows)
+    return Table(["arm", *(name or UNCHANGED for name in names), "in the paper"], rows)
 
 
 def tests_table(results: Results) -> Table | None:

@@ -7,13 +7,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from antiphon.batch import Batch, Tokens
+from antiphon.errors import AntiphonError
 
 
 class ResidualConvolution(nn.Module):
     """h + Conv(GELU(norm(Conv(GELU(norm(h)))))) over frames, with frequency or pitch as channels.
 
     `norm` is a LayerNorm over channels, frame by frame: it looks neither at the batch nor at other frames, so a window
-    is embedded alike wherever and with whatever it is embedded. Convolutions over `kernel` frames, `dilation` apart.
+    is embedded alike wherever and with whatever it is embedded. Convolutions over `kernel` frames, `dilation` apart;
+    padded frames are zeros to them, as frames beyond the window are. Raises `AntiphonError` for an attention bias.
     """
 
     def __init__(self, width: int, kernel: int, dilation: int, dropout: float) -> None:
@@ -27,10 +29,13 @@ class ResidualConvolution(nn.Module):
 
     def forward(self, tokens: Tokens, bias: Tensor | None = None) -> Tokens:
         if bias is not None:
-            raise ValueError("a convolution has no attention to bias")
+            raise AntiphonError("the arm biases attention, and a tower of convolutions has none")
         hidden = tokens.values
         for norm, convolution in zip(self.norms, self.convolutions, strict=True):
-            hidden = convolution(F.gelu(norm(hidden)).transpose(1, 2)).transpose(1, 2)
+            active = F.gelu(norm(hidden))
+            if tokens.padding is not None:
+                active = active.masked_fill(tokens.padding.unsqueeze(-1), 0.0)
+            hidden = convolution(active.transpose(1, 2)).transpose(1, 2)
         return Tokens(tokens.values + self.dropout(hidden), tokens.padding)
 
 
@@ -78,8 +83,22 @@ class ConvolutionalTower(nn.Module):
         return tokens
 
     def pool(self, tokens: Tokens) -> Tensor:
-        steps = F.adaptive_avg_pool1d(self.narrow(self.norm(tokens.values)).transpose(1, 2), self.steps)
-        return steps.flatten(1)
+        values = self.narrow(self.norm(tokens.values)).transpose(1, 2)
+        if tokens.padding is None:
+            return F.adaptive_avg_pool1d(values, self.steps).flatten(1)
+        return (values @ _stretches(tokens.padding, self.steps)).flatten(1)
+
+
+def _stretches(padding: Tensor, steps: int) -> Tensor:
+    """What `adaptive_avg_pool1d` multiplies by, for rows that end where their padding [B, T] begins: [B, T, steps].
+
+    Injections may put tokens of notes in the place of frames, as many as a window has. A row of padding gives zeros.
+    """
+    length = (~padding).sum(dim=1)[:, None, None]
+    place = torch.arange(padding.shape[1], device=padding.device)[:, None]
+    step = torch.arange(steps, device=padding.device)
+    inside = (place >= step * length // steps) & (place < -(-(step + 1) * length // steps))
+    return inside / inside.sum(dim=1, keepdim=True).clamp_min(1)
 
 
 def level_free(power: Tensor) -> Tensor:

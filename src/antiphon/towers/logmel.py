@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from antiphon.towers import TowerKind
 from antiphon.towers.frames import FrameTower
+from antiphon.towers.stft import power_spectrum
 
 _FLOOR = 1e-5
 
@@ -22,7 +23,7 @@ class LogMel(nn.Module):
 
     def __init__(self, width: int, bands: int, n_fft: int, hop: int, sample_rate_hz: int, f_min_hz: float) -> None:
         super().__init__()
-        self.n_fft, self.hop = n_fft, hop
+        self.hop = hop
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         self.register_buffer("filters", mel_filters(bands, n_fft, sample_rate_hz, f_min_hz), persistent=False)
         self.mix = nn.Linear(bands, width)
@@ -30,11 +31,7 @@ class LogMel(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """Samples [B, S] → frames [B, S // hop, width]."""
-        spectrum = torch.stft(
-            audio.float(), self.n_fft, self.hop, window=self.get_buffer("window"), pad_mode="constant",
-            return_complex=True,
-        )[..., : audio.shape[1] // self.hop]  # fmt: skip
-        power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag).transpose(1, 2)
+        power = power_spectrum(audio.float(), self.get_buffer("window"), self.hop)
         mel = (power @ self.get_buffer("filters")).clamp_min(_FLOOR).log()
         frames: Tensor = self.norm(self.mix(mel))
         return frames

@@ -11,6 +11,7 @@ from antiphon.batch import Batch
 from antiphon.towers import TowerKind
 from antiphon.towers.convolutional import ConvolutionalTower, level_free
 from antiphon.towers.logmel import mel_filters
+from antiphon.towers.stft import power_spectrum
 
 
 class MelFrames(nn.Module):
@@ -18,15 +19,12 @@ class MelFrames(nn.Module):
 
     def __init__(self, bands: int, n_fft: int, hop: int, sample_rate_hz: int, f_min_hz: float) -> None:
         super().__init__()
-        self.n_fft, self.hop = n_fft, hop
+        self.hop = hop
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         self.register_buffer("filters", mel_filters(bands, n_fft, sample_rate_hz, f_min_hz), persistent=False)
 
     def forward(self, batch: Batch) -> Tensor:
-        audio, window = batch.audio.float(), self.get_buffer("window")
-        spectrum = torch.stft(audio, self.n_fft, self.hop, window=window, pad_mode="constant", return_complex=True)
-        spectrum = spectrum[..., : audio.shape[1] // self.hop]
-        power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag).transpose(1, 2)
+        power = power_spectrum(batch.audio.float(), self.get_buffer("window"), self.hop)
         return level_free(power @ self.get_buffer("filters"))
 
 

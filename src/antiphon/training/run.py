@@ -35,13 +35,14 @@ from antiphon.model import (
     to_plain,
     weights_hash,
 )
-from antiphon.presets import Sizes, TrainingSettings, find_preset, find_variant
+from antiphon.presets import Sizes, TrainingSettings
 from antiphon.progress import track
 from antiphon.provenance import code_version
 from antiphon.schedules import SCHEDULES
 from antiphon.training.data import TrainingBatches, open_sample_caches
 from antiphon.training.rates import apply_rates, count_parameters
 from antiphon.training.step import training_step
+from antiphon.variants import varied_preset
 
 LOG_EVERY = 50
 CONFIG, _CHECKPOINT, _LOG, RESULT, MODEL = "run.json", "checkpoint.pt", "log.csv", "result.json", "model"
@@ -86,9 +87,7 @@ def prepare_run(
     Without `split`, the split `train` of each corpus that has one. `epochs` and `schedule` replace the preset's;
     `variant` changes the preset (`antiphon list variants`).
     """
-    found, size = find_arm(arm), find_preset(preset)
-    if variant is not None:
-        size = find_variant(variant)(size)
+    found, size = find_arm(arm), varied_preset(preset, variant)
     training = size.training
     if epochs is not None:
         training = replace(training, epochs=epochs)

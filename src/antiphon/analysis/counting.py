@@ -66,8 +66,9 @@ class Count:
         return [site for site in self.sites if site.kind == kind and site.module.startswith(within)]
 
     def tokens(self, side: str) -> int:
-        """What the first transformer layer of a tower gets."""
-        return self.among("self-attention", f"towers.{side}.")[0].queries
+        """What the first transformer layer of a tower gets; 0 in a tower that has none."""
+        attending = self.among("self-attention", f"towers.{side}.")
+        return attending[0].queries if attending else 0
 
     def pairs(self, kind: str, within: str = "") -> int:
         return sum(site.pairs for site in self.among(kind, within))

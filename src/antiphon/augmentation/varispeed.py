@@ -55,7 +55,7 @@ def varispeed(samples: NDArray[np.int16] | NDArray[np.float32], ratio: float, le
     if len(samples) < needed:
         raise ValueError(f"{length} samples at {ratio:g} times the speed are made of {needed}, got {len(samples)}")
     # The neighbours on either side of the stretch, repeated where the input begins or ends.
-    read = np.empty(needed + 3, np.float32)
+    read = np.zeros(needed + 3, np.float32)
     beyond = samples[needed : needed + 2]
     read[1 : 1 + needed] = samples[:needed]
     read[1 + needed : 1 + needed + len(beyond)] = beyond

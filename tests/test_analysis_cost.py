@@ -72,7 +72,7 @@ def test_towers_of_convolutions_attend_to_nothing_and_cost_their_convolutions():
     count = count_of_shapes(ModelConfig(find_arm("D0"), find_preset("default").sizes), notes=40)
     assert (count.tokens("audio"), count.tokens("notes"), count.pairs("self-attention")) == (0, 0, 0)
     first = next(site for site in count.sites if site.module == "towers.audio.downward.0")
-    assert first.flops == 2 * 100 * 192 * 128 * 5  # 100 frames left, 128 bands to 192 channels over 5 frames
+    assert first.flops == 2 * 100 * 192 * 192 * 5  # 100 frames left, 192 bands to 192 channels over 5 frames
 
 
 @pytest.mark.parametrize("arm", ["D0", "d4a4", "A4x", "d4a4r", "film-dual", "moe-a4", "a4r-pcd", "a4-bias"])

@@ -186,8 +186,16 @@ _CONVOLUTIONS: dict[str, Any] = {
 _DEFAULT = Preset(
     "default",
     Sizes(
-        audio_tower="spectrogram",
-        audio_options={"bands": 128, "n_fft": 2048, "hop": 480, "sample_rate_hz": 24_000, "f_min_hz": 30.0}
+        audio_tower="constant_q",
+        audio_options={
+            "bands_per_octave": 24,
+            "octaves": 8,
+            "f_min_hz": 27.5,
+            "n_fft": 1024,
+            "halvings": 3,
+            "hop": 480,
+            "sample_rate_hz": 24_000,
+        }
         | _CONVOLUTIONS,
         notes_tower="piano_roll",
         notes_options={"frames": 200, "frame_s": 0.02} | _CONVOLUTIONS,

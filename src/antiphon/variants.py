@@ -86,13 +86,13 @@ def _mean_over_time(preset: Preset) -> Preset:
     return replace(preset, sizes=replace(sizes, audio_options=audio, notes_options=notes))
 
 
-def _constant_q(preset: Preset) -> Preset:
-    """The audio tower starts from constant-Q bands, 24 to the octave from 27.5 Hz to 7 kHz, instead of mel bands."""
-    _need_tower(preset, "spectrogram")
-    mel = {"bands", "n_fft", "f_min_hz"}
-    bands = {"bands_per_octave": 24, "octaves": 8, "f_min_hz": 27.5, "n_fft": 1024, "halvings": 3}
-    options = bands | {name: value for name, value in preset.sizes.audio_options.items() if name not in mel}
-    return replace(preset, sizes=replace(preset.sizes, audio_tower="constant_q", audio_options=options))
+def _mel(preset: Preset) -> Preset:
+    """The audio tower starts from 128 mel bands instead of constant-Q bands."""
+    _need_tower(preset, "constant_q")
+    constant_q = {"bands_per_octave", "octaves", "f_min_hz", "n_fft", "halvings"}
+    bands = {"bands": 128, "n_fft": 2048, "f_min_hz": 30.0}
+    options = bands | {name: value for name, value in preset.sizes.audio_options.items() if name not in constant_q}
+    return replace(preset, sizes=replace(preset.sizes, audio_tower="spectrogram", audio_options=options))
 
 
 def _clean_sound(preset: Preset) -> Preset:
@@ -143,7 +143,7 @@ VARIANTS: Mapping[str, Callable[[Preset], Preset]] = MappingProxyType(
         "onset-times": _onset_times,
         # Of towers that keep time, and of how they train.
         "mean-over-time": _mean_over_time,
-        "constant-q": _constant_q,
+        "mel": _mel,
         "clean-sound": _clean_sound,
         "clean-notes": _clean_notes,
         "exact-fit": _exact_fit,

@@ -205,7 +205,7 @@ _DEFAULT = Preset(
     TrainingSettings(
         batch_size=256,
         batches_per_epoch=100,
-        epochs=20,
+        epochs=10,
         rates=(RateRule("*", 1e-3),),
         weight_decay=1e-2,
         checkpoint_every=100,

@@ -268,8 +268,11 @@ def _start_from(model: DualEncoder, foundation: Path, expected_hash: str | None)
 
 
 def _prefetched(batches: TrainingBatches, first: int, steps: int, device: torch.device) -> DataLoader[Batch]:
-    """Batches in step order; beside a GPU, worker processes read ahead into page-locked memory."""
-    workers = min(8, os.cpu_count() or 1) if device.type == "cuda" else 0
+    """Batches in step order; worker processes read ahead, beside a GPU into page-locked memory.
+
+    On a CPU one of them, where PyTorch may use several threads.
+    """
+    workers = min(8, os.cpu_count() or 1) if device.type == "cuda" else int(torch.get_num_threads() > 1)
     return DataLoader(
         batches,
         batch_size=None,

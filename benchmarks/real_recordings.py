@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ def main() -> None:
             assert recording.audio_path is not None
             began = time.monotonic()
             hits = search(recording.audio_path, store, embedder, _START_S, _LENGTH_S, top=2)
-            first = asdict(hits[0])
+            first = hits[0].as_dict()
             right = Path(hits[0].file) == recording.notes_path.resolve()
             rows.append(
                 {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -185,6 +186,16 @@ class TestFolders:
         with pytest.raises(AntiphonError, match="is not empty and not an index"):
             bring_up_to_date(folder, out)
         assert [path.name for path in out.iterdir()] == ["thesis.txt"]
+
+    def test_an_index_of_an_older_format_is_refused(self, folder: Path, out: Path):
+        bring_up_to_date(folder, out, only="notes")
+        with sqlite3.connect(out / "index.sqlite") as db:
+            db.execute("UPDATE meta SET value = '1' WHERE key = 'format'")
+        db.close()
+        with pytest.raises(UnreadableInput, match="format is 1, this version reads 2: build another with: antiphon"):
+            Store(out)
+        with pytest.raises(UnreadableInput, match="its format is 1"):
+            bring_up_to_date(folder, out, only="notes")
 
     def test_an_empty_folder_is_used(self, folder: Path, out: Path):
         out.mkdir()

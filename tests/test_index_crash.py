@@ -16,6 +16,7 @@ import pytest
 from antiphon.baselines.template import TemplateEmbedder
 from antiphon.corpora import Corpus
 from antiphon.errors import UnreadableInput
+from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.search import search
 from antiphon.index.store import FileState, Store
 from builders import unit
@@ -28,7 +29,8 @@ def put_tiny(store: Store, number: int, windows: int) -> None:
     store.put(f"/{number}.mid", "notes", FileState(number, 0), "hash", 9.0, np.arange(windows, dtype=float), rows)
 
 
-def test_readers_see_whole_states_while_a_writer_adds(out: Path):
+@pytest.mark.parametrize(("exact_below", "derived_files"), [(EXACT_BELOW, 2), (16, 4)], ids=["exact", "quantised"])
+def test_readers_see_whole_states_while_a_writer_adds(out: Path, exact_below: int, derived_files: int):
     """Three readers ask all the time; recordings grow from one window to two, and none is ever seen torn."""
     tiny = CountingEmbedder("tiny")
     tiny.dimensions = 4
@@ -39,7 +41,7 @@ def test_readers_see_whole_states_while_a_writer_adds(out: Path):
 
     def read() -> None:
         try:
-            with Store(out) as store:
+            with Store(out, exact_below=exact_below) as store:
                 seen = 0
                 while True:
                     last = done.is_set()
@@ -51,6 +53,9 @@ def test_readers_see_whole_states_while_a_writer_adds(out: Path):
                         np.testing.assert_allclose(
                             library.vectors[begin:end], np.tile(expected, (end - begin, 1)), atol=1e-3
                         )
+                    cosine, row = library.neighbours.nearest(np.array(library.vectors[-2:], np.float32), 1)
+                    np.testing.assert_allclose(cosine, 1.0, atol=1e-2)
+                    assert np.all(row < len(library.vectors))
                     assert len(library.paths) >= seen, "a committed recording is gone"
                     seen = len(library.paths)
                     states.append(seen)
@@ -72,7 +77,7 @@ def test_readers_see_whole_states_while_a_writer_adds(out: Path):
     assert faults == []
     assert max(states) == total
     assert len(set(states)) > 3
-    assert len(list(out.glob("notes-*"))) == 2, "files that nobody needs are left behind"
+    assert len(list(out.glob("notes-*"))) == derived_files, "files that nobody needs are left behind"
 
 
 def test_a_derived_file_holds_the_state_that_it_is_named_after(out: Path, monkeypatch: pytest.MonkeyPatch):

@@ -20,8 +20,9 @@ from antiphon.baselines.template import TemplateEmbedder
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.build import build_index
+from antiphon.index.library import Library
 from antiphon.index.search import TEMPI, Line, match_lines, search, thin_out
-from antiphon.index.store import Library, Store
+from antiphon.index.store import Store
 from antiphon.notes import Notes, read_notes, write_midi
 from antiphon.pictures import draw_match
 from helpers import scale, sine, write_scale, write_sine
@@ -155,7 +156,7 @@ class TestLines:
 
     def test_do_not_depend_on_how_the_library_is_cut_into_chunks(self, monkeypatch: pytest.MonkeyPatch):
         whole = THREE.ask(1, 7.3)
-        monkeypatch.setattr("antiphon.index.search._CHUNK", 7)
+        monkeypatch.setattr("antiphon.index.neighbours.CHUNK_VALUES", 7 * 121)
         assert THREE.ask(1, 7.3) == whole
 
 

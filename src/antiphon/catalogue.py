@@ -111,6 +111,8 @@ def describe_path(spec: str, split: str | None) -> dict[str, Any]:
                 "hours": round(sum(hours for _, _, hours in counts.values()), 3),
                 "segments": sum(windows for _, windows, _ in counts.values()),
                 **{f"{kind}_recordings": recordings for kind, (recordings, _, _) in counts.items()},
+                "works": store.count_works(),
+                **{f"{kind}_neighbours": facts for kind, facts in store.neighbours().items()},
                 "failed": {name: reason for name, (_, reason) in store.failed().items()},
             }
     if (path / "model.safetensors").is_file():

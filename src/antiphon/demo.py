@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,6 @@ def summary(answers: list[Answer]) -> dict[str, Any]:
         "right_piece": 100 * float(np.mean([answer.right_piece for answer in answers])),
         "right_place": 100 * float(np.mean([answer.right_place for answer in answers])),
         "hits": [
-            {"query": answer.recording.id, "start_s": answer.start_s, "hit": asdict(answer.hit)} for answer in answers
+            {"query": answer.recording.id, "start_s": answer.start_s, "hit": answer.hit.as_dict()} for answer in answers
         ],
     }

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import re
 import sys
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
@@ -40,3 +44,13 @@ def resident_mib(what: str) -> float:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1024**2 if sys.platform == "darwin" else peak / 1024
+
+
+def release_mapped(array: NDArray[Any]) -> None:
+    """Give back the pages of a memory-mapped file that were read; they stay in the system's cache, not in the process.
+
+    Does nothing for an array that maps no file, and where the system cannot.
+    """
+    mapping: object = array.base
+    if isinstance(mapping, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        mapping.madvise(mmap.MADV_DONTNEED)

@@ -20,6 +20,14 @@ from antiphon.cli.shared import (
     stdout,
 )
 
+WorksOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="folders|FILE",
+        help="which files perform one work: those of a folder, or a CSV: file, work[, composer, title, split]",
+    ),
+]
+
 
 @app.command()
 def demo(
@@ -60,14 +68,17 @@ def index_build(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="folder of the index")],
     model: ModelOption = "template",
     only: Annotated[str | None, typer.Option(help="audio or notes: index one kind only")] = None,
+    works: WorksOption = None,
     keep_going: KeepGoingOption = True,
     json_: JsonOption = False,
 ) -> None:
     """Embed every file below the folders. A stopped build goes on where it was; a second one follows changes.
 
+    Composer, title, split and work are taken from MAESTRO's table where the files lie in such a folder.
+
     Example: antiphon index build scores/ recordings/ --model template --out library
     """
-    _fill_index(folders, out, model, only, keep_going, json_)
+    _fill_index(folders, out, model, only, works, keep_going, json_)
 
 
 @index_app.command("add")
@@ -75,6 +86,7 @@ def index_add(
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="sound and note files, at any depth")],
     index: Annotated[Path, typer.Option("--index", metavar="DIR", help="an index that was built before")],
     only: Annotated[str | None, typer.Option(help="audio or notes: index one kind only")] = None,
+    works: WorksOption = None,
     keep_going: KeepGoingOption = True,
     json_: JsonOption = False,
 ) -> None:
@@ -86,19 +98,29 @@ def index_add(
 
     with Store(index) as store:
         model = store.meta("model")
-    _fill_index(folders, index, model, only, keep_going, json_)
+    _fill_index(folders, index, model, only, works, keep_going, json_)
 
 
-def _fill_index(folders: list[Path], out: Path, model: str, only: str | None, keep_going: bool, json_: bool) -> None:
+def _fill_index(
+    folders: list[Path],
+    out: Path,
+    model: str,
+    only: str | None,
+    works: str | None,
+    keep_going: bool,
+    json_: bool,
+) -> None:
     from antiphon.embedding import load_embedder
     from antiphon.index.build import SUFFIXES, build_index
+    from antiphon.index.works import Works
 
     if only is not None and only not in SUFFIXES:
         raise typer.BadParameter(f"--only takes audio or notes, not {only!r}")
     side = next((kind for kind in SUFFIXES if kind == only), None)
     # A model folder is remembered by its full path: the index is used from other places too.
     named = str(Path(model).resolve()) if Path(model).is_dir() else model
-    report = build_index(folders, load_embedder(model), named, out, side)
+    source: Works | None = "folders" if works == "folders" else Path(works) if works else None
+    report = build_index(folders, load_embedder(model), named, out, side, source)
     report_skipped(report.failed)
     facts = {
         "embedded": report.embedded,
@@ -127,16 +149,19 @@ def search_command(
     length: Annotated[float | None, typer.Option("--length", help="how long it is, seconds")] = None,
     top: Annotated[int, typer.Option("--top", help="how many hits", min=1)] = 10,
     against: Annotated[str | None, typer.Option(help="audio or notes; by default the other kind")] = None,
+    composer: Annotated[str, typer.Option(help="only works of this composer; part of the name will do")] = "",
+    split: Annotated[str, typer.Option(help="only recordings of this split")] = "",
+    folder: Annotated[Path | None, typer.Option(metavar="DIR", help="only files below this folder")] = None,
+    by_work: Annotated[bool, typer.Option("--by-work", help="at most one hit a work")] = False,
     json_: JsonOption = False,
 ) -> None:
     """Find where a recording comes from among note files, or notes among recordings.
 
     Example: antiphon search take1.flac --index library --start 10 --length 20
     """
-    from dataclasses import asdict
-
     from antiphon.embedding import load_embedder
     from antiphon.index.build import SUFFIXES
+    from antiphon.index.library import Filters
     from antiphon.index.search import search
     from antiphon.index.store import Store
 
@@ -144,9 +169,10 @@ def search_command(
         raise typer.BadParameter(f"--against takes audio or notes, not {against!r}")
     side = next((kind for kind in SUFFIXES if kind == against), None)
     with Store(index) as store:
-        hits = search(query, store, load_embedder(store.meta("model")), start, length, top, side)
+        embedder, filters = load_embedder(store.meta("model")), Filters(composer, split, folder)
+        hits = search(query, store, embedder, start, length, top, side, filters, by_work)
     if json_:
-        print_json([asdict(hit) for hit in hits])
+        print_json([hit.as_dict() for hit in hits])
         return
     typer.echo(f"{'from s':>9}{'to s':>9}{'tempo':>7}{'score':>7}{'confidence':>12}  file")
     for hit in hits:

@@ -5,58 +5,61 @@ Source: Hawthorne et al., "Enabling Factorized Piano Music Modeling and Generati
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 from antiphon.audio import AUDIO_SUFFIXES
 from antiphon.corpora import Corpus, CorpusKind, Recording, with_sound_file
 from antiphon.errors import UnreadableInput
+from antiphon.tables import check_columns, read_csv
 
+_WHAT = "MAESTRO table"
 _COLUMNS = ("canonical_composer", "canonical_title", "split", "midi_filename", "audio_filename", "duration")
 
 
-def _table(folder: Path) -> Path | None:
+def find_table(folder: Path) -> Path | None:
+    """The table of a MAESTRO folder, CSV before JSON; None where there is none."""
     found = sorted(folder.glob("maestro-v*.csv")) or sorted(folder.glob("maestro-v*.json"))
     return found[0] if found else None
 
 
-def _read_rows(path: Path) -> list[dict[str, str]]:
+def read_table(path: Path) -> list[dict[str, Any]]:
+    """The rows of a MAESTRO table, column → text; None in the columns that a short row lacks.
+
+    Raises `UnreadableInput` for another kind of table.
+    """
+    if path.suffix == ".csv":
+        return read_csv(path, _WHAT, _COLUMNS)
     try:
-        if path.suffix == ".csv":
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                reader = csv.DictReader(file)
-                rows, columns = list(reader), list(reader.fieldnames or [])
-        else:
-            by_column = json.loads(path.read_text(encoding="utf-8"))
-            columns = list(by_column)
-            rows = [{name: by_column[name][key] for name in columns} for key in by_column.get(columns[0], {})]
-    except (
-        UnicodeDecodeError,
-        json.JSONDecodeError,
-        csv.Error,
-        KeyError,
-        AttributeError,
-        IndexError,
-        TypeError,
-    ) as error:
-        raise UnreadableInput(path, f"not a MAESTRO table ({type(error).__name__}: {error})") from None
-    missing = [name for name in _COLUMNS if name not in columns]
-    if missing:
-        raise UnreadableInput(path, f"no column {', '.join(missing)}; a MAESTRO table has {', '.join(_COLUMNS)}")
+        by_column = json.loads(path.read_text(encoding="utf-8"))
+        columns = list(by_column)
+        rows = [{name: by_column[name][key] for name in columns} for key in by_column.get(columns[0], {})]
+    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, AttributeError, IndexError, TypeError) as error:
+        raise UnreadableInput(path, f"not a {_WHAT} ({type(error).__name__}: {error})") from None
+    check_columns(path, _WHAT, _COLUMNS, columns)
     return rows
+
+
+def work_of(row: dict[str, Any]) -> str:
+    """Composer and title: what performances of one composition have in common.
+
+    >>> work_of({"canonical_composer": "Alban Berg", "canonical_title": "Sonata Op. 1"})
+    'alban berg | sonata op. 1'
+    """
+    return f"{row['canonical_composer']} | {row['canonical_title']}".casefold()
 
 
 def open_maestro(spec: str) -> Corpus:
     """Open a MAESTRO folder; rows whose MIDI is absent are skipped and named, audio may be absent or of any format."""
     root = Path(spec)
-    table = _table(root)
+    table = find_table(root)
     if table is None:
         raise UnreadableInput(root, "no maestro-v*.csv or .json in this folder")
     recordings: list[Recording] = []
     skipped: list[UnreadableInput] = []
-    for number, row in enumerate(_read_rows(table), start=1):
+    for number, row in enumerate(read_table(table), start=1):
         if empty := [name for name in _COLUMNS if row[name] is None]:
             skipped.append(UnreadableInput(table, f"recording {number} has no value in column {', '.join(empty)}"))
             continue
@@ -74,16 +77,15 @@ def open_maestro(spec: str) -> Corpus:
         sound = (root / row["audio_filename"]).with_suffix("")
         # with_suffix would cut at a dot inside the name; MAESTRO's names have none, so the stem is exact.
         audio = next((path for suffix in sorted(AUDIO_SUFFIXES) if (path := sound.with_suffix(suffix)).exists()), None)
-        composer, title = row["canonical_composer"], row["canonical_title"]
         recording = Recording(
             id=Path(row["midi_filename"]).with_suffix("").as_posix(),
             notes_path=notes,
             audio_path=None,
             duration_s=duration_s,
-            composer=composer,
-            title=title,
+            composer=row["canonical_composer"],
+            title=row["canonical_title"],
             split=row["split"],
-            work=f"{composer} | {title}".casefold(),
+            work=work_of(row),
         )
         try:
             recordings.append(with_sound_file(recording, audio))
@@ -92,4 +94,4 @@ def open_maestro(spec: str) -> Corpus:
     return Corpus(root.name, tuple(recordings), tuple(skipped))
 
 
-CORPUS_KIND = CorpusKind("maestro", 10, lambda spec: _table(Path(spec)) is not None, open_maestro)
+CORPUS_KIND = CorpusKind("maestro", 10, lambda spec: find_table(Path(spec)) is not None, open_maestro)

@@ -17,7 +17,9 @@ from antiphon.corpora import files_below
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder, read_sound
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.store import FileState, Store, is_index
+from antiphon.index.works import Works, describe
 from antiphon.notes import NOTE_SUFFIXES, read_notes
 from antiphon.progress import track
 from antiphon.segments import WindowGrid
@@ -39,13 +41,21 @@ class BuildReport:
 
 
 def build_index(
-    folders: Sequence[Path], embedder: Embedder, model: str, out: Path, only: Side | None = None
+    folders: Sequence[Path],
+    embedder: Embedder,
+    model: str,
+    out: Path,
+    only: Side | None = None,
+    works: Works | None = None,
+    exact_below: int = EXACT_BELOW,
 ) -> BuildReport:
     """Bring an index up to date with every sound and note file below the folders; `only` takes one kind.
 
     Files already held are not embedded again; files that changed are, files that are gone from these folders are
-    dropped. A build that was stopped goes on where it was. Raises `AntiphonError` when a folder is missing, holds no
-    such file and never did, or the index belongs to another model.
+    dropped. A build that was stopped goes on where it was. `works` tells which files perform one work, see
+    `antiphon.index.works`; what earlier builds knew of a file is kept where this one knows nothing. At the end all that
+    a search reads is made. Raises `AntiphonError` when a folder is missing, holds no such file and never did, the index
+    belongs to another model, or the table of works cannot be used.
     """
     kinds: tuple[Side, ...] = ("audio", "notes") if only is None else (only,)
     roots = {folder: str(folder.resolve()) + "/" for folder in folders}
@@ -54,8 +64,10 @@ def build_index(
     for folder, files in found.items():
         if not files and not any(path.startswith(roots[folder]) for path in indexed_before):
             raise AntiphonError(f"{folder}: no {' or '.join(kinds)} files below it")
-    report = BuildReport()
-    with Store(out, create=True) as store:
+    wanted = {path: kind for files in found.values() for path, kind in files}
+    about, faults = describe(wanted, works)
+    report = BuildReport(failed=faults)
+    with Store(out, create=True, exact_below=exact_below) as store:
         store.claim(embedder, model, HOP_S)
         held, failed = store.known(), store.failed()
         below = tuple(roots.values())
@@ -63,12 +75,14 @@ def build_index(
         if gone:
             store.remove(gone)
             report.removed = len(gone)
-        wanted = {path: kind for files in found.values() for path, kind in files}
         for path, kind in track(sorted(wanted.items()), "indexing"):
             try:
                 _bring_up_to_date(path, kind, embedder, store, held, failed, report)
             except OSError as error:  # not permitted, or removed meanwhile
                 report.failed.append(UnreadableInput(path, f"it cannot be opened ({error.strerror})"))
+        store.describe({name: about[path] for name in store.known() if (path := Path(name)) in about})
+        for kind in store.counts():
+            _ = store.library(kind).neighbours
     return report
 
 

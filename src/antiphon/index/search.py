@@ -1,31 +1,33 @@
 """Ask an index: where in the library does this query come from?
 
-Every second window of the query is compared with every window of the library (exact). In the recordings that answer
-best, all windows of the query look for the best line `library time = offset + tempo · query time`; the mean cosine
-along it is the hit's score.
+Every second window of the query asks for the windows of the library that are nearest to it. In the recordings that
+answer best, all windows of the query look for the best line `library time = offset + tempo · query time`; the mean
+cosine along it is the hit's score.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder
 from antiphon.index.build import embed_file, kind_of
-from antiphon.index.store import Library, Store
+from antiphon.index.library import ALL, Filters, Library
+from antiphon.index.neighbours import cosines
+from antiphon.index.store import Store
 
 TEMPI = tuple(round(2 ** (step / 16), 4) for step in range(-8, 9))
 """Library seconds per query second that are tried: 0.71 to 1.41 in steps of 4.4 %."""
 _QUERY_HOP_S = 0.1
 _MAX_QUERY_WINDOWS = 400
 _CANDIDATES = 50
-_CHUNK = 8192
+_NEAREST = 100
 _TIE = 1e-6  # cosines closer than this are equal: products of different shape round differently
 
 
@@ -34,7 +36,8 @@ class Hit:
     """A stretch of a library file that the query matches.
 
     `tempo` is library seconds per query second. `score` is the mean cosine along the match. `confidence` is the share
-    of the match's windows that no window of another recording matches better; it is not calibrated.
+    of the match's windows that no window of another recording matches better; it is not calibrated. `work`, `composer`
+    and `title` are empty where they are not known.
     """
 
     file: str
@@ -45,6 +48,13 @@ class Hit:
     tempo: float
     score: float
     confidence: float
+    work: str = ""
+    composer: str = ""
+    title: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Its fields by name, without those that are not known."""
+        return {name: value for name, value in asdict(self).items() if value != ""}
 
 
 def search(
@@ -55,11 +65,14 @@ def search(
     length_s: float | None = None,
     top: int = 10,
     against: Side | None = None,
+    filters: Filters = ALL,
+    by_work: bool = False,
 ) -> list[Hit]:
-    """Best hits first, at most one per recording, for a file or a stretch of it.
+    """Best hits first, at most one per recording, or per work, for a file or a stretch of it.
 
     `against` names what to search; by default the other kind than the query's, or the query's own where the index
-    holds nothing else. Raises `UnreadableInput` for a query that cannot be used.
+    holds nothing else. `filters` leave recordings out, as if they were not in the index. Raises `UnreadableInput` for a
+    query that cannot be used, `AntiphonError` for filters that leave nothing.
     """
     kind = kind_of(query)
     if against is None:
@@ -67,10 +80,13 @@ def search(
         against = other if other in store.counts() else kind
     store.claim(embedder, store.meta("model"), float(store.meta("hop_s")))
     library = store.library(against)
+    among = None if filters == ALL else library.among(filters)
     duration_s, starts, vectors = embed_file(query, kind, embedder, _QUERY_HOP_S, start_s, length_s)
     hop_s = float(store.meta("hop_s"))
     kept = thin_out(np.flatnonzero(np.any(vectors, axis=1)), hop_s)
-    found = match_lines(vectors[kept], starts[kept], library, hop_s)
+    found = match_lines(vectors[kept], starts[kept], library, hop_s, among)
+    if by_work:
+        found = _best_of_each_work(found, library)
     return [
         Hit(
             file=library.paths[line.recording],
@@ -81,8 +97,12 @@ def search(
             tempo=line.tempo,
             score=round(line.score, 4),
             confidence=round(line.confidence, 4),
+            work=about.work,
+            composer=about.composer,
+            title=about.title,
         )
         for line in found[:top]
+        for about in [library.about_recording(line.recording)]
     ]
 
 
@@ -109,25 +129,38 @@ class Line:
     confidence: float
 
 
+def _best_of_each_work(lines: list[Line], library: Library) -> list[Line]:
+    first: dict[str, Line] = {}
+    for line in lines:
+        first.setdefault(library.work_of(line.recording), line)
+    return list(first.values())
+
+
 def match_lines(
-    query: NDArray[np.float32], query_start_s: NDArray[np.float64], library: Library, hop_s: float
+    query: NDArray[np.float32],
+    query_start_s: NDArray[np.float64],
+    library: Library,
+    hop_s: float,
+    among: NDArray[np.bool_] | None = None,
 ) -> list[Line]:
     """The best line of each of the 50 most promising recordings, by descending score.
 
     `query` [q, D] unit vectors of windows that start at `query_start_s` [q]; the library's windows lie `hop_s` apart.
+    `among` [recordings] is True for those to look at (all).
     """
-    best = _best_per_recording(query[::2], library)  # [q / 2, recordings]
-    promising = np.argsort(-best.mean(axis=0), kind="stable")[:_CANDIDATES]
+    best = _best_per_recording(query[::2], library, among)  # [q / 2, recordings]
+    allowed = np.arange(len(library.paths)) if among is None else np.flatnonzero(among)
+    promising = allowed[np.argsort(-best[:, allowed].mean(axis=0), kind="stable")[:_CANDIDATES]]
     found = []
     highest = np.empty((len(query), len(promising)), np.float32)
     for place, recording in enumerate(promising):
         rows = slice(library.offset[recording], library.offset[recording + 1])
-        similarity = _cosine(query, library.vectors[rows])
+        similarity = cosines(query, library.vectors[rows])
         highest[:, place] = similarity.max(axis=1)
         offset_s, tempo, score, on_line = _best_line(similarity, query_start_s, library.start_s[rows], hop_s)
         found.append((int(recording), offset_s, tempo, score, on_line[0], similarity[on_line]))
     # Of recordings that did not look promising only every second window is known; its neighbour has to do.
-    others = np.delete(best, promising, axis=1).max(axis=1, initial=-1.0)[np.arange(len(query)) // 2]
+    others = best[:, np.setdiff1d(allowed, promising)].max(axis=1, initial=-1.0)[np.arange(len(query)) // 2]
     lines = []
     for place, (recording, offset_s, tempo, score, window, cosine) in enumerate(found):
         rivals = np.maximum(np.delete(highest, place, axis=1).max(axis=1, initial=-1.0), others)
@@ -135,18 +168,20 @@ def match_lines(
     return sorted(lines, key=lambda line: (-line.score, library.paths[line.recording]))
 
 
-def _best_per_recording(query: NDArray[np.float32], library: Library) -> NDArray[np.float32]:
-    """Highest cosine of each query window in each recording [q, recordings], the library read chunk by chunk."""
-    best = np.full((len(query), len(library.paths)), -1.0, np.float32)
-    begin = 0
-    while begin < len(library.paths):
-        # As many whole recordings as fit into a chunk, at least one.
-        limit = int(library.offset[begin]) + _CHUNK
-        end = max(begin + 1, int(np.searchsorted(library.offset, limit, side="right")) - 1)
-        first, last = library.offset[begin], library.offset[end]
-        cosine = _cosine(query, library.vectors[first:last])
-        best[:, begin:end] = np.maximum.reduceat(cosine, library.offset[begin:end] - first, axis=1)
-        begin = end
+def _best_per_recording(
+    query: NDArray[np.float32], library: Library, among: NDArray[np.bool_] | None
+) -> NDArray[np.float32]:
+    """Highest cosine of each query window in each recording [q, recordings], as far as the nearest 100 windows tell.
+
+    A recording that is not among them has at most the cosine of the last, which it is given.
+    """
+    rows = None if among is None else library.rows_of(among)
+    cosine, row = library.neighbours.nearest(query, _NEAREST, rows)
+    fewer = row[:, -1] < 0
+    best = np.repeat(np.where(fewer, np.float32(-1.0), cosine[:, -1])[:, None], len(library.paths), axis=1)
+    window, place = np.nonzero(row >= 0)
+    recording = np.searchsorted(library.offset, row[window, place], side="right") - 1
+    np.maximum.at(best, (window, recording), cosine[window, place])
     return best
 
 
@@ -181,8 +216,3 @@ def _best_line(
 def _line_numbers(library_s: NDArray[np.float64], step: NDArray[np.int64], tempo: float) -> NDArray[np.int64]:
     """For each (query, library) pair the line it lies on, numbered by offset in units of tempo · query hop."""
     return np.rint(library_s / (tempo * _QUERY_HOP_S)).astype(np.int64)[None] - step[:, None]
-
-
-def _cosine(query: NDArray[np.float32], vectors: NDArray[np.float16]) -> NDArray[np.float32]:
-    """Cosines [q, n] of unit vectors; widened by torch, whose conversion from half precision is vectorised."""
-    return (torch.from_numpy(query) @ torch.from_numpy(np.array(vectors)).float().T).numpy()

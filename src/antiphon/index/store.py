@@ -1,20 +1,16 @@
 """The index folder. SQLite is the truth: one row per recording with its vectors, written in one transaction.
 
-What search reads is derived from it: for each kind (audio, notes) one flat file of all vectors, written aside and
-swapped in, made again when it is missing or older than the last change. So whatever moment a process dies at, the
-last committed recording is there and nothing else is believed.
+What search reads is derived from it: for each kind (audio, notes) one flat file of all vectors and, where they are
+many, a quantised copy; written aside and swapped in, made again when missing or older than the last change. So whatever
+moment a process dies at, the last committed recording is there and nothing else is believed.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import sqlite3
-import time
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +20,13 @@ from numpy.typing import NDArray
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.index.derived import Derived
+from antiphon.index.library import Library, describe_neighbours, open_library
+from antiphon.index.neighbours import EXACT_BELOW
+from antiphon.index.works import About, work_of
 
-_FORMAT = "1"
+_FORMAT = "2"
 _DATABASE = "index.sqlite"
-_ABANDONED_S = 3600.0  # an unfinished derived file of this age belongs to a process that died
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS recordings (
@@ -36,6 +35,8 @@ CREATE TABLE IF NOT EXISTS recordings (
     starts_s BLOB NOT NULL, vectors BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS failures (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS about (
+    path TEXT PRIMARY KEY, composer TEXT NOT NULL, title TEXT NOT NULL, split TEXT NOT NULL, work TEXT NOT NULL);
 """
 
 
@@ -52,21 +53,6 @@ class FileState:
         return cls(found.st_size, found.st_mtime_ns)
 
 
-@dataclass(frozen=True)
-class Library:
-    """All windows of one kind, as search reads them.
-
-    `vectors` float16 [n, D]; `start_s` float64 [n]; recording r owns rows `offset[r]:offset[r + 1]`, comes from
-    `paths[r]` and lasts `duration_s[r]`.
-    """
-
-    vectors: NDArray[np.float16]
-    start_s: NDArray[np.float64]
-    offset: NDArray[np.int64]
-    paths: tuple[str, ...]
-    duration_s: NDArray[np.float64]
-
-
 def is_index(folder: Path) -> bool:
     """Whether a folder holds an index."""
     return (folder / _DATABASE).is_file()
@@ -75,12 +61,14 @@ def is_index(folder: Path) -> bool:
 class Store:
     """One index folder; a writer and any number of readers may have it open at the same time.
 
-    Raises `AntiphonError` when the folder is no index and `create` is not given; `UnreadableInput`, here or in any
-    method, when the database is damaged, locked for 30 s, or cannot be written.
+    Nearest windows are found exactly among fewer than `exact_below`, which is 16 or more. Raises `AntiphonError` when
+    the folder is no index and `create` is not given; `UnreadableInput`, here or in any method, when the database is
+    damaged, locked for 30 s, or cannot be written.
     """
 
-    def __init__(self, folder: Path, create: bool = False) -> None:
+    def __init__(self, folder: Path, create: bool = False, exact_below: int = EXACT_BELOW) -> None:
         self.folder = folder
+        self._exact_below = exact_below
         if not create and not is_index(folder):
             raise AntiphonError(f"{folder}: not an index folder; make one with: antiphon index build FOLDER --out DIR")
         if create:
@@ -108,7 +96,10 @@ class Store:
                 "go on with: antiphon index build FOLDER --out DIR",
             )
         if found not in ("", _FORMAT):
-            raise UnreadableInput(self.folder, f"its format is {found}, this version reads {_FORMAT}")
+            raise UnreadableInput(
+                self.folder,
+                f"its format is {found}, this version reads {_FORMAT}: build another with: antiphon index build",
+            )
 
     def close(self) -> None:
         self._db.close()
@@ -192,10 +183,23 @@ class Store:
             )
 
     def remove(self, paths: Sequence[str]) -> None:
-        """Forget recordings and failures."""
+        """Forget recordings and failures, and what is known of them."""
         with self._change():
-            for table in ("recordings", "failures"):
+            for table in ("recordings", "failures", "about"):
                 self._db.executemany(f"DELETE FROM {table} WHERE path = ?", [(path,) for path in paths])
+
+    def about(self) -> dict[str, About]:
+        """Path → what is known of a file; files of which nothing is known are left out."""
+        return {path: About(*known) for path, *known in self._rows("SELECT * FROM about")}
+
+    def describe(self, about: Mapping[str, About]) -> None:
+        """Add to what is known of files, in one transaction. Derived files stay as they are."""
+        known = self.about()
+        updated = {path: known.get(path, About()).updated(newer) for path, newer in about.items()}
+        rows = [(path, *astuple(one)) for path, one in updated.items() if one != known.get(path, About())]
+        if rows:
+            with self._transaction():
+                self._db.executemany("INSERT OR REPLACE INTO about VALUES (?, ?, ?, ?, ?)", rows)
 
     def counts(self) -> dict[Side, tuple[int, int, float]]:
         """Per kind: recordings, windows, hours."""
@@ -203,6 +207,11 @@ class Store:
             "SELECT kind, COUNT(*), SUM(LENGTH(starts_s)) / 8, SUM(duration_s) / 3600 FROM recordings GROUP BY kind"
         )
         return {kind: (recordings, windows, hours) for kind, recordings, windows, hours in rows}
+
+    def count_works(self) -> int:
+        """How many different works the recordings held perform."""
+        about = self.about()
+        return len({work_of(path, about) for (path,) in self._rows("SELECT path FROM recordings")})
 
     def library(self, kind: Side) -> Library:
         """All windows of a kind, mapped from the derived file, which is made first where it is missing or stale.
@@ -212,63 +221,23 @@ class Store:
         with self._snapshot():  # so that a file named after a generation holds that generation
             if kind not in self.counts():
                 raise AntiphonError(f"{self.folder}: holds no {kind} to search")
-            vectors_path, facts_path = (
-                self.folder / f"{kind}-{self.meta('generation')}.{suffix}" for suffix in ("f16", "json")
+            rows = self._rows(
+                "SELECT path, duration_s, starts_s, vectors FROM recordings WHERE kind = ? ORDER BY path", kind
             )
-            try:
-                return self._mapped(vectors_path, json.loads(facts_path.read_text()))
-            except (OSError, ValueError):  # missing, or cut off
-                return self._derive(kind, vectors_path, facts_path)
+            return open_library(
+                self._derived(kind), int(self.meta("dimensions")), rows, self.about(), self._exact_below
+            )
 
-    def _mapped(self, vectors_path: Path, facts: dict[str, Any]) -> Library:
-        shape = facts["offset"][-1], int(self.meta("dimensions"))
-        return Library(
-            vectors=np.memmap(vectors_path, np.float16, mode="r", shape=shape),
-            start_s=np.array(facts["start_s"], np.float64),
-            offset=np.array(facts["offset"], np.int64),
-            paths=tuple(facts["paths"]),
-            duration_s=np.array(facts["duration_s"], np.float64),
-        )
+    def neighbours(self) -> dict[Side, dict[str, Any]]:
+        """Per kind how its nearest windows are found; of a quantised copy how good it is, once it is made."""
+        with self._snapshot():
+            return {
+                kind: describe_neighbours(self._derived(kind), windows, self._exact_below)
+                for kind, (_, windows, _) in self.counts().items()
+            }
 
-    def _derive(self, kind: Side, vectors_path: Path, facts_path: Path) -> Library:
-        rows = self._rows(
-            "SELECT path, duration_s, starts_s, vectors FROM recordings WHERE kind = ? ORDER BY path", kind
-        )
-        paths, durations, starts, offset = [], [], [], [0]
-        mine = uuid.uuid4().hex  # other readers may be making the same files
-        vectors_aside = vectors_path.with_name(f"{vectors_path.name}.{mine}.part")
-        facts_aside = facts_path.with_name(f"{facts_path.name}.{mine}.part")
-        with vectors_aside.open("wb") as file:
-            for path, duration_s, starts_s, vectors in rows:
-                file.write(vectors)
-                starts.append(np.frombuffer(starts_s, np.float64))
-                paths.append(path)
-                durations.append(duration_s)
-                offset.append(offset[-1] + len(starts[-1]))
-        facts = {
-            "paths": paths,
-            "duration_s": durations,
-            "offset": offset,
-            "start_s": np.concatenate(starts).tolist(),
-        }
-        facts_aside.write_text(json.dumps(facts))
-        library = self._mapped(vectors_aside, facts)  # before another reader's newer file takes its place
-        os.replace(vectors_aside, vectors_path)
-        os.replace(facts_aside, facts_path)
-        self._tidy(kind)
-        return library
-
-    def _tidy(self, kind: Side) -> None:
-        """Remove derived files of older generations, and what died half-written."""
-        derived = [path for path in self.folder.glob(f"{kind}-*") if path.suffix in (".f16", ".json")]
-        newest = max((_generation(path) for path in derived), default=0)
-        for path in derived:
-            if _generation(path) < newest:
-                path.unlink(missing_ok=True)
-        for path in self.folder.glob(f"{kind}-*.part"):
-            with suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > _ABANDONED_S:
-                    path.unlink()
+    def _derived(self, kind: Side) -> Derived:
+        return Derived(self.folder, kind, int(self.meta("generation", "0")))
 
     def _rows(self, query: str, *parameters: str) -> Iterator[tuple[Any, ...]]:
         with self._faults_named():
@@ -305,7 +274,3 @@ class Store:
                 "INSERT INTO meta VALUES ('generation', '1')"
                 " ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
             )
-
-
-def _generation(derived: Path) -> int:
-    return int(derived.stem.rpartition("-")[2])

@@ -1,0 +1,166 @@
+"""All windows of one kind as search reads them: mapped from a flat file, with what is known of the recordings.
+
+The flat file and the facts beside it are derived from the database and made again when they are missing or stale.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.errors import AntiphonError, UnknownName
+from antiphon.index.derived import Derived
+from antiphon.index.neighbours import EXACT_BELOW, Neighbours
+from antiphon.index.works import About, work_of
+
+_SUFFIXES = _VECTORS, _FACTS = ".f16", ".json"
+
+StoredRecording = tuple[str, float, bytes, bytes]
+"""Path, duration in seconds, starts float64 [w] and vectors float16 [w, D] of its windows."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which recordings to search: those that fit everything given here; nothing given, all of them.
+
+    `composer` is a part of the name in either case, `split` the whole name, `folder` holds the file at any depth.
+    """
+
+    composer: str = ""
+    split: str = ""
+    folder: Path | None = None
+
+
+ALL = Filters()
+
+
+@dataclass(frozen=True)
+class Library:
+    """All windows of one kind.
+
+    `vectors` float16 [n, D]; `start_s` float64 [n]; recording r owns rows `offset[r]:offset[r + 1]`, comes from
+    `paths[r]` and lasts `duration_s[r]`; `about` says by path what is known of it. A library of `exact_below` windows
+    or more keeps a quantised copy of them at `derived`.
+    """
+
+    vectors: NDArray[np.float16]
+    start_s: NDArray[np.float64]
+    offset: NDArray[np.int64]
+    paths: tuple[str, ...]
+    duration_s: NDArray[np.float64]
+    about: Mapping[str, About] = field(default_factory=dict)
+    derived: Derived | None = None
+    exact_below: int = EXACT_BELOW
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """What finds the nearest rows; no vector is read before its first use."""
+        if self.derived is None or len(self.vectors) < self.exact_below:
+            return Neighbours(self.vectors)
+        from antiphon.index.quantised import quantised  # brings faiss
+
+        return Neighbours(self.vectors, quantised(self.vectors, self.derived))
+
+    def about_recording(self, recording: int) -> About:
+        """What is known of a recording."""
+        return self.about.get(self.paths[recording], About())
+
+    def work_of(self, recording: int) -> str:
+        """The work that a recording performs; one of its own where nothing is known of it."""
+        return work_of(self.paths[recording], self.about)
+
+    def among(self, filters: Filters) -> NDArray[np.bool_]:
+        """True for the recordings that fit [recordings].
+
+        Raises `UnknownName` for a composer or a split that no recording has, `AntiphonError` when none fits it all.
+        """
+        about = [self.about_recording(recording) for recording in range(len(self.paths))]
+        fits = np.ones(len(self.paths), bool)
+        if filters.composer:
+            part = filters.composer.casefold()
+            composers = [one.composer for one in about]
+            fits &= _fitting("composer", filters.composer, composers, [part in one.casefold() for one in composers])
+        if filters.split:
+            splits = [one.split for one in about]
+            fits &= _fitting("split", filters.split, splits, [one == filters.split for one in splits])
+        if filters.folder is not None:
+            folder = str(filters.folder.resolve())
+            fits &= [path == folder or path.startswith(f"{folder}/") for path in self.paths]
+        if not fits.any():
+            given = ", ".join(f"{name} {value}" for name, value in vars(filters).items() if value)
+            raise AntiphonError(f"none of {len(self.paths)} recordings fits {given}")
+        return fits
+
+    def rows_of(self, recordings: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """True for the rows [n] of the recordings that are True [recordings]."""
+        return np.repeat(recordings, np.diff(self.offset))
+
+
+def _fitting(what: str, wanted: str, values: list[str], fits: list[bool]) -> NDArray[np.bool_]:
+    known = sorted({*values} - {""})
+    if not known:
+        raise AntiphonError(f"no recording has a {what}; name a table with: antiphon index build FOLDER --works FILE")
+    if not any(fits):
+        raise UnknownName(what, wanted, known)
+    return np.array(fits)
+
+
+def open_library(
+    derived: Derived,
+    dimensions: int,
+    recordings: Iterable[StoredRecording],
+    about: Mapping[str, About],
+    exact_below: int = EXACT_BELOW,
+) -> Library:
+    """The library that `derived` holds; made of `recordings` first, which are asked for only then, where it is not."""
+
+    def mapped(path: Path, facts: dict[str, Any]) -> Library:
+        return Library(
+            vectors=np.memmap(path, np.float16, mode="r", shape=(facts["offset"][-1], dimensions)),
+            start_s=np.array(facts["start_s"], np.float64),
+            offset=np.array(facts["offset"], np.int64),
+            paths=tuple(facts["paths"]),
+            duration_s=np.array(facts["duration_s"], np.float64),
+            about=about,
+            derived=derived,
+            exact_below=exact_below,
+        )
+
+    try:
+        return mapped(derived.path(_VECTORS), json.loads(derived.path(_FACTS).read_text()))
+    except (OSError, ValueError):  # missing, or cut off
+        pass
+    with derived.written_aside(*_SUFFIXES) as (vectors_aside, facts_aside):
+        facts = _write_vectors(vectors_aside, recordings)
+        facts_aside.write_text(json.dumps(facts))
+        return mapped(vectors_aside, facts)  # before another reader's newer file takes its place
+
+
+def _write_vectors(path: Path, recordings: Iterable[StoredRecording]) -> dict[str, Any]:
+    """Write the vectors one after the other; what `Library` holds besides, as JSON."""
+    paths, durations, starts, offset = [], [], [], [0]
+    with path.open("wb") as file:
+        for recording, duration_s, starts_s, vectors in recordings:
+            file.write(vectors)
+            starts.append(np.frombuffer(starts_s, np.float64))
+            paths.append(recording)
+            durations.append(duration_s)
+            offset.append(offset[-1] + len(starts[-1]))
+    return {"paths": paths, "duration_s": durations, "offset": offset, "start_s": np.concatenate(starts).tolist()}
+
+
+def describe_neighbours(derived: Derived, windows: int, exact_below: int) -> dict[str, Any]:
+    """How the nearest of so many windows are found; of a quantised copy how good it is, where it is made."""
+    if windows < exact_below:
+        return {"method": "exact"}
+    from antiphon.index.quantised import facts_of
+
+    facts = facts_of(derived)
+    return {"method": "product quantisation", "made": facts is not None} | (asdict(facts) if facts else {})

@@ -1,0 +1,34 @@
+"""CSV tables that people write: read whole, or refused in one line."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from antiphon.errors import UnreadableInput
+
+
+def read_csv(path: Path, what: str, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of a UTF-8 CSV with a header, column → text; None in the columns that a short row lacks.
+
+    Raises `UnreadableInput`, which calls the file no `what`, when it cannot be opened, is no CSV, or lacks one of
+    `columns`.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            rows, found = list(reader), list(reader.fieldnames or [])
+    except OSError as error:
+        raise UnreadableInput(path, f"it cannot be opened ({error.strerror})") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UnreadableInput(path, f"not a {what} ({type(error).__name__}: {error})") from None
+    check_columns(path, what, columns, found)
+    return rows
+
+
+def check_columns(path: Path, what: str, columns: Sequence[str], found: Collection[str]) -> None:
+    """Raises `UnreadableInput` when a table lacks one of `columns`."""
+    if missing := [name for name in columns if name not in found]:
+        raise UnreadableInput(path, f"no column {', '.join(missing)}; a {what} has {', '.join(columns)}")

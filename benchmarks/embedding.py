@@ -1,8 +1,10 @@
-"""Windows embedded per second: the template baseline, and the network of preset `small` with random weights."""
+"""Windows embedded per second: the template baseline, and the network of preset `small` with random weights; files and
+queries by the model that comes with the package."""
 
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import torch
 
@@ -10,7 +12,8 @@ from antiphon.arms import find_arm
 from antiphon.audio import read_audio
 from antiphon.corpora import open_corpus
 from antiphon.descriptors import Side
-from antiphon.embedding import Embedder
+from antiphon.embedding import Embedder, load_embedder
+from antiphon.index.build import embed_file
 from antiphon.model import DualEncoder, ModelConfig
 from antiphon.model_embedder import ModelEmbedder
 from antiphon.notes import read_notes
@@ -50,9 +53,29 @@ def _embed_small(side: Side, effort: Effort) -> list[Row]:
     return _embed(ModelEmbedder(model, "small", torch.device("cpu")), side, f"embed {side}, small d4a4", effort)
 
 
+def _default(effort: Effort) -> list[Row]:
+    rows, peak_mib = in_fresh_process(_embed_default, effort)
+    return [*rows, Row("default: peak memory of the process", "MiB", peak_mib)]
+
+
+def _embed_default(effort: Effort) -> list[Row]:
+    """A recording and its notes from file to vectors, a window every second; ten seconds of it as a query."""
+    embedder = load_embedder("default")
+    recording = max(open_corpus("demo").recordings, key=lambda recording: recording.duration_s)
+    files: dict[Side, Path | None] = {"audio": recording.audio_path, "notes": recording.notes_path}
+    rows = []
+    for side, path in files.items():
+        assert path is not None
+        embed = partial(embed_file, path, side, embedder, 1.0)
+        rows += race(f"default, {side} file to vectors", "× real time", recording.duration_s, embed, effort)
+        rows += race(f"default, 10 s of {side} as a query", "queries/s", 1, partial(embed, 0.0, 10.0), effort)
+    return rows
+
+
 _SIDES: tuple[Side, ...] = ("audio", "notes")
 
 BENCHMARKS = (
     *(Benchmark(f"template-{side}", partial(_template, side)) for side in _SIDES),
     *(Benchmark(f"embed-{side}", partial(_small, side)) for side in _SIDES),
+    Benchmark("embed-default", _default),
 )

@@ -1,4 +1,5 @@
-"""`python -m benchmarks.results`: the tables of README.md and docs/results.md from the JSON under results/."""
+"""`python -m benchmarks.results`: tables of README.md, docs/results.md and docs/default-model.md from the JSON under
+results/."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from antiphon.suite.report import summary_as_markdown
 from benchmarks.report import markdown_table, replace_section
 
 _MODELS = {"template": "template, nothing learned", "D0": "D0, preset medium", "d4a4": "d4a4, preset medium"}
@@ -14,12 +16,6 @@ _SOUND = {
     "val-timgm": "validation, TimGM6mb (never heard)",
     "test-timgm": "test, TimGM6mb (never heard)",
 }
-_PUBLISHED = (
-    ("D0, published, 5 seeds", "validation, MAESTRO's audio", "75.2 ± 2.3", "–", "–"),
-    ("d4a4, published, 5 seeds", "validation, MAESTRO's audio", "84.0 ± 2.7", "–", "–"),
-    ("D0, published, 50 epochs", "validation, MAESTRO's audio", "73.4", "22.2 / 21.2", "–"),
-    ("d4a4, published, 50 epochs", "validation, MAESTRO's audio", "83.8", "28.0 / 27.6", "–"),
-)
 
 
 def main() -> None:
@@ -29,21 +25,17 @@ def main() -> None:
         raise SystemExit("results/evaluation holds no JSON; run from the root of the checkout")
     paper = sorted((one for one in found if one["protocol"] == "paper"), key=_order)
     strict = sorted((one for one in found if one["protocol"] == "strict"), key=_order)
-    columns = ("model", "sound", "S %", "R@1 in 256, a→n / n→a", "R@1 in all, a→n / n→a")
-    short = markdown_table(columns, [*[_short(one) for one in paper], *_PUBLISHED])
-    replace_section(Path("README.md"), "results", short)
     replace_section(Path("docs/results.md"), "paper", _long(paper))
     replace_section(Path("docs/results.md"), "strict", _long(strict))
-    print(short)
+    suite = summary_as_markdown(json.loads(Path("results/suite/suite.json").read_text())).split("\n", 2)[2].strip()
+    first_table = next(part for part in suite.split("\n\n") if part.startswith("|"))
+    replace_section(Path("README.md"), "suite", first_table)
+    replace_section(Path("docs/default-model.md"), "suite", suite.replace("\n## ", "\n### "))
+    print(first_table)
 
 
 def _order(result: dict[str, Any]) -> tuple[int, int]:
     return list(_SOUND).index(result["corpus"]), list(_MODELS).index(result["model"])
-
-
-def _short(result: dict[str, Any]) -> tuple[str, ...]:
-    small, whole = (_pair(scores, "R@1") for scores in (result, result["whole_pool"]))
-    return (_MODELS[result["model"]], _SOUND[result["corpus"]], f"{result['S']:.1f}", small, whole)
 
 
 def _pair(scores: dict[str, Any], name: str, digits: int = 1) -> str:

@@ -99,8 +99,8 @@ def list_entries(what: str) -> list[dict[str, Any]]:
 
 
 def describe_path(spec: str, split: str | None) -> dict[str, Any]:
-    """Facts about an index folder, a model folder or a corpus."""
-    path = Path(spec)
+    """Facts about an index folder, a model (by its folder, or by the name of one that comes along) or a corpus."""
+    path = shipped_models().get(spec, Path(spec))
     if is_index(path):
         with Store(path) as store:
             counts = store.counts()

@@ -32,7 +32,7 @@ WorksOption = Annotated[
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="index and pictures go here")] = Path("demo"),
-    model: ModelOption = "template",
+    model: ModelOption = "default",
     queries: Annotated[int | None, typer.Option(help="how many recordings ask (all)", min=1)] = None,
     json_: JsonOption = False,
 ) -> None:
@@ -66,7 +66,7 @@ def demo(
 def index_build(
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="sound and note files, at any depth")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="folder of the index")],
-    model: ModelOption = "template",
+    model: ModelOption = "default",
     only: Annotated[str | None, typer.Option(help="audio or notes: index one kind only")] = None,
     works: WorksOption = None,
     keep_going: KeepGoingOption = True,
@@ -76,7 +76,7 @@ def index_build(
 
     Composer, title, split and work are taken from MAESTRO's table where the files lie in such a folder.
 
-    Example: antiphon index build scores/ recordings/ --model template --out library
+    Example: antiphon index build scores/ recordings/ --out library
     """
     _fill_index(folders, out, model, only, works, keep_going, json_)
 

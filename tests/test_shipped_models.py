@@ -1,0 +1,55 @@
+"""The models that come with the package: small enough, documented, and good at what they are for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from antiphon.corpora import Corpus
+from antiphon.embedding import embed_corpus, load_embedder
+from antiphon.evaluation.protocols import evaluate
+from antiphon.model import load_dual_encoder
+from antiphon.models import shipped_models
+
+SHIPPED = shipped_models()
+
+
+def test_default_is_among_them():
+    assert "default" in SHIPPED
+    assert load_embedder("default").name == "default"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_model_is_small_and_has_a_card(name: str):
+    folder = SHIPPED[name]
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 16 * 2**20
+    assert sum(parameter.numel() for parameter in load_dual_encoder(folder).parameters()) <= 6e6
+    card = (folder / "README.md").read_text()
+    for heading in ("## Trained on", "## Measured", "## Limits", "## Licence"):
+        assert heading in card
+
+
+def test_default_finds_the_other_side_of_nearly_every_window(demo: Corpus):
+    """The demo's additive piano was not among the sounds it was trained on, and the demo's pieces repeat themselves."""
+    segments = embed_corpus(load_embedder("default"), demo.split("test"))
+    scores = evaluate(segments, "strict")
+    assert scores["S"] >= 99
+    assert min(scores["whole_pool"][way]["R@1"] for way in ("a2m", "m2a")) >= 80
+
+
+def test_default_hears_no_level_and_tells_order_apart(demo: Corpus):
+    embedder = load_embedder("default")
+    rng = np.random.default_rng(0)
+    sound = rng.normal(size=4 * 24_000).astype(np.float32) * np.linspace(1, 0, 4 * 24_000, dtype=np.float32)
+    start = np.zeros(1)
+    loud, soft, backwards = (embedder.embed_audio(one, start)[0] for one in (sound, sound / 30, sound[::-1].copy()))
+    assert loud @ soft > 0.999
+    assert loud @ backwards < 0.9
+
+
+def test_a_shipped_name_comes_before_a_folder_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "default").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load_embedder("default").name == "default"

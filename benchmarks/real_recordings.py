@@ -9,13 +9,13 @@ is the notes of RECORDINGS and of all the NOTES folders.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 from antiphon.corpora import open_corpus
 from antiphon.embedding import load_embedder
+from antiphon.files import write_json
 from antiphon.index.build import build_index
 from antiphon.index.search import search
 from antiphon.index.store import Store
@@ -86,7 +86,7 @@ def main() -> None:
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         result = facts | {"right_piece": right_piece, "right_place": right_place, "queries": rows}
-        options.out.write_text(json.dumps(result, indent=1) + "\n")
+        write_json(options.out, result)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass
 from antiphon.batch import MAX_NOTES
 from antiphon.descriptors import Side
 from antiphon.descriptors.alter import Values
-from antiphon.errors import UnknownName
+from antiphon.errors import look_up
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -155,6 +155,4 @@ ARMS: Mapping[str, Arm] = MappingProxyType(
 
 def find_arm(name: str) -> Arm:
     """An arm by name. Raises `UnknownName`."""
-    if name not in ARMS:
-        raise UnknownName("arm", name, ARMS)
-    return ARMS[name]
+    return look_up("arm", name, ARMS)

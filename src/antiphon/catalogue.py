@@ -11,7 +11,7 @@ from antiphon.campaign.grid import builtin_grids, load_grid, plan
 from antiphon.corpora import open_corpus
 from antiphon.descriptors import DESCRIPTORS
 from antiphon.embedding import BASELINES
-from antiphon.errors import UnknownName
+from antiphon.errors import look_up
 from antiphon.index.store import Store, is_index
 from antiphon.injection import MECHANISMS
 from antiphon.losses import LOSSES
@@ -93,9 +93,7 @@ LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
 
 def list_entries(what: str) -> list[dict[str, Any]]:
     """The entries of one list. Raises `UnknownName`."""
-    if what not in LISTS:
-        raise UnknownName("list", what, LISTS)
-    return LISTS[what]()
+    return look_up("list", what, LISTS)()
 
 
 def describe_path(spec: str, split: str | None) -> dict[str, Any]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
+
+Entry = TypeVar("Entry")
 
 
 class AntiphonError(Exception):
@@ -40,3 +43,10 @@ class UnknownName(AntiphonError):
         near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         super().__init__(f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})")
+
+
+def look_up(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:
+    """The entry of that name. Raises `UnknownName`, which names the nearest."""
+    if name not in table:
+        raise UnknownName(kind, name, table)
+    return table[name]

@@ -11,7 +11,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from antiphon.augmentation import Augmentation, NoteAugmentation, SoundAugmentation
-from antiphon.errors import UnknownName
+from antiphon.errors import look_up
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -230,6 +230,4 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 
 def find_preset(name: str) -> Preset:
     """A preset by name. Raises `UnknownName`."""
-    if name not in PRESETS:
-        raise UnknownName("preset", name, PRESETS)
-    return PRESETS[name]
+    return look_up("preset", name, PRESETS)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from antiphon.errors import UnknownName
+from antiphon.errors import look_up
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,4 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({"default": Recipe(arm="D0", pr
 
 def find_recipe(name: str) -> Recipe:
     """A recipe by name. Raises `UnknownName`."""
-    if name not in RECIPES:
-        raise UnknownName("recipe", name, RECIPES)
-    return RECIPES[name]
+    return look_up("recipe", name, RECIPES)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from antiphon.augmentation import Augmentation
-from antiphon.errors import AntiphonError, UnknownName
+from antiphon.errors import AntiphonError, look_up
 from antiphon.presets import Preset, RateRule, TrainingSettings, find_preset
 
 _FRONT = "towers.audio.front.*"
@@ -159,9 +159,7 @@ VARIANTS: Mapping[str, Callable[[Preset], Preset]] = MappingProxyType(
 
 def find_variant(name: str) -> Callable[[Preset], Preset]:
     """A variant by name. Raises `UnknownName`."""
-    if name not in VARIANTS:
-        raise UnknownName("variant", name, VARIANTS)
-    return VARIANTS[name]
+    return look_up("variant", name, VARIANTS)
 
 
 def varied_preset(name: str, variant: str | None) -> Preset:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -60,7 +59,8 @@ def train(
         if recipe is not None:
             if arm is not None or preset is not None:
                 raise typer.BadParameter("a --recipe has an arm and a preset; give either it or them")
-            arm, preset = find_recipe(recipe).arm, find_recipe(recipe).preset
+            found = find_recipe(recipe)
+            arm, preset = found.arm, found.preset
         if not corpora or arm is None or out is None:
             raise typer.BadParameter("a new run needs CORPUS, --arm or --recipe, and --out (or --resume RUN)")
         prepared = prepare_run(
@@ -126,6 +126,7 @@ def evaluate(
         from antiphon.embedding import load_embedder
         from antiphon.evaluation.model import evaluate_model
         from antiphon.evaluation.protocols import scores_as_text
+        from antiphon.files import write_json
 
         if len(model) > 1 or real is not None or robustness_recordings is not None:
             raise typer.BadParameter("a second --model, --real and --robustness-recordings need --suite")
@@ -133,7 +134,7 @@ def evaluate(
         result = evaluate_model(embedder, open_corpus(corpus, audio), protocol or "paper", split, seed, recordings)
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)
-            out.write_text(json.dumps(result, indent=1) + "\n")
+            write_json(out, result)
         text = scores_as_text(result)
     else:
         from antiphon.suite.report import summary_as_markdown

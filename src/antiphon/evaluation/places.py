@@ -15,12 +15,13 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.corpora import Corpus, Recording
+from antiphon.descriptors import Side
 from antiphon.embedding import Embedder, OpenedRecording, open_recordings
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.evaluation.ranks import TIE
@@ -29,7 +30,6 @@ from antiphon.evaluation.scores import interval_95, resampled_means
 from antiphon.notes import Notes
 from antiphon.segments import PAPER_GRID, WindowGrid
 
-Side = Literal["audio", "notes"]
 Rows = NDArray[np.float32]
 
 _SIDES: tuple[Side, Side] = ("audio", "notes")

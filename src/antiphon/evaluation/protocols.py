@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from antiphon.embedding import EmbeddedSegments
-from antiphon.errors import UnknownName
+from antiphon.errors import UnknownName, look_up
 from antiphon.evaluation.pools import sample_pools
 from antiphon.evaluation.ranks import pair_accuracy, pool_ranks, whole_pool_ranks
 from antiphon.evaluation.scores import CUTOFFS, chance, intervals, summary
@@ -68,9 +68,8 @@ def evaluate(segments: EmbeddedSegments, protocol: str, seed: int = 42) -> dict[
 
 def default_split(protocol: str, splits: Collection[str]) -> str | None:
     """The split a protocol is reported on; None, for all recordings, where the corpus does not have it."""
-    if protocol not in PROTOCOLS:
-        raise UnknownName("protocol", protocol, PROTOCOLS)
-    return PROTOCOLS[protocol] if PROTOCOLS[protocol] in splits else None
+    split = look_up("protocol", protocol, PROTOCOLS)
+    return split if split in splits else None
 
 
 def scores_as_text(result: dict[str, Any]) -> str:

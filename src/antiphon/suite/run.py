@@ -14,7 +14,7 @@ from pathlib import Path
 
 from antiphon.corpora import Corpus
 from antiphon.embedding import load_embedder
-from antiphon.errors import AntiphonError, UnknownName
+from antiphon.errors import AntiphonError, look_up
 from antiphon.evaluation.model import choose, origin
 from antiphon.files import write_json, written_aside
 from antiphon.progress import console
@@ -43,8 +43,7 @@ def run_suite(
     instead), of that `recordings` evenly spread; without `real` its tasks are left out. Raises `UnknownName` for the
     suite.
     """
-    if suite not in SUITES:
-        raise UnknownName("suite", suite, SUITES)
+    planned = look_up("suite", suite, SUITES)
     entrants = load_entrants(models)
     rendered, split = choose(corpus, "strict", split, recordings)
     corpora: dict[Role, tuple[Corpus, str | None]] = {
@@ -53,7 +52,7 @@ def run_suite(
     }
     if real is not None:
         corpora["real"] = choose(real, "strict", None, recordings)
-    tasks = [task for task in SUITES[suite] if task.corpus in corpora]
+    tasks = [task for task in planned if task.corpus in corpora]
     questions = {task.name: task.question for task in tasks}
     (out / "results").mkdir(parents=True, exist_ok=True)
     rows: list[Record] = []

@@ -133,6 +133,17 @@ def test_two_writers_lose_nothing(out: Path):
     assert len(in_library(out, "notes")) == 30
 
 
+def test_creating_waits_for_another_that_is_creating(out: Path):
+    """While a new database's first journal is in use, SQLite tells others "locked" without waiting."""
+    out.mkdir()
+    other = sqlite3.connect(out / "index.sqlite", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.3, other.close)
+    done.start()
+    Store(out, create=True).close()
+    done.join()
+
+
 BUILD_AND_KILL = """
 import os, random, signal, sys, time
 from pathlib import Path

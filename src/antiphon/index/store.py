@@ -8,6 +8,7 @@ moment a process dies at, the last committed recording is there and nothing else
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
@@ -27,6 +28,7 @@ from antiphon.index.works import About, work_of
 
 _FORMAT = "2"
 _DATABASE = "index.sqlite"
+_PATIENCE_S = 30.0  # with a database that somebody else has locked
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS recordings (
@@ -76,16 +78,32 @@ class Store:
                 raise AntiphonError(f"{folder} is not empty and not an index; choose another folder for the index")
             folder.mkdir(parents=True, exist_ok=True)
         with self._faults_named():
-            self._db = sqlite3.connect(folder / _DATABASE, timeout=30.0)
+            self._db = sqlite3.connect(folder / _DATABASE, timeout=_PATIENCE_S)
         try:
             with self._faults_named():
-                self._db.execute("PRAGMA journal_mode=WAL")
+                self._keep_write_ahead_log()
                 self._db.execute("PRAGMA synchronous=FULL")
                 self._db.executescript(_SCHEMA)
             self._check_format(create)
         except AntiphonError:
             self.close()
             raise
+
+    def _keep_write_ahead_log(self) -> None:
+        """So that readers need not wait for a writer.
+
+        SQLite answers "locked" at once, whatever the timeout, where another process changes a new database's journal
+        at the same moment (sqlite.org/c3ref/busy_handler.html), so the waiting is done here.
+        """
+        give_up = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                    raise
+                time.sleep(0.01)
 
     def _check_format(self, create: bool) -> None:
         found = self.meta("format")

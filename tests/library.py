@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.baselines.template import TemplateEmbedder
+from antiphon.batch import AS_RECORDED, Playback
 from antiphon.index.build import BuildReport, build_index
 from antiphon.index.store import Store
 from antiphon.notes import Notes
@@ -23,15 +24,20 @@ class CountingEmbedder:
         self.fingerprint = fingerprint
         self.name, self.dimensions = self._inner.name, self._inner.dimensions
         self.sample_rate_hz, self.window_s = self._inner.sample_rate_hz, self._inner.window_s
+        self.elastic = self._inner.elastic
         self.files = 0
 
-    def embed_audio(self, samples: NDArray[np.float32], starts_s: NDArray[np.float64]) -> NDArray[np.float32]:
+    def embed_audio(
+        self, samples: NDArray[np.float32], starts_s: NDArray[np.float64], playback: Playback = AS_RECORDED
+    ) -> NDArray[np.float32]:
         self.files += 1
-        return self._inner.embed_audio(samples, starts_s)
+        return self._inner.embed_audio(samples, starts_s, playback)
 
-    def embed_notes(self, notes: Notes, starts_s: NDArray[np.float64]) -> NDArray[np.float32]:
+    def embed_notes(
+        self, notes: Notes, starts_s: NDArray[np.float64], playback: Playback = AS_RECORDED
+    ) -> NDArray[np.float32]:
         self.files += 1
-        return self._inner.embed_notes(notes, starts_s)
+        return self._inner.embed_notes(notes, starts_s, playback)
 
 
 def bring_up_to_date(folder: Path, out: Path, **how: Any) -> tuple[BuildReport, int]:

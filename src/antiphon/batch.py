@@ -6,7 +6,7 @@ Shapes: B batch, S samples, N notes, T frames, D width. Masks are True where pad
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -16,6 +16,31 @@ from torch import Tensor
 from antiphon.notes import Notes
 
 MAX_NOTES = 2048
+_SLOWEST, _FASTEST = 0.5, 2.0
+_FARTHEST_SEMITONES = 12
+
+
+@dataclass(frozen=True)
+class Playback:
+    """How a recording is to be heard: played `tempo` times as fast at unchanged pitch, then `semitones` higher.
+
+    Raises `ValueError` for a tempo outside 0.5–2 and for more than 12 semitones either way.
+    """
+
+    tempo: float = 1.0
+    semitones: int = 0
+
+    def __post_init__(self) -> None:
+        if not _SLOWEST <= self.tempo <= _FASTEST:
+            raise ValueError(f"tempo is within {_SLOWEST:g}–{_FASTEST:g}, got {self.tempo} (percent, beats a minute?)")
+        if not -_FARTHEST_SEMITONES <= self.semitones <= _FARTHEST_SEMITONES:
+            raise ValueError(f"semitones are within ±{_FARTHEST_SEMITONES}, got {self.semitones} (cents?)")
+
+    def __str__(self) -> str:
+        return f"tempo {self.tempo:g}, {self.semitones:+d} semitones"
+
+
+AS_RECORDED = Playback()
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +78,9 @@ class NoteBatch:
 class Batch:
     """`audio` float32 [B, S] mono and the notes of the same B windows.
 
+    `playback` says how the sound is to be heard: S samples of it make a window of S / tempo. The notes are already as
+    played.
+
     `not_wrong` bool [B, B], in training, marks windows that are no wrong answers to each other: those that overlap in
     time, and other performances of the same work.
     """
@@ -60,17 +88,19 @@ class Batch:
     audio: Tensor
     notes: NoteBatch
     not_wrong: Tensor | None = None
+    playback: Playback = AS_RECORDED
 
     def to(self, device: torch.device) -> Batch:
         """The batch on another device; from pinned memory the copy overlaps with computing."""
         not_wrong = None if self.not_wrong is None else self.not_wrong.to(device, non_blocking=True)
-        return Batch(self.audio.to(device, non_blocking=True), self.notes.to(device), not_wrong)
+        audio = self.audio.to(device, non_blocking=True)
+        return replace(self, audio=audio, notes=self.notes.to(device), not_wrong=not_wrong)
 
     def pin_memory(self) -> Batch:
         """The batch in page-locked memory, as PyTorch's data loader asks for it."""
         pinned = {field.name: getattr(self.notes, field.name).pin_memory() for field in fields(NoteBatch)}
         not_wrong = None if self.not_wrong is None else self.not_wrong.pin_memory()
-        return Batch(self.audio.pin_memory(), NoteBatch(**pinned), not_wrong)
+        return replace(self, audio=self.audio.pin_memory(), notes=NoteBatch(**pinned), not_wrong=not_wrong)
 
 
 def collate_notes(windows: Sequence[Notes]) -> NoteBatch:
@@ -93,6 +123,6 @@ def collate_notes(windows: Sequence[Notes]) -> NoteBatch:
     )
 
 
-def collate(audio: NDArray[np.float32], windows: Sequence[Notes]) -> Batch:
-    """Windows of sound [B, S] and the notes of the same windows as one batch."""
-    return Batch(torch.from_numpy(np.ascontiguousarray(audio)), collate_notes(windows))
+def collate(audio: NDArray[np.float32], windows: Sequence[Notes], playback: Playback = AS_RECORDED) -> Batch:
+    """Windows of sound [B, S], to be heard at `playback`, and the notes of the same windows as one batch."""
+    return Batch(torch.from_numpy(np.ascontiguousarray(audio)), collate_notes(windows), playback=playback)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.audio import is_silent, read_audio
+from antiphon.batch import AS_RECORDED, Playback
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.models import shipped_models
@@ -26,6 +27,9 @@ class Embedder(Protocol):
 
     Rows are unit vectors, float32; a window with nothing in it (silence, no notes) gives a row of zeros, which an
     index leaves out and evaluation counts as a miss.
+
+    With a `playback` a recording is embedded as if it were played at another tempo and transposed. Starts stay seconds
+    of the recording as it is, of which a window then takes window_s · tempo.
     """
 
     @property
@@ -45,11 +49,24 @@ class Embedder(Protocol):
     @property
     def dimensions(self) -> int: ...
 
-    def embed_audio(self, samples: NDArray[np.float32], starts_s: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Embed windows of one recording's mono samples: [n, dimensions]."""
+    @property
+    def elastic(self) -> bool:
+        """Whether `embed_audio` takes another playback; `embed_notes` always does."""
         ...
 
-    def embed_notes(self, notes: Notes, starts_s: NDArray[np.float64]) -> NDArray[np.float32]:
+    def embed_audio(
+        self, samples: NDArray[np.float32], starts_s: NDArray[np.float64], playback: Playback = AS_RECORDED
+    ) -> NDArray[np.float32]:
+        """Embed windows of one recording's mono samples: [n, dimensions].
+
+        The tempo may be rounded to the nearest that the model can hear. Raises `AntiphonError` for a playback that it
+        cannot.
+        """
+        ...
+
+    def embed_notes(
+        self, notes: Notes, starts_s: NDArray[np.float64], playback: Playback = AS_RECORDED
+    ) -> NDArray[np.float32]:
         """Embed windows of one recording's notes: [n, dimensions]."""
         ...
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from antiphon.audio import is_silent
-from antiphon.batch import collate
+from antiphon.batch import AS_RECORDED, Playback, collate
 from antiphon.descriptors import DESCRIPTORS, Side, describe
 from antiphon.errors import AntiphonError
 from antiphon.model import DualEncoder, load_dual_encoder, pick_device, to_plain
 from antiphon.notes import Notes
-from antiphon.segments import cut_windows
+from antiphon.segments import as_played, cut_windows
+from antiphon.towers import Elasticity, elasticity_of
 
 _BATCH = 32
 
@@ -36,6 +37,9 @@ class ModelEmbedder:
 
     An arm that puts descriptors of one side into the tower of the other (d4a4cm) can embed pairs, but neither side
     alone: `embed_audio` and `embed_notes` then raise `AntiphonError`.
+
+    Sound can be embedded at another playback when the audio tower can hear one and takes no descriptor, which would be
+    computed from the sound as it is. The tempo is rounded to the tower's steps, 1 / 60 for `default`.
     """
 
     def __init__(self, model: DualEncoder, name: str, device: torch.device | None = None) -> None:
@@ -45,21 +49,31 @@ class ModelEmbedder:
         self.sample_rate_hz = model.config.sizes.sample_rate_hz
         self.window_s = model.config.sizes.window_s
         self.dimensions = model.config.sizes.dimensions
+        self._elasticity = _elasticity(model)
+        self.elastic = self._elasticity is not None
         digest = hashlib.sha256(json.dumps(to_plain(model.config), sort_keys=True).encode())
         for key, tensor in sorted(model.state_dict().items()):
             digest.update(key.encode() + tensor.cpu().contiguous().numpy().tobytes())
         self.fingerprint = digest.hexdigest()
 
-    def embed_audio(self, samples: NDArray[np.float32], starts_s: NDArray[np.float64]) -> Rows:
-        """Windows of one recording's sound: unit vectors [n, dimensions], zeros for silent windows."""
-        self._refuse_without("notes", into="audio")
-        windows = cut_windows(samples, self.sample_rate_hz, starts_s, self.window_s)
-        return self._embed(windows, [Notes.of([], [], [], [])] * len(windows), {"audio": _sounding(windows)})["audio"]
+    def embed_audio(
+        self, samples: NDArray[np.float32], starts_s: NDArray[np.float64], playback: Playback = AS_RECORDED
+    ) -> Rows:
+        """Windows of one recording's sound: unit vectors [n, dimensions], zeros for silent windows.
 
-    def embed_notes(self, notes: Notes, starts_s: NDArray[np.float64]) -> Rows:
+        Raises `AntiphonError` for a playback that the model cannot hear.
+        """
+        self._refuse_without("notes", into="audio")
+        heard = self._nearest(playback)
+        windows = cut_windows(samples, self.sample_rate_hz, starts_s, self.window_s * heard.tempo)
+        no_notes = [Notes.of([], [], [], [])] * len(windows)
+        return self._embed(windows, no_notes, {"audio": _sounding(windows)}, heard)["audio"]
+
+    def embed_notes(self, notes: Notes, starts_s: NDArray[np.float64], playback: Playback = AS_RECORDED) -> Rows:
         """Windows of one recording's notes: unit vectors [n, dimensions], zeros for windows without notes."""
         self._refuse_without("audio", into="notes")
-        windows = [notes.window(float(start), self.window_s) for start in starts_s]
+        length_s = self.window_s * playback.tempo
+        windows = [as_played(notes.window(float(start), length_s), playback) for start in starts_s]
         return self._embed(np.zeros((len(windows), 0), np.float32), windows, {"notes": _filled(windows)})["notes"]
 
     def embed_pairs(
@@ -73,19 +87,38 @@ class ModelEmbedder:
 
     @torch.inference_mode()
     def _embed(
-        self, audio: NDArray[np.float32], notes: list[Notes], usable: Mapping[Side, NDArray[np.bool_]]
+        self,
+        audio: NDArray[np.float32],
+        notes: list[Notes],
+        usable: Mapping[Side, NDArray[np.bool_]],
+        playback: Playback = AS_RECORDED,
     ) -> dict[Side, Rows]:
         """The sides that `usable` names, each row that it says True for."""
         rows: dict[Side, Rows] = {side: np.zeros((len(notes), self.dimensions), np.float32) for side in usable}
         kept = np.flatnonzero(np.logical_or.reduce(list(usable.values())))
         for begin in range(0, len(kept), _BATCH):
             index = kept[begin : begin + _BATCH]
-            batch = collate(audio[index], [notes[i] for i in index]).to(self._device)
+            batch = collate(audio[index], [notes[i] for i in index], playback).to(self._device)
             found = describe(batch, self.model.descriptor_names(*usable), self.sample_rate_hz)
             for side, good in usable.items():
                 embedded, _ = self.model.encode(side, batch, found)
                 rows[side][index] = F.normalize(embedded, dim=-1).float().cpu().numpy() * good[index, None]
         return rows
+
+    def _nearest(self, playback: Playback) -> Playback:
+        """What the model hears when it is asked for `playback`."""
+        if playback == AS_RECORDED:
+            return playback
+        if self._elasticity is None:
+            kept = [self.model.config.sizes.audio_tower, *self.model.descriptor_names("audio")]
+            raise AntiphonError(
+                f"model {self.name} hears sound as it was recorded only, not at {playback}, because of its audio tower "
+                f"({' with '.join(kept)}); the models default and template can"
+            )
+        try:
+            return self._elasticity.nearest(playback)
+        except ValueError as error:
+            raise AntiphonError(f"model {self.name} {error}") from None
 
     def _refuse_without(self, missing: Side, into: Side) -> None:
         for name in self.model.descriptor_names(into):
@@ -94,6 +127,10 @@ class ModelEmbedder:
                     f"model {self.name}: its {into} tower takes the descriptor {name} of the {missing}, so it can be "
                     "evaluated on pairs but cannot embed one side alone, as an index or a search needs"
                 )
+
+
+def _elasticity(model: DualEncoder) -> Elasticity | None:
+    return None if model.descriptor_names("audio") else elasticity_of(model.tower("audio"))
 
 
 def _sounding(windows: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -12,7 +12,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from antiphon.augmentation.varispeed import scale_times
+from antiphon.batch import AS_RECORDED, Playback
 from antiphon.corpora import Recording
+from antiphon.notes import Notes
 
 HEADER_SLACK_S = 1e-3
 """A sound file may be a rounding shorter than the duration its metadata gives."""
@@ -85,3 +88,18 @@ def cut_windows(
     if needed > len(samples):
         samples = np.pad(samples, (0, needed - len(samples)))
     return np.lib.stride_tricks.sliding_window_view(samples, length)[begin]
+
+
+def as_played(notes: Notes, playback: Playback) -> Notes:
+    """The notes of a recording, or of a window of it, at another playback; those that leave 0–127 are dropped.
+
+    >>> played = as_played(Notes.of([1.0, 2.0], [0.5, 0.5], [60, 126], [64, 64]), Playback(tempo=2.0, semitones=3))
+    >>> played.onset_s.tolist(), played.pitch.tolist()
+    ([0.5], [63])
+    """
+    if playback == AS_RECORDED:
+        return notes
+    notes = scale_times(notes, playback.tempo)
+    pitch = notes.pitch.astype(np.int64) + playback.semitones
+    kept = (pitch >= 0) & (pitch <= 127)
+    return Notes(notes.onset_s[kept], notes.duration_s[kept], pitch[kept].astype(np.uint8), notes.velocity[kept])

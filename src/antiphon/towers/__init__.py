@@ -7,18 +7,44 @@ injections act in between. One file per tower, each defining `TOWER`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 from typing import Protocol
 
 from torch import Tensor, nn
 
-from antiphon.batch import Batch, Tokens
+from antiphon.batch import Batch, Playback, Tokens
 from antiphon.descriptors import Side
 from antiphon.registry import Registry
 
 
+@dataclass(frozen=True)
+class Elasticity:
+    """Which playbacks an audio tower can hear: tempi in steps of 1 / `tempo_steps`, and transpositions by multiples of
+    `semitone_step`, or none."""
+
+    tempo_steps: int
+    semitone_step: int | None
+
+    def nearest(self, playback: Playback) -> Playback:
+        """The playback with the nearest tempo that can be heard. Raises `ValueError` for semitones that cannot.
+
+        >>> Elasticity(60, 1).nearest(Playback(0.81, 3))
+        Playback(tempo=0.8166666666666667, semitones=3)
+        """
+        if playback.semitones and (self.semitone_step is None or playback.semitones % self.semitone_step):
+            can = "no transposition" if self.semitone_step is None else f"steps of {self.semitone_step} semitones only"
+            raise ValueError(f"cannot hear {playback.semitones:+d} semitones: its bands allow {can}")
+        slowest = ceil(self.tempo_steps / 2)  # a step below would be no playback
+        steps = max(slowest, round(playback.tempo * self.tempo_steps))
+        return replace(playback, tempo=steps / self.tempo_steps)
+
+
 class Tower(Protocol):
-    """What `encode` needs of a tower, an `nn.Module`."""
+    """What `encode` needs of a tower, an `nn.Module`.
+
+    An audio tower that can hear sound at another playback has an `elasticity`; see `elasticity_of`.
+    """
 
     width: int
     pooled_width: int
@@ -36,6 +62,11 @@ class Tower(Protocol):
     def pool(self, tokens: Tokens) -> Tensor:
         """Tokens after the last layer → [B, pooled_width]."""
         ...
+
+
+def elasticity_of(tower: Tower) -> Elasticity | None:
+    """Which playbacks a tower can hear; None when it hears sound as it was recorded only, and ignores a batch's."""
+    return getattr(tower, "elasticity", None)
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from antiphon.batch import Batch
-from antiphon.towers import TowerKind
+from antiphon.towers import Elasticity, TowerKind
 from antiphon.towers.convolutional import ConvolutionalTower, level_free
-from antiphon.towers.stft import power_spectrum
+from antiphon.towers.stft import fill_up, power_spectrum
 
 _BINS_TO_A_SEMITONE = 2  # half the main lobe of a Hann window: a note's neighbour falls on its first zero
 _SEMITONE = 2 ** (1 / 12) - 1
@@ -39,8 +39,11 @@ class ConstantQFrames(nn.Module):
     With n_fft 1024 at 24 kHz and 3 halvings: 43 ms above 788 Hz, 85, 171, and 341 ms below 197 Hz, with semitones told
     apart from 99 Hz on.
 
+    Another tempo is heard by another hop, which 2^halvings divides too, and gives as many frames: with a hop of 480 and
+    3 halvings tempi come in steps of 1 / 60. A transposition moves bands; those that none moves to have no power.
+
     Raises `ValueError` for bands beyond Nyquist, for `n_fft` under 512, where 2^halvings does not divide `hop`, and for
-    halvings that no band needs.
+    halvings that no band needs; when called, for semitones that are no whole number of bands.
     """
 
     def __init__(
@@ -60,7 +63,8 @@ class ConstantQFrames(nn.Module):
             raise ValueError(f"n_fft {n_fft}: halved sound would fold onto the bands below {_SHORTEST}")
         if hop % 2**halvings:
             raise ValueError(f"a hop of {hop} samples cannot be halved {halvings} times")
-        self.hop = hop
+        self.hop, self.bands_per_octave = hop, bands_per_octave
+        self.elasticity = Elasticity(hop >> halvings, semitone_step=12 // math.gcd(12, bands_per_octave))
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         bands = torch.arange(bands_per_octave * octaves, dtype=torch.float64)
         centre_hz = f_min_hz * 2 ** (bands / bands_per_octave)
@@ -76,14 +80,19 @@ class ConstantQFrames(nn.Module):
             self.register_buffer(f"filters_{halved}", filters[self.bins[halved]], persistent=False)
 
     def forward(self, batch: Batch) -> Tensor:
-        audio = batch.audio.float()
-        frames, window, bands = audio.shape[1] // self.hop, self.get_buffer("window"), []
+        playback = self.elasticity.nearest(batch.playback)
+        hop = round(self.hop * playback.tempo)
+        frames = round(batch.audio.shape[1] / batch.playback.tempo) // self.hop
+        audio = fill_up(batch.audio.float(), hop, frames)
+        window, bands = self.get_buffer("window"), []
         for halved, bins in enumerate(self.bins):
             if halved:
                 audio = half_rate(audio)
-            power = power_spectrum(audio, window, self.hop >> halved, bins)[:, :frames]
+            power = power_spectrum(audio, window, hop >> halved, bins)[:, :frames]
             bands.append(power @ self.get_buffer(f"filters_{halved}"))
-        return level_free(torch.cat(bands[::-1], dim=2))
+        power = torch.cat(bands[::-1], dim=2)
+        higher = playback.semitones * self.bands_per_octave // 12
+        return level_free(F.pad(power, (higher, -higher)) if higher else power)
 
 
 def half_rate(audio: Tensor) -> Tensor:

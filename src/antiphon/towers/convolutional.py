@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from antiphon.batch import Batch, Tokens
 from antiphon.errors import AntiphonError
+from antiphon.towers import Elasticity
 
 
 class ResidualConvolution(nn.Module):
@@ -71,6 +72,11 @@ class ConvolutionalTower(nn.Module):
         self.layers = nn.ModuleList(ResidualConvolution(width, kernel, dilation, dropout) for dilation in dilations)
         self.norm = nn.LayerNorm(width)
         self.narrow = nn.Linear(width, narrow)
+
+    @property
+    def elasticity(self) -> Elasticity | None:
+        """Which playbacks its front can hear."""
+        return getattr(self.front, "elasticity", None)
 
     def features(self, batch: Batch) -> Tokens:
         frames: Tensor = self.front(batch).transpose(1, 2)

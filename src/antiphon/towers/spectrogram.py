@@ -8,23 +8,31 @@ import torch
 from torch import Tensor, nn
 
 from antiphon.batch import Batch
-from antiphon.towers import TowerKind
+from antiphon.towers import Elasticity, TowerKind
 from antiphon.towers.convolutional import ConvolutionalTower, level_free
 from antiphon.towers.logmel import mel_filters
-from antiphon.towers.stft import power_spectrum
+from antiphon.towers.stft import fill_up, power_spectrum
 
 
 class MelFrames(nn.Module):
-    """Mel spectrogram, compressed and free of level: [B, S // hop, bands]."""
+    """Mel spectrogram, compressed and free of level: [B, S // hop, bands].
+
+    Another tempo is heard by another hop, to a sample, and gives as many frames; a transposition is refused with a
+    `ValueError`, as mel bands are not a semitone's multiple apart.
+    """
 
     def __init__(self, bands: int, n_fft: int, hop: int, sample_rate_hz: int, f_min_hz: float) -> None:
         super().__init__()
         self.hop = hop
+        self.elasticity = Elasticity(tempo_steps=hop, semitone_step=None)
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         self.register_buffer("filters", mel_filters(bands, n_fft, sample_rate_hz, f_min_hz), persistent=False)
 
     def forward(self, batch: Batch) -> Tensor:
-        power = power_spectrum(batch.audio.float(), self.get_buffer("window"), self.hop)
+        hop = round(self.hop * self.elasticity.nearest(batch.playback).tempo)
+        frames = round(batch.audio.shape[1] / batch.playback.tempo) // self.hop
+        audio = fill_up(batch.audio.float(), hop, frames)
+        power = power_spectrum(audio, self.get_buffer("window"), hop)[:, :frames]
         return level_free(power @ self.get_buffer("filters"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 _ALL = slice(None)
 
@@ -16,3 +17,9 @@ def power_spectrum(audio: Tensor, window: Tensor, hop: int, bins: slice = _ALL) 
     spectrum = torch.stft(audio, len(window), hop, window=window, pad_mode="constant", return_complex=True)
     spectrum = spectrum[:, bins, : audio.shape[1] // hop]
     return torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag).transpose(1, 2)
+
+
+def fill_up(audio: Tensor, hop: int, frames: int) -> Tensor:
+    """Samples [B, S], with zeros after them where they are fewer than `frames` hops."""
+    missing = frames * hop - audio.shape[1]
+    return F.pad(audio, (0, missing)) if missing > 0 else audio

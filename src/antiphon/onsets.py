@@ -1,0 +1,84 @@
+"""Onset strength in semitone bands: of sound, as it is measured; of notes, as they predict it. Nothing is learned.
+
+Both are on a grid of 50 frames a second: frame t is what begins in the 80 ms from t / 50 s on. Bands are a semitone
+apart, from A0 up: the keyboard, and the first harmonics of its top octave.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from antiphon.notes import Notes
+
+GRID_HZ = 50
+RISE_FRAMES = 4
+LOWEST_PITCH = 21
+BANDS = 96
+HARMONICS, HARMONIC_DECAY = 6, 0.6
+
+Frames = NDArray[np.float32]
+"""[frames, bands]"""
+
+
+def onset_strength(samples: NDArray[np.float32], sample_rate_hz: int, n_fft: int, compression: float) -> Frames:
+    """Rise of log(1 + compression · magnitude) in each band over the last 80 ms, falls as 0: [⌊S / hop⌋ + 1, bands].
+
+    `samples` are mono; frame t is centred on second t / 50. Zeros beyond the ends.
+    """
+    spectrum = torch.stft(
+        torch.from_numpy(np.ascontiguousarray(samples)),
+        n_fft=n_fft,
+        hop_length=sample_rate_hz // GRID_HZ,
+        window=torch.hann_window(n_fft),
+        center=True,
+        pad_mode="constant",
+        return_complex=True,
+    )
+    magnitude = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag).sqrt_()  # faster than abs()
+    level = torch.log1p(compression * (semitone_bands(n_fft, sample_rate_hz) @ magnitude)).T
+    rise = torch.zeros_like(level)
+    rise[RISE_FRAMES:] = (level[RISE_FRAMES:] - level[:-RISE_FRAMES]).clamp_min(0.0)
+    return rise.numpy()
+
+
+@lru_cache(maxsize=4)
+def semitone_bands(n_fft: int, sample_rate_hz: int) -> Tensor:
+    """Triangular filters a semitone apart, each summing to one: [bands, n_fft // 2 + 1].
+
+    Where a semitone is narrower than a bin, a band interpolates between the two nearest bins.
+    """
+    bin_hz = torch.arange(n_fft // 2 + 1) * (sample_rate_hz / n_fft)
+    centre_hz = 440.0 * 2.0 ** ((torch.arange(BANDS) + LOWEST_PITCH - 69) / 12)
+    half_width_hz = torch.clamp(centre_hz * (2 ** (1 / 12) - 1), min=sample_rate_hz / n_fft)
+    bands = (1 - (bin_hz[None] - centre_hz[:, None]).abs() / half_width_hz[:, None]).clamp_min(0.0)
+    return bands / bands.sum(dim=1, keepdim=True)
+
+
+def predicted_onsets(notes: Notes, until_s: float) -> Frames:
+    """Square root of the velocity / 127 that begins in each band in the 80 ms from a frame on: [frames, bands].
+
+    Frames from second 0 to `until_s`; a note begins in six harmonics, each 0.6 times as strong as the one below.
+    """
+    frames = round(until_s * GRID_HZ) + RISE_FRAMES
+    frame = np.floor(notes.onset_s * GRID_HZ).astype(np.int64)
+    onsets = np.zeros((frames, BANDS), np.float32)
+    for harmonic in range(1, HARMONICS + 1):
+        band = notes.pitch.astype(np.int64) - LOWEST_PITCH + round(12 * np.log2(harmonic))
+        inside = (band >= 0) & (band < BANDS) & (frame >= 0) & (frame < frames)
+        weight = notes.velocity[inside] / np.float32(127) * np.float32(HARMONIC_DECAY ** (harmonic - 1))
+        np.add.at(onsets, (frame[inside], band[inside]), weight)
+    total = np.concatenate([np.zeros((1, BANDS), np.float64), np.cumsum(onsets, axis=0, dtype=np.float64)])
+    in_frame: NDArray[np.float64] = np.clip(total[RISE_FRAMES:] - total[:-RISE_FRAMES], 0.0, None)
+    in_frame[in_frame < 1e-6] = 0.0  # what cancellation leaves of an empty frame
+    return np.sqrt(in_frame).astype(np.float32)
+
+
+def transpose(frames: Frames, semitones: int) -> Frames:
+    """The frames of the same music so many semitones higher; nothing in the bands that become free."""
+    above, below = max(semitones, 0), max(-semitones, 0)
+    return np.pad(frames, ((0, 0), (above, below)))[:, below : below + BANDS]

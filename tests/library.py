@@ -24,7 +24,7 @@ class CountingEmbedder:
         self.fingerprint = fingerprint
         self.name, self.dimensions = self._inner.name, self._inner.dimensions
         self.sample_rate_hz, self.window_s = self._inner.sample_rate_hz, self._inner.window_s
-        self.elastic = self._inner.elastic
+        self.elastic, self.query_hop_s = self._inner.elastic, self._inner.query_hop_s
         self.files = 0
 
     def embed_audio(

@@ -81,10 +81,10 @@ def test_train_evaluate_index_search_in_one_line_each(demo: Corpus, tmp_path: Pa
     facts = run_json("info", library)
     assert (facts["kind"], facts["recordings"], facts["notes_recordings"]) == ("index", 6, 3)
     hits = run_json("search", str(demo.recordings[1].notes_path), "--index", library, "--start", "5", "--length", "9")
-    keys = {"file", "start_s", "end_s", "query_start_s", "query_end_s", "tempo", "score", "confidence"}
+    keys = {"file", "start_s", "end_s", "query_start_s", "query_end_s", "tempo", "semitones", "score", "confidence"}
     assert hits
     assert all(set(hit) == keys and hit["file"].endswith(".flac") for hit in hits)
-    assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
+    assert [hit["confidence"] for hit in hits] == sorted((hit["confidence"] for hit in hits), reverse=True)
 
     added = run_json("index", "add", str(write_scale(tmp_path / "more" / "scale.mid", 40).parent), "--index", library)
     assert added["embedded"] == 1

@@ -7,21 +7,19 @@ import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 import soundfile
 from matplotlib.image import imread
-from numpy.typing import NDArray
 
 from antiphon.audio import read_audio
+from antiphon.augmentation.varispeed import varispeed
 from antiphon.baselines.template import TemplateEmbedder
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.build import build_index
-from antiphon.index.library import Library
-from antiphon.index.search import TEMPI, Line, match_lines, search, thin_out
+from antiphon.index.search import LIKELY, Hit, search
 from antiphon.index.store import Store
 from antiphon.notes import Notes, read_notes, write_midi
 from antiphon.pictures import draw_match
@@ -29,135 +27,6 @@ from helpers import scale, sine, write_scale, write_sine
 
 NEAR_S = 0.5
 EMBEDDER = TemplateEmbedder()
-
-
-class Orthogonal(NamedTuple):
-    """A library of recordings whose windows, a second apart, have nothing to do with each other."""
-
-    windows: tuple[int, ...]
-    same: tuple[tuple[int, int], ...] = ()
-    """Pairs of recordings that hold the same windows."""
-
-    @property
-    def rows(self) -> NDArray[np.float32]:
-        # One more dimension than there are windows: for what is in no library.
-        rows = np.eye(sum(self.windows) + 1, dtype=np.float32)[:-1]
-        edges = np.cumsum([0, *self.windows])
-        for original, copy in self.same:
-            rows[edges[copy] : edges[copy + 1]] = rows[edges[original] : edges[original + 1]]
-        return rows
-
-    def library(self) -> Library:
-        return Library(
-            self.rows.astype(np.float16),
-            np.concatenate([np.arange(count, dtype=np.float64) for count in self.windows]),
-            np.cumsum([0, *self.windows]),
-            tuple(f"{number}.mid" for number in range(len(self.windows))),
-            np.array(self.windows) + 3.0,
-        )
-
-    def query(self, recording: int, offset_s: float, tempo: float, start_s: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Windows that are a library window where one is nearest in time, and else like nothing."""
-        first = int(np.sum(self.windows[:recording]))
-        place_s = offset_s + tempo * start_s
-        nearest = np.rint(place_s).astype(int)
-        met = np.abs(place_s - nearest) <= tempo * 0.05 + 1e-9
-        met &= (nearest >= 0) & (nearest < self.windows[recording])
-        query = np.zeros((len(start_s), sum(self.windows) + 1), np.float32)
-        query[:, -1] = ~met
-        query[met] = self.rows[first + nearest[met]]
-        return query
-
-    def ask(self, recording: int, offset_s: float, tempo: float = 1.0, query_s: float = 12.0) -> list[Line]:
-        start_s = np.arange(0.0, query_s, 0.1)
-        return match_lines(self.query(recording, offset_s, tempo, start_s), start_s, self.library(), 1.0)
-
-
-THREE = Orthogonal((40, 30, 50))
-
-
-class TestLines:
-    @pytest.mark.parametrize("recording", [0, 1, 2])
-    @pytest.mark.parametrize("offset_s", [0.0, 7.3, 16.9])
-    def test_find_recording_and_place(self, recording: int, offset_s: float):
-        found = THREE.ask(recording, offset_s)
-        assert found[0].recording == recording
-        assert found[0].offset_s == pytest.approx(offset_s, abs=1e-6)
-        assert (found[0].tempo, found[0].score, found[0].confidence) == (1.0, pytest.approx(1.0), 1.0)
-        assert [line.score for line in found[1:]] == [0.0, 0.0]
-
-    @pytest.mark.parametrize("tempo", TEMPI)
-    def test_find_every_tempo(self, tempo: float):
-        offset_s = 70 * 0.1 * tempo
-        best = THREE.ask(2, offset_s, tempo, query_s=16.0)[0]
-        assert (best.recording, best.tempo) == (2, tempo)
-        assert best.offset_s == pytest.approx(offset_s, abs=0.1)
-        assert best.score == pytest.approx(1.0, abs=0.01)
-
-    def test_have_tempi_on_both_sides_of_one(self):
-        assert {1.0, 0.8409, 1.1892} <= set(TEMPI)
-        np.testing.assert_allclose(np.diff(np.log2(TEMPI)), 1 / 16, atol=1e-4)
-
-    @pytest.mark.parametrize("tempo", [0.8409, 1.0, 1.0443, 1.1892])
-    @pytest.mark.parametrize("query_s", [50.0, 95.0, 170.0])
-    def test_find_the_tempo_of_long_queries_too(self, tempo: float, query_s: float):
-        """Long queries are thinned out; what is left must still meet the library's windows, whatever the tempo."""
-        long = Orthogonal((300, 250))
-        start_s = np.arange(0.0, query_s, 0.1)
-        start_s = start_s[thin_out(np.arange(len(start_s)), 1.0)]
-        assert len(start_s) <= 400
-        best = match_lines(long.query(1, 3.7 * tempo, tempo, start_s), start_s, long.library(), 1.0)[0]
-        assert (best.recording, best.tempo) == (1, tempo)
-        assert best.offset_s == pytest.approx(3.7 * tempo, abs=0.1)
-        assert best.score == pytest.approx(1.0, abs=0.2)
-
-    def test_are_sure_of_a_recording_alone_and_unsure_between_twins(self):
-        assert Orthogonal((40,)).ask(0, 5.0)[0].confidence == 1.0
-        first, second, third = Orthogonal((40, 40, 30), same=((0, 1),)).ask(0, 5.0)
-        assert {first.recording, second.recording} == {0, 1}
-        assert first.score == second.score == pytest.approx(1.0)
-        assert (first.confidence, second.confidence) == (0.0, 0.0)
-        assert third.score == 0.0
-
-    def test_doubt_in_proportion_to_what_others_hold(self):
-        """Half of the query's windows are in another recording as well."""
-        library = Orthogonal((40, 40))
-        rows = library.rows
-        rows[40 + 20 : 40 + 26] = rows[5:11]
-        start_s = np.arange(0.0, 12.0, 0.1)
-        shared = library.library()
-        shared = Library(rows.astype(np.float16), shared.start_s, shared.offset, shared.paths, shared.duration_s)
-        best = match_lines(library.query(0, 5.0, 1.0, start_s), start_s, shared, 1.0)[0]
-        assert best.recording == 0
-        assert best.confidence == pytest.approx(0.5, abs=0.1)
-
-    @pytest.mark.parametrize("offset_s", [-6.0, 35.0])
-    def test_may_begin_before_a_recording_or_end_after_it(self, offset_s: float):
-        """Half of a query of 12 s lies outside; it is found, with half the score."""
-        best = THREE.ask(0, offset_s)[0]
-        assert best.recording == 0
-        assert best.offset_s == pytest.approx(offset_s, abs=1e-6)
-        assert best.score == pytest.approx(0.5, abs=0.1)
-
-    def test_of_a_single_window_are_its_nearest_window(self):
-        lines = THREE.ask(1, 17.0, query_s=0.05)
-        assert (lines[0].recording, lines[0].offset_s, lines[0].tempo) == (1, pytest.approx(17.0), 1.0)
-        assert lines[0].score == pytest.approx(1.0)
-
-    def test_are_sorted_and_one_to_a_recording(self):
-        many = Orthogonal((12,) * 60)
-        start_s = np.arange(0.0, 5.0, 0.1)
-        query = sum((9 - number) * many.query(number, 2.0, 1.0, start_s) for number in range(5))
-        query /= np.linalg.norm(query, axis=1, keepdims=True)
-        lines = match_lines(query, start_s, many.library(), 1.0)
-        assert [line.recording for line in lines[:5]] == [0, 1, 2, 3, 4]
-        assert all(one.score >= two.score for one, two in pairwise(lines))
-        assert len({line.recording for line in lines}) == len(lines) == 50
-
-    def test_do_not_depend_on_how_the_library_is_cut_into_chunks(self, monkeypatch: pytest.MonkeyPatch):
-        whole = THREE.ask(1, 7.3)
-        monkeypatch.setattr("antiphon.index.neighbours.CHUNK_VALUES", 7 * 121)
-        assert THREE.ask(1, 7.3) == whole
 
 
 @pytest.fixture(scope="module")
@@ -194,34 +63,122 @@ class TestSearch:
             assert Path(best.file) == answer.resolve()
             assert abs(best.start_s - start_s) <= NEAR_S
             assert abs(best.end_s - (start_s + 10.0)) <= NEAR_S
-            assert (best.query_start_s, best.query_end_s) == (start_s, start_s + 10.0)
-            assert best.tempo == 1.0
-            assert best.confidence > 0.5
+            assert best.query_start_s == pytest.approx(start_s, abs=0.1)
+            assert best.query_end_s == pytest.approx(start_s + 10.0, abs=0.1)
+            assert best.tempo == pytest.approx(1.0, abs=0.01)
+            assert best.semitones == 0
+            assert best.confidence > LIKELY
 
     def test_finds_a_whole_file(self, some: tuple[Recording, ...], store: Store):
         for one in some[:3]:
             best = search(one.notes_path, store, EMBEDDER)[0]
             assert Path(best.file) == one.audio_path.resolve()
             assert abs(best.start_s) <= NEAR_S
-            assert best.query_start_s == 0.0
-            assert best.query_end_s == pytest.approx(read_notes(one.notes_path).end_s, abs=0.1)
+            assert best.query_start_s == pytest.approx(0.0, abs=0.1)
+            assert best.query_end_s == pytest.approx(read_notes(one.notes_path).end_s, abs=0.2)
 
-    def test_finds_a_performance_at_another_tempo(self, some: tuple[Recording, ...], store: Store, tmp_path: Path):
-        """4 % slower, a note file's windows lie along a line of slope 0.96 in the recording."""
-        one, notes = some[1], read_notes(some[1].notes_path)
-        slower = Notes.of(notes.onset_s * 1.0443, notes.duration_s * 1.0443, notes.pitch, notes.velocity)
-        write_midi(slower, tmp_path / "slower.mid")
-        best = search(tmp_path / "slower.mid", store, EMBEDDER, 10.0, 15.0)[0]
-        assert Path(best.file) == one.audio_path.resolve()
-        assert best.tempo == 0.9576
-        assert abs(best.start_s - 10.0 / 1.0443) <= NEAR_S
-
-    def test_gives_at_most_one_hit_a_recording_best_first_and_no_more_than_asked_for(
-        self, some: tuple[Recording, ...], store: Store
+    @pytest.mark.parametrize("tempo", [0.72, 1.06, 1.35])
+    def test_finds_a_performance_at_another_tempo(
+        self, some: tuple[Recording, ...], store: Store, tmp_path: Path, tempo: float
     ):
+        """A query second is `tempo` seconds of the recording."""
+        one, notes = some[1], read_notes(some[1].notes_path)
+        faster = Notes.of(notes.onset_s / tempo, notes.duration_s / tempo, notes.pitch, notes.velocity)
+        write_midi(faster, tmp_path / "faster.mid")
+        best = search(tmp_path / "faster.mid", store, EMBEDDER, 10.0, 12.0)[0]
+        assert Path(best.file) == one.audio_path.resolve()
+        assert best.tempo == pytest.approx(tempo, rel=0.015)
+        assert abs(best.start_s - best.query_start_s * tempo) <= NEAR_S
+        assert abs(best.end_s - best.query_end_s * tempo) <= NEAR_S
+
+    def test_finds_a_performance_that_slows_down(self, some: tuple[Recording, ...], store: Store, tmp_path: Path):
+        """From 10 % too fast to 10 % too slow within 36 s: no line, but a chain of them."""
+        one, notes = some[1], read_notes(some[1].notes_path)
+        end_s = notes.end_s
+
+        def bent(second: np.ndarray) -> np.ndarray:
+            return second * 0.9 + second**2 * 0.1 / end_s
+
+        onset_s = bent(notes.onset_s)
+        write_midi(
+            Notes.of(onset_s, bent(notes.onset_s + notes.duration_s) - onset_s, notes.pitch, notes.velocity),
+            tmp_path / "slower.mid",
+        )
+        best = search(tmp_path / "slower.mid", store, EMBEDDER)[0]
+        assert Path(best.file) == one.audio_path.resolve()
+        assert best.start_s == pytest.approx(0.0, abs=NEAR_S)
+        assert best.end_s == pytest.approx(end_s, abs=1.0)
+
+    @pytest.mark.parametrize("semitones", [-6, 4])
+    def test_finds_what_is_transposed_where_asked_to(
+        self, some: tuple[Recording, ...], store: Store, tmp_path: Path, semitones: int
+    ):
+        one, notes = some[2], read_notes(some[2].notes_path)
+        moved = notes.pitch.astype(int) + semitones
+        write_midi(Notes.of(notes.onset_s, notes.duration_s, moved, notes.velocity), tmp_path / "other.mid")
+        best = search(tmp_path / "other.mid", store, EMBEDDER, 10.0, 10.0, transpose=True)[0]
+        assert (Path(best.file), best.semitones) == (one.audio_path.resolve(), semitones)
+        assert abs(best.start_s - 10.0) <= NEAR_S
+        plain = search(tmp_path / "other.mid", store, EMBEDDER, 10.0, 10.0)
+        assert {hit.semitones for hit in plain} == {0}
+        assert plain[0].confidence < best.confidence
+
+    def test_finds_a_recording_that_is_out_of_tune(self, some: tuple[Recording, ...], store: Store, tmp_path: Path):
+        """A tape that runs 40 cents too slow is at another pitch and another tempo."""
+        one, speed = some[2], 2 ** (-40 / 1200)
+        samples = read_audio(one.audio_path, 24_000)
+        length = int(len(samples) / speed) - 2
+        soundfile.write(tmp_path / "slow.wav", varispeed(samples, speed, length), 24_000)
+        best = search(tmp_path / "slow.wav", store, EMBEDDER, 10.0, 12.0, against="notes", transpose=True)[0]
+        assert Path(best.file) == one.notes_path.resolve()
+        assert best.tempo == pytest.approx(speed, rel=0.01)
+        assert abs(best.start_s - best.query_start_s * speed) <= NEAR_S
+
+    def test_gives_every_place_where_a_piece_repeats(self, some: tuple[Recording, ...], tmp_path: Path):
+        notes = read_notes(some[0].notes_path)
+        kept = (notes.onset_s >= 5.0) & (notes.onset_s < 17.0)
+        onset_s, *columns = (column[kept] for column in (notes.onset_s, notes.duration_s, notes.pitch, notes.velocity))
+        twice = Notes.of(np.concatenate([onset_s - 5.0, onset_s + 35.0]), *(np.tile(column, 2) for column in columns))
+        write_midi(twice, tmp_path / "twice.mid")
+        build_index([tmp_path, some[1].notes_path], EMBEDDER, "template", tmp_path / "index", only="notes")
+        with Store(tmp_path / "index") as repeated:
+            hits = search(some[0].audio_path, repeated, EMBEDDER, 5.0, 10.0)
+        assert [Path(hit.file).name for hit in hits[:2]] == ["twice.mid", "twice.mid"]
+        assert sorted(hit.start_s for hit in hits[:2]) == pytest.approx([0.0, 40.0], abs=0.1)
+        assert hits[0].score == pytest.approx(hits[1].score, abs=0.02)
+
+    def test_finds_both_pieces_of_a_query_that_holds_two(
+        self, some: tuple[Recording, ...], store: Store, tmp_path: Path
+    ):
+        parts = [read_audio(one.audio_path, 24_000, 5.0, 24.0) for one in some[:2]]
+        soundfile.write(tmp_path / "both.wav", np.concatenate(parts), 24_000)
+        hits = search(tmp_path / "both.wav", store, EMBEDDER, against="notes")[:2]
+        assert {Path(hit.file) for hit in hits} == {one.notes_path.resolve() for one in some[:2]}
+        first, second = sorted(hits, key=lambda hit: hit.query_start_s)
+        assert (first.query_end_s, second.query_start_s) == pytest.approx((24.0, 24.0), abs=0.2)
+        assert (first.start_s, second.start_s) == pytest.approx((5.0, 5.0), abs=NEAR_S)
+
+    def test_is_not_sure_of_what_is_not_there(self, some: tuple[Recording, ...], tmp_path: Path):
+        build_index([one.notes_path for one in some[1:]], EMBEDDER, "template", tmp_path / "index")
+        with Store(tmp_path / "index") as others:
+            absent = search(some[0].audio_path, others, EMBEDDER, 10.0, 20.0)
+            present = search(some[1].audio_path, others, EMBEDDER, 10.0, 20.0)
+        assert all(hit.confidence < LIKELY for hit in absent)
+        assert present[0].confidence > 0.9
+
+    def test_goes_on_without_files_that_are_gone(self, some: tuple[Recording, ...], tmp_path: Path):
+        for number in (0, 1):
+            shutil.copy(some[number].notes_path, tmp_path / f"{number}.mid")
+        build_index([tmp_path], EMBEDDER, "template", tmp_path / "index")
+        (tmp_path / "0.mid").unlink()
+        with Store(tmp_path / "index") as store:
+            assert {Path(hit.file).name for hit in search(some[0].audio_path, store, EMBEDDER, 5.0, 10.0)} <= {"1.mid"}
+            assert Path(search(some[1].audio_path, store, EMBEDDER, 5.0, 10.0)[0].file).name == "1.mid"
+
+    def test_gives_best_hits_first_and_no_more_than_asked_for(self, some: tuple[Recording, ...], store: Store):
         hits = search(some[0].notes_path, store, EMBEDDER, 5.0, 8.0)
-        assert len({hit.file for hit in hits}) == len(hits) == len(some)
-        assert all(one.score >= two.score for one, two in pairwise(hits))
+        assert len(hits) == 10
+        assert all(one.confidence >= two.confidence for one, two in pairwise(hits))
         assert all(0 <= hit.confidence <= 1 for hit in hits)
         assert search(some[0].notes_path, store, EMBEDDER, 5.0, 8.0, top=2) == hits[:2]
 
@@ -250,10 +207,10 @@ class TestSearch:
         one = some[0]
         assert one.audio_path is not None
         best = search(one.audio_path, store, EMBEDDER, 30.0, 1000.0)[0]
-        assert best.query_end_s == pytest.approx(one.duration_s, abs=0.01)
+        assert best.query_end_s == pytest.approx(read_notes(one.notes_path).end_s, abs=0.5)
         assert Path(best.file) == one.notes_path.resolve()
         best = search(one.notes_path, store, EMBEDDER, 30.0, 1e9)[0]
-        assert best.query_end_s == pytest.approx(read_notes(one.notes_path).end_s, abs=0.01)
+        assert best.query_end_s == pytest.approx(read_notes(one.notes_path).end_s, abs=0.5)
         assert Path(best.file) == one.audio_path.resolve()
 
     @pytest.mark.parametrize("side", ["audio", "notes"])
@@ -262,9 +219,9 @@ class TestSearch:
         [
             (500.0, None, "ends before second 500|nothing sounds"),
             (500.0, 10.0, "ends before second 500|nothing sounds"),
-            (5.0, 3.0, r"3\.00 s .*too short; a window needs 4 s"),
-            (5.0, 0.0, r"0\.00 s .*too short; a window needs 4 s"),
-            (5.0, -1.0, r"-1\.00 s .*too short; a window needs 4 s"),
+            (5.0, 2.9, r"2\.90 s .*too short; a search needs 3 s"),
+            (5.0, 0.0, r"0\.00 s .*too short; a search needs 3 s"),
+            (5.0, -1.0, r"-1\.00 s .*too short; a search needs 3 s"),
             (5.0, math.nan, "nan s of it is no length"),
             (5.0, math.inf, "inf s of it is no length"),
             (math.nan, None, "cannot start at second nan"),
@@ -295,14 +252,22 @@ class TestSearch:
             with pytest.raises(UnreadableInput, match=says):
                 search(query, store, EMBEDDER)
 
+    @pytest.mark.parametrize("length_s", [3.0, 3.5])
+    def test_answers_queries_shorter_than_a_window(self, some: tuple[Recording, ...], store: Store, length_s: float):
+        for query, answer in (
+            (some[3].audio_path, some[3].notes_path),
+            (some[3].notes_path, some[3].audio_path),
+        ):
+            hit = search(query, store, EMBEDDER, 12.0, length_s)[0]
+            assert Path(hit.file) == answer.resolve()
+            assert abs(hit.start_s - 12.0) <= NEAR_S
+
     def test_a_query_of_a_few_notes_is_answered(self, store: Store, tmp_path: Path):
         hits = search(write_scale(tmp_path / "three.mid", count=3), store, EMBEDDER)
-        assert len(hits) == 7
-        assert (hits[0].tempo, hits[0].query_end_s) == (1.0, 4.0)
+        assert hits
+        assert all(isinstance(hit, Hit) for hit in hits)
 
-    def test_a_copy_of_a_recording_takes_its_confidence_away(
-        self, some: tuple[Recording, ...], store: Store, tmp_path: Path
-    ):
+    def test_a_copy_of_a_recording_is_found_as_well(self, some: tuple[Recording, ...], store: Store, tmp_path: Path):
         sure = search(some[0].audio_path, store, EMBEDDER, 7.3, 10.0)[0]
         for name in ("one.mid", "two.mid"):
             shutil.copy(some[0].notes_path, tmp_path / name)
@@ -311,7 +276,7 @@ class TestSearch:
             hits = search(some[0].audio_path, twins, EMBEDDER, 7.3, 10.0)
         assert {Path(hit.file).name for hit in hits[:2]} == {"one.mid", "two.mid"}
         assert hits[0].score == hits[1].score == sure.score
-        assert max(hits[0].confidence, hits[1].confidence) == 0.0 < sure.confidence
+        assert hits[0].confidence == hits[1].confidence > 0.9
 
 
 class TestPicture:

@@ -50,6 +50,12 @@ class Embedder(Protocol):
     def dimensions(self) -> int: ...
 
     @property
+    def query_hop_s(self) -> float:
+        """How far apart a query's windows may lie: about twice what two windows of one music may be shifted by and
+        still be near each other."""
+        ...
+
+    @property
     def elastic(self) -> bool:
         """Whether `embed_audio` takes another playback; `embed_notes` always does."""
         ...

@@ -22,6 +22,7 @@ from antiphon.segments import as_played, cut_windows
 from antiphon.towers import Elasticity, elasticity_of
 
 _BATCH = 32
+_QUERY_HOP_S = 0.5
 
 Rows = NDArray[np.float32]
 
@@ -49,6 +50,7 @@ class ModelEmbedder:
         self.sample_rate_hz = model.config.sizes.sample_rate_hz
         self.window_s = model.config.sizes.window_s
         self.dimensions = model.config.sizes.dimensions
+        self.query_hop_s = _QUERY_HOP_S
         self._elasticity = _elasticity(model)
         self.elastic = self._elasticity is not None
         digest = hashlib.sha256(json.dumps(to_plain(model.config), sort_keys=True).encode())

@@ -64,18 +64,18 @@ def predicted_onsets(notes: Notes, until_s: float) -> Frames:
 
     Frames from second 0 to `until_s`; a note begins in six harmonics, each 0.6 times as strong as the one below.
     """
-    frames = round(until_s * GRID_HZ) + RISE_FRAMES
-    frame = np.floor(notes.onset_s * GRID_HZ).astype(np.int64)
-    onsets = np.zeros((frames, BANDS), np.float32)
-    for harmonic in range(1, HARMONICS + 1):
-        band = notes.pitch.astype(np.int64) - LOWEST_PITCH + round(12 * np.log2(harmonic))
-        inside = (band >= 0) & (band < BANDS) & (frame >= 0) & (frame < frames)
-        weight = notes.velocity[inside] / np.float32(127) * np.float32(HARMONIC_DECAY ** (harmonic - 1))
-        np.add.at(onsets, (frame[inside], band[inside]), weight)
-    total = np.concatenate([np.zeros((1, BANDS), np.float64), np.cumsum(onsets, axis=0, dtype=np.float64)])
-    in_frame: NDArray[np.float64] = np.clip(total[RISE_FRAMES:] - total[:-RISE_FRAMES], 0.0, None)
-    in_frame[in_frame < 1e-6] = 0.0  # what cancellation leaves of an empty frame
-    return np.sqrt(in_frame).astype(np.float32)
+    frames = round(until_s * GRID_HZ) + 1
+    # Notes that begin after the last frame count for it, as long as they are within its 80 ms.
+    reach = frames + RISE_FRAMES - 1
+    harmonic = np.arange(1, HARMONICS + 1)[:, None]
+    band = notes.pitch.astype(np.int64) - LOWEST_PITCH + np.rint(12 * np.log2(harmonic)).astype(np.int64)
+    frame = np.broadcast_to(np.floor(notes.onset_s * GRID_HZ).astype(np.int64), band.shape)
+    weight = notes.velocity / 127 * HARMONIC_DECAY ** (harmonic - 1)
+    inside = (band >= 0) & (band < BANDS) & (frame >= 0) & (frame < reach)
+    onsets = np.bincount(frame[inside] * BANDS + band[inside], weight[inside], reach * BANDS)
+    onsets = onsets.reshape(reach, BANDS).astype(np.float32)
+    in_frame = np.stack([onsets[lag : lag + frames] for lag in range(RISE_FRAMES)]).sum(axis=0)
+    return np.sqrt(in_frame)
 
 
 def transpose(frames: Frames, semitones: int) -> Frames:

@@ -111,7 +111,8 @@ def _fill_index(
     json_: bool,
 ) -> None:
     from antiphon.embedding import load_embedder
-    from antiphon.index.build import SUFFIXES, build_index
+    from antiphon.index.build import build_index
+    from antiphon.index.query import SUFFIXES
     from antiphon.index.works import Works
 
     if only is not None and only not in SUFFIXES:
@@ -153,16 +154,21 @@ def search_command(
     split: Annotated[str, typer.Option(help="only recordings of this split")] = "",
     folder: Annotated[Path | None, typer.Option(metavar="DIR", help="only files below this folder")] = None,
     by_work: Annotated[bool, typer.Option("--by-work", help="at most one hit a work")] = False,
+    transpose: Annotated[
+        bool, typer.Option("--transpose", help="also up to 6 semitones higher or lower, and out of tune")
+    ] = False,
     json_: JsonOption = False,
 ) -> None:
     """Find where a recording comes from among note files, or notes among recordings.
 
+    Hits that are more likely wrong than right are marked with a question mark.
+
     Example: antiphon search take1.flac --index library --start 10 --length 20
     """
     from antiphon.embedding import load_embedder
-    from antiphon.index.build import SUFFIXES
     from antiphon.index.library import Filters
-    from antiphon.index.search import search
+    from antiphon.index.query import SUFFIXES
+    from antiphon.index.search import LIKELY, search
     from antiphon.index.store import Store
 
     if against is not None and against not in SUFFIXES:
@@ -170,11 +176,16 @@ def search_command(
     side = next((kind for kind in SUFFIXES if kind == against), None)
     with Store(index) as store:
         embedder, filters = load_embedder(store.meta("model")), Filters(composer, split, folder)
-        hits = search(query, store, embedder, start, length, top, side, filters, by_work)
+        hits = search(query, store, embedder, start, length, top, side, filters, by_work, transpose)
     if json_:
         print_json([hit.as_dict() for hit in hits])
         return
-    typer.echo(f"{'from s':>9}{'to s':>9}{'tempo':>7}{'score':>7}{'confidence':>12}  file")
+    if not hits or hits[0].confidence < LIKELY:
+        typer.echo("nothing in the library is likely to be this" + ("; the nearest:" if hits else ""))
+    if hits:
+        typer.echo(f"{'from s':>9}{'to s':>9}{'query from':>12}{'to':>9}{'tempo':>7}{'key':>5}{'sure':>7}  file")
     for hit in hits:
-        place = f"{hit.start_s:9.2f}{hit.end_s:9.2f}{hit.tempo:7.2f}"
-        typer.echo(f"{place}{hit.score:7.3f}{hit.confidence:12.2f}  {hit.file}")
+        places = f"{hit.start_s:9.2f}{hit.end_s:9.2f}{hit.query_start_s:12.2f}{hit.query_end_s:9.2f}"
+        key = f"{hit.semitones:+d}" if hit.semitones else "="
+        doubt = " " if hit.confidence >= LIKELY else "?"
+        typer.echo(f"{places}{hit.tempo:7.2f}{key:>5}{100 * hit.confidence:5.0f} %{doubt} {hit.file}")

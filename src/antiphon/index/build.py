@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,19 +11,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.audio import AUDIO_SUFFIXES
 from antiphon.corpora import files_below
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder, read_sound
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.neighbours import EXACT_BELOW
+from antiphon.index.query import SUFFIXES
 from antiphon.index.store import FileState, Store, is_index
 from antiphon.index.works import Works, describe
-from antiphon.notes import NOTE_SUFFIXES, read_notes
+from antiphon.notes import read_notes
 from antiphon.progress import track
 from antiphon.segments import WindowGrid
 
-SUFFIXES: dict[Side, frozenset[str]] = {"audio": AUDIO_SUFFIXES, "notes": NOTE_SUFFIXES}
 HOP_S = 1.0
 
 
@@ -141,46 +139,22 @@ def _bring_up_to_date(
 
 
 def embed_file(
-    path: Path,
-    kind: Side,
-    embedder: Embedder,
-    hop_s: float,
-    start_s: float = 0.0,
-    length_s: float | None = None,
+    path: Path, kind: Side, embedder: Embedder, hop_s: float
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float32]]:
-    """Windows of a file, or of a stretch of it: duration in seconds, starts [n] counted from the stretch's start, and
-    vectors [n, D]. Raises `UnreadableInput` when nothing in it can be embedded."""
+    """Windows of a file: duration in seconds, starts [n], and vectors [n, D]. Raises `UnreadableInput` when nothing in
+    it can be embedded."""
     grid = WindowGrid(embedder.window_s, hop_s, None)
-    _check_stretch(path, embedder.window_s, start_s, length_s)
     if kind == "audio":
-        samples = read_sound(path, embedder.sample_rate_hz, embedder.window_s, start_s, length_s)
+        samples = read_sound(path, embedder.sample_rate_hz, embedder.window_s)
         duration_s = len(samples) / embedder.sample_rate_hz
         starts = grid.starts_s(duration_s)
         vectors = embedder.embed_audio(samples, starts)
     else:
         notes = read_notes(path)
         # A piece shorter than a window still fills one: beyond its last note there is silence, which is known.
-        duration_s = max(embedder.window_s, notes.end_s - start_s)
-        if length_s is not None:
-            duration_s = min(duration_s, length_s)
+        duration_s = max(embedder.window_s, notes.end_s)
         starts = grid.starts_s(duration_s)
-        vectors = embedder.embed_notes(notes, starts + start_s)
+        vectors = embedder.embed_notes(notes, starts)
     if not np.any(vectors):
         raise UnreadableInput(path, "nothing sounds in any of its windows")
     return duration_s, starts, vectors
-
-
-def _check_stretch(path: Path, window_s: float, start_s: float, length_s: float | None) -> None:
-    if not 0 <= start_s < math.inf:
-        raise UnreadableInput(path, f"a stretch of it cannot start at second {start_s:g}")
-    if length_s is not None and not window_s <= length_s < math.inf:
-        why = "too short" if length_s < window_s else "no length"
-        raise UnreadableInput(path, f"{length_s:.2f} s of it is {why}; a window needs {window_s:g} s")
-
-
-def kind_of(path: Path) -> Side:
-    """Sound or notes, by suffix. Raises `UnreadableInput` for neither."""
-    for kind, suffixes in SUFFIXES.items():
-        if path.suffix.lower() in suffixes:
-            return kind
-    raise UnreadableInput(path, f"neither a sound file nor a note file by its suffix {path.suffix!r}")

@@ -1,43 +1,58 @@
-"""Ask an index: where in the library does this query come from?
+"""Ask an index: which music of the library is this, from where to where, at what tempo, how sure?
 
-Every second window of the query asks for the windows of the library that are nearest to it. In the recordings that
-answer best, all windows of the query look for the best line `library time = offset + tempo · query time`; the mean
-cosine along it is the hit's score.
+A query is cut into stretches of about ten seconds. The windows of a stretch ask for their neighbours in the library,
+heard as recorded and a third faster and slower, and vote for places (`matching.places`). Around each place both sides'
+onsets are compared along lines of constant tempo (`matching.fits`): that settles place and tempo to a few hundredths of
+a second, and tells music from coincidence. Stretches that follow each other make a chain (`matching.chains`), a hit.
 """
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from antiphon.batch import AS_RECORDED, Playback
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder
-from antiphon.index.build import embed_file, kind_of
+from antiphon.errors import UnreadableInput
 from antiphon.index.library import ALL, Filters, Library
-from antiphon.index.neighbours import cosines
+from antiphon.index.query import Query, kind_of, library_frames, open_query
 from antiphon.index.store import Store
+from antiphon.matching.chains import Chain, Link, chains
+from antiphon.matching.confidence import confidence, evidence_for
+from antiphon.matching.fits import Fit, Lines, region_s
+from antiphon.matching.places import Place, vote
+from antiphon.onsets import transpose as transpose_frames
 
-TEMPI = tuple(round(2 ** (step / 16), 4) for step in range(-8, 9))
-"""Library seconds per query second that are tried: 0.71 to 1.41 in steps of 4.4 %."""
-_QUERY_HOP_S = 0.1
-_MAX_QUERY_WINDOWS = 400
-_CANDIDATES = 50
+LIKELY = 0.5
+"""From this confidence on a hit is called found."""
+STRETCH_S = 12.0
+"""A stretch is at most so long; a query of n · 12 s and less is cut into n equal ones."""
+PLAYBACKS: dict[float, int] = {1.0: 40, 1.3: 15, 0.75: 15}
+"""How a query is heard, as times its tempo, and how many places are then looked at; a window that was trained for
+± 15 % of tempo hears from 0.65 to 1.5 times."""
+TRANSPOSITIONS = range(-6, 7)
+_PLACES_TRANSPOSED = 6
 _NEAREST = 100
-_TIE = 1e-6  # cosines closer than this are equal: products of different shape round differently
+_SAME_S = 0.4
+_TEMPO_PRIOR, _AS_RECORDED_PRIOR = 0.3, 0.05
+_DEVIATIONS = 2.0
+_CHAINS = 40
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A stretch of a library file that the query matches.
+    """A stretch of a library file that the query matches, and the stretch of the query that does.
 
-    `tempo` is library seconds per query second. `score` is the mean cosine along the match. `confidence` is the share
-    of the match's windows that no window of another recording matches better; it is not calibrated. `work`, `composer`
-    and `title` are empty where they are not known.
+    `tempo` is library seconds per query second. `semitones` is how far the query lies above the library. `score` is the
+    mean cosine of both sides' onsets along the match. `confidence` is the probability that it is this music.
+    `work`, `composer` and `title` are empty where they are not known.
     """
 
     file: str
@@ -46,6 +61,7 @@ class Hit:
     query_start_s: float
     query_end_s: float
     tempo: float
+    semitones: int
     score: float
     confidence: float
     work: str = ""
@@ -67,12 +83,17 @@ def search(
     against: Side | None = None,
     filters: Filters = ALL,
     by_work: bool = False,
+    transpose: bool = False,
 ) -> list[Hit]:
-    """Best hits first, at most one per recording, or per work, for a file or a stretch of it.
+    """Best hits first for a file of 3 s or more, or a stretch of it; several of one recording where it repeats.
 
     `against` names what to search; by default the other kind than the query's, or the query's own where the index
-    holds nothing else. `filters` leave recordings out, as if they were not in the index. Raises `UnreadableInput` for a
-    query that cannot be used, `AntiphonError` for filters that leave nothing.
+    holds nothing else. `filters` leave recordings out, as if they were not in the index; `by_work` gives at most one
+    hit a work. With `transpose` the query may also lie up to 6 semitones above or below the library, and between the
+    keys. Library files that cannot be read any more are not found.
+
+    Hits whose confidence is under `LIKELY` are better than nothing, no more. Raises `UnreadableInput` for a query that
+    cannot be used, `AntiphonError` for filters that leave nothing.
     """
     kind = kind_of(query)
     if against is None:
@@ -80,139 +101,147 @@ def search(
         against = other if other in store.counts() else kind
     store.claim(embedder, store.meta("model"), float(store.meta("hop_s")))
     library = store.library(against)
-    among = None if filters == ALL else library.among(filters)
-    duration_s, starts, vectors = embed_file(query, kind, embedder, _QUERY_HOP_S, start_s, length_s)
-    hop_s = float(store.meta("hop_s"))
-    kept = thin_out(np.flatnonzero(np.any(vectors, axis=1)), hop_s)
-    found = match_lines(vectors[kept], starts[kept], library, hop_s, among)
-    if by_work:
-        found = _best_of_each_work(found, library)
-    return [
-        Hit(
-            file=library.paths[line.recording],
-            start_s=round(line.offset_s, 3),
-            end_s=round(line.offset_s + line.tempo * duration_s, 3),
-            query_start_s=start_s,
-            query_end_s=round(start_s + duration_s, 3),
-            tempo=line.tempo,
-            score=round(line.score, 4),
-            confidence=round(line.confidence, 4),
-            work=about.work,
-            composer=about.composer,
-            title=about.title,
-        )
-        for line in found[:top]
-        for about in [library.about_recording(line.recording)]
-    ]
+    asked = open_query(query, embedder, start_s, length_s, retune=transpose)
+    engine = _Engine(library, embedder, filters, transpose)
+    stretches = max(1, math.ceil(asked.duration_s / STRETCH_S - 1e-9))
+    links = [link for stretch in range(stretches) for link in engine.links(asked, stretch, stretches)]
+    hits = []
+    works: set[str] = set()
+    for chain in sorted(chains(links, _CHAINS), key=lambda chain: -evidence_for(chain, stretches)):
+        work = library.work_of(chain[0].recording)
+        if not (by_work and work in works):
+            works.add(work)
+            hits.append(_hit(chain, stretches, asked, start_s, library))
+    return hits[:top]
 
 
-def thin_out(windows: NDArray[np.int64], hop_s: float) -> NDArray[np.int64]:
-    """At most 400 of a query's windows, evenly spread.
+class _Engine:
+    """What all stretches of a query are looked for with."""
 
-    The stride has no factor in common with the library's hop: with one, a line would meet all of its library windows
-    or none, by the place where the query happens to begin.
-    """
-    stride = -(-len(windows) // _MAX_QUERY_WINDOWS)
-    while math.gcd(stride, round(hop_s / _QUERY_HOP_S)) > 1:
-        stride += 1
-    return windows[::stride]
+    def __init__(self, library: Library, embedder: Embedder, filters: Filters, transpose: bool) -> None:
+        self._library = library
+        self._embedder = embedder
+        among = None if filters == ALL else library.among(filters)
+        self._rows = None if among is None else library.rows_of(among)
+        self._transpose = transpose
 
+    def links(self, query: Query, stretch: int, stretches: int) -> Iterator[Link]:
+        """Where one stretch fits, at most once at a place, with what each fit speaks for."""
+        length_s = query.duration_s / stretches
+        begin_s = stretch * length_s
+        found = []
+        for place, fit in self._fits(query, begin_s, length_s):
+            off = abs(math.log(fit.tempo))
+            unlikely = _TEMPO_PRIOR * off + _AS_RECORDED_PRIOR * (off > 0.01)
+            found.append((place, fit, fit.score - unlikely))
+        if not found:
+            return
+        # What fits of unrelated music reach, as most places are: a median, so that repeats and copies do not count.
+        weights = np.array([weight for _, _, weight in found])
+        chance = float(np.median(weights))
+        chance += _DEVIATIONS * 1.4826 * float(np.median(np.abs(weights - chance)))
+        taken: list[tuple[int, float]] = []
+        for place, fit, weight in sorted(found, key=lambda one: -one[2]):
+            beside = any(
+                place.recording == recording and abs(fit.start_s - at_s) < _SAME_S for recording, at_s in taken
+            )
+            if not beside:
+                taken.append((place.recording, fit.start_s))
+                yield Link(
+                    stretch,
+                    begin_s,
+                    length_s,
+                    place.recording,
+                    place.semitones,
+                    fit.start_s,
+                    fit.tempo,
+                    fit.score,
+                    max(0.0, weight - chance),
+                )
 
-@dataclass(frozen=True)
-class Line:
-    """library time = offset_s + tempo · query time, in one recording."""
+    def _fits(self, query: Query, begin_s: float, length_s: float) -> Iterator[tuple[Place, Fit]]:
+        """Where one stretch may be, with the best line there."""
+        frames = query.frames(begin_s, begin_s + length_s)
+        by_way: dict[tuple[float, int], list[Place]] = defaultdict(list)
+        for place in self._places(query, begin_s, length_s):
+            by_way[place.tempo, place.semitones].append(place)
+        for (tempo, semitones), places in by_way.items():
+            kept, regions, begins_s = [], [], []
+            for place in places:
+                region = region_s(place.start_s, length_s, tempo)
+                path = Path(self._library.paths[place.recording])
+                try:
+                    regions.append(library_frames(path, self._embedder.sample_rate_hz, *region))
+                except UnreadableInput:  # moved or removed since the index was built
+                    continue
+                kept.append(place)
+                begins_s.append(region[0])
+            fits = Lines(transpose_frames(frames, -semitones), tempo).fit(regions, begins_s)
+            yield from zip(kept, fits, strict=True)
 
-    recording: int
-    offset_s: float
-    tempo: float
-    score: float
-    confidence: float
+    def _places(self, query: Query, begin_s: float, length_s: float) -> list[Place]:
+        """Where the windows of a stretch lead to, heard in every way."""
+        heard = self._heard()
+        windows_s, vectors = [], []
+        for playback, _ in heard:
+            last_s = max(0.0, length_s - self._embedder.window_s * playback.tempo)
+            hop_s = self._embedder.query_hop_s * (1 if playback == AS_RECORDED else 2)
+            window_s = np.arange(0.0, last_s + 1e-9, hop_s)
+            embedded = query.embed(begin_s + window_s, playback)
+            sounding = np.any(embedded, axis=1)
+            windows_s.append(window_s[sounding])
+            vectors.append(embedded[sounding])
+        cosine, row = self._library.neighbours.nearest(np.concatenate(vectors), _NEAREST, self._rows)
+        recording = np.where(row < 0, -1, np.searchsorted(self._library.offset, row, side="right") - 1)
+        ends = np.cumsum([len(window_s) for window_s in windows_s])
+        places: list[Place] = []
+        for (playback, most), window_s, end in zip(heard, windows_s, ends, strict=True):
+            own = slice(end - len(window_s), end)
+            if len(window_s):
+                places += vote(
+                    window_s,
+                    cosine[own],
+                    recording[own],
+                    self._library.start_s[row[own]],
+                    1 / playback.tempo,
+                    -playback.semitones,
+                    most,
+                )
+        return places
 
-
-def _best_of_each_work(lines: list[Line], library: Library) -> list[Line]:
-    first: dict[str, Line] = {}
-    for line in lines:
-        first.setdefault(library.work_of(line.recording), line)
-    return list(first.values())
-
-
-def match_lines(
-    query: NDArray[np.float32],
-    query_start_s: NDArray[np.float64],
-    library: Library,
-    hop_s: float,
-    among: NDArray[np.bool_] | None = None,
-) -> list[Line]:
-    """The best line of each of the 50 most promising recordings, by descending score.
-
-    `query` [q, D] unit vectors of windows that start at `query_start_s` [q]; the library's windows lie `hop_s` apart.
-    `among` [recordings] is True for those to look at (all).
-    """
-    best = _best_per_recording(query[::2], library, among)  # [q / 2, recordings]
-    allowed = np.arange(len(library.paths)) if among is None else np.flatnonzero(among)
-    promising = allowed[np.argsort(-best[:, allowed].mean(axis=0), kind="stable")[:_CANDIDATES]]
-    found = []
-    highest = np.empty((len(query), len(promising)), np.float32)
-    for place, recording in enumerate(promising):
-        rows = slice(library.offset[recording], library.offset[recording + 1])
-        similarity = cosines(query, library.vectors[rows])
-        highest[:, place] = similarity.max(axis=1)
-        offset_s, tempo, score, on_line = _best_line(similarity, query_start_s, library.start_s[rows], hop_s)
-        found.append((int(recording), offset_s, tempo, score, on_line[0], similarity[on_line]))
-    # Of recordings that did not look promising only every second window is known; its neighbour has to do.
-    others = best[:, np.setdiff1d(allowed, promising)].max(axis=1, initial=-1.0)[np.arange(len(query)) // 2]
-    lines = []
-    for place, (recording, offset_s, tempo, score, window, cosine) in enumerate(found):
-        rivals = np.maximum(np.delete(highest, place, axis=1).max(axis=1, initial=-1.0), others)
-        lines.append(Line(recording, offset_s, tempo, score, float((cosine > rivals[window] + _TIE).mean())))
-    return sorted(lines, key=lambda line: (-line.score, library.paths[line.recording]))
-
-
-def _best_per_recording(
-    query: NDArray[np.float32], library: Library, among: NDArray[np.bool_] | None
-) -> NDArray[np.float32]:
-    """Highest cosine of each query window in each recording [q, recordings], as far as the nearest 100 windows tell.
-
-    A recording that is not among them has at most the cosine of the last, which it is given.
-    """
-    rows = None if among is None else library.rows_of(among)
-    cosine, row = library.neighbours.nearest(query, _NEAREST, rows)
-    fewer = row[:, -1] < 0
-    best = np.repeat(np.where(fewer, np.float32(-1.0), cosine[:, -1])[:, None], len(library.paths), axis=1)
-    window, place = np.nonzero(row >= 0)
-    recording = np.searchsorted(library.offset, row[window, place], side="right") - 1
-    np.maximum.at(best, (window, recording), cosine[window, place])
-    return best
-
-
-def _best_line(
-    similarity: NDArray[np.float32], query_s: NDArray[np.float64], library_s: NDArray[np.float64], hop_s: float
-) -> tuple[float, float, float, tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Offset, tempo, score of the best line in one recording, and the (query, library) windows it passes through.
-
-    The library's windows are sparser than the query's, so a line is its library windows, each with the query window
-    nearest in time: for offsets on a grid as fine as the query's hop, the pairs of one line are those with one value
-    of `round(library / (tempo · hop)) − query / hop`. A line that leaves the recording meets nothing out there; windows
-    that the query lacks (nothing sounds, or it was thinned out) are not held against it.
-    """
-    step = np.rint(query_s / _QUERY_HOP_S).astype(np.int64)
-    span_s = float(query_s[-1] - query_s[0])
-    share = len(step) / (int(step[-1] - step[0]) + 1)
-    best = (-np.inf, 0, 1.0)
-    for tempo in TEMPI if span_s > 0 else (1.0,):
-        line = _line_numbers(library_s, step, tempo)
-        lowest = int(line.min())
-        total = np.bincount((line - lowest).ravel(), weights=similarity.ravel())
-        met = np.bincount((line - lowest).ravel())
-        score = total / np.maximum(max(1.0, share * np.floor(tempo * span_s / hop_s)), met)
-        winner = int(np.argmax(score))
-        if score[winner] > best[0] + 1e-6:
-            best = (float(score[winner]), lowest + winner, tempo)
-    found, number, tempo = best
-    pairs = np.nonzero(_line_numbers(library_s, step, tempo) == number)
-    return number * tempo * _QUERY_HOP_S, tempo, found, (pairs[0], pairs[1])
+    def _heard(self) -> list[tuple[Playback, int]]:
+        """The playbacks to try, and the most places to look at for each."""
+        if not self._embedder.elastic:
+            return [(AS_RECORDED, PLAYBACKS[1.0])]
+        heard = [(Playback(tempo), most) for tempo, most in PLAYBACKS.items()]
+        if self._transpose:
+            others = [semitones for semitones in TRANSPOSITIONS if semitones]
+            heard += [(Playback(tempo, other), _PLACES_TRANSPOSED) for tempo in PLAYBACKS for other in others]
+        return heard
 
 
-def _line_numbers(library_s: NDArray[np.float64], step: NDArray[np.int64], tempo: float) -> NDArray[np.int64]:
-    """For each (query, library) pair the line it lies on, numbered by offset in units of tempo · query hop."""
-    return np.rint(library_s / (tempo * _QUERY_HOP_S)).astype(np.int64)[None] - step[:, None]
+def _hit(chain: Chain, stretches: int, query: Query, start_s: float, library: Library) -> Hit:
+    first, last = chain[0], chain[-1]
+    recording = first.recording
+    about = library.about_recording(recording)
+    query_s = (first.query_s, last.query_s + last.length_s)
+    tempo = (last.end_s - first.start_s) / (query_s[1] - query_s[0])
+    # What reaches beyond the recording is no part of the match.
+    before_s = max(0.0, -first.start_s) / tempo
+    beyond_s = max(0.0, last.end_s - float(library.duration_s[recording])) / tempo
+    query_s = (query_s[0] + before_s, max(query_s[1] - beyond_s, query_s[0] + before_s))
+    begins_s = first.start_s + before_s * tempo
+    return Hit(
+        file=library.paths[recording],
+        start_s=round(begins_s, 3),
+        end_s=round(begins_s + (query_s[1] - query_s[0]) * tempo, 3),
+        query_start_s=round(start_s + query_s[0] * query.speed, 3),
+        query_end_s=round(start_s + query_s[1] * query.speed, 3),
+        tempo=round(tempo / query.speed, 4),
+        semitones=first.semitones,
+        score=round(sum(link.score for link in chain) / len(chain), 4),
+        confidence=round(confidence(evidence_for(chain, stretches)), 4),
+        work=about.work,
+        composer=about.composer,
+        title=about.title,
+    )

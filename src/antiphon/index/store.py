@@ -71,6 +71,7 @@ class Store:
     def __init__(self, folder: Path, create: bool = False, exact_below: int = EXACT_BELOW) -> None:
         self.folder = folder
         self._exact_below = exact_below
+        self._libraries: dict[Side, tuple[tuple[int, int], Library]] = {}
         if not create and not is_index(folder):
             raise AntiphonError(f"{folder}: not an index folder; make one with: antiphon index build FOLDER --out DIR")
         if create:
@@ -234,17 +235,22 @@ class Store:
     def library(self, kind: Side) -> Library:
         """All windows of a kind, mapped from the derived file, which is made first where it is missing or stale.
 
-        Raises `AntiphonError` when the index holds nothing of that kind.
+        The same object until something changes. Raises `AntiphonError` when the index holds nothing of that kind.
         """
         with self._snapshot():  # so that a file named after a generation holds that generation
+            # What others commit changes the first, what is done here the second.
+            state = (next(self._rows("PRAGMA data_version"))[0], self._db.total_changes)
+            if self._libraries.get(kind, (None, None))[0] == state:
+                return self._libraries[kind][1]
             if kind not in self.counts():
                 raise AntiphonError(f"{self.folder}: holds no {kind} to search")
             rows = self._rows(
                 "SELECT path, duration_s, starts_s, vectors FROM recordings WHERE kind = ? ORDER BY path", kind
             )
-            return open_library(
-                self._derived(kind), int(self.meta("dimensions")), rows, self.about(), self._exact_below
-            )
+            derived, dimensions = self._derived(kind), int(self.meta("dimensions"))
+            library = open_library(derived, dimensions, rows, self.about(), self._exact_below)
+            self._libraries[kind] = (state, library)
+            return library
 
     def neighbours(self) -> dict[Side, dict[str, Any]]:
         """Per kind how its nearest windows are found; of a quantised copy how good it is, once it is made."""

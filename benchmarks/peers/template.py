@@ -1,0 +1,30 @@
+"""The package's own search with another model: `template`, which learned nothing, or any other, in the same library.
+
+python -m benchmarks.peers.template QUERIES OUT [--model template] [--index DIR] [--queries N] [--library N]
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.peers.common import answer, parser_for
+from benchmarks.peers.library import searcher
+from benchmarks.search.asking import LIKELY
+
+
+def main() -> None:
+    """Parse, index, answer."""
+    parser = parser_for("template", "The package's search with another model.")
+    parser.add_argument("--model", default="template")
+    parser.add_argument("--index", type=Path, metavar="DIR", help="keep the index there (a temporary folder)")
+    options = parser.parse_args()
+    answer(
+        options,
+        f"antiphon, {Path(options.model).name}",
+        lambda library: searcher(library, options.model, options.index),
+        LIKELY,
+    )
+
+
+if __name__ == "__main__":
+    main()

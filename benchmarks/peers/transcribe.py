@@ -1,0 +1,97 @@
+"""Transcribe, then match: Transkun writes down the query's notes, and these are searched among the library's.
+
+python -m benchmarks.peers.transcribe QUERIES OUT [--model default] [--index DIR] [--queries N] [--library N]
+
+Source: Yan and Duan, "Scoring time intervals using non-hierarchical transformer for automatic piano transcription"
+(ISMIR 2024); `transkun` 2.0.1 carries its weights. A second of sound takes it some seconds of a core: take a sample.
+The notes are matched by the package's index of notes.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import replace
+from importlib import import_module
+from importlib.resources import as_file, files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+
+from antiphon.audio import read_audio
+from antiphon.errors import UnreadableInput
+from antiphon.notes import NOTE_SUFFIXES, Notes, write_midi
+from benchmarks.peers import mel
+from benchmarks.peers.common import answer, parser_for
+from benchmarks.peers.library import searcher
+from benchmarks.search.asking import LIKELY, Find
+from benchmarks.search.queries import Found, Library, Query
+
+
+class Transcriber:
+    """Transkun with its own weights, on the CPU."""
+
+    def __init__(self) -> None:
+        mel.install()
+        module: Any = import_module("transkun.ModelTransformer")
+        with as_file(files("transkun") / "pretrained") as folder:
+            config = module.TransKun.Config()
+            for name, value in json.loads((folder / "2.0.conf").read_text())["Model"]["config"].items():
+                setattr(config, name, value)
+            checkpoint = torch.load(folder / "2.0.pt", map_location="cpu", weights_only=True)
+        self._model: Any = module.TransKun(conf=config)
+        # As its own command does: the newer name first, and what the model does not have is left.
+        self._model.load_state_dict(checkpoint.get("best_state_dict", checkpoint.get("state_dict")), strict=False)
+        self._model.eval()
+
+    def notes_of(self, path: Path, start_s: float, length_s: float) -> Notes:
+        """The notes of a stretch of sound, in seconds from its start."""
+        samples = read_audio(path, self._model.fs, start_s, length_s)
+        # By itself it takes overlapping segments and pads both ends, four for what fits into one.
+        segment_s = self._model.segmentSizeInSecond
+        step_s = segment_s if length_s <= segment_s else self._model.segmentHopSizeInSecond
+        with torch.inference_mode(), warnings.catch_warnings(action="ignore"):
+            found = self._model.transcribe(torch.from_numpy(samples)[:, None], step_s, segment_s)
+        found = [one for one in found if one.pitch >= 0]  # pedals have negative pitches
+        onset_s = np.array([one.start for one in found], np.float64)
+        duration_s = np.maximum(np.array([one.end for one in found], np.float64) - onset_s, 0.0)
+        pitch = np.array([one.pitch for one in found], np.int64)
+        velocity = np.array([one.velocity for one in found], np.int64).clip(1, 127)
+        return Notes.of(onset_s, duration_s, pitch, velocity)
+
+
+def prepare(library: Library, model: str, index: Path | None) -> Find:
+    """Index the library's notes, load the transcriber, and give what asks both one after the other."""
+    find = searcher(library, model, index)
+    transcriber = Transcriber()
+
+    def transcribe_and_find(query: Query) -> Found | None:
+        if query.path.suffix.lower() in NOTE_SUFFIXES:
+            return find(query)
+        notes = transcriber.notes_of(query.path, query.start_s, query.length_s)
+        if len(notes) == 0:
+            raise UnreadableInput(query.path, "no notes were heard in it")
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "heard.mid"
+            write_midi(notes, path)
+            found = find(replace(query, path=path, start_s=0.0))
+        return None if found is None else replace(found, query_start_s=found.query_start_s + query.start_s)
+
+    return transcribe_and_find
+
+
+def main() -> None:
+    """Parse, index, answer."""
+    parser = parser_for("transcribe", "Transkun, then the package's index of notes.")
+    parser.add_argument("--model", default="default", help="what embeds the notes")
+    parser.add_argument("--index", type=Path, metavar="DIR", help="keep the index there (a temporary folder)")
+    options = parser.parse_args()
+    name = f"Transkun 2.0.1 + antiphon's notes, {Path(options.model).name}"
+    answer(options, name, lambda library: prepare(library, options.model, options.index), LIKELY)
+
+
+if __name__ == "__main__":
+    main()

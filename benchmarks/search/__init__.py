@@ -1,0 +1,1 @@
+"""The search engine against its bars, and what others do with the same queries."""

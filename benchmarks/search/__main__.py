@@ -1,0 +1,132 @@
+"""The bars of search from one command, with peers beside.
+
+python -m benchmarks.search --corpus RENDERED --real RECORDINGS --library NOTES… --maestro MAESTRO --asap ASAP
+
+Each row draws its queries by the seed, brings the index of its library up to date in the cache, and asks. Rows whose
+folders are not given are left out and named. `--out` keeps what earlier runs wrote of other rows. Queries and answers
+are left in CACHE/exchange: `benchmarks.peers` answers the same, and `--peers DIR` puts its answers beside ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from antiphon.corpora import open_corpus
+from antiphon.embedding import load_embedder
+from antiphon.errors import AntiphonError, UnknownName
+from antiphon.files import write_json
+from benchmarks.report import replace_section
+from benchmarks.search.asking import Indexes
+from benchmarks.search.drawing import Data
+from benchmarks.search.peers import merge
+from benchmarks.search.report import peers_as_markdown, rows_as_markdown
+from benchmarks.search.tasks import ROWS, Row, Setting
+
+
+def main() -> None:
+    """Parse, ask, print."""
+    parser = _parser()
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    try:
+        text = _run(options)
+    except AntiphonError as error:
+        parser.error(str(error))
+    print(text)
+    if options.update:
+        replace_section(options.update, "search", text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.search", description="The bars of search, peers beside."
+    )
+    names = ", ".join(row.name for row in ROWS)
+    parser.add_argument("--rows", nargs="*", metavar="ROW", help=f"which (all; none to merge peers only): {names}")
+    parser.add_argument("--corpus", metavar="DIR", help="a corpus with sound that the model has not heard")
+    parser.add_argument("--real", metavar="DIR", help="real recordings with their notes")
+    parser.add_argument("--library", nargs="+", type=Path, default=[], metavar="DIR", help="more notes to search")
+    parser.add_argument("--maestro", metavar="DIR", help="MAESTRO, for the performances of scores")
+    parser.add_argument("--asap", type=Path, metavar="DIR", help="ASAP, for the scores")
+    parser.add_argument(
+        "--asap-sound", nargs="+", default=[], metavar="DIR", help="corpora with sound for MAESTRO's performances"
+    )
+    parser.add_argument(
+        "--asap-splits", nargs="+", default=["validation", "test"], metavar="S", help="MAESTRO's, that ask for scores"
+    )
+    parser.add_argument("--model", default="default")
+    parser.add_argument("--soundfont", default="additive", help="what plays transposed queries")
+    parser.add_argument("--queries", type=int, default=1000, metavar="N", help="queries per row (1000)")
+    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="PyTorch's threads (2)")
+    parser.add_argument("--cache", type=Path, default=Path("runs/search"), metavar="DIR", help="indexes and queries")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the results there")
+    parser.add_argument("--update", type=Path, metavar="FILE", help="replace the tables in FILE")
+    parser.add_argument("--peers", type=Path, metavar="DIR", help="answers of peers")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> str:
+    chosen = _chosen(options.rows)
+    results = _earlier(options.out)
+    exchange = options.cache / "exchange"
+    if chosen:
+        data = _data(options)
+        indexes = Indexes(options.cache / options.model.replace("/", "_"), options.model, load_embedder(options.model))
+        setting = Setting(data, indexes, options.queries, options.seed, exchange)
+        for row in chosen:
+            if lacking := row.lacks(data):
+                print(f"{row.name} is left out: needs --{' --'.join(lacking)}")
+                continue
+            results["rows"][row.name] = {"title": row.title, "bar": row.bar} | row.run(row, setting)
+            _write(options.out, results)
+    text = rows_as_markdown(results["rows"])
+    if options.peers:
+        results["peers"] = merge(options.peers, exchange)
+        _write(options.out, results)
+    if results["peers"]:
+        text += "\n\n" + peers_as_markdown(results["peers"])
+    return text
+
+
+def _chosen(names: list[str] | None) -> list[Row]:
+    known = {row.name: row for row in ROWS}
+    for name in names or []:
+        if name not in known:
+            raise UnknownName("row", name, list(known))
+    return list(ROWS) if names is None else [known[name] for name in names]
+
+
+def _data(options: argparse.Namespace) -> Data:
+    return Data(
+        corpus=open_corpus(options.corpus) if options.corpus else None,
+        real=open_corpus(options.real) if options.real else None,
+        library=tuple(options.library),
+        asap=options.asap,
+        maestro=open_corpus(options.maestro) if options.maestro else None,
+        asap_sound=tuple(open_corpus(one) for one in options.asap_sound),
+        splits=tuple(options.asap_splits),
+        soundfont=options.soundfont,
+        cache=options.cache,
+    )
+
+
+def _earlier(out: Path | None) -> dict[str, Any]:
+    """What is in the file already; every row says itself which code and model made it."""
+    empty: dict[str, Any] = {"rows": {}, "peers": []}
+    return empty | json.loads(out.read_text(encoding="utf-8")) if out and out.exists() else empty
+
+
+def _write(out: Path | None, results: dict[str, Any]) -> None:
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_json(out, results)
+
+
+if __name__ == "__main__":
+    main()

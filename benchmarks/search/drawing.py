@@ -1,0 +1,173 @@
+"""What each row asks: which library, which stretches of what, drawn by the seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+
+from antiphon.audio import write_flac
+from antiphon.corpora import Corpus, Recording, open_corpus
+from antiphon.errors import AntiphonError
+from antiphon.files import written_aside
+from antiphon.notes import Notes, read_notes
+from antiphon.rendering import Renderer, make_renderer
+from benchmarks.search.asap import read_asap
+from benchmarks.search.queries import Asked, Library, Query, Source, draw
+
+_RENDERED_HZ = 24_000
+_LEAD_S = 8.0  # rendered before a transposed query, so that what was struck earlier sounds on
+_KEYS = (-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What there is to ask with and to ask; None where it was not given.
+
+    `corpus` has sound that the model has not heard; `real` recordings with their notes; `library` folders of notes that
+    are searched besides; `asap` the scores, `maestro` the performances of them, `asap_sound` corpora that have sound
+    for some of those. `splits` are MAESTRO's whose performances ask for scores. What is rendered goes to `cache`.
+    """
+
+    corpus: Corpus | None = None
+    real: Corpus | None = None
+    library: tuple[Path, ...] = ()
+    asap: Path | None = None
+    maestro: Corpus | None = None
+    asap_sound: tuple[Corpus, ...] = ()
+    splits: tuple[str, ...] = ("validation", "test")
+    soundfont: str = "additive"
+    cache: Path = Path()
+
+
+def own_sound(corpus: Corpus, length_s: float, count: int, seed: int) -> Asked:
+    """A corpus's sound asks for its own notes."""
+    recordings = corpus.with_sound().recordings
+    return Asked(_placed(recordings, length_s, count, seed), _library_of(corpus.recordings), corpus.manifest_hash)
+
+
+def real_sound(corpus: Corpus, folders: Sequence[Path], length_s: float, count: int, seed: int) -> Asked:
+    """The same with the notes below `folders` in the library as well."""
+    recordings = corpus.with_sound().recordings
+    others = Library.below(folders).files if folders else ()
+    files = {*_library_of(recordings).files, *others}
+    return Asked(_placed(recordings, length_s, count, seed), Library(tuple(sorted(files))), corpus.manifest_hash)
+
+
+def half_absent(corpus: Corpus, folders: Sequence[Path], length_s: float, count: int, seed: int) -> Asked:
+    """In turn a query whose work the library holds and one whose work it does not: it has half of the corpus's works.
+
+    Besides, it has those performances of the corpora among `folders` that say which works they play, if they play none
+    of the corpus's; a work is known by composer and title, so that another spelling is another work.
+    """
+    recordings = corpus.with_sound().recordings
+    works = sorted({one.work for one in corpus.recordings})
+    if len(works) < 2:
+        raise AntiphonError(f"{corpus.name}: one work cannot be absent and the other present; it has {len(works)}")
+    known = set(works)
+    shuffled = np.random.default_rng(seed).permutation(len(works))
+    present = {works[number] for number in shuffled[: len(works) // 2]}
+    inside = [one for one in recordings if one.work in present]
+    outside = [one for one in recordings if one.work not in present]
+    others = [one for folder in folders for one in open_corpus(folder).recordings if one.composer]
+    library = _library_of([*inside, *(one for one in others if one.work not in known)])
+    found = _placed(inside, length_s, math.ceil(count / 2), seed, "present")
+    missing = _placed(outside, length_s, count // 2, seed + 1, "absent", there=False)
+    turns = [query for pair in zip_longest(found, missing) for query in pair if query is not None]
+    return Asked(tuple(turns), library, corpus.manifest_hash)
+
+
+def scores(data: Data, length_s: float, count: int, seed: int) -> Asked:
+    """Performances ask for the scores of what they play, each performance as often as any other.
+
+    With their sound where one of the corpora has it, else with their notes.
+    """
+    assert data.asap is not None
+    assert data.maestro is not None
+    asap = read_asap(data.asap)
+    played = {one.id: one for one in data.maestro.recordings if one.split in data.splits or not one.split}
+    sounding = {one.id: one for corpus in reversed(data.asap_sound) for one in corpus.with_sound().recordings}
+    sources = []
+    for performance in asap.performances:
+        if (notes := played.get(performance.id)) is None:
+            continue
+        score = str(asap.scores[performance.folder].resolve())
+        end_s = min(performance.end_s, notes.duration_s)
+        sound = sounding.get(performance.id)
+        path, kind = notes.notes_path, "notes"
+        if sound is not None and min(end_s, sound.duration_s) - performance.start_s >= length_s:
+            assert sound.audio_path is not None
+            path, kind, end_s = sound.audio_path, "sound", min(end_s, sound.duration_s)
+        sources.append(
+            Source(performance.id, path, notes.notes_path, performance.start_s, end_s, score, placed=False, kind=kind)
+        )
+    if not sources:
+        raise AntiphonError(f"{data.asap}: none of its {len(asap.performances)} performances is in {data.maestro.name}")
+    queries = tuple(
+        Query(one.recording, one.path, start_s, length_s, one.file, by_work=True, kind=one.kind)
+        for one, start_s in draw(sources, count, length_s, seed, evenly=True)
+    )
+    works = {str(score.resolve()): folder for folder, score in asap.scores.items()}
+    return Asked(queries, Library(tuple(sorted(map(Path, works))), works), data.maestro.manifest_hash)
+
+
+def transposed(corpus: Corpus, length_s: float, count: int, seed: int, soundfont: str, cache: Path) -> Asked:
+    """Stretches of a corpus's notes, played 1 to 6 semitones higher or lower, ask for the notes as they are."""
+    renderer = make_renderer(soundfont, _RENDERED_HZ)
+    rng = np.random.default_rng(seed)
+    queries = []
+    for number, (one, start_s) in enumerate(draw(_sources(corpus.recordings, sound=False), count, length_s, seed)):
+        semitones = int(rng.choice(_KEYS))
+        lead_s = min(start_s, _LEAD_S)
+        path = cache / "transposed" / f"{renderer.name}-{seed}-{length_s:g}s" / f"{number:05d}{semitones:+d}.flac"
+        _render(renderer, one.notes_path, start_s - lead_s, lead_s + length_s, semitones, path)
+        asks = Query(one.recording, path, lead_s, length_s, one.file, start_s, transpose=True, semitones=semitones)
+        queries.append(asks)
+    return Asked(tuple(queries), _library_of(corpus.recordings), corpus.manifest_hash)
+
+
+def _render(renderer: Renderer, notes_path: Path, begin_s: float, length_s: float, semitones: int, path: Path) -> None:
+    """Play a stretch of a note file in another key. What was struck before it is left out."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    heard = read_notes(notes_path, sustain=True).window(begin_s, length_s)
+    pitch = heard.pitch.astype(np.int64) + semitones
+    kept = (heard.onset_s >= 0) & (pitch >= 0) & (pitch <= 127)
+    moved = Notes.of(heard.onset_s[kept], heard.duration_s[kept], pitch[kept], heard.velocity[kept])
+    with written_aside(path) as aside:
+        write_flac(aside, renderer.render(moved, length_s), _RENDERED_HZ)
+
+
+def _placed(
+    recordings: Sequence[Recording], length_s: float, count: int, seed: int, kind: str = "", there: bool = True
+) -> tuple[Query, ...]:
+    """Stretches of sound; `there` says whether the library holds what they come from."""
+    return tuple(
+        Query(
+            one.recording,
+            one.path,
+            start_s,
+            length_s,
+            one.file if there else "",
+            start_s if there else None,
+            kind=kind,
+        )
+        for one, start_s in draw(_sources(recordings, sound=True), count, length_s, seed)
+    )
+
+
+def _sources(recordings: Sequence[Recording], sound: bool) -> list[Source]:
+    sources = []
+    for one in recordings:
+        path = one.audio_path if sound else one.notes_path
+        assert path is not None
+        sources.append(Source(one.id, path, one.notes_path, 0.0, one.duration_s, str(one.notes_path.resolve())))
+    return sources
+
+
+def _library_of(recordings: Sequence[Recording]) -> Library:
+    works = {str(one.notes_path.resolve()): one.work for one in recordings}
+    return Library(tuple(sorted(map(Path, works))), works)

@@ -1,0 +1,157 @@
+"""What a search asks with: a stretch of a sound or note file, ready to be embedded and aligned."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.audio import AUDIO_SUFFIXES, read_audio
+from antiphon.augmentation.varispeed import samples_needed, varispeed
+from antiphon.batch import Playback
+from antiphon.descriptors import Side
+from antiphon.embedding import Embedder, read_sound
+from antiphon.errors import UnreadableInput
+from antiphon.matching.frames import note_frames, sound_frames
+from antiphon.notes import NOTE_SUFFIXES, Notes, read_notes
+from antiphon.onsets import Frames
+from antiphon.tuning import estimate_detuning_cents
+
+SUFFIXES: dict[Side, frozenset[str]] = {"audio": AUDIO_SUFFIXES, "notes": NOTE_SUFFIXES}
+SHORTEST_S = 3.0
+_CENTS_TO_AN_OCTAVE = 1200.0
+
+
+class Query(Protocol):
+    """Seconds count from the beginning of the query."""
+
+    @property
+    def duration_s(self) -> float: ...
+
+    @property
+    def speed(self) -> float:
+        """How many times as fast it is played here as in its file, to be in tune."""
+        ...
+
+    def embed(self, starts_s: NDArray[np.float64], playback: Playback) -> NDArray[np.float32]:
+        """Windows [n, D]; rows of zeros where nothing sounds."""
+        ...
+
+    def frames(self, begin_s: float, end_s: float) -> Frames:
+        """Onset frames, 50 a second."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class SoundQuery:
+    """Mono samples at the embedder's rate."""
+
+    samples: NDArray[np.float32]
+    embedder: Embedder
+    speed: float = 1.0
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.samples) / self.embedder.sample_rate_hz
+
+    def embed(self, starts_s: NDArray[np.float64], playback: Playback) -> NDArray[np.float32]:
+        # Only the stretch: an embedder may go through all the sound that it is given.
+        rate = self.embedder.sample_rate_hz
+        first = math.floor(float(starts_s.min()) * rate)
+        last = math.ceil((float(starts_s.max()) + self.embedder.window_s * playback.tempo) * rate)
+        return self.embedder.embed_audio(self.samples[first:last], starts_s - first / rate, playback)
+
+    def frames(self, begin_s: float, end_s: float) -> Frames:
+        return sound_frames(self.samples, self.embedder.sample_rate_hz, begin_s, end_s)
+
+
+@dataclass(frozen=True, eq=False)
+class NoteQuery:
+    """Notes whose onsets count from the beginning of the query."""
+
+    notes: Notes
+    duration_s: float
+    embedder: Embedder
+    speed: float = 1.0
+
+    def embed(self, starts_s: NDArray[np.float64], playback: Playback) -> NDArray[np.float32]:
+        return self.embedder.embed_notes(self.notes, starts_s, playback)
+
+    def frames(self, begin_s: float, end_s: float) -> Frames:
+        return note_frames(self.notes, begin_s, end_s)
+
+
+def open_query(
+    path: Path, embedder: Embedder, start_s: float = 0.0, length_s: float | None = None, retune: bool = False
+) -> Query:
+    """A file, or a stretch of it; with `retune` sound is brought to A = 440 Hz first.
+
+    Raises `UnreadableInput` for a file that cannot be read, a stretch under 3 s, and where nothing sounds.
+    """
+    kind = kind_of(path)
+    _check_stretch(path, start_s, length_s)
+    if kind == "audio":
+        samples = read_sound(path, embedder.sample_rate_hz, SHORTEST_S, start_s, length_s)
+        return _in_tune(samples, embedder) if retune else SoundQuery(samples, embedder)
+    notes = read_notes(path)
+    # A piece shorter than a window still fills one: beyond its last note there is silence, which is known.
+    duration_s = max(embedder.window_s, notes.end_s - start_s)
+    if length_s is not None:
+        duration_s = min(duration_s, length_s)
+    stretch = notes.window(start_s, duration_s)
+    if not len(stretch):
+        raise UnreadableInput(path, "nothing sounds in any of its windows")
+    return NoteQuery(stretch, duration_s, embedder)
+
+
+def _in_tune(samples: NDArray[np.float32], embedder: Embedder) -> SoundQuery:
+    """Sound played a little faster or slower, so that its pitches lie where a piano's at 440 Hz do."""
+    cents = estimate_detuning_cents(samples, embedder.sample_rate_hz)
+    speed = 2.0 ** (-cents / _CENTS_TO_AN_OCTAVE)
+    length = int((len(samples) - 1) / speed)
+    while samples_needed(length, speed) > len(samples):
+        length -= 1
+    return SoundQuery(varispeed(samples, speed, length), embedder, speed)
+
+
+def _check_stretch(path: Path, start_s: float, length_s: float | None) -> None:
+    if not 0 <= start_s < math.inf:
+        raise UnreadableInput(path, f"a stretch of it cannot start at second {start_s:g}")
+    if length_s is not None and not SHORTEST_S <= length_s < math.inf:
+        why = "too short" if length_s < SHORTEST_S else "no length"
+        raise UnreadableInput(path, f"{length_s:.2f} s of it is {why}; a search needs {SHORTEST_S:g} s")
+
+
+def kind_of(path: Path) -> Side:
+    """Sound or notes, by suffix. Raises `UnreadableInput` for neither."""
+    for kind, suffixes in SUFFIXES.items():
+        if path.suffix.lower() in suffixes:
+            return kind
+    raise UnreadableInput(path, f"neither a sound file nor a note file by its suffix {path.suffix!r}")
+
+
+def library_frames(path: Path, sample_rate_hz: int, begin_s: float, end_s: float) -> Frames:
+    """Onset frames of a library's file from `begin_s` to `end_s`, zeros beyond its ends.
+
+    Raises `UnreadableInput` when the file cannot be read any more.
+    """
+    if kind_of(path) == "notes":
+        try:
+            changed_ns = path.stat().st_mtime_ns
+        except OSError as error:
+            raise UnreadableInput(path, f"it cannot be opened ({error.strerror})") from None
+        return note_frames(_read_notes(path, changed_ns), begin_s, end_s)
+    first_s = max(0.0, begin_s - 1.0)
+    samples = read_audio(path, sample_rate_hz, first_s, max(end_s + 1.0 - first_s, 1.0))
+    return sound_frames(samples, sample_rate_hz, begin_s - first_s, end_s - first_s)
+
+
+@lru_cache(maxsize=512)
+def _read_notes(path: Path, changed_ns: int) -> Notes:
+    """A note file as it was when it last changed; a search comes back to the same ones."""
+    return read_notes(path)

@@ -1,0 +1,234 @@
+"""Frames agree between sound and notes; fits find the line; votes find the place; chains go through a recording."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from antiphon.matching.chains import Link, chains, follows, weight_of
+from antiphon.matching.confidence import confidence, evidence_for
+from antiphon.matching.fits import MARGIN_S, NEAR_TEMPO, Fit, Lines, region_s
+from antiphon.matching.frames import FRAME_HZ, note_frames, sound_frames
+from antiphon.matching.places import CELL_S, Place, keep_apart, vote
+from antiphon.notes import Notes
+from antiphon.onsets import BANDS, LOWEST_PITCH, Frames, transpose
+from antiphon.rendering.additive import AdditivePiano
+from builders import random_notes
+from helpers import sine
+
+RATE_HZ = 24_000
+
+
+@pytest.fixture(scope="module")
+def notes() -> Notes:
+    return random_notes(np.random.default_rng(3), 400, until_s=60.0)
+
+
+@pytest.fixture(scope="module")
+def sound(notes: Notes) -> NDArray[np.float32]:
+    return AdditivePiano(RATE_HZ).render(notes, 60.0)
+
+
+def played(notes: Notes, tempo: float) -> Notes:
+    """The same so many times as fast."""
+    return Notes.of(notes.onset_s / tempo, notes.duration_s / tempo, notes.pitch, notes.velocity)
+
+
+class TestFrames:
+    def test_of_notes_and_of_their_sound_rise_together(self, notes: Notes, sound: NDArray[np.float32]):
+        heard, written = sound_frames(sound, RATE_HZ, 5.0, 25.0), note_frames(notes, 5.0, 25.0)
+        assert heard.shape == written.shape == (20 * FRAME_HZ, BANDS)
+        lags = range(-8, 9)
+        alike = [float((np.roll(heard, lag, axis=0) * written).sum()) for lag in lags]
+        assert abs(lags[int(np.argmax(alike))]) <= 1
+
+    def test_do_not_depend_on_where_the_cut_begins(self, notes: Notes, sound: NDArray[np.float32]):
+        for frames in (lambda *cut: sound_frames(sound, RATE_HZ, *cut), lambda *cut: note_frames(notes, *cut)):
+            np.testing.assert_allclose(frames(10.0, 20.0)[100:400], frames(12.0, 18.0), atol=1e-4)
+
+    def test_are_zero_beyond_the_ends(self, notes: Notes, sound: NDArray[np.float32]):
+        for frames in (sound_frames(sound, RATE_HZ, -4.0, 2.0), note_frames(notes, -4.0, 2.0)):
+            assert len(frames) == 6 * FRAME_HZ
+            assert not frames[: 3 * FRAME_HZ].any()
+            assert frames[4 * FRAME_HZ :].any()
+        for frames in (sound_frames(sound, RATE_HZ, 70.0, 74.0), note_frames(notes, 70.0, 74.0)):
+            assert frames.shape == (4 * FRAME_HZ, BANDS)
+            assert not frames.any()
+
+    def test_of_a_note_lie_in_the_band_of_its_pitch(self):
+        one = note_frames(Notes.of([1.0], [0.5], [69], [100]), 0.0, 2.0)
+        when, band = np.unravel_index(int(np.argmax(one)), one.shape)
+        assert band == 69 - LOWEST_PITCH
+        assert when / FRAME_HZ == pytest.approx(1.0, abs=0.08)
+        assert not sound_frames(sine(3.0, level=0.0), RATE_HZ, 0.0, 3.0).any()
+
+    def test_are_transposed_as_the_notes_are(self, notes: Notes):
+        higher = Notes.of(notes.onset_s, notes.duration_s, notes.pitch + 5, notes.velocity)
+        moved = transpose(note_frames(notes, 0.0, 10.0), 5)
+        # The harmonics that the lowest band cannot hold come in from below; all else is the same.
+        np.testing.assert_allclose(moved[:, 40:], note_frames(higher, 0.0, 10.0)[:, 40:], atol=1e-6)
+        assert not moved[:, :5].any()
+        np.testing.assert_array_equal(transpose(moved, -5)[:, : BANDS - 5], note_frames(notes, 0.0, 10.0)[:, :-5])
+
+
+def fit_of(query: Frames, library: Notes, start_s: float, tempo: float = 1.0) -> Fit:
+    """The best line of ten seconds of query about a place."""
+    region = region_s(start_s, len(query) / FRAME_HZ, tempo)
+    return Lines(query, tempo).fit([note_frames(library, *region)], [region[0]])[0]
+
+
+class TestFits:
+    @pytest.mark.parametrize("tempo", [0.72, 0.9, 1.0, 1.06, 1.3])
+    @pytest.mark.parametrize("side", ["sound", "notes"])
+    def test_find_place_and_tempo(self, notes: Notes, tempo: float, side: str):
+        """A query second is `tempo` seconds of the library."""
+        start_s, length_s = 20.4, 10.0
+        faster = played(notes, tempo).window(start_s / tempo, length_s)
+        if side == "sound":
+            query = sound_frames(AdditivePiano(RATE_HZ).render(faster, length_s), RATE_HZ, 0.0, length_s)
+        else:
+            query = note_frames(faster, 0.0, length_s)
+        expected = min((0.75, 1.0, 1.3), key=lambda one: abs(np.log(one / tempo)))
+        fit = fit_of(query, notes, start_s + 0.4, expected)
+        assert fit.start_s == pytest.approx(start_s, abs=0.1)
+        assert fit.tempo == pytest.approx(tempo, rel=0.015)
+        assert fit.score > (0.3 if side == "sound" else 0.8)
+
+    def test_are_poor_where_the_music_is_another(self, notes: Notes):
+        other = random_notes(np.random.default_rng(4), 400, until_s=60.0)
+        assert fit_of(note_frames(notes, 20.0, 30.0), other, 20.0).score < 0.3
+
+    def test_are_the_cosines_of_the_definition(self, notes: Notes):
+        """Typed from the definition: for a tempo and a place, both sides along the line, each band without its mean."""
+        query, region = note_frames(notes, 20.0, 26.0), region_s(22.0, 6.0, 1.0)
+        library = note_frames(notes, *region)
+        fit = Lines(query, 1.0).fit([library], [region[0]])[0]
+        place = round((fit.start_s - region[0]) * FRAME_HZ / 2)
+        length = int(len(query) * fit.tempo / 2)
+        along = query[np.minimum(np.rint(np.arange(length) * 2 / fit.tempo).astype(int), len(query) - 1)]
+        along = along - along.mean(axis=0)
+        across = (library[::2] - library[::2].mean(axis=0))[place : place + length]
+        cosine = (along * across).sum() / np.linalg.norm(along) / np.linalg.norm(across)
+        assert fit.score == pytest.approx(float(cosine), abs=1e-4)
+
+    def test_of_several_places_are_those_of_each(self, notes: Notes):
+        query = note_frames(notes, 20.0, 30.0)
+        regions = [region_s(start_s, 10.0, 1.0) for start_s in (5.0, 19.5, 40.0)]
+        together = Lines(query, 1.0).fit([note_frames(notes, *one) for one in regions], [one[0] for one in regions])
+        assert [fit.start_s for fit in together] == [
+            fit_of(query, notes, start_s).start_s for start_s in (5.0, 19.5, 40.0)
+        ]
+        assert together[1] == Fit(pytest.approx(20.0, abs=0.03), 1.0, pytest.approx(1.0, abs=0.1))
+
+    def test_need_no_more_than_was_asked_for(self, notes: Notes):
+        assert Lines(note_frames(notes, 0.0, 5.0), 1.0).fit([], []) == []
+        with pytest.raises(ValueError, match="longer than what region_s names"):
+            Lines(note_frames(notes, 0.0, 5.0), 1.0).fit([note_frames(notes, 0.0, 20.0)], [0.0])
+
+    def test_try_what_region_s_leaves_room_for(self):
+        begin_s, end_s = region_s(5.0, 10.0, 1.0)
+        assert begin_s == pytest.approx(5.0 - MARGIN_S)
+        assert end_s == pytest.approx(5.0 + 10.0 * NEAR_TEMPO + MARGIN_S)
+
+    def test_of_silence_are_finite(self, notes: Notes):
+        nothing: Frames = np.zeros((500, BANDS), np.float32)
+        assert fit_of(nothing, notes, 5.0).score == pytest.approx(0.0, abs=1e-6)
+        assert fit_of(note_frames(notes, 5.0, 15.0), Notes.of([], [], [], []), 5.0).score == pytest.approx(
+            0.0, abs=1e-6
+        )
+
+
+def ask(
+    windows: int, answers: dict[int, list[tuple[int, float, float]]], tempo: float = 1.0, most: int = 10
+) -> list[Place]:
+    """Votes of windows a second apart; `answers` are (recording, library second, cosine) by window."""
+    nearest = max((len(found) for found in answers.values()), default=1)
+    cosine = np.full((windows, nearest), -1.0, np.float32)
+    recording = np.full((windows, nearest), -1)
+    library_s = np.zeros((windows, nearest))
+    for window, found in answers.items():
+        for place, (whose, when_s, how) in enumerate(found):
+            cosine[window, place], recording[window, place], library_s[window, place] = how, whose, when_s
+    return vote(np.arange(windows, dtype=float), cosine, recording, library_s, tempo, 0, most)
+
+
+class TestVotes:
+    def test_agree_on_a_line(self):
+        best = ask(4, {n: [(7, 30.0 + n, 0.8), (n, 5.0, 0.9)] for n in range(4)})[0]
+        assert (best.recording, best.start_s, best.tempo) == (7, 30.0, 1.0)
+        assert best.votes == pytest.approx(0.8)
+
+    @pytest.mark.parametrize("tempo", [0.75, 1.3])
+    def test_follow_the_tempo(self, tempo: float):
+        best = ask(5, {n: [(2, 12.0 + tempo * n, 0.6)] for n in range(5)}, tempo)[0]
+        assert (best.recording, best.start_s, best.tempo) == (2, 12.0, tempo)
+        assert best.votes == pytest.approx(0.6)
+
+    def test_count_less_beside_and_once_a_window(self):
+        beside = ask(2, {0: [(1, 10.0, 0.8)], 1: [(1, 11.0 + CELL_S, 0.8)]})[0]
+        assert beside.votes == pytest.approx((0.8 + 0.7 * 0.8) / 2)
+        twice = ask(2, {0: [(1, 10.0, 0.8), (1, 10.1, 0.7), (1, 9.9, 0.6)]})[0]
+        assert twice.votes == pytest.approx(0.4)
+
+    def test_of_windows_that_found_nothing_are_none(self):
+        assert ask(3, {}) == []
+
+    def test_places_are_kept_apart(self):
+        near = [Place(1, 10.0, 1.0, 0, 0.5), Place(1, 10.5, 1.0, 0, 0.6), Place(2, 10.0, 1.0, 0, 0.4)]
+        far = Place(1, 12.0, 1.0, 0, 0.3)
+        assert keep_apart([*near, far], 10) == [near[1], near[2], far]
+        assert keep_apart([*near, far], 2) == [near[1], near[2]]
+
+
+def link(stretch: int, start_s: float, weight: float = 1.0, recording: int = 0, tempo: float = 1.0) -> Link:
+    return Link(stretch, 10.0 * stretch, 10.0, recording, 0, start_s, tempo, weight, weight)
+
+
+class TestChains:
+    def test_go_on_where_the_stretch_before_leads_to(self):
+        right = [link(n, 50.0 + 10.0 * n) for n in range(4)]
+        wrong = [link(n, 200.0 - 30.0 * n, 1.2) for n in range(4)]
+        best = chains([*wrong, *right], 10)[0]
+        assert list(best) == right
+        assert weight_of(best) == 4.0
+
+    def test_may_change_tempo_but_not_jump(self):
+        slower = link(1, 62.0, tempo=1.2)
+        assert follows(link(0, 50.0, tempo=1.15), slower)
+        assert not follows(link(0, 50.0, tempo=0.8), slower)
+        assert not follows(link(0, 55.0, tempo=1.15), slower)
+        assert not follows(slower, slower)
+
+    def test_skip_up_to_three_stretches(self):
+        assert len(chains([link(0, 0.0), link(4, 40.0)], 1)[0]) == 2
+        assert len(chains([link(0, 0.0), link(5, 50.0)], 1)[0]) == 1
+
+    def test_of_a_piece_that_repeats_are_several(self):
+        first = [link(n, 10.0 * n) for n in range(3)]
+        again = [link(n, 100.0 + 10.0 * n, 0.9) for n in range(3)]
+        elsewhere = [link(n, 10.0 * n, 0.5, recording=1) for n in range(3)]
+        found = chains([*again, *elsewhere, *first], 3)
+        assert [list(chain) for chain in found] == [first, again, elsewhere]
+
+    def test_of_a_query_with_two_pieces_are_one_each(self):
+        links = [link(0, 30.0), link(1, 40.0), link(2, 5.0, recording=3), link(3, 15.0, recording=3)]
+        assert [{one.recording for one in chain} for chain in chains(links, 2)] == [{0}, {3}]
+
+    def test_of_nothing_are_none(self):
+        assert chains([], 5) == []
+
+
+class TestConfidence:
+    def test_grows_with_what_speaks_for_a_chain(self):
+        weak, strong = (link(0, 0.0, weight) for weight in (0.05, 0.3))
+        assert confidence(evidence_for((weak,), 1)) < 0.2
+        assert confidence(evidence_for((strong,), 1)) > 0.95
+        assert evidence_for((strong, link(1, 10.0, 0.3)), 2) > evidence_for((strong,), 1)
+
+    def test_falls_with_the_number_of_stretches_that_were_tried(self):
+        chain = (link(0, 0.0, 0.2),)
+        assert evidence_for(chain, 1) > evidence_for(chain, 2) > evidence_for(chain, 300)
+
+    def test_is_a_probability_for_any_evidence(self):
+        assert [confidence(evidence) for evidence in (-1e9, 0.0, 1e9)] == pytest.approx([0.0, 0.5, 1.0])

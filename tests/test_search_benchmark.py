@@ -1,0 +1,525 @@
+"""The bars of search: what counts as right, what is drawn, how ASAP is read, and that a row runs from end to end."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from benchmarks.search import __main__ as command
+from benchmarks.search import drawing
+from benchmarks.search.asap import Performance, read_asap
+from benchmarks.search.asking import Indexes, ask_all
+from benchmarks.search.drawing import Data
+from benchmarks.search.peers import merge
+from benchmarks.search.queries import Answer, Asked, Found, Library, Query, Source, draw, read_queries, write_queries
+from benchmarks.search.report import peers_as_markdown, rows_as_markdown
+from benchmarks.search.scoring import Measure, judge, shortened, summarise, wilson_95
+from benchmarks.search.tasks import ROWS, Asking, Setting, answers_as_dict
+
+from antiphon.audio import audio_info, read_audio
+from antiphon.baselines.template import TemplateEmbedder
+from antiphon.corpora import Corpus
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.notes import Notes, read_notes, write_midi
+from helpers import write_scale
+
+LIKELY = 0.5
+
+
+def found(file: Path | str, start_s: float, query_start_s: float = 10.0, confidence: float | None = 0.9) -> Found:
+    return Found(str(file), start_s, start_s + 10.0, query_start_s, 1.0, 0.8, confidence)
+
+
+def query(file: Path | str, file_s: float | None = 10.0, **how: object) -> Query:
+    return Query("r", Path("r.flac"), 10.0, 10.0, str(file), file_s, **how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "low", "high"),
+    [(95, 100, 88.82, 97.85), (0, 100, 0.0, 3.70), (10, 10, 72.25, 100.0), (1, 2, 9.45, 90.55), (0, 0, 0.0, 100.0)],
+)
+def test_wilson_interval_is_the_known_one(count: int, of: int, low: float, high: float):
+    assert wilson_95(count, of) == (pytest.approx(low, abs=0.005), pytest.approx(high, abs=0.005))
+
+
+@pytest.mark.parametrize(("count", "of"), [(3, 2), (-1, 2)])
+def test_wilson_interval_refuses_what_is_no_share(count: int, of: int):
+    with pytest.raises(ValueError, match=f"{count} of {of} is no share"):
+        wilson_95(count, of)
+
+
+class TestJudging:
+    @pytest.fixture
+    def library(self, tmp_path: Path) -> Library:
+        """Two performances of one work, of which the first plays its first 8 s again at second 20; and another."""
+        onset_s = np.arange(0.0, 8.0, 0.25)
+        pitch = 60 + (np.arange(len(onset_s)) * 7) % 24
+        again = np.concatenate([onset_s, onset_s + 20.0])
+        write_midi(Notes.of(again, np.full(64, 0.2), np.tile(pitch, 2), np.full(64, 80)), tmp_path / "a.mid")
+        files = tmp_path / "a.mid", write_scale(tmp_path / "b.mid"), write_scale(tmp_path / "c.mid", lowest=40)
+        return Library(files, {str(files[0]): "one", str(files[1]): "one"})
+
+    @pytest.mark.parametrize(("start_s", "right"), [(10.0, True), (10.5, True), (9.5, True), (10.51, False)])
+    def test_a_place_is_right_within_half_a_second(self, library: Library, start_s: float, right: bool):
+        judged = judge(query(library.files[1]), Answer(found(library.files[1], start_s), 0.1), library, LIKELY)
+        assert (judged.performance, judged.work, judged.sure) == (True, True, True)
+        assert (judged.place, judged.place_or_repeat) == (right, right)
+
+    def test_a_hit_may_cover_the_later_part_of_the_query(self, library: Library):
+        late = found(library.files[1], 13.0, query_start_s=13.0)
+        assert judge(query(library.files[1]), Answer(late, 0.1), library, LIKELY).place
+        early = found(library.files[1], 10.0, query_start_s=13.0)
+        assert not judge(query(library.files[1]), Answer(early, 0.1), library, LIKELY).place
+
+    def test_another_performance_of_the_work_is_the_work_and_no_more(self, library: Library):
+        judged = judge(query(library.files[0]), Answer(found(library.files[1], 10.0), 0.1), library, LIKELY)
+        assert (judged.work, judged.performance, judged.place, judged.place_or_repeat) == (True, False, False, False)
+        judged = judge(query(library.files[0]), Answer(found(library.files[2], 10.0), 0.1), library, LIKELY)
+        assert not judged.work
+
+    def test_the_same_notes_elsewhere_are_a_repeat(self, library: Library):
+        asks = replace(query(library.files[0], 0.0), start_s=0.0, length_s=6.0)
+        for start_s, forgiven in ((20.0, True), (20.3, True), (13.0, False)):
+            answer = Answer(found(library.files[0], start_s, query_start_s=0.0), 0.1)
+            judged = judge(asks, answer, library, LIKELY)
+            assert (judged.place, judged.place_or_repeat) == (False, forgiven)
+
+    @pytest.mark.parametrize(("confidence", "sure"), [(0.5, True), (0.49, False), (None, True)])
+    def test_a_hit_is_sure_from_the_default_confidence_on(self, library: Library, confidence: float | None, sure: bool):
+        answer = Answer(found(library.files[1], 10.0, confidence=confidence), 0.1)
+        judged = judge(query(library.files[1]), answer, library, LIKELY)
+        assert (judged.sure, judged.place) == (sure, True)
+
+    def test_nothing_found_is_nothing_right_even_where_nothing_is_known(self, library: Library):
+        for asks in (query(library.files[0]), query("", None)):
+            judged = judge(asks, Answer(None, 0.1), library, LIKELY)
+            assert not any((judged.work, judged.performance, judged.place, judged.place_or_repeat, judged.sure))
+
+    def test_no_hit_for_an_absent_piece_is_right(self, library: Library):
+        judged = judge(query("", None), Answer(found(library.files[0], 10.0), 0.1), library, LIKELY)
+        assert (judged.work, judged.performance, judged.place, judged.sure) == (False, False, False, True)
+
+    def test_without_a_known_place_only_the_file_is_judged(self, library: Library):
+        judged = judge(query(library.files[0], None), Answer(found(library.files[0], 10.0), 0.1), library, LIKELY)
+        assert (judged.performance, judged.place, judged.place_or_repeat) == (True, False, False)
+
+
+def row(name: str) -> Asking:
+    asking = next(one.run for one in ROWS if one.name == name)
+    assert isinstance(asking, Asking)
+    return asking
+
+
+class TestCounting:
+    """Rows count a fake search that answers right, wrong or nothing."""
+
+    LIBRARY = Library((Path("/music/a.mid"), Path("/music/b.mid")))
+
+    def count(self, name: str, pairs: list[tuple[Query, Found | None]]) -> dict:
+        asked = Asked(tuple(asks for asks, _ in pairs), self.LIBRARY)
+        answers = [Answer(answer, 0.1 * number) for number, (_, answer) in enumerate(pairs, start=1)]
+        return row(name).count(asked, answers, LIKELY)
+
+    @pytest.fixture(autouse=True)
+    def no_repeats(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr("benchmarks.search.scoring._is_repeat", lambda *_: False)
+
+    def test_of_places(self):
+        right, elsewhere = found("/music/a.mid", 10.1), found("/music/a.mid", 30.0)
+        unsure, wrong = found("/music/a.mid", 10.1, confidence=0.1), found("/music/b.mid", 10.0)
+        asks = query("/music/a.mid")
+        result = self.count("sound-10s", [(asks, one) for one in (right, elsewhere, unsure, wrong, None)])
+        counts = {name: (facts["count"], facts["of"]) for name, facts in result["measures"].items()}
+        assert counts == {
+            "place": (2, 5),
+            "place, repeats forgiven": (2, 5),
+            "performance": (3, 5),
+            "place, and sure": (1, 5),
+        }
+        assert result["measures"]["place"]["percent"] == 40.0
+        assert result["measures"]["place"]["met"] is False
+        assert "met" not in result["measures"]["performance"]
+        assert result["seconds"]["p50"] == pytest.approx(0.3)
+        assert [miss["found"] and miss["found"]["start_s"] for miss in result["misses"]] == [30.0, 10.0, None]
+        assert [miss.get("right") for miss in result["misses"]] == [["work", "performance"], [], None]
+        assert result["misses"][2]["why"] == "nothing found"
+
+    def test_of_places_meets_its_bar_only_when_enough_are_right(self):
+        asks, right = query("/music/a.mid"), found("/music/a.mid", 10.0)
+        for wrong, met in ((4, True), (5, False)):
+            result = self.count("sound-4s", [(asks, right)] * (100 - wrong) + [(asks, None)] * wrong)
+            assert result["measures"]["place"]["met"] is met
+
+    def test_of_absent_pieces(self):
+        absent, present = query("", None, kind="absent"), query("/music/a.mid", kind="present")
+        pairs = [
+            (present, found("/music/a.mid", 10.0)),
+            (absent, found("/music/b.mid", 3.0)),
+            (present, found("/music/a.mid", 10.0, confidence=0.2)),
+            (absent, found("/music/b.mid", 3.0, confidence=0.2)),
+            (present, found("/music/b.mid", 10.0)),
+            (absent, None),
+            (present, found("/music/a.mid", 20.0)),
+        ]
+        result = self.count("absent", pairs)
+        counts = {name: (facts["count"], facts["of"]) for name, facts in result["measures"].items()}
+        assert counts == {
+            "false alarms": (1, 3),
+            "place, and sure": (1, 4),
+            "place": (2, 4),
+            "performance": (3, 4),
+        }
+        assert [miss["kind"] for miss in result["misses"]] == ["absent", "present", "present", "present"]
+        quiet = self.count("absent", [(absent, None), (present, found("/music/a.mid", 10.0))])
+        assert all(facts["met"] for facts in quiet["measures"].values() if "bar" in facts)
+
+    def test_of_scores_tells_sound_and_notes_apart(self):
+        sound, notes = (query("/music/a.mid", None, by_work=True, kind=kind) for kind in ("sound", "notes"))
+        right, wrong = found("/music/a.mid", 99.0), found("/music/b.mid", 10.0)
+        result = self.count("scores", [(sound, right), (sound, wrong), (notes, right)])
+        counts = {name: (facts["count"], facts["of"]) for name, facts in result["measures"].items()}
+        assert counts["work"] == (2, 3)
+        assert counts["work, asked with sound"] == (1, 2)
+        assert counts["work, asked with notes"] == (1, 1)
+
+    def test_of_keys(self):
+        asks, right = query("/music/a.mid", semitones=-3), found("/music/a.mid", 10.0)
+        answers = [replace(right, semitones=-3), replace(right, semitones=3), right, None]
+        result = self.count("transposed", [(asks, one) for one in answers])
+        assert result["measures"]["place"]["count"] == 3
+        assert result["measures"]["place and key"]["count"] == 1
+
+    def test_of_seconds(self):
+        fast, slow = Answer(None, 0.2), Answer(None, 0.6)
+        asked = Asked((query("/music/a.mid"),) * 100, self.LIBRARY)
+        assert row("latency").count(asked, [fast] * 96 + [slow] * 4, LIKELY)["seconds"]["met"] is True
+        assert row("latency").count(asked, [fast] * 94 + [slow] * 6, LIKELY)["seconds"]["met"] is False
+
+    def test_of_none_meets_no_bar(self):
+        measure = Measure("place", lambda one: one.place, lambda one: False, 98.0)
+        asked = judge(query("/music/a.mid"), Answer(None, 0.1), self.LIBRARY, LIKELY)
+        facts = summarise([asked], [measure])["measures"]["place"]
+        assert (facts["percent"], facts["met"]) == (None, False)
+
+
+class TestDrawing:
+    @pytest.fixture
+    def sources(self, tmp_path: Path) -> list[Source]:
+        """8 s, 60 s of which only the first 6 sound, and one too short to ask."""
+        files = [write_scale(tmp_path / f"{name}.mid", count) for name, count in (("a", 16), ("b", 12), ("c", 4))]
+        ends_s = 8.0, 60.0, 2.0
+        return [Source(p.stem, p, p, 0.0, end_s, str(p)) for p, end_s in zip(files, ends_s, strict=True)]
+
+    def test_fewer_are_the_first_of_more_and_another_seed_draws_others(self, sources: list[Source]):
+        many = draw(sources, 30, 4.0, seed=1)
+        assert draw(sources, 10, 4.0, seed=1) == many[:10]
+        assert draw(sources, 10, 4.0, seed=2) != many[:10]
+
+    def test_lie_inside_and_hold_a_note(self, sources: list[Source]):
+        for one, start_s in draw(sources, 50, 4.0, seed=1):
+            assert one.recording in ("a", "b")
+            assert 0.0 <= start_s <= one.end_s - 4.0
+            assert start_s == round(start_s, 3)
+            onset_s = read_notes(one.path).onset_s
+            assert np.any((onset_s >= start_s) & (onset_s < start_s + 4.0))
+
+    def test_evenly_takes_every_source_as_often(self, sources: list[Source]):
+        drawn = Counter(one.recording for one, _ in draw(sources[:2], 40, 4.0, seed=1, evenly=True))
+        assert drawn == {"a": 20, "b": 20}
+
+    def test_says_when_nothing_is_long_enough_or_nothing_sounds(self, sources: list[Source]):
+        with pytest.raises(AntiphonError, match="none of 3 recordings is as long as a query of 100 s"):
+            draw(sources, 1, 100.0, seed=1)
+        silent = replace(sources[1], begin_s=30.0)
+        with pytest.raises(AntiphonError, match=r"b\.mid: hardly a note begins in it"):
+            draw([silent], 1, 4.0, seed=1)
+
+    def test_own_sound_asks_for_its_own_notes(self, demo: Corpus):
+        asked = drawing.own_sound(demo, 10.0, 12, seed=3)
+        by_id = {one.id: one for one in demo.recordings}
+        assert len(asked.library.files) == len(demo)
+        assert len(asked.queries) == 12
+        for one in asked.queries:
+            assert one.path == by_id[one.recording].audio_path
+            assert one.file == str(by_id[one.recording].notes_path.resolve())
+            assert one.file_s == one.start_s
+        assert asked.data_hash == demo.manifest_hash
+
+    def test_of_absent_pieces_no_performance_is_in_the_library(self, demo: Corpus):
+        asked = drawing.half_absent(demo, (), 20.0, 9, seed=3)
+        assert [one.kind for one in asked.queries] == ["present", "absent"] * 4 + ["present"]
+        work = {one.id: one.work for one in demo.recordings}
+        held = set(asked.library.works.values())
+        for one in asked.queries:
+            assert (work[one.recording] in held) == (one.kind == "present")
+            assert (one.file in map(str, asked.library.files)) == (one.kind == "present")
+            assert (one.file == "", one.file_s is None) == (one.kind == "absent",) * 2
+        assert len(held) == len(set(work.values())) // 2
+
+    def test_real_recordings_ask_among_other_notes_too(self, folder: Path, demo: Corpus):
+        corpus = command.open_corpus(folder)
+        others = demo.recordings[0].notes_path.parent
+        asked = drawing.real_sound(corpus, [others], 10.0, 4, seed=3)
+        assert {one.notes_path.resolve() for one in corpus.recordings} < set(asked.library.files)
+        assert len(asked.library.files) == len(corpus) + len(list(others.rglob("*.mid")))
+        with pytest.raises(AntiphonError, match="no note files below it"):
+            Library.below([folder / "deeper" / "c.flac"])
+
+    def test_transposed_queries_sound_in_another_key(self, demo: Corpus, tmp_path: Path):
+        asked = drawing.transposed(demo, 10.0, 6, 3, "additive", tmp_path)
+        assert {abs(one.semitones) for one in asked.queries} <= {1, 2, 3, 4, 5, 6}
+        assert len({one.semitones for one in asked.queries}) > 1
+        one = asked.queries[0]
+        assert one.transpose
+        assert one.file_s is not None
+        assert audio_info(one.path).duration_s == pytest.approx(one.start_s + one.length_s, abs=1e-3)
+        # Moved back by so many semitones, the notes' own embedding is nearer to the sound than as they are.
+        embedder = TemplateEmbedder()
+        notes = read_notes(one.file)
+        pitch = notes.pitch.astype(int) + one.semitones
+        kept = (pitch >= 0) & (pitch < 128)
+        moved = Notes.of(notes.onset_s[kept], notes.duration_s[kept], pitch[kept], notes.velocity[kept])
+        starts_s = np.arange(0.0, 6.0)
+        sound = embedder.embed_audio(read_audio(one.path, embedder.sample_rate_hz, one.start_s, one.length_s), starts_s)
+        likeness = [
+            float((sound * embedder.embed_notes(side, starts_s + one.file_s)).sum(axis=1).mean())
+            for side in (moved, notes)
+        ]
+        assert likeness[0] > likeness[1] + 0.1
+
+
+class TestExchange:
+    @pytest.fixture
+    def asked(self) -> Asked:
+        files = tuple(Path(f"/music/{number:02d}.mid") for number in range(20))
+        queries = tuple(query(files[number % 7]) for number in range(10))
+        return Asked((*queries, query("", None)), Library(files, {str(files[0]): "w"}), "hash")
+
+    def test_queries_come_back_as_they_were(self, asked: Asked, tmp_path: Path):
+        write_queries(tmp_path / "q.json", "real", 42, asked)
+        row_name, seed, again = read_queries(tmp_path / "q.json")
+        assert (row_name, seed) == ("real", 42)
+        assert again.library == asked.library
+        assert [replace(one, path=Path("r.flac")) for one in again.queries] == list(asked.queries)
+
+    def test_another_file_holds_no_queries(self, tmp_path: Path):
+        (tmp_path / "q.json").write_text('{"row": "real"}')
+        with pytest.raises(UnreadableInput, match=r"no queries of benchmarks\.search \(KeyError"):
+            read_queries(tmp_path / "q.json")
+
+    def test_a_sample_holds_what_its_queries_come_from(self, asked: Asked):
+        part = asked.sample(3, 8, seed=1)
+        assert part.queries == asked.queries[:3]
+        assert len(part.library.files) == 8
+        assert {Path(one.file) for one in part.queries} < set(part.library.files)
+        assert part == asked.sample(3, 8, seed=1)
+        assert asked.sample(None, None, seed=1) == asked
+        assert len(asked.sample(10, 3, seed=1).library.files) == 7
+
+    def test_peers_are_counted_on_the_queries_that_they_answered(self, asked: Asked, tmp_path: Path):
+        exchange, peers = tmp_path / "exchange", tmp_path / "answers"
+        asked = replace(asked, queries=asked.queries[:10])
+        hash_ = write_queries(exchange / "sound-10s.queries.json", "sound-10s", 42, asked)
+        ours = [Answer(found(one.file, 10.0), 0.2) for one in asked.queries]
+        theirs = [Answer(found(asked.queries[0].file, 10.0, confidence=None), 3.0), Answer(None, 3.0, "silent")]
+        for path, name, answers in (
+            (exchange / "sound-10s.answers.json", "antiphon", ours),
+            (peers / "chroma.json", "chroma", theirs),
+        ):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps(answers_as_dict(name, "sound-10s", hash_, asked.library, answers, None)))
+        merged = {one["peer"]: one for one in merge(peers, exchange)}
+        shares = {name: (one["measures"]["place"]["count"], one["queries"]) for name, one in merged.items()}
+        assert shares == {"chroma": (1, 2), "antiphon": (2, 2)}
+        assert merged["chroma"]["refused"] == 1
+        table = peers_as_markdown(list(merged.values()))
+        assert "| sound-10s | chroma   | 20      | 2       | place   | 50.0" in table
+
+    def test_answers_to_other_queries_are_refused(self, asked: Asked, tmp_path: Path):
+        write_queries(tmp_path / "real.queries.json", "real", 42, asked)
+        (tmp_path / "answers").mkdir()
+        with pytest.raises(AntiphonError, match="no answers of peers below it"):
+            merge(tmp_path / "answers", tmp_path)
+        content = answers_as_dict("chroma", "real", "another", asked.library, [Answer(None, 1.0)], None)
+        (tmp_path / "answers" / "chroma.json").write_text(json.dumps(content))
+        with pytest.raises(AntiphonError, match="answers other queries than"):
+            merge(tmp_path / "answers", tmp_path)
+
+
+def test_a_refused_query_is_a_miss_with_its_reason(demo: Corpus):
+    asked = drawing.own_sound(demo, 10.0, 3, seed=3)
+    turns = iter(range(100))
+
+    def search(one: Query) -> Found:
+        if next(turns) == 2:
+            raise UnreadableInput(one.path, "it is silent")
+        return found(one.file, one.start_s, one.start_s)
+
+    answers = ask_all(asked, search)
+    assert next(turns) == 4  # one is asked before the time counts
+    result = row("sound-10s").count(asked, answers, LIKELY)
+    assert (result["queries"], result["refused"], result["measures"]["place"]["count"]) == (3, 1, 2)
+    assert [miss["why"] for miss in result["misses"]] == ["it is silent"]
+    assert all(answer.seconds >= 0 for answer in answers)
+
+
+class TestAsap:
+    HEADER = "composer,folder,midi_score,maestro_midi_performance,start,end"
+    ROWS = (
+        "Bach,Bach/f846,Bach/f846/midi_score.mid,{maestro}/2006/first.midi,30.5,",
+        "Bach,Bach/f846,Bach/f846/midi_score.mid,,,",
+        "Bach,Bach/p846,Bach/p846/midi_score.mid,{maestro}/2006/first.midi,,30.5",
+        "Ravel,Ravel/ondine,Ravel/ondine/midi_score.mid,,,",
+    )
+
+    def write(self, place: Path, *rows: str) -> Path:
+        for folder in ("Bach/f846", "Bach/p846", "Ravel/ondine"):
+            write_scale(place / folder / "midi_score.mid", lowest=40 + len(folder))
+        (place / "metadata.csv").write_text("\n".join((self.HEADER, *rows)) + "\n")
+        return place
+
+    def test_reads_scores_and_the_stretches_that_play_them(self, tmp_path: Path):
+        asap = read_asap(self.write(tmp_path, *self.ROWS))
+        assert set(asap.scores) == {"Bach/f846", "Bach/p846", "Ravel/ondine"}
+        assert asap.scores["Bach/p846"] == tmp_path / "Bach/p846/midi_score.mid"
+        assert asap.performances == (
+            Performance("2006/first", "Bach/f846", 30.5, math.inf),
+            Performance("2006/first", "Bach/p846", 0.0, 30.5),
+        )
+
+    @pytest.mark.parametrize(
+        ("row", "says"),
+        [
+            ("Bach,Bach/f846,Bach/f846/other.mid,,,", "other.mid: named in metadata.csv but missing"),
+            ("Bach,,Bach/f846/midi_score.mid,,,", "row 2 has no value in column folder"),
+            ("B,Bach/f846,Bach/f846/midi_score.mid,{maestro}/a.midi,soon,", "row 2 has 'soon' where a time"),
+            ("B,Bach/f846,Bach/f846/midi_score.mid,{maestro}/a.midi,9,3", "row 2 plays from second 9 to 3"),
+        ],
+    )
+    def test_names_what_is_wrong(self, tmp_path: Path, row: str, says: str):
+        with pytest.raises(UnreadableInput, match=says):
+            read_asap(self.write(tmp_path, row))
+
+    def test_refuses_two_scores_of_a_work_another_table_and_an_empty_one(self, tmp_path: Path):
+        second = "Bach,Bach/f846,Bach/p846/midi_score.mid,,,"
+        with pytest.raises(UnreadableInput, match="row 3 gives Bach/f846 a second score"):
+            read_asap(self.write(tmp_path, self.ROWS[0], second))
+        with pytest.raises(UnreadableInput, match="it names no score"):
+            read_asap(self.write(tmp_path))
+        (tmp_path / "metadata.csv").write_text("a,b\n1,2\n")
+        with pytest.raises(UnreadableInput, match="a table of ASAP has folder, midi_score"):
+            read_asap(tmp_path)
+
+    @pytest.fixture
+    def maestro(self, demo: Corpus) -> Corpus:
+        """A recording of the demo in the place of one of MAESTRO's test split, without its sound."""
+        one = replace(demo.recordings[0], id="2006/first", audio_path=None, split="test")
+        return Corpus("maestro", (one,))
+
+    def test_performances_ask_for_scores_with_their_notes_or_their_sound(
+        self, tmp_path: Path, maestro: Corpus, demo: Corpus
+    ):
+        scores = self.write(tmp_path, *(one.replace("30.5", "25") for one in self.ROWS))
+        data = Data(asap=scores, maestro=maestro)
+        # What is left of the recording after second 25 is too short for the first of the two.
+        length_s = min(10.0, maestro.recordings[0].duration_s - 26.0)
+        asked = drawing.scores(data, length_s, 8, seed=3)
+        assert {one.kind for one in asked.queries} == {"notes"}
+        assert {one.path for one in asked.queries} == {maestro.recordings[0].notes_path}
+        for one in asked.queries:
+            folder = asked.library.work_of(one.file)
+            inside = one.start_s >= 25 if folder == "Bach/f846" else one.start_s + length_s <= 25
+            assert inside
+            assert (one.file_s, one.by_work, one.against) == (None, True, "notes")
+        assert Counter(asked.library.work_of(one.file) for one in asked.queries) == {"Bach/f846": 4, "Bach/p846": 4}
+        assert len(asked.library.files) == 3
+        sounding = Corpus("rendered", (replace(demo.recordings[0], id="2006/first", duration_s=30.0),))
+        asked = drawing.scores(replace(data, asap_sound=(sounding,)), length_s, 8, seed=3)
+        kinds = {asked.library.work_of(one.file): one.kind for one in asked.queries}
+        assert kinds == {"Bach/f846": "notes" if length_s > 5 else "sound", "Bach/p846": "sound"}
+        with pytest.raises(AntiphonError, match="none of its 2 performances is in maestro"):
+            drawing.scores(replace(data, splits=("validation",)), length_s, 8, seed=3)
+
+    @pytest.mark.shared_data
+    def test_reads_the_real_one(self, shared_data: Path):
+        asap = read_asap(shared_data / "asap")
+        assert len(asap.scores) == 242
+        assert len(asap.performances) == 519
+        assert all((shared_data / "maestro-v3.0.0" / f"{one.id}.midi").is_file() for one in asap.performances)
+        assert sum(math.isfinite(one.end_s) for one in asap.performances) == 131
+        assert sum(one.start_s > 0 for one in asap.performances) == 114
+
+
+class TestRunning:
+    def test_indexes_hold_their_library_and_nothing_else_and_embed_each_file_once(
+        self, demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        embedded: list[Path] = []
+        from antiphon.index import build
+
+        embed_file = build.embed_file
+        monkeypatch.setattr(build, "embed_file", lambda path, *rest: embedded.append(path) or embed_file(path, *rest))
+        indexes = Indexes(tmp_path, "template", TemplateEmbedder())
+        files = [one.notes_path.resolve() for one in demo.recordings]
+        for part in (files[:3], files[2:5], files[:3]):
+            with indexes.open(Library(tuple(part), {str(part[0]): "w"})) as store:
+                assert set(store.known()) == set(map(str, part))
+                assert store.about()[str(part[0])].work == "w"
+                assert set(store.library("notes").paths) == set(map(str, part))
+        assert sorted(embedded) == sorted(files[:5])
+        assert indexes.failed == []
+
+    def test_the_command_prints_writes_and_keeps_rows(
+        self, demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ):
+        page = tmp_path / "page.md"
+        page.write_text("before\n<!-- search: begin -->\n<!-- search: end -->\nafter\n")
+        how = "--corpus demo --model template --queries 4".split()
+        how += ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "results" / "search.json")]
+        for rows in (("sound-10s", "real"), ("absent",)):
+            argv = ["benchmarks.search", *how, "--update", str(page), "--rows", *rows]
+            monkeypatch.setattr(sys, "argv", argv)
+            command.main()
+        printed = capsys.readouterr().out
+        assert "real is left out: needs --real" in printed
+        results = json.loads((tmp_path / "results" / "search.json").read_text())
+        assert list(results["rows"]) == ["sound-10s", "absent"]
+        row_facts = results["rows"]["sound-10s"]
+        assert row_facts["measures"]["performance"]["of"] == 4
+        assert row_facts["measures"]["performance"]["count"] >= 2
+        assert row_facts["model_hash"] == TemplateEmbedder.fingerprint
+        assert row_facts["library"]["recordings"] == len(demo)
+        assert row_facts["seed"] == 42
+        assert str(tmp_path) not in (tmp_path / "results" / "search.json").read_text()
+        assert page.read_text().startswith("before\n<!-- search: begin -->\n| row ")
+        assert rows_as_markdown(results["rows"]) in page.read_text()
+        answers = json.loads((tmp_path / "cache" / "exchange" / "absent.answers.json").read_text())
+        assert len(answers["answers"]) == 4
+
+    def test_the_command_names_a_row_that_there_is_not(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ):
+        monkeypatch.setattr(sys, "argv", ["benchmarks.search", "--rows", "sound-9s"])
+        with pytest.raises(SystemExit) as caught:
+            command.main()
+        assert caught.value.code == 2
+        assert "sound-9s" in capsys.readouterr().err
+
+    def test_a_row_of_another_kind_needs_only_a_function(self, demo: Corpus, tmp_path: Path):
+        indexes = Indexes(tmp_path, "template", TemplateEmbedder())
+        setting = Setting(Data(corpus=demo), indexes, 1, 42, tmp_path)
+        pair = replace(ROWS[0], name="pair", run=lambda row, setting: {"row": row.name, "queries": setting.queries})
+        assert pair.run(pair, setting) == {"row": "pair", "queries": 1}
+        assert ROWS[0].lacks(Data()) == ["corpus"]
+        assert ROWS[0].lacks(setting.data) == []
+
+
+def test_paths_are_shortened_so_that_results_name_no_machine():
+    assert shortened("/home/me/asap/Bach/bwv_846/midi_score.mid") == "Bach/bwv_846/midi_score.mid"
+    assert shortened("a.mid") == "a.mid"

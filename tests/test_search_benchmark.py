@@ -254,13 +254,17 @@ class TestDrawing:
     def test_of_absent_pieces_no_performance_is_in_the_library(self, demo: Corpus):
         asked = drawing.half_absent(demo, (), 20.0, 9, seed=3)
         assert [one.kind for one in asked.queries] == ["present", "absent"] * 4 + ["present"]
-        work = {one.id: one.work for one in demo.recordings}
-        held = set(asked.library.works.values())
+        composer = {one.id: one.composer for one in demo.recordings}
+        held = {one.composer for one in demo.recordings if one.notes_path.resolve() in asked.library.files}
         for one in asked.queries:
-            assert (work[one.recording] in held) == (one.kind == "present")
+            assert (composer[one.recording] in held) == (one.kind == "present")
             assert (one.file in map(str, asked.library.files)) == (one.kind == "present")
             assert (one.file == "", one.file_s is None) == (one.kind == "absent",) * 2
-        assert len(held) == len(set(work.values())) // 2
+        assert len(held) == len(set(composer.values())) // 2
+
+    def test_composers_of_arrangements_stay_together(self):
+        groups = drawing._composers_together(["A / B", "C", "B", "D / C", "E"])
+        assert sorted(map(sorted, groups)) == [["A", "B"], ["C", "D"], ["E"]]
 
     def test_real_recordings_ask_among_other_notes_too(self, folder: Path, demo: Corpus):
         corpus = command.open_corpus(folder)

@@ -59,26 +59,39 @@ def real_sound(corpus: Corpus, folders: Sequence[Path], length_s: float, count: 
 
 
 def half_absent(corpus: Corpus, folders: Sequence[Path], length_s: float, count: int, seed: int) -> Asked:
-    """In turn a query whose work the library holds and one whose work it does not: it has half of the corpus's works.
+    """In turn a query whose piece the library holds and one whose piece it does not: it has half of the composers.
 
-    Besides, it has those performances of the corpora among `folders` that say which works they play, if they play none
-    of the corpus's; a work is known by composer and title, so that another spelling is another work.
+    Titles do not tell works apart, since one work goes by several in MAESTRO; composers do. Besides, the library has
+    those performances of the corpora among `folders` whose composers are named and not of the absent half.
     """
     recordings = corpus.with_sound().recordings
-    works = sorted({one.work for one in corpus.recordings})
-    if len(works) < 2:
-        raise AntiphonError(f"{corpus.name}: one work cannot be absent and the other present; it has {len(works)}")
-    known = set(works)
-    shuffled = np.random.default_rng(seed).permutation(len(works))
-    present = {works[number] for number in shuffled[: len(works) // 2]}
-    inside = [one for one in recordings if one.work in present]
-    outside = [one for one in recordings if one.work not in present]
+    groups = _composers_together([one.composer for one in corpus.recordings])
+    if len(groups) < 2:
+        raise AntiphonError(f"{corpus.name}: pieces cannot be absent where all are of one composer")
+    shuffled = [groups[number] for number in np.random.default_rng(seed).permutation(len(groups))]
+    absent = set().union(*shuffled[len(groups) // 2 :])
+    inside = [one for one in recordings if not _names(one.composer) & absent]
+    outside = [one for one in recordings if _names(one.composer) & absent]
     others = [one for folder in folders for one in open_corpus(folder).recordings if one.composer]
-    library = _library_of([*inside, *(one for one in others if one.work not in known)])
+    library = _library_of([*inside, *(one for one in others if not _names(one.composer) & absent)])
     found = _placed(inside, length_s, math.ceil(count / 2), seed, "present")
     missing = _placed(outside, length_s, count // 2, seed + 1, "absent", there=False)
     turns = [query for pair in zip_longest(found, missing) for query in pair if query is not None]
     return Asked(tuple(turns), library, corpus.manifest_hash)
+
+
+def _names(composer: str) -> set[str]:
+    """Whose music it is: an arrangement is by both, as in "Franz Schubert / Franz Liszt"."""
+    return {name.strip() for name in composer.split("/")}
+
+
+def _composers_together(composers: Sequence[str]) -> list[set[str]]:
+    """Composers in groups, so that no piece is by two groups."""
+    groups: list[set[str]] = []
+    for names in sorted({frozenset(_names(composer)) for composer in composers}, key=sorted):
+        joined = set(names).union(*(group for group in groups if group & names))
+        groups = [*(group for group in groups if not group & names), joined]
+    return groups
 
 
 def scores(data: Data, length_s: float, count: int, seed: int) -> Asked:

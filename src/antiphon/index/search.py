@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from antiphon.batch import AS_RECORDED, Playback
 from antiphon.descriptors import Side
@@ -41,7 +42,7 @@ TRANSPOSITIONS = range(-6, 7)
 _PLACES_TRANSPOSED = 6
 _NEAREST = 100
 _SAME_S = 0.4
-_TEMPO_PRIOR, _AS_RECORDED_PRIOR = 0.3, 0.05
+_TEMPO_PRIOR, _AS_RECORDED_PRIOR = 0.3, 0.1
 _DEVIATIONS = 2.0
 _CHAINS = 40
 
@@ -102,12 +103,11 @@ def search(
     store.claim(embedder, store.meta("model"), float(store.meta("hop_s")))
     library = store.library(against)
     asked = open_query(query, embedder, start_s, length_s, retune=transpose)
-    engine = _Engine(library, embedder, filters, transpose)
-    stretches = max(1, math.ceil(asked.duration_s / STRETCH_S - 1e-9))
-    links = [link for stretch in range(stretches) for link in engine.links(asked, stretch, stretches)]
+    among = None if filters == ALL else library.among(filters)
+    stretches = stretches_of(asked)
     hits = []
     works: set[str] = set()
-    for chain in sorted(chains(links, _CHAINS), key=lambda chain: -evidence_for(chain, stretches)):
+    for chain in find_chains(asked, library, embedder, among, transpose):
         work = library.work_of(chain[0].recording)
         if not (by_work and work in works):
             works.add(work)
@@ -115,13 +115,26 @@ def search(
     return hits[:top]
 
 
+def stretches_of(query: Query) -> int:
+    """How many stretches a query is cut into."""
+    return max(1, math.ceil(query.duration_s / STRETCH_S - 1e-9))
+
+
+def find_chains(
+    query: Query, library: Library, embedder: Embedder, among: NDArray[np.bool_] | None = None, transpose: bool = False
+) -> list[Chain]:
+    """Chains through the recordings that `among` [recordings] is True for (all), the most likely first."""
+    engine, stretches = _Engine(library, embedder, among, transpose), stretches_of(query)
+    links = [link for stretch in range(stretches) for link in engine.links(query, stretch, stretches)]
+    return sorted(chains(links, _CHAINS), key=lambda chain: -evidence_for(chain, stretches))
+
+
 class _Engine:
     """What all stretches of a query are looked for with."""
 
-    def __init__(self, library: Library, embedder: Embedder, filters: Filters, transpose: bool) -> None:
+    def __init__(self, library: Library, embedder: Embedder, among: NDArray[np.bool_] | None, transpose: bool) -> None:
         self._library = library
         self._embedder = embedder
-        among = None if filters == ALL else library.among(filters)
         self._rows = None if among is None else library.rows_of(among)
         self._transpose = transpose
 

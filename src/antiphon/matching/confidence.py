@@ -1,29 +1,33 @@
 """How likely it is that a chain is the music it names.
 
 A logistic regression over what speaks for a chain, fitted on renderings of MAESTRO's validation split with two fonts
-and on real recordings, which ask with 4 to 30 s, once as they are and once with their own work left out of the library:
-`python -m benchmarks.search.calibration`. Every further stretch has to bring something of its own, and among many
-stretches one that fits by chance is more likely.
+and on real recordings, which ask with 4 to 30 s, once as they are and once with their own composer left out of the
+library: `python -m benchmarks.search.calibration`. Every further stretch has to bring something of its own, and among
+many stretches one that fits by chance is more likely.
 """
 
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 
 from antiphon.matching.chains import Chain, weight_of
 
-_CONSTANT = -5.66
-_WEIGHT = 21.92
-_SCORE = 14.88
-_LINK = -1.80
-_LOG_STRETCHES = -6.82
+FEATURES = MappingProxyType(
+    {"constant": -5.66, "weight": 21.92, "score": 14.88, "links": -1.80, "log stretches": -6.82},
+)
+"""What is looked at, and how much log odds a unit of it is worth."""
+
+
+def features_of(chain: Chain, stretches: int) -> list[float]:
+    """The features, in their order, of a chain through a query of so many stretches."""
+    score = sum(link.score for link in chain)
+    return [1.0, weight_of(chain), score, float(len(chain)), math.log(stretches)]
 
 
 def evidence_for(chain: Chain, stretches: int) -> float:
-    """Log odds that a chain through a query of so many stretches is right; 0 is as likely as not."""
-    scores = sum(link.score for link in chain)
-    own = _WEIGHT * weight_of(chain) + _SCORE * scores + _LINK * len(chain)
-    return _CONSTANT + own + _LOG_STRETCHES * math.log(stretches)
+    """Log odds that a chain is right; 0 is as likely as not."""
+    return sum(worth * value for worth, value in zip(FEATURES.values(), features_of(chain, stretches), strict=True))
 
 
 def confidence(evidence: float) -> float:

@@ -1,6 +1,6 @@
 """How likely it is that a chain is the music it names.
 
-A logistic regression over what speaks for a chain, fitted on renderings of MAESTRO's validation split with two fonts
+A logistic regression over what speaks for a chain, fitted on a rendering of MAESTRO's validation split with TimGM6mb
 and on real recordings, which ask with 4 to 30 s, once as they are and once with their own composer left out of the
 library: `python -m benchmarks.search.calibration`. Every further stretch has to bring something of its own, and among
 many stretches one that fits by chance is more likely.
@@ -14,7 +14,7 @@ from types import MappingProxyType
 from antiphon.matching.chains import Chain, weight_of
 
 FEATURES = MappingProxyType(
-    {"constant": -5.66, "weight": 21.92, "score": 14.88, "links": -1.80, "log stretches": -6.82},
+    {"constant": -2.57, "weight": 24.39, "score": 17.84, "links": -6.95, "log stretches": -8.02}
 )
 """What is looked at, and how much log odds a unit of it is worth."""
 

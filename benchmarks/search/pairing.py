@@ -1,0 +1,156 @@
+"""The row of `antiphon pair`: recordings and note files with no names between them, some without a partner.
+
+Of the corpus, recordings of 20 works ask whose notes are not among the files, and 20 performances are among the files
+whose recordings do not ask; performances from the library's folders fill the files up. MAESTRO spells one work in many
+ways, so that whatever may perform an absent work is left out: what shares composer and a word or a number of the title.
+Other performances of the works that are there are not left out: to take one for the right one is wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from antiphon.corpora import Corpus, Recording, open_corpus
+from antiphon.errors import AntiphonError
+from antiphon.index.pairing import Pair, Pairing, pair
+from antiphon.index.search import LIKELY
+from antiphon.provenance import code_version
+from benchmarks.search.queries import Answer, Found, Library, Query
+from benchmarks.search.scoring import NEAR_S, Judged, Measure, shortened, summarise
+
+if TYPE_CHECKING:
+    from benchmarks.search.tasks import Row, Setting
+
+RECORDINGS, FILES, WITHOUT = 60, 300, 20
+MEASURES = (
+    Measure("right pairs", lambda one: one.performance, lambda one: one.query.file != "", 97.0),
+    Measure("wrong pairs", lambda one: one.sure and not one.performance, bar=0.0, wrong=True),
+    Measure("right pairs, both ends within 0.5 s", lambda one: one.place, lambda one: one.query.file != ""),
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Recordings that ask, those of them whose notes are among the files, and the files."""
+
+    recordings: tuple[Recording, ...]
+    present: frozenset[str]
+    files: tuple[Path, ...]
+
+
+def draw_task(
+    corpus: Corpus,
+    folders: Sequence[Path],
+    seed: int,
+    recordings: int = RECORDINGS,
+    files: int = FILES,
+    without: int = WITHOUT,
+) -> Task:
+    """Draw a task by the seed. Raises `AntiphonError` where there is not enough of something."""
+    rng = np.random.default_rng(seed)
+    sounding = corpus.with_sound().recordings
+    shuffled = [sounding[number] for number in rng.permutation(len(sounding))]
+    absent: list[Recording] = []
+    left = shuffled
+    for one in shuffled:
+        kept = [other for other in left if not may_be_one_work(one, other)]
+        if len(absent) < without and len(kept) >= recordings and one.work not in {other.work for other in absent}:
+            absent, left = [*absent, one], kept
+    asking, silent = left[: recordings - without], left[recordings - without : recordings]
+    inside = {one.notes_path.resolve() for one in (*asking, *silent)}
+    own = {_hash_of(one.notes_path) for one in corpus.recordings}
+    more = [one for folder in folders for one in open_corpus(folder).recordings if one.composer]
+    more = [one for one in more if not any(may_be_one_work(one, other) for other in absent)]
+    fill = sorted({one.notes_path.resolve() for one in more if _hash_of(one.notes_path) not in own})
+    missing = files - len(inside)
+    if len(absent) < without or len(left) < recordings or len(fill) < missing:
+        have = f"{len(left)} recordings of works that are not absent, and {len(fill)} files besides"
+        raise AntiphonError(f"{corpus.name}: not enough for {recordings} recordings × {files} files: {have}")
+    filled = [fill[number] for number in rng.permutation(len(fill))[: max(0, missing)]]
+    drawn = [*asking, *absent]
+    drawn = [drawn[number] for number in rng.permutation(len(drawn))]
+    return Task(tuple(drawn), frozenset(one.id for one in asking), tuple(sorted({*inside, *filled})))
+
+
+def may_be_one_work(one: Recording, other: Recording) -> bool:
+    """Whether two performances share a work, or the composer and something of the title: a word or a number."""
+    same = one.composer.casefold() == other.composer.casefold() and _title_words(one) & _title_words(other)
+    return one.work == other.work or bool(same)
+
+
+def _title_words(one: Recording) -> set[str]:
+    return set(re.findall(r"[^\W\d_]{5,}|\d{2,}", one.title.casefold())) - {"major", "minor", "sharp"}
+
+
+def _hash_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def judged(task: Task, pairing: Pairing, seconds: float) -> list[Judged]:
+    """Every recording with what it was paired with; `seconds` is what each took."""
+    by_recording = {one.recording: one for one in pairing.pairs}
+    refused = {str(error.path): error.reason for error in pairing.skipped}
+    rows = []
+    for one in task.recordings:
+        path = str(one.audio_path)
+        right = str(one.notes_path.resolve()) if one.id in task.present else ""
+        query = Query(one.id, Path(path), 0.0, one.duration_s, right, 0.0, kind="present" if right else "absent")
+        found = by_recording.get(path)
+        answer = Answer(None if found is None else _as_found(found), seconds, refused.get(path, ""))
+        same = found is not None and found.file == right
+        place = found is not None and same and _is_placed(found, one.duration_s)
+        rows.append(Judged(query, answer, same, place, place, same, found is not None))
+    return rows
+
+
+def _as_found(found: Pair) -> Found:
+    return Found(
+        found.file,
+        found.start_s,
+        found.end_s,
+        found.recording_start_s,
+        found.tempo,
+        found.score,
+        found.confidence,
+        found.semitones,
+    )
+
+
+def _is_placed(found: Pair, duration_s: float) -> bool:
+    """Whether the pair covers the whole recording, whose time is that of its notes, but for silence at the end."""
+    begins = abs(found.start_s - found.recording_start_s) <= NEAR_S and found.recording_start_s <= NEAR_S
+    ends = abs(found.end_s - found.recording_end_s) <= NEAR_S
+    return begins and ends and found.recording_end_s <= duration_s + NEAR_S
+
+
+def run(row: Row, setting: Setting) -> dict[str, Any]:
+    """Pair, and say how it went."""
+    assert setting.data.corpus is not None
+    task = draw_task(setting.data.corpus, setting.data.library, setting.seed)
+    library = Library(task.files)
+    embedder = setting.indexes.embedder
+    with setting.indexes.open(library) as store:
+        began = time.perf_counter()
+        pairing = pair([one.audio_path for one in task.recordings if one.audio_path], store, embedder)
+        seconds = (time.perf_counter() - began) / len(task.recordings)
+        files, windows, hours = store.counts()["notes"]
+    return {
+        "model": embedder.name,
+        "model_hash": embedder.fingerprint,
+        "code": code_version(),
+        "seed": setting.seed,
+        "likely": LIKELY,
+        "library": {"recordings": files, "windows": windows, "hours": round(hours, 2)},
+        "data_hash": setting.data.corpus.manifest_hash,
+        "library_hash": library.manifest_hash,
+        "without_recording": len(pairing.files),
+        "failed": sorted({f"{shortened(error.path)}: {error.reason}" for error in setting.indexes.failed}),
+    } | summarise(judged(task, pairing, seconds), MEASURES)

@@ -1,0 +1,443 @@
+"""Recordings and note files with names that say nothing find each other; what has no partner is said to have none."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from benchmarks.search.pairing import MEASURES, Task, draw_task, judged, may_be_one_work
+from benchmarks.search.scoring import summarise
+from typer.testing import CliRunner, Result
+
+from antiphon.audio import read_audio, write_flac
+from antiphon.baselines.template import TemplateEmbedder
+from antiphon.cli import app
+from antiphon.corpora import Corpus, Recording
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.index import pairing as pairing_module
+from antiphon.index.build import build_index
+from antiphon.index.library import Filters
+from antiphon.index.pairing import Pairing, aligned_notes, excerpts, pair
+from antiphon.index.search import Hit
+from antiphon.index.store import Store
+from antiphon.notes import Notes, read_notes, write_midi
+from antiphon.rendering.additive import AdditivePiano
+from helpers import sine, write_scale
+from test_warping import bends
+
+RATE_HZ = 24_000
+WORKS = ("Invention No. 2", "Sonatina No. 1", "Nocturne No. 2", "Toccata No. 2", "Invention No. 5", "Waltz No. 5")
+EMBEDDER = TemplateEmbedder()
+
+
+@pytest.fixture(scope="module")
+def pieces(demo: Corpus) -> list[Recording]:
+    """Six works, one performance each."""
+    return [next(one for one in demo.recordings if f"- {work} " in one.id) for work in WORKS]
+
+
+@pytest.fixture(scope="module")
+def place(pieces: list[Recording], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Works 0 to 3 as sound, works 1 to 5 as notes, under numbers that run against each other."""
+    folder = tmp_path_factory.mktemp("pairing")
+    copy_sound(pieces[:4], folder / "audio")
+    (folder / "midi" / "deeper").mkdir(parents=True)
+    for number, one in enumerate(pieces[1:]):
+        shutil.copy(one.notes_path, folder / "midi" / ("deeper" if number % 2 else "") / f"{9 - number}.mid")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def brief(place: Path) -> Path:
+    """The first twelve seconds of the same sound: where it is the command that counts."""
+    folder = place / "brief"
+    folder.mkdir()
+    for path in (place / "audio").iterdir():
+        write_flac(folder / path.name, read_audio(path, RATE_HZ, 0.0, 12.0), RATE_HZ)
+    return folder
+
+
+def copy_sound(pieces: Sequence[Recording], folder: Path) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    copies = []
+    for number, one in enumerate(pieces):
+        assert one.audio_path is not None
+        copies.append(Path(shutil.copy(one.audio_path, folder / f"take {number}.flac")))
+    return copies
+
+
+def pair_with(recordings: Sequence[Path], notes: Path | Sequence[Path], index: Path, **how) -> Pairing:
+    build_index([notes] if isinstance(notes, Path) else notes, EMBEDDER, "template", index, only="notes")
+    with Store(index) as store:
+        return pair(recordings, store, EMBEDDER, **how)
+
+
+def as_names(pairing: Pairing) -> dict[str, str]:
+    return {Path(one.recording).name: Path(one.file).name for one in pairing.pairs}
+
+
+def command(*words: object) -> Result:
+    return CliRunner().invoke(app, ["pair", *map(str, words), "--model", "template"])
+
+
+@pytest.fixture(scope="module")
+def paired(place: Path) -> Pairing:
+    return pair_with(sorted((place / "audio").iterdir()), place / "midi", place / "index")
+
+
+class TestPairing:
+    def test_finds_the_partners_and_says_what_has_none(self, paired: Pairing):
+        assert as_names(paired) == {"take 1.flac": "9.mid", "take 2.flac": "8.mid", "take 3.flac": "7.mid"}
+        assert [Path(one.recording).name for one in paired.recordings] == ["take 0.flac"]
+        assert paired.recordings[0].confidence < 0.5
+        assert sorted(Path(file).name for file in paired.files) == ["5.mid", "6.mid"]
+        assert paired.skipped == ()
+
+    def test_says_from_where_to_where_how_fast_and_how_sure(self, paired: Pairing, pieces: list[Recording]):
+        assert len(paired.pairs) == 3
+        for one, piece in zip(paired.pairs, pieces[1:4], strict=True):
+            assert one.confidence >= 0.5
+            assert one.tempo == pytest.approx(1.0, abs=0.005)
+            assert one.semitones == 0
+            assert one.recording_start_s == pytest.approx(0.0, abs=0.1)
+            assert one.recording_end_s == pytest.approx(read_notes(piece.notes_path).end_s, abs=0.3)
+            assert one.start_s == pytest.approx(one.recording_start_s, abs=0.1)
+            assert one.end_s == pytest.approx(one.recording_end_s, abs=0.1)
+
+    def test_two_recordings_of_one_file_need_many(self, pieces: list[Recording], place: Path, tmp_path: Path):
+        copies = copy_sound([pieces[1], pieces[1], pieces[2]], tmp_path / "audio")
+        alone = pair_with(copies, place / "midi", tmp_path / "index")
+        assert sorted(as_names(alone).values()) == ["8.mid", "9.mid"]
+        assert len(alone.recordings) == 1
+        assert Path(alone.recordings[0].nearest).name == "9.mid"
+        many = pair_with(copies, place / "midi", tmp_path / "index", many=True)
+        assert as_names(many) == {"take 0.flac": "9.mid", "take 1.flac": "9.mid", "take 2.flac": "8.mid"}
+        assert len(many.files) == 3
+
+    def test_a_piece_within_a_longer_recording(self, pieces: list[Recording], place: Path, tmp_path: Path):
+        other, piece = (read_audio(one.audio_path, RATE_HZ) for one in (pieces[0], pieces[1]) if one.audio_path)
+        silence = np.zeros(5 * RATE_HZ, np.float32)
+        write_flac(tmp_path / "concert.flac", np.concatenate([other[: 20 * RATE_HZ], silence, piece, silence]), RATE_HZ)
+        one = pair_with([tmp_path / "concert.flac"], place / "midi", tmp_path / "index", min_confidence=0.4).pairs[0]
+        assert Path(one.file).name == "9.mid"
+        assert one.recording_start_s == pytest.approx(25.0, abs=1.0)
+        assert one.start_s == pytest.approx(0.0, abs=1.0)
+        notes_end_s = read_notes(one.file).end_s
+        assert one.recording_end_s == pytest.approx(25.0 + notes_end_s, abs=0.5)
+        assert one.end_s == pytest.approx(notes_end_s, abs=0.5)
+
+    def test_reaches_no_further_than_both_sides_agree(self, pieces: list[Recording], place: Path, tmp_path: Path):
+        """Before second 20 and after second 50 the recording and the notes go on, each with other music."""
+        assert pieces[0].audio_path is not None
+        assert pieces[1].audio_path is not None
+        other, same = (read_audio(one.audio_path, RATE_HZ) for one in pieces[:2])
+        sound = np.concatenate([other[: 20 * RATE_HZ], same[: 30 * RATE_HZ], other[20 * RATE_HZ :]])
+        write_flac(tmp_path / "medley.flac", sound, RATE_HZ)
+        third, written = (read_notes(piece.notes_path) for piece in (pieces[3], pieces[1]))
+        parts = [(third.window(0.0, 20.0), 0.0), (written.window(0.0, 30.0), 20.0), (third.window(20.0, 18.0), 50.0)]
+        starting = [(notes.onset_s >= 0, notes, at_s) for notes, at_s in parts]
+        columns = [
+            np.concatenate(
+                [getattr(notes, name)[kept] + (at_s if name == "onset_s" else 0) for kept, notes, at_s in starting]
+            )
+            for name in ("onset_s", "duration_s", "pitch", "velocity")
+        ]
+        (tmp_path / "midi").mkdir()
+        write_midi(Notes.of(*columns), tmp_path / "midi" / "medley.mid")
+        notes = [tmp_path / "midi", place / "midi" / "deeper"]
+        one = pair_with([tmp_path / "medley.flac"], notes, tmp_path / "index", min_confidence=0.2).pairs[0]
+        assert Path(one.file).name == "medley.mid"
+        edges = (one.recording_start_s, one.recording_end_s, one.start_s, one.end_s)
+        assert edges == pytest.approx((20.0, 50.0, 20.0, 50.0), abs=2.5)
+
+    def test_a_recording_of_a_part_of_the_notes(self, pieces: list[Recording], place: Path, tmp_path: Path):
+        assert pieces[2].audio_path is not None
+        write_flac(tmp_path / "part.flac", read_audio(pieces[2].audio_path, RATE_HZ, 11.0, 9.0), RATE_HZ)
+        one = pair_with([tmp_path / "part.flac"], place / "midi", tmp_path / "index").pairs[0]
+        assert Path(one.file).name == "8.mid"
+        edges = (one.recording_start_s, one.recording_end_s, one.start_s, one.end_s)
+        assert edges == pytest.approx((0.0, 9.0, 11.0, 20.0), abs=0.2)
+
+    def test_filters_leave_files_out_and_links_keep_their_names(self, place: Path, tmp_path: Path):
+        (tmp_path / "links").mkdir()
+        (tmp_path / "links" / "linked.mid").symlink_to(place / "midi" / "9.mid")
+        recording = place / "audio" / "take 1.flac"
+        found = pair_with([recording], [place / "midi", tmp_path / "links"], tmp_path / "index")
+        assert len(found.pairs) == 1
+        assert len(found.files) == 5
+        within = Filters(folder=tmp_path / "links")
+        only = pair_with([recording], [place / "midi", tmp_path / "links"], tmp_path / "index", filters=within)
+        assert as_names(only) == {"take 1.flac": "linked.mid"}
+        assert only.files == ()
+
+    def test_names_recordings_that_cannot_be_used(self, place: Path, tmp_path: Path):
+        (tmp_path / "empty.wav").touch()
+        (tmp_path / "damaged.flac").write_bytes(b"fLaC" + bytes(100))
+        write_flac(tmp_path / "short.flac", sine(2.0), RATE_HZ)
+        write_flac(tmp_path / "silent.flac", sine(60.0, level=0.0), RATE_HZ)
+        recordings = [*sorted(tmp_path.iterdir()), place / "audio" / "take 1.flac"]
+        found = pair_with(recordings, place / "midi", tmp_path / "index")
+        assert as_names(found) == {"take 1.flac": "9.mid"}
+        reasons = {error.path.name: error.reason for error in found.skipped}
+        assert set(reasons) == {"empty.wav", "damaged.flac", "short.flac", "silent.flac"}
+        assert "too short" in reasons["short.flac"]
+        assert "silent" in reasons["silent.flac"]
+
+    def test_an_index_without_notes_is_an_error(self, place: Path, tmp_path: Path):
+        build_index([place / "audio"], EMBEDDER, "template", tmp_path / "index")
+        with Store(tmp_path / "index") as store, pytest.raises(AntiphonError, match="holds no notes"):
+            pair([place / "audio" / "take 1.flac"], store, EMBEDDER)
+
+
+class TestChoice:
+    """Which partners are chosen from what the excerpts say."""
+
+    @pytest.fixture
+    def choose(self, monkeypatch: pytest.MonkeyPatch):
+        def chosen(confidence: dict[str, dict[str, float]], **how) -> dict[int, str]:
+            files = sorted({file for known in confidence.values() for file in known})
+            score = how.pop("score", {})
+            known = list(confidence.values())
+            scores = [{file: score.get((name, file), 0.4) for file in one} for name, one in confidence.items()]
+            settings = {"many": False, "min_confidence": 0.5} | how
+            return pairing_module._partners(known, scores, files, **settings)
+
+        return chosen
+
+    def test_one_to_one_gives_a_file_to_who_needs_it(self, choose):
+        assert choose({"a": {"x": 0.99, "y": 0.9}, "b": {"x": 0.99}}) == {0: "y", 1: "x"}
+        assert choose({"a": {"x": 0.99, "y": 0.9}, "b": {"x": 0.99}}, many=True) == {0: "x", 1: "x"}
+
+    def test_two_doubtful_pairs_do_not_break_a_sure_one(self, choose):
+        assert choose({"a": {"x": 0.999, "y": 0.51}, "b": {"x": 0.51}})[0] == "x"
+
+    def test_nothing_below_the_least_confidence(self, choose):
+        assert choose({"a": {"x": 0.49}}) == {}
+        assert choose({"a": {"x": 0.49}}, min_confidence=0.4) == {0: "x"}
+        assert choose({"a": {"x": 0.0, "y": 0.5}}, min_confidence=0.0) == {0: "y"}
+        assert choose({"a": {}, "b": {"x": 0.9}}) == {1: "x"}
+        assert choose({}) == {}
+
+    def test_of_two_that_are_equally_sure_the_one_that_agrees_better(self, choose):
+        sure = {"a": {"x": 1.0, "y": 1.0}, "b": {"x": 1.0, "y": 1.0}}
+        assert choose(sure, score={("a", "x"): 0.5, ("b", "y"): 0.5}) == {0: "x", 1: "y"}
+        assert choose(sure, score={("a", "y"): 0.5, ("b", "x"): 0.5}) == {0: "y", 1: "x"}
+
+    def test_excerpts_without_a_file_count_as_nothing_and_silent_ones_not_at_all(
+        self, monkeypatch: pytest.MonkeyPatch, place: Path
+    ):
+        hit = Hit("x.mid", 0.0, 20.0, 0.0, 20.0, 1.0, 0, 0.4, 0.9)
+        answers: list[list[Hit] | None] = [[hit, replace(hit, confidence=0.2)], [], None]
+
+        def search(recording: Path, *_: object, **__: object) -> list[Hit]:
+            answer = answers.pop(0)
+            if answer is None:
+                raise UnreadableInput(recording, "it is silent")
+            return answer
+
+        monkeypatch.setattr(pairing_module, "search", search)
+        with Store(place / "index") as store:
+            asked = pairing_module._ask(place / "audio" / "take 1.flac", store, EMBEDDER, Filters(), False)
+        assert answers == []
+        assert asked.mean("confidence") == {"x.mid": pytest.approx(0.45)}
+
+    @pytest.mark.parametrize("duration_s", [3.0, 40.0, 40.1, 100.0, 600.0, 7200.0])
+    def test_excerpts_lie_within_the_recording_and_reach_its_ends(self, duration_s: float):
+        found = excerpts(duration_s)
+        assert 1 <= len(found) <= 6
+        assert found[0][0] == 0.0
+        last_s, length_s = found[-1]
+        assert duration_s == pytest.approx(duration_s if length_s is None else last_s + length_s)
+
+
+class TestAligned:
+    def test_notes_follow_a_recording_with_rubato(self, pieces: list[Recording], place: Path, tmp_path: Path):
+        written = read_notes(pieces[1].notes_path, sustain=True)
+        time_s, written_s = bends(np.random.default_rng(2), 50.0, 0.1)
+        onset_s, offset_s = (np.interp(at, written_s, time_s) for at in (written.onset_s, written.offset_s))
+        played = Notes.of(onset_s, offset_s - onset_s, written.pitch, written.velocity)
+        sound = AdditivePiano(RATE_HZ).render(played, played.end_s + 0.5)
+        (tmp_path / "audio" / "late").mkdir(parents=True)
+        write_flac(tmp_path / "audio" / "late" / "rubato.flac", sound, RATE_HZ)
+        # A model that hears no other tempo is not sure, and need not be here.
+        words = ("--index", tmp_path / "index", "--write", tmp_path / "out", "--min-confidence", 0.001)
+        result = command(tmp_path / "audio", place / "midi", *words)
+        assert result.exit_code == 0, result.output
+        assert [path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.*")] == [
+            Path("late/rubato.mid")
+        ]
+        aligned = read_notes(tmp_path / "out" / "late" / "rubato.mid")
+        assert len(aligned) >= 0.98 * len(played)
+        off_s = distances_s(aligned, played)
+        assert np.median(off_s) <= 0.03
+        assert np.quantile(off_s, 0.95) <= 0.06
+
+    def test_notes_are_in_the_key_of_the_recording(self, paired: Pairing):
+        one = paired.pairs[0]
+        higher = aligned_notes(replace(one, semitones=3))
+        assert np.array_equal(higher.pitch.astype(int), aligned_notes(one).pitch.astype(int) + 3)
+
+    def test_only_what_the_pair_covers_is_written(self, paired: Pairing):
+        notes = aligned_notes(replace(paired.pairs[0], start_s=10.0, end_s=20.0))
+        assert len(notes) > 0
+        assert notes.onset_s.min() >= 9.8
+        assert notes.onset_s.max() <= 20.2
+
+
+def distances_s(found: Notes, true: Notes) -> np.ndarray:
+    """How far each true onset is from the nearest of the same pitch; a second where there is none."""
+    off_s = np.ones(len(true))
+    for number, (onset_s, pitch) in enumerate(zip(true.onset_s, true.pitch, strict=True)):
+        same = found.onset_s[found.pitch == pitch]
+        off_s[number] = np.abs(same - onset_s).min(initial=1.0)
+    return off_s
+
+
+class TestCommand:
+    def test_prints_the_table(self, place: Path, brief: Path, tmp_path: Path):
+        result = command(brief, place / "midi", "--index", tmp_path / "index")
+        assert result.exit_code == 0, result.output
+        assert "take 1.flac = " in result.stdout
+        assert "no notes for " in result.stdout
+        assert result.stdout.count("no recording for ") == 2
+        assert result.stdout.strip().endswith("3 pairs, 1 recordings without notes, 2 note files without recording")
+        assert (tmp_path / "index" / "index.sqlite").exists()
+
+    def test_json_and_csv_say_the_same(self, place: Path, brief: Path, cache: Path):
+        result = command(brief, place / "midi", "--json")
+        assert result.exit_code == 0, result.output
+        facts = json.loads(result.stdout)
+        assert list(facts) == ["pairs", "recordings_without_notes", "notes_without_recording", "failed"]
+        assert len(facts["pairs"]) == 3
+        assert len(facts["recordings_without_notes"]) == 1
+        assert list((cache / "pairing").glob("*/index.sqlite"))
+        rows = list(csv.DictReader(io.StringIO(command(brief, place / "midi", "--csv").stdout)))
+        assert len(rows) == 3 + 1 + 2
+        assert set(rows[0]) == set(facts["pairs"][0])
+        for row, one in zip(rows, facts["pairs"], strict=False):
+            assert row == {name: str(value) for name, value in one.items()}
+        assert (rows[3]["recording"], rows[3]["file"]) == (facts["recordings_without_notes"][0]["recording"], "")
+        assert [(row["recording"], row["file"]) for row in rows[4:]] == [
+            ("", file) for file in facts["notes_without_recording"]
+        ]
+
+    def test_writes_the_table_to_a_file(self, place: Path, brief: Path, tmp_path: Path):
+        for name, words in (("a.csv", ()), ("b.json", ()), ("c.txt", ("--csv",)), ("d.txt", ("--json",))):
+            result = command(brief, place / "midi", *words, "--out", tmp_path / name)
+            assert result.exit_code == 0, result.output
+            assert "3 pairs" in result.output
+        assert (tmp_path / "a.csv").read_text() == (tmp_path / "c.txt").read_text()
+        assert (tmp_path / "b.json").read_text() == (tmp_path / "d.txt").read_text()
+        assert len(json.loads((tmp_path / "b.json").read_text())["pairs"]) == 3
+
+    def test_names_broken_files_on_both_sides_and_goes_on(self, place: Path, brief: Path, tmp_path: Path):
+        shutil.copytree(brief, tmp_path / "audio")
+        shutil.copytree(place / "midi", tmp_path / "midi")
+        (tmp_path / "audio" / "broken.wav").write_bytes(b"RIFF")
+        (tmp_path / "midi" / "broken.mid").write_bytes(b"MThd")
+        result = command(tmp_path / "audio", tmp_path / "midi", "--json")
+        assert result.exit_code == 0, result.output
+        facts = json.loads(result.stdout)
+        assert len(facts["pairs"]) == 3
+        assert ["broken.mid" in facts["failed"][0], "broken.wav" in facts["failed"][1]] == [True, True]
+        for name in ("broken.wav", "broken.mid"):
+            assert any(line.startswith("skipped: ") and name in line for line in result.stderr.splitlines())
+
+    def test_nothing_that_fits_is_no_failure(self, place: Path, brief: Path, tmp_path: Path):
+        write_scale(tmp_path / "midi" / "scale.mid", count=40)
+        result = command(brief, tmp_path / "midi", "--json")
+        assert result.exit_code == 0, result.output
+        facts = json.loads(result.stdout)
+        assert facts["pairs"] == []
+        assert len(facts["recordings_without_notes"]) == 4
+
+    def test_nothing_usable_is_a_failure(self, place: Path, tmp_path: Path):
+        for folder in ("none", "broken", "notes"):
+            (tmp_path / folder).mkdir()
+        (tmp_path / "broken" / "broken.wav").write_bytes(b"RIFF")
+        (tmp_path / "notes" / "broken.mid").write_bytes(b"MThd")
+        assert command(tmp_path / "broken", place / "midi").exit_code == 2
+        for audio, notes, says in (
+            ("missing", place / "midi", "no such folder"),
+            ("none", place / "midi", "no audio files below it"),
+            (place / "audio", tmp_path / "none", "no notes files below it"),
+            (place / "audio", tmp_path / "notes", "holds no notes"),
+        ):
+            result = command(tmp_path / audio, notes)
+            assert result.exit_code != 0
+            assert isinstance(result.exception, AntiphonError)
+            assert says in str(result.exception)
+
+    def test_two_formats_of_one_name_are_two_files(self, place: Path, brief: Path, tmp_path: Path):
+        (tmp_path / "audio").mkdir()
+        shutil.copy(brief / "take 1.flac", tmp_path / "audio" / "take.flac")
+        shutil.copy(brief / "take 2.flac", tmp_path / "audio" / "take.FLAC")
+        command(tmp_path / "audio", place / "midi", "--write", tmp_path / "out")
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["take.FLAC.mid", "take.flac.mid"]
+
+    def test_has_help_with_an_example_and_one_form_at_a_time(self, place: Path, brief: Path):
+        assert "Example: antiphon pair " in CliRunner().invoke(app, ["pair", "--help"]).stdout
+        assert command(brief, place / "midi", "--json", "--csv").exit_code == 2
+
+
+class TestBenchmark:
+    """The task that the benchmark draws, and how its answers are counted."""
+
+    def test_absent_works_are_absent_and_the_numbers_right(self, demo: Corpus):
+        task = draw_task(demo, [], 7, recordings=9, files=7, without=2)
+        assert task == draw_task(demo, [], 7, recordings=9, files=7, without=2)
+        assert task != draw_task(demo, [], 8, recordings=9, files=7, without=2)
+        assert (len(task.recordings), len(task.present), len(task.files)) == (9, 7, 9)
+        by_path = {one.notes_path.resolve(): one for one in demo.recordings}
+        inside = [by_path[path] for path in task.files]
+        absent = [one for one in task.recordings if one.id not in task.present]
+        assert len(absent) == 2
+        assert not any(may_be_one_work(one, other) for one in absent for other in inside)
+        assert {one.id for one in inside} > task.present
+
+    def test_files_are_filled_up_from_folders_without_copies(self, demo: Corpus, tmp_path: Path):
+        name = "maestro-v3.0.0.csv"
+        columns = "canonical_composer,canonical_title,split,year,midi_filename,audio_filename,duration"
+        lines = [f"Nobody,Etude {number},test,2004,{number}.mid,{number}.wav,6" for number in range(10, 14)]
+        (tmp_path / name).write_text("\n".join([columns, *lines]) + "\n")
+        for number in range(10, 13):
+            write_scale(tmp_path / f"{number}.mid", lowest=50 + number)
+        shutil.copy(demo.recordings[0].notes_path, tmp_path / "13.mid")
+        task = draw_task(demo, [tmp_path], 7, recordings=9, files=12, without=2)
+        assert {path.name for path in task.files if path.parent == tmp_path.resolve()} == {"10.mid", "11.mid", "12.mid"}
+        with pytest.raises(AntiphonError, match=r"not enough for 9 recordings × 13 files: .* 3 files besides"):
+            draw_task(demo, [tmp_path], 7, recordings=9, files=13, without=2)
+
+    def test_two_spellings_may_be_one_work(self, demo: Corpus):
+        one, other = replace(demo.recordings[0], composer="Mozart"), replace(demo.recordings[1], composer="Mozart")
+        for title, another, same in (
+            ("Sonata in F Major, K280", "Sonata in F Major, K. 280, 1st mov.", True),
+            ("Rondo in A Minor", "Fantasy in D Minor", False),
+            ("Op. 31 No. 1", "Op. 31/1", True),
+        ):
+            pair_of = replace(one, title=title, work=title), replace(other, title=another, work=another)
+            assert may_be_one_work(*pair_of) is same
+            assert not may_be_one_work(pair_of[0], replace(pair_of[1], composer="Haydn"))
+
+    def test_counts_right_wrong_and_missing_pairs(self, demo: Corpus, paired: Pairing):
+        pieces = demo.recordings[:5]
+        task = Task(pieces, frozenset(one.id for one in pieces[:3]), ())
+        pairs = []
+        for one, file, start_s in ((0, 0, 0.2), (1, 2, 0.0), (4, 4, 0.0)):
+            placed = replace(paired.pairs[0], recording=str(pieces[one].audio_path), start_s=start_s, end_s=30.0)
+            placed = replace(placed, file=str(pieces[file].notes_path.resolve()), recording_end_s=30.0)
+            pairs.append(replace(placed, recording_start_s=0.0))
+        found = judged(task, Pairing(tuple(pairs), (), (), ()), 1.0)
+        facts = summarise(found, MEASURES)["measures"]
+        assert (facts["right pairs"]["count"], facts["right pairs"]["of"]) == (1, 3)
+        assert (facts["wrong pairs"]["count"], facts["wrong pairs"]["of"]) == (2, 5)
+        assert facts["right pairs, both ends within 0.5 s"]["count"] == 1
+        assert not facts["right pairs"]["met"]
+        assert not facts["wrong pairs"]["met"]

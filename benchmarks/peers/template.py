@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from antiphon.index.search import LIKELY
 from benchmarks.peers.common import answer, parser_for
 from benchmarks.peers.library import searcher
-from benchmarks.search.asking import LIKELY
 
 
 def main() -> None:

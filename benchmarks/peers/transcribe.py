@@ -23,11 +23,12 @@ import torch
 
 from antiphon.audio import read_audio
 from antiphon.errors import UnreadableInput
+from antiphon.index.search import LIKELY
 from antiphon.notes import NOTE_SUFFIXES, Notes, write_midi
 from benchmarks.peers import mel
 from benchmarks.peers.common import answer, parser_for
 from benchmarks.peers.library import searcher
-from benchmarks.search.asking import LIKELY, Find
+from benchmarks.search.asking import Find
 from benchmarks.search.queries import Found, Library, Query
 
 

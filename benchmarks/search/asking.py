@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import antiphon.index.search as engine
 from antiphon.embedding import Embedder
@@ -22,13 +21,10 @@ from benchmarks.search.queries import Answer, Asked, Found, Library, Query
 
 Find = Callable[[Query], Found | None]
 _NEVER_QUANTISED = 1 << 62  # nobody searches the index of all
-LIKELY: float = getattr(engine, "LIKELY", 0.5)
-"""Confidence below which a best hit means "nothing found"."""
 
 
 def search(query: Query, store: Store, embedder: Embedder) -> Found | None:
     """The best hit, None where there is none; the only place here that knows how the package is asked."""
-    options: dict[str, Any] = {"transpose": True} if query.transpose else {}
     hits = engine.search(
         query.path,
         store,
@@ -38,7 +34,7 @@ def search(query: Query, store: Store, embedder: Embedder) -> Found | None:
         top=1,
         against=query.against,
         by_work=query.by_work,
-        **options,
+        transpose=query.transpose,
     )
     return Found.of(hits[0]) if hits else None
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from antiphon.files import write_json
+from antiphon.index.search import LIKELY
 from antiphon.provenance import code_version
 from benchmarks.search import drawing, pairing
-from benchmarks.search.asking import LIKELY, Indexes, ask_all, search
+from benchmarks.search.asking import Indexes, ask_all, search
 from benchmarks.search.drawing import Data
 from benchmarks.search.queries import Answer, Asked, Library, answer_as_dict, write_queries
 from benchmarks.search.scoring import Judged, Measure, judge_all, shortened, summarise

@@ -15,6 +15,7 @@ from antiphon.cli.shared import (
     ModelOption,
     app,
     index_app,
+    lasting_name,
     print_json,
     report_skipped,
     stdout,
@@ -118,10 +119,8 @@ def _fill_index(
     if only is not None and only not in SUFFIXES:
         raise typer.BadParameter(f"--only takes audio or notes, not {only!r}")
     side = next((kind for kind in SUFFIXES if kind == only), None)
-    # A model folder is remembered by its full path: the index is used from other places too.
-    named = str(Path(model).resolve()) if Path(model).is_dir() else model
     source: Works | None = "folders" if works == "folders" else Path(works) if works else None
-    report = build_index(folders, load_embedder(model), named, out, side, source)
+    report = build_index(folders, load_embedder(model), lasting_name(model), out, side, source)
     report_skipped(report.failed)
     facts = {
         "embedded": report.embedded,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from antiphon.cli.shared import JsonOption, ModelOption, app, report_skipped
+from antiphon.cli.shared import JsonOption, ModelOption, app, lasting_name, report_skipped
 
 if TYPE_CHECKING:
     from antiphon.embedding import Embedder
@@ -82,9 +82,7 @@ def pair_command(
         raise AntiphonError(f"{audio_dir}: no audio files below it")
     embedder = load_embedder(model)
     place = _cached_index(midi_dir, embedder) if index is None else index
-    # A model folder is remembered by its full path: the index is used from other places too.
-    named = str(Path(model).resolve()) if Path(model).is_dir() else model
-    report = build_index([midi_dir], embedder, named, place, only="notes")
+    report = build_index([midi_dir], embedder, lasting_name(model), place, only="notes")
     report_skipped(report.failed)
     with Store(place) as store:
         least = LIKELY if min_confidence is None else min_confidence

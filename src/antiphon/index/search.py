@@ -136,7 +136,7 @@ class _Engine:
         self._library = library
         self._embedder = embedder
         self._rows = None if among is None else library.rows_of(among)
-        self._transpose = transpose
+        self._heard = _ways_to_hear(embedder, transpose)
 
     def links(self, query: Query, stretch: int, stretches: int) -> Iterator[Link]:
         """Where one stretch fits, at most once at a place, with what each fit speaks for."""
@@ -194,9 +194,8 @@ class _Engine:
 
     def _places(self, query: Query, begin_s: float, length_s: float) -> list[Place]:
         """Where the windows of a stretch lead to, heard in every way."""
-        heard = self._heard()
         windows_s, vectors = [], []
-        for playback, _ in heard:
+        for playback, _ in self._heard:
             last_s = max(0.0, length_s - self._embedder.window_s * playback.tempo)
             hop_s = self._embedder.query_hop_s * (1 if playback == AS_RECORDED else 2)
             window_s = np.arange(0.0, last_s + 1e-9, hop_s)
@@ -208,7 +207,7 @@ class _Engine:
         recording = np.where(row < 0, -1, np.searchsorted(self._library.offset, row, side="right") - 1)
         ends = np.cumsum([len(window_s) for window_s in windows_s])
         places: list[Place] = []
-        for (playback, most), window_s, end in zip(heard, windows_s, ends, strict=True):
+        for (playback, most), window_s, end in zip(self._heard, windows_s, ends, strict=True):
             own = slice(end - len(window_s), end)
             if len(window_s):
                 places += vote(
@@ -222,15 +221,16 @@ class _Engine:
                 )
         return places
 
-    def _heard(self) -> list[tuple[Playback, int]]:
-        """The playbacks to try, and the most places to look at for each."""
-        if not self._embedder.elastic:
-            return [(AS_RECORDED, PLAYBACKS[1.0])]
-        heard = [(Playback(tempo), most) for tempo, most in PLAYBACKS.items()]
-        if self._transpose:
-            others = [semitones for semitones in TRANSPOSITIONS if semitones]
-            heard += [(Playback(tempo, other), _PLACES_TRANSPOSED) for tempo in PLAYBACKS for other in others]
-        return heard
+
+def _ways_to_hear(embedder: Embedder, transpose: bool) -> list[tuple[Playback, int]]:
+    """The playbacks to try, and the most places to look at for each."""
+    if not embedder.elastic:
+        return [(AS_RECORDED, PLAYBACKS[1.0])]
+    heard = [(Playback(tempo), most) for tempo, most in PLAYBACKS.items()]
+    if transpose:
+        others = [semitones for semitones in TRANSPOSITIONS if semitones]
+        heard += [(Playback(tempo, other), _PLACES_TRANSPOSED) for tempo in PLAYBACKS for other in others]
+    return heard
 
 
 def _hit(chain: Chain, stretches: int, query: Query, start_s: float, library: Library) -> Hit:

@@ -157,19 +157,20 @@ chance = random.Random(5)
 class Telling(TemplateEmbedder):
     def embed_notes(self, notes, starts_s):
         os.write(told, b".")
+        time.sleep(0.01)  # so that a fast machine does not come to the end between two signals
         return super().embed_notes(notes, starts_s)
 
 
-for round in range(4):
+for round in range(20):
     heard, told = os.pipe()
     child = os.fork()
     if child == 0:
         build_index([folder], Telling(), "template", out, only="notes")
         os._exit(0)
     os.close(told)
-    for _ in range(chance.randint(1, 8)):
+    for _ in range(chance.randint(1, 2)):
         os.read(heard, 1)
-    time.sleep(chance.uniform(0.0, 0.02))
+    time.sleep(chance.uniform(0.0, 0.01))
     os.kill(child, signal.SIGKILL)
     print(os.WTERMSIG(os.waitpid(child, 0)[1]))
 """
@@ -184,14 +185,14 @@ def undisturbed(demo: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def test_a_build_that_is_killed_goes_on_where_it_was(demo: Corpus, out: Path, undisturbed: Path):
-    """Four builds die by kill -9 at random moments; a fifth embeds what they have not committed, and nothing else."""
+    """Twenty builds die by kill -9 at random moments; another embeds what they have not committed, and nothing else."""
     folder = demo.recordings[0].notes_path.parent
     command = [sys.executable, "-c", BUILD_AND_KILL, str(folder), str(out)]
     killed = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert killed.stdout.split() == ["9"] * 4, killed.stderr
+    assert killed.stdout.split() == ["9"] * 20, killed.stderr
     committed = in_database(out)
     complete = in_database(undisturbed)
-    assert 4 <= len(committed) < len(complete) == len(demo)
+    assert 5 <= len(committed) < len(complete) == len(demo)
     assert {name: complete[name] for name in committed} == committed
     assert in_library(out, "notes") == committed  # what is there can be searched before the next build
     report, embedded = bring_up_to_date(folder, out, only="notes")

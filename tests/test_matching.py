@@ -7,10 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from antiphon.matching.chains import Link, chains, follows, weight_of
-from antiphon.matching.confidence import confidence, evidence_for
+from antiphon.matching.confidence import beforehand, confidence, evidence_for
 from antiphon.matching.fits import MARGIN_S, NEAR_TEMPO, Fit, Lines, region_s
 from antiphon.matching.frames import FRAME_HZ, note_frames, sound_frames
 from antiphon.matching.places import CELL_S, Place, keep_apart, vote
+from antiphon.matching.weights import weighed
 from antiphon.notes import Notes
 from antiphon.onsets import BANDS, LOWEST_PITCH, Frames, transpose
 from antiphon.rendering.additive import AdditivePiano
@@ -104,11 +105,11 @@ class TestFits:
         query, region = note_frames(notes, 20.0, 26.0), region_s(22.0, 6.0, 1.0)
         library = note_frames(notes, *region)
         fit = Lines(query, 1.0).fit([library], [region[0]])[0]
-        place = round((fit.start_s - region[0]) * FRAME_HZ / 2)
-        length = int(len(query) * fit.tempo / 2)
-        along = query[np.minimum(np.rint(np.arange(length) * 2 / fit.tempo).astype(int), len(query) - 1)]
+        first, length = round((fit.start_s - region[0]) * FRAME_HZ), round(len(query) * fit.tempo)
+        along = query[np.minimum(np.rint(np.arange(length) / fit.tempo).astype(int), len(query) - 1)]
         along = along - along.mean(axis=0)
-        across = (library[::2] - library[::2].mean(axis=0))[place : place + length]
+        across = library[first : first + length]
+        across = across - across.mean(axis=0)
         cosine = (along * across).sum() / np.linalg.norm(along) / np.linalg.norm(across)
         assert fit.score == pytest.approx(float(cosine), abs=1e-4)
 
@@ -219,6 +220,36 @@ class TestChains:
         assert chains([], 5) == []
 
 
+def fits(*scores: float, start_s: float = 0.0, apart_s: float = 5.0) -> list[tuple[Place, Fit]]:
+    """Fits of those scores in one recording, `apart_s` from each other."""
+    starts_s = [start_s + apart_s * number for number in range(len(scores))]
+    return [(Place(3, at_s, 1.0, 2, 0.5), Fit(at_s, 1.0, score)) for at_s, score in zip(starts_s, scores, strict=True)]
+
+
+class TestWeights:
+    CHANCE = (0.08, 0.09, 0.10, 0.11, 0.12)  # median 0.10, median deviation 0.01
+
+    def test_are_what_is_above_chance(self):
+        best, *others = weighed(4, 12.0, 6.0, fits(*self.CHANCE, 0.5))
+        assert (best.stretch, best.query_s, best.length_s, best.recording, best.semitones) == (4, 12.0, 6.0, 3, 2)
+        assert (best.start_s, best.score) == (25.0, 0.5)
+        # The median is 0.105; that of the deviations 0.005, 0.005, 0.015, 0.015, 0.025 and 0.395 is 0.015.
+        assert best.weight == pytest.approx(0.5 - 0.105 - 2 * 1.4826 * 0.015)
+        assert [one.weight for one in others] == [0.0] * 5
+        assert [one.score for one in others] == sorted(self.CHANCE, reverse=True)
+
+    def test_of_a_passage_that_repeats_are_those_of_each_time(self):
+        twice = weighed(0, 0.0, 6.0, fits(*self.CHANCE, 0.5, 0.5))
+        assert [one.weight > 0.3 for one in twice] == [True, True, *[False] * 5]
+
+    def test_count_a_place_once_by_its_best_fit(self):
+        near = weighed(0, 0.0, 6.0, [*fits(0.4, 0.5, apart_s=0.2), *fits(0.1, start_s=9.0)])
+        assert [(one.start_s, one.score) for one in near] == [(0.2, 0.5), (9.0, 0.1)]
+
+    def test_of_nothing_are_none(self):
+        assert weighed(0, 0.0, 6.0, []) == []
+
+
 class TestConfidence:
     def test_grows_with_what_speaks_for_a_chain(self):
         weak, strong = (link(0, 0.0, weight) for weight in (0.05, 0.3))
@@ -229,6 +260,15 @@ class TestConfidence:
     def test_falls_with_the_number_of_stretches_that_were_tried(self):
         chain = (link(0, 0.0, 0.2),)
         assert evidence_for(chain, 1) > evidence_for(chain, 2) > evidence_for(chain, 300)
+
+    def test_falls_with_the_distance_from_the_tempo_as_recorded(self):
+        chances = [beforehand((link(0, 0.0, tempo=tempo),)) for tempo in (1.0, 1.02, 1.2, 2.0)]
+        assert chances[0] == 0.0
+        assert chances == sorted(chances, reverse=True)
+        assert chances[1] > -1.0
+        assert beforehand((link(0, 0.0, tempo=0.5),)) == pytest.approx(chances[-1])
+        there_and_back = link(0, 0.0, tempo=1.25), link(1, 10.0, tempo=0.8)
+        assert beforehand(there_and_back) == pytest.approx(0.0)
 
     def test_is_a_probability_for_any_evidence(self):
         assert [confidence(evidence) for evidence in (-1e9, 0.0, 1e9)] == pytest.approx([0.0, 0.5, 1.0])

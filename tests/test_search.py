@@ -19,8 +19,9 @@ from antiphon.baselines.template import TemplateEmbedder
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.build import build_index
-from antiphon.index.search import LIKELY, Hit, search
+from antiphon.index.search import Hit, search
 from antiphon.index.store import Store
+from antiphon.matching.confidence import LIKELY
 from antiphon.notes import Notes, read_notes, write_midi
 from antiphon.pictures import draw_match
 from helpers import scale, sine, write_scale, write_sine
@@ -77,7 +78,7 @@ class TestSearch:
             assert best.query_start_s == pytest.approx(0.0, abs=0.1)
             assert best.query_end_s == pytest.approx(read_notes(one.notes_path).end_s, abs=0.2)
 
-    @pytest.mark.parametrize("tempo", [0.72, 1.06, 1.35])
+    @pytest.mark.parametrize("tempo", [0.5, 0.72, 1.06, 1.35, 1.8])
     def test_finds_a_performance_at_another_tempo(
         self, some: tuple[Recording, ...], store: Store, tmp_path: Path, tempo: float
     ):

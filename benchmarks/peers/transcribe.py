@@ -23,7 +23,7 @@ import torch
 
 from antiphon.audio import read_audio
 from antiphon.errors import UnreadableInput
-from antiphon.index.search import LIKELY
+from antiphon.matching.confidence import LIKELY
 from antiphon.notes import NOTE_SUFFIXES, Notes, write_midi
 from benchmarks.peers import mel
 from benchmarks.peers.common import answer, parser_for

@@ -8,6 +8,7 @@ end its end.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from antiphon.tables import read_csv
 
 _COLUMNS = ("folder", "midi_score", "maestro_midi_performance", "start", "end")
 _PREFIX = "{maestro}/"
+_REPEATS = re.compile(r"_(?:(?:no|extra)_(?:[a-z0-9]+_)?)?repeat$")
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,15 @@ class Asap:
 
     scores: Mapping[str, Path]
     performances: tuple[Performance, ...]
+
+
+def work_of(folder: str) -> str:
+    """The work that a folder's score is of: editions with and without repeats are of one.
+
+    >>> work_of("Schumann/Kreisleriana/1_no_first_repeat"), work_of("Schumann/Toccata_repeat"), work_of("Bach/Fugue")
+    ('Schumann/Kreisleriana/1', 'Schumann/Toccata', 'Bach/Fugue')
+    """
+    return _REPEATS.sub("", folder)
 
 
 def read_asap(root: Path) -> Asap:

@@ -16,7 +16,7 @@ from antiphon.errors import AntiphonError
 from antiphon.files import written_aside
 from antiphon.notes import Notes, read_notes
 from antiphon.rendering import Renderer, make_renderer
-from benchmarks.search.asap import read_asap
+from benchmarks.search.asap import read_asap, work_of
 from benchmarks.search.queries import Asked, Library, Query, Source, draw
 
 _RENDERED_HZ = 24_000
@@ -70,17 +70,17 @@ def half_absent(corpus: Corpus, folders: Sequence[Path], length_s: float, count:
         raise AntiphonError(f"{corpus.name}: pieces cannot be absent where all are of one composer")
     shuffled = [groups[number] for number in np.random.default_rng(seed).permutation(len(groups))]
     absent = set().union(*shuffled[len(groups) // 2 :])
-    inside = [one for one in recordings if not _names(one.composer) & absent]
-    outside = [one for one in recordings if _names(one.composer) & absent]
+    inside = [one for one in recordings if not names_of(one.composer) & absent]
+    outside = [one for one in recordings if names_of(one.composer) & absent]
     others = [one for folder in folders for one in open_corpus(folder).recordings if one.composer]
-    library = _library_of([*inside, *(one for one in others if not _names(one.composer) & absent)])
+    library = _library_of([*inside, *(one for one in others if not names_of(one.composer) & absent)])
     found = _placed(inside, length_s, math.ceil(count / 2), seed, "present")
     missing = _placed(outside, length_s, count // 2, seed + 1, "absent", there=False)
     turns = [query for pair in zip_longest(found, missing) for query in pair if query is not None]
     return Asked(tuple(turns), library, corpus.manifest_hash)
 
 
-def _names(composer: str) -> set[str]:
+def names_of(composer: str) -> set[str]:
     """Whose music it is: an arrangement is by both, as in "Franz Schubert / Franz Liszt"."""
     return {name.strip() for name in composer.split("/")}
 
@@ -88,7 +88,7 @@ def _names(composer: str) -> set[str]:
 def _composers_together(composers: Sequence[str]) -> list[set[str]]:
     """Composers in groups, so that no piece is by two groups."""
     groups: list[set[str]] = []
-    for names in sorted({frozenset(_names(composer)) for composer in composers}, key=sorted):
+    for names in sorted({frozenset(names_of(composer)) for composer in composers}, key=sorted):
         joined = set(names).union(*(group for group in groups if group & names))
         groups = [*(group for group in groups if not group & names), joined]
     return groups
@@ -124,7 +124,7 @@ def scores(data: Data, length_s: float, count: int, seed: int) -> Asked:
         Query(one.recording, one.path, start_s, length_s, one.file, by_work=True, kind=one.kind)
         for one, start_s in draw(sources, count, length_s, seed, evenly=True)
     )
-    works = {str(score.resolve()): folder for folder, score in asap.scores.items()}
+    works = {str(score.resolve()): work_of(folder) for folder, score in asap.scores.items()}
     return Asked(queries, Library(tuple(sorted(map(Path, works))), works), data.maestro.manifest_hash)
 
 

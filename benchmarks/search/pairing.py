@@ -21,7 +21,7 @@ import numpy as np
 from antiphon.corpora import Corpus, Recording, open_corpus
 from antiphon.errors import AntiphonError
 from antiphon.index.pairing import Pair, Pairing, pair
-from antiphon.index.search import LIKELY
+from antiphon.matching.confidence import LIKELY
 from antiphon.provenance import code_version
 from benchmarks.search.queries import Answer, Found, Library, Query
 from benchmarks.search.scoring import NEAR_S, Judged, Measure, shortened, summarise

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from antiphon.files import write_json
-from antiphon.index.search import LIKELY
+from antiphon.matching.confidence import LIKELY
 from antiphon.provenance import code_version
 from benchmarks.search import drawing, pairing
 from benchmarks.search.asking import Indexes, ask_all, search

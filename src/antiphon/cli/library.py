@@ -167,8 +167,9 @@ def search_command(
     from antiphon.embedding import load_embedder
     from antiphon.index.library import Filters
     from antiphon.index.query import SUFFIXES
-    from antiphon.index.search import LIKELY, search
+    from antiphon.index.search import search
     from antiphon.index.store import Store
+    from antiphon.matching.confidence import LIKELY
 
     if against is not None and against not in SUFFIXES:
         raise typer.BadParameter(f"--against takes audio or notes, not {against!r}")

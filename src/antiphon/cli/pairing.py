@@ -70,8 +70,8 @@ def pair_command(
     from antiphon.index.library import Filters
     from antiphon.index.pairing import pair
     from antiphon.index.query import SUFFIXES
-    from antiphon.index.search import LIKELY
     from antiphon.index.store import Store
+    from antiphon.matching.confidence import LIKELY
 
     if json_ and csv_:
         raise typer.BadParameter("--json and --csv are two forms of one table; choose one")

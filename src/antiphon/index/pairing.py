@@ -27,9 +27,10 @@ from antiphon.embedding import Embedder
 from antiphon.errors import UnreadableInput
 from antiphon.index.library import ALL, Filters
 from antiphon.index.query import Query, open_query
-from antiphon.index.search import LIKELY, Hit, search
+from antiphon.index.search import Hit, search
 from antiphon.index.store import Store
 from antiphon.matching.chains import Link, chains
+from antiphon.matching.confidence import LIKELY
 from antiphon.matching.frames import FRAME_HZ, note_frames
 from antiphon.matching.warping import AGREEMENT_HZ, Anchor, Warp, agreement, warp_through
 from antiphon.notes import Notes, read_notes

@@ -47,19 +47,24 @@ class Lines:
     """All lines of a stretch of a query, `query` [q, bands] at 50 frames a second, with tempi about `tempo`."""
 
     def __init__(self, query: Frames, tempo: float) -> None:
+        self._query = query
         self._tempi = tempo * _TEMPO_STEP ** np.arange(-_STEPS, _STEPS + 1)
         self._lengths = np.maximum(1, (len(query) * self._tempi / _STRIDE).astype(np.int64))
         longest = int(self._lengths.max()) + round(2 * MARGIN_S / _STEP_S)
         self._transform = scipy.fft.next_fast_len(longest + 2, real=True)
         lines = np.zeros((len(self._tempi), query.shape[1], int(self._lengths.max())), np.float32)
         for line, tempo_, length in zip(lines, self._tempi, self._lengths, strict=True):
-            at = np.minimum(np.rint(np.arange(length) * _STRIDE / tempo_).astype(np.int64), len(query) - 1)
-            played = query[at] - query[at].mean(axis=0)
-            line[:, :length] = (played / max(float(np.linalg.norm(played)), 1e-9)).T
+            line[:, :length] = self._played(np.arange(length) * _STRIDE / tempo_).T
         self._spectra = torch.fft.rfft(torch.from_numpy(lines), self._transform).conj()  # [tempi, bands, F]
 
+    def _played(self, at: NDArray[np.float64]) -> Frames:
+        """Frames of the query, each band without its mean, of unit length together: [n, bands]."""
+        played = self._query[np.minimum(np.rint(at).astype(np.int64), len(self._query) - 1)]
+        played = played - played.mean(axis=0)
+        return played / np.float32(max(float(np.linalg.norm(played)), 1e-9))
+
     def fit(self, regions: Sequence[Frames], begins_s: Sequence[float]) -> list[Fit]:
-        """The best line through each region, of lines that begin every 40 ms.
+        """The best line through each region, of lines that begin every 20 ms.
 
         A region [n, bands] is the part of a recording that `region_s` names, from second `begins_s` on, 50 frames a
         second; all have the same length.
@@ -77,11 +82,27 @@ class Lines:
         cosine = torch.fft.irfft(matched, self._transform)[..., :places].numpy() / self._norms(heard, places)
         best = cosine.reshape(len(regions), -1).argmax(axis=1)
         found = []
-        for number, begin_s in enumerate(begins_s):
-            which, place = np.unravel_index(int(best[number]), cosine.shape[1:])
-            score = float(cosine[number, which, place])
-            found.append(Fit(begin_s + float(place) * _STEP_S, float(self._tempi[which]), score))
+        for region, begin_s, line in zip(regions, begins_s, best, strict=True):
+            which, place = np.unravel_index(int(line), cosine.shape[1:])
+            tempo = float(self._tempi[which])
+            first, score = self._settled(region, tempo, int(place) * _STRIDE)
+            found.append(Fit(begin_s + first / FRAME_HZ, tempo, score))
         return found
+
+    def _settled(self, region: Frames, tempo: float, near: int) -> tuple[int, float]:
+        """The frame of a region, within two of `near`, at which a line of the tempo begins best, and its cosine.
+
+        Two times that a player plays a passage differ by as little as what lies between the steps of 40 ms.
+        """
+        length = min(round(len(self._query) * tempo), len(region))
+        played = self._played(np.arange(length) / tempo)
+        least, best = _EMPTY * float(np.vdot(region, region)) + 1e-12, (near, -1.0)
+        for first in range(max(0, near - _STRIDE), min(near + _STRIDE, len(region) - length) + 1):
+            heard = region[first : first + length]
+            energy = float(np.vdot(heard, heard)) - float(np.square(heard.sum(axis=0)).sum()) / length
+            cosine = float(np.vdot(played, heard)) / max(energy, least) ** 0.5
+            best = max(best, (first, cosine), key=lambda one: one[1])
+        return best
 
     def _norms(self, heard: Frames, places: int) -> NDArray[np.float32]:
         """Length of each region's part of every line [regions, tempi, places]."""

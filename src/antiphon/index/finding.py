@@ -1,0 +1,155 @@
+"""Find a query in a library: chains of fits through its recordings, and what speaks for each.
+
+A query is cut into stretches. The windows of a stretch ask for their neighbours in the library, heard at several tempi,
+and vote for places (`matching.places`). Around each place both sides' onsets are compared along lines of constant
+tempo (`matching.fits`): that settles place and tempo to a few hundredths of a second, and tells music from coincidence
+(`matching.weights`). Stretches that follow each other make a chain (`matching.chains`). Where a first look finds
+nothing likely, a second and slower one decides (`matching.looks`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.batch import AS_RECORDED, Playback
+from antiphon.embedding import Embedder
+from antiphon.errors import UnreadableInput
+from antiphon.index.library import Library
+from antiphon.index.query import Query, library_frames
+from antiphon.matching.chains import Chain, chains
+from antiphon.matching.confidence import LIKELY, confidence, evidence_for
+from antiphon.matching.fits import Fit, Lines, region_s
+from antiphon.matching.looks import FIRST, SECOND, Look
+from antiphon.matching.places import Place, vote
+from antiphon.matching.weights import weighed
+from antiphon.onsets import transpose as transpose_frames
+
+TRANSPOSITIONS = range(-6, 7)
+_PLACES_TRANSPOSED = 6
+_NEAREST = 100
+_CHAINS = 40
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A chain through a recording, for a query of so many stretches."""
+
+    chain: Chain
+    stretches: int
+
+    @cached_property
+    def evidence(self) -> float:
+        """Log odds that it is the query's music."""
+        return evidence_for(self.chain, self.stretches)
+
+
+def find_candidates(
+    query: Query, library: Library, embedder: Embedder, among: NDArray[np.bool_] | None = None, transpose: bool = False
+) -> list[Candidate]:
+    """The likeliest first, through the recordings that `among` [recordings] is True for (all)."""
+    rows = None if among is None else library.rows_of(among)
+    found: list[Candidate] = []
+    for look in (FIRST, SECOND):
+        candidates = _Looking(look, query, library, embedder, rows, transpose).candidates()
+        if candidates and (not found or candidates[0].evidence > found[0].evidence):
+            found = candidates
+        if found and confidence(found[0].evidence) >= LIKELY:
+            break
+    return found
+
+
+class _Looking:
+    """One look for a query; `rows` is True for those of the library to look at, None for all."""
+
+    def __init__(
+        self,
+        look: Look,
+        query: Query,
+        library: Library,
+        embedder: Embedder,
+        rows: NDArray[np.bool_] | None,
+        transpose: bool,
+    ) -> None:
+        self._query = query
+        self._library = library
+        self._embedder = embedder
+        self._rows = rows
+        self._heard = _ways_to_hear(look, embedder, transpose)
+        self._stretches = look.stretches(query.duration_s)
+
+    def candidates(self) -> list[Candidate]:
+        """The best chains, the likeliest first."""
+        length_s = self._query.duration_s / self._stretches
+        links = []
+        for stretch in range(self._stretches):
+            begin_s = stretch * length_s
+            links += weighed(stretch, begin_s, length_s, list(self._fits(begin_s, length_s)))
+        candidates = [Candidate(chain, self._stretches) for chain in chains(links, _CHAINS)]
+        return sorted(candidates, key=lambda one: -one.evidence)
+
+    def _fits(self, begin_s: float, length_s: float) -> Iterator[tuple[Place, Fit]]:
+        """Where one stretch may be, with the best line there."""
+        frames = self._query.frames(begin_s, begin_s + length_s)
+        by_way: dict[tuple[float, int], list[Place]] = defaultdict(list)
+        for place in self._places(begin_s, length_s):
+            by_way[place.tempo, place.semitones].append(place)
+        for (tempo, semitones), places in by_way.items():
+            kept, regions, begins_s = [], [], []
+            for place in places:
+                region = region_s(place.start_s, length_s, tempo)
+                path = Path(self._library.paths[place.recording])
+                try:
+                    regions.append(library_frames(path, self._embedder.sample_rate_hz, *region))
+                except UnreadableInput:  # moved or removed since the index was built
+                    continue
+                kept.append(place)
+                begins_s.append(region[0])
+            fits = Lines(transpose_frames(frames, -semitones), tempo).fit(regions, begins_s)
+            yield from zip(kept, fits, strict=True)
+
+    def _places(self, begin_s: float, length_s: float) -> list[Place]:
+        """Where the windows of a stretch lead to, heard in every way."""
+        windows_s, vectors = [], []
+        for playback, _ in self._heard:
+            last_s = max(0.0, length_s - self._embedder.window_s * playback.tempo)
+            hop_s = self._embedder.query_hop_s * (1 if playback == AS_RECORDED else 2)
+            window_s = np.arange(0.0, last_s + 1e-9, hop_s)
+            embedded = self._query.embed(begin_s + window_s, playback)
+            sounding = np.any(embedded, axis=1)
+            windows_s.append(window_s[sounding])
+            vectors.append(embedded[sounding])
+        cosine, row = self._library.neighbours.nearest(np.concatenate(vectors), _NEAREST, self._rows)
+        recording = np.where(row < 0, -1, np.searchsorted(self._library.offset, row, side="right") - 1)
+        ends = np.cumsum([len(window_s) for window_s in windows_s])
+        places: list[Place] = []
+        for (playback, most), window_s, end in zip(self._heard, windows_s, ends, strict=True):
+            own = slice(end - len(window_s), end)
+            if len(window_s):
+                places += vote(
+                    window_s,
+                    cosine[own],
+                    recording[own],
+                    self._library.start_s[row[own]],
+                    1 / playback.tempo,
+                    -playback.semitones,
+                    most,
+                )
+        return places
+
+
+def _ways_to_hear(look: Look, embedder: Embedder, transpose: bool) -> list[tuple[Playback, int]]:
+    """The playbacks to try, and the most places to look at for each."""
+    if not embedder.elastic:
+        return [(AS_RECORDED, look.places[1.0])]
+    heard = [(Playback(tempo), most) for tempo, most in look.places.items()]
+    if transpose:
+        others = [semitones for semitones in TRANSPOSITIONS if semitones]
+        heard += [(Playback(tempo, other), _PLACES_TRANSPOSED) for tempo in look.places for other in others]
+    return heard

@@ -32,7 +32,8 @@ from antiphon.matching.weights import weighed
 from antiphon.onsets import transpose as transpose_frames
 
 TRANSPOSITIONS = range(-6, 7)
-_PLACES_TRANSPOSED = 6
+_TRANSPOSED_SHARE = 0.4
+"""Of the places that are looked at in the query's own key, how many in each other one."""
 _NEAREST = 100
 _CHAINS = 40
 
@@ -151,5 +152,9 @@ def _ways_to_hear(look: Look, embedder: Embedder, transpose: bool) -> list[tuple
     heard = [(Playback(tempo), most) for tempo, most in look.places.items()]
     if transpose:
         others = [semitones for semitones in TRANSPOSITIONS if semitones]
-        heard += [(Playback(tempo, other), _PLACES_TRANSPOSED) for tempo in look.places for other in others]
+        heard += [
+            (Playback(tempo, other), round(_TRANSPOSED_SHARE * most))
+            for tempo, most in look.places.items()
+            for other in others
+        ]
     return heard

@@ -73,9 +73,15 @@ def predicted_onsets(notes: Notes, until_s: float) -> Frames:
     weight = notes.velocity / 127 * HARMONIC_DECAY ** (harmonic - 1)
     inside = (band >= 0) & (band < BANDS) & (frame >= 0) & (frame < reach)
     onsets = np.bincount(frame[inside] * BANDS + band[inside], weight[inside], reach * BANDS)
-    onsets = onsets.reshape(reach, BANDS).astype(np.float32)
-    in_frame = np.stack([onsets[lag : lag + frames] for lag in range(RISE_FRAMES)]).sum(axis=0)
-    return np.sqrt(in_frame)
+    return np.sqrt(sum_over(onsets.reshape(reach, BANDS).astype(np.float32), RISE_FRAMES))
+
+
+def sum_over(frames: Frames, count: int) -> Frames:
+    """Sums of `count` frames that follow each other: [n, bands] → [n − count + 1, bands]."""
+    total = frames[: len(frames) - count + 1].copy()
+    for lag in range(1, count):
+        total += frames[lag : lag + len(total)]
+    return total
 
 
 def transpose(frames: Frames, semitones: int) -> Frames:

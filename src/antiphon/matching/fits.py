@@ -48,6 +48,7 @@ class Lines:
 
     def __init__(self, query: Frames, tempo: float) -> None:
         self._query = query
+        self._fine: dict[tuple[float, int], Frames] = {}
         self._tempi = tempo * _TEMPO_STEP ** np.arange(-_STEPS, _STEPS + 1)
         self._lengths = np.maximum(1, (len(query) * self._tempi / _STRIDE).astype(np.int64))
         longest = int(self._lengths.max()) + round(2 * MARGIN_S / _STEP_S)
@@ -95,12 +96,18 @@ class Lines:
         Two times that a player plays a passage differ by as little as what lies between the steps of 40 ms.
         """
         length = min(round(len(self._query) * tempo), len(region))
-        played = self._played(np.arange(length) / tempo)
-        least, best = _EMPTY * float(np.vdot(region, region)) + 1e-12, (near, -1.0)
-        for first in range(max(0, near - _STRIDE), min(near + _STRIDE, len(region) - length) + 1):
-            heard = region[first : first + length]
-            energy = float(np.vdot(heard, heard)) - float(np.square(heard.sum(axis=0)).sum()) / length
-            cosine = float(np.vdot(played, heard)) / max(energy, least) ** 0.5
+        if (tempo, length) not in self._fine:
+            self._fine[tempo, length] = self._played(np.arange(length) / tempo)
+        played = self._fine[tempo, length]
+        firsts = range(max(0, near - _STRIDE), min(near + _STRIDE, len(region) - length) + 1)
+        part = region[firsts[0] : firsts[-1] + length]
+        energy, total = np.einsum("tb,tb->t", part, part), part[:length].sum(axis=0, dtype=np.float64)
+        least, best = _EMPTY * float(energy.sum()) + 1e-12, (near, -1.0)
+        for place, first in enumerate(firsts):
+            if place:  # from one line to the next a frame goes and a frame comes
+                total += part[place + length - 1] - part[place - 1]
+            centred = float(energy[place : place + length].sum()) - float(np.square(total).sum()) / length
+            cosine = float(np.vdot(played, part[place : place + length])) / max(centred, least) ** 0.5
             best = max(best, (first, cosine), key=lambda one: one[1])
         return best
 

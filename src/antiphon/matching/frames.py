@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.notes import Notes
-from antiphon.onsets import GRID_HZ, RISE_FRAMES, Frames, onset_strength, predicted_onsets
+from antiphon.onsets import GRID_HZ, RISE_FRAMES, Frames, onset_strength, predicted_onsets, sum_over
 
 FRAME_HZ = GRID_HZ
 _FFT_S = 2048 / 24_000
@@ -43,5 +43,4 @@ def note_frames(notes: Notes, begin_s: float, end_s: float) -> Frames:
 def _smooth(frames: Frames) -> Frames:
     """Mean over five frames, 100 ms."""
     half = _SMOOTHED // 2
-    padded = np.pad(frames, ((half, half), (0, 0)))
-    return np.stack([padded[lag : lag + len(frames)] for lag in range(_SMOOTHED)]).mean(axis=0)
+    return sum_over(np.pad(frames, ((half, half), (0, 0))), _SMOOTHED) / np.float32(_SMOOTHED)

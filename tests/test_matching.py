@@ -127,6 +127,18 @@ class TestFits:
         with pytest.raises(ValueError, match="longer than what region_s names"):
             Lines(note_frames(notes, 0.0, 5.0), 1.0).fit([note_frames(notes, 0.0, 20.0)], [0.0])
 
+    @pytest.mark.parametrize("frames", [150, 151, 152, 153])
+    def test_reach_to_the_last_frame_of_a_region(self, notes: Notes, frames: int):
+        """The slowest line that fits at all begins where the region has just enough frames left for it."""
+        query = note_frames(notes, 20.0, 20.0 + frames / FRAME_HZ)
+        longest = round(frames * NEAR_TEMPO)
+        for length in range(longest, longest + 6):
+            region = np.zeros((length, BANDS), np.float32)
+            region[-1] = 1.0
+            fit = Lines(query, 1.0).fit([region], [0.0])[0]
+            assert 0 <= fit.start_s <= length / FRAME_HZ
+            assert np.isfinite(fit.score)
+
     def test_try_what_region_s_leaves_room_for(self):
         begin_s, end_s = region_s(5.0, 10.0, 1.0)
         assert begin_s == pytest.approx(5.0 - MARGIN_S)

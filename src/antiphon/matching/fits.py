@@ -99,7 +99,8 @@ class Lines:
         if (tempo, length) not in self._fine:
             self._fine[tempo, length] = self._played(np.arange(length) / tempo)
         played = self._fine[tempo, length]
-        firsts = range(max(0, near - _STRIDE), min(near + _STRIDE, len(region) - length) + 1)
+        last = len(region) - length
+        firsts = range(max(0, min(near, last) - _STRIDE), min(near + _STRIDE, last) + 1)
         part = region[firsts[0] : firsts[-1] + length]
         energy, total = np.einsum("tb,tb->t", part, part), part[:length].sum(axis=0, dtype=np.float64)
         least, best = _EMPTY * float(energy.sum()) + 1e-12, (near, -1.0)

@@ -24,7 +24,6 @@ from antiphon.corpora import open_corpus
 from antiphon.embedding import Embedder, load_embedder
 from antiphon.errors import UnreadableInput
 from antiphon.index.finding import find_candidates
-from antiphon.index.library import Library
 from antiphon.index.query import open_query
 from antiphon.matching.confidence import FEATURES, beforehand, features_of
 from antiphon.progress import track
@@ -97,12 +96,11 @@ def _sources(options: argparse.Namespace) -> Iterator[tuple[str, Asked, dict[str
     for number, name in enumerate(options.corpora):
         corpus = open_corpus(name).with_sound()
         parts = [own_sound(corpus, length_s, options.queries, options.seed + number) for length_s in _LENGTHS_S]
-        by_file = {one.notes_path: one.composer for one in corpus.recordings}
-        yield (
-            corpus.name,
-            _in_turn(parts),
-            {str(path.resolve()): MISLABELLED.get(path.name, composer) for path, composer in by_file.items()},
-        )
+        composers = {
+            str(one.notes_path.resolve()): MISLABELLED.get(one.notes_path.name, one.composer)
+            for one in corpus.recordings
+        }
+        yield corpus.name, _in_turn(parts), composers
     if options.asap and options.maestro:
         sound = tuple(open_corpus(one) for one in options.asap_sound)
         data = Data(asap=options.asap, maestro=open_corpus(options.maestro), asap_sound=sound, splits=("train",))
@@ -128,33 +126,17 @@ def _ask(
             own = np.array([path == query.file for path in library.paths])
             few = np.isin(np.arange(len(own)), rng.permutation(np.flatnonzero(strangers))[:_FEW])
             fewer = few & (np.cumsum(few) < _FEW)
+            try:
+                asked_with = open_query(query.path, embedder, query.start_s, query.length_s)
+            except UnreadableInput:  # a silent stretch
+                continue
             for among, present in ((None, True), (strangers, False), (own | fewer, True), (few, False)):
-                found = _best(query, library, embedder, among)
-                if found is None:
-                    continue
-                path, features, odds = found
-                right = asked.library.work_of(path) == asked.library.work_of(query.file)
-                if right == present:
-                    yield _Sample(source, query.length_s, features, odds, right)
-
-
-def _best(
-    query: Query, library: Library, embedder: Embedder, among: NDArray[np.bool_] | None
-) -> tuple[str, list[float], float] | None:
-    """The file of the best candidate and what speaks for it; None where there is none."""
-    try:
-        asked = open_query(query.path, embedder, query.start_s, query.length_s)
-    except UnreadableInput:  # a silent stretch
-        return None
-    candidates = find_candidates(asked, library, embedder, among)
-    if not candidates:
-        return None
-    best = candidates[0]
-    return (
-        library.paths[best.chain[0].recording],
-        features_of(best.chain, best.stretches),
-        beforehand(best.chain),
-    )
+                for best in find_candidates(asked_with, library, embedder, among)[:1]:
+                    path = library.paths[best.chain[0].recording]
+                    right = asked.library.work_of(path) == asked.library.work_of(query.file)
+                    if right == present:
+                        features = features_of(best.chain, best.stretches)
+                        yield _Sample(source, query.length_s, features, beforehand(best.chain), right)
 
 
 def stranger(path: str, query: Query, composers: dict[str, str]) -> bool:

@@ -1,11 +1,11 @@
 """How likely it is that a chain is the music it names.
 
 A logistic regression over what speaks for a chain, fitted on a rendering of MAESTRO's validation split with TimGM6mb,
-on real recordings, and on performances of MAESTRO's training split that ask for their scores; they ask with 4 to 30 s,
-once as they are and once with their own composer left out of the library: `python -m benchmarks.search.calibration`.
-Every further stretch has to bring something of its own, and among many stretches one that fits by chance is more
-likely. That a query goes at another tempo than the library is less likely beforehand; how much so is not fitted, since
-it is for the library to say, and no data set speaks for all.
+on real recordings, and on performances of MAESTRO's training split that ask for their scores. They ask with 4 to 30 s,
+large libraries and libraries of three, once as they are and once without their own composer:
+`python -m benchmarks.search.calibration`. Among many stretches one that fits by chance is more likely. That a query
+goes at another tempo than the library is less likely beforehand; how much so is not fitted, since it is for the
+library to say, and no data set speaks for all.
 """
 
 from __future__ import annotations

@@ -83,6 +83,19 @@ class Notes:
         kept = np.flatnonzero(self.offset_s[:stop] > start_s)
         return Notes(self.onset_s[kept] - start_s, self.duration_s[kept], self.pitch[kept], self.velocity[kept])
 
+    def within(self, begin_s: float, end_s: float) -> Notes:
+        """Notes that begin in [begin_s, end_s), none sounding past its end; times stay as they are.
+
+        >>> notes = Notes.of([-0.5, 1.0, 1.5, 2.0], [3.0, 0.2, 3.0, 1.0], [60, 62, 64, 65], [80] * 4)
+        >>> part = notes.within(0.0, 2.0)
+        >>> part.onset_s.tolist(), part.offset_s.tolist()
+        ([1.0, 1.5], [1.2, 2.0])
+        """
+        kept = (self.onset_s >= begin_s) & (self.onset_s < end_s)
+        onset_s = self.onset_s[kept]
+        duration_s = np.minimum(self.duration_s[kept], end_s - onset_s)
+        return Notes(onset_s, duration_s, self.pitch[kept], self.velocity[kept])
+
 
 def read_notes(path: str | Path, sustain: bool = False) -> Notes:
     """Read a MIDI file (.mid, .midi) or a MAPS-style table (.tsv).

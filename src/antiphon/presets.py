@@ -205,7 +205,7 @@ _DEFAULT = Preset(
     TrainingSettings(
         batch_size=256,
         batches_per_epoch=100,
-        epochs=10,
+        epochs=25,
         rates=(RateRule("*", 1e-3),),
         weight_decay=1e-2,
         checkpoint_every=100,
@@ -214,9 +214,11 @@ _DEFAULT = Preset(
         near_s=1.0,
         augmentation=Augmentation(
             detune_cents=40.0,
-            loose=0.5,
-            shift_s=0.4,
+            loose=0.25,
+            shift_s=0.2,
             tempo=1.15,
+            partial=0.25,
+            partial_s=0.6,
             sound=SoundAugmentation(),
             notes=NoteAugmentation(),
         ),

@@ -22,6 +22,7 @@ from antiphon.augmentation.varispeed import draw_detune, samples_needed, scale_t
 from antiphon.batch import Batch, collate
 from antiphon.cache import cache_folder
 from antiphon.corpora import Corpus, Recording
+from antiphon.descriptors import Side
 from antiphon.embedding import read_sound
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.notes import Notes, read_notes
@@ -206,6 +207,21 @@ class TrainingBatches(Dataset[Batch]):
             start_s, speed = first / self._rate, ratio * tempo
             window = scale_times(notes.window(start_s + shift_s, self._window_s * speed), speed)
             sound = varispeed(samples[first : first + samples_needed(length, ratio)], ratio, length)
+            part = self._augmentation.draw_part(rng, self._window_s)
+            if part is not None:
+                sound, window = self._only(part, sound, window)
             if len(window) and not is_silent(sound):
                 return _Window(sound, window, number, start_s, start_s + shift_s)
         raise AntiphonError(f"{_DRAWS} windows in a row were silent or without notes; is this the right corpus?")
+
+    def _only(
+        self, part: tuple[Side, float, float], sound: NDArray[np.float32], notes: Notes
+    ) -> tuple[NDArray[np.float32], Notes]:
+        """A window of which one side is empty outside of a part of it."""
+        side, begin_s, end_s = part
+        if side == "notes":
+            return sound, notes.within(begin_s if begin_s else -np.inf, end_s)
+        kept = np.zeros_like(sound)
+        heard = slice(round(begin_s * self._rate), round(end_s * self._rate))
+        kept[heard] = sound[heard]
+        return kept, notes

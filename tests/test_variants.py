@@ -33,8 +33,14 @@ CHANGES = {
     ("default", "in-tune"): {"training.augmentation.detune_cents"},
     ("default", "no-groups"): {"training.group", "training.near_s"},
     ("default", "overlaps-masked"): {"training.near_s"},
-    ("default", "vicreg"): {"training.loss"},
-    ("default", "sigmoid"): {"training.loss"},
+    ("default", "looser-fit"): {
+        "training.augmentation.loose",
+        "training.augmentation.shift_s",
+        "training.augmentation.partial",
+    },
+    ("default", "no-memory"): {"training.memory"},
+    ("default", "vicreg"): {"training.loss", "training.memory"},
+    ("default", "sigmoid"): {"training.loss", "training.memory"},
 }
 SUITED = pytest.mark.parametrize(("preset", "variant"), CHANGES)
 

@@ -5,7 +5,7 @@ Shapes: B batch, S samples, N notes, T frames, D width. Masks are True where pad
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -82,25 +82,32 @@ class Batch:
     played.
 
     `not_wrong` bool [B, B], in training, marks windows that are no wrong answers to each other: those that overlap in
-    time, and other performances of the same work.
+    time, and other performances of the same work. `work` int64 [B], in training, numbers the works they are from.
     """
 
     audio: Tensor
     notes: NoteBatch
     not_wrong: Tensor | None = None
+    work: Tensor | None = None
     playback: Playback = AS_RECORDED
 
     def to(self, device: torch.device) -> Batch:
         """The batch on another device; from pinned memory the copy overlaps with computing."""
-        not_wrong = None if self.not_wrong is None else self.not_wrong.to(device, non_blocking=True)
-        audio = self.audio.to(device, non_blocking=True)
-        return replace(self, audio=audio, notes=self.notes.to(device), not_wrong=not_wrong)
+        return self._moved(lambda tensor: tensor.to(device, non_blocking=True), self.notes.to(device))
 
     def pin_memory(self) -> Batch:
         """The batch in page-locked memory, as PyTorch's data loader asks for it."""
         pinned = {field.name: getattr(self.notes, field.name).pin_memory() for field in fields(NoteBatch)}
-        not_wrong = None if self.not_wrong is None else self.not_wrong.pin_memory()
-        return replace(self, audio=self.audio.pin_memory(), notes=NoteBatch(**pinned), not_wrong=not_wrong)
+        return self._moved(Tensor.pin_memory, NoteBatch(**pinned))
+
+    def _moved(self, move: Callable[[Tensor], Tensor], notes: NoteBatch) -> Batch:
+        return replace(
+            self,
+            audio=move(self.audio),
+            notes=notes,
+            not_wrong=None if self.not_wrong is None else move(self.not_wrong),
+            work=None if self.work is None else move(self.work),
+        )
 
 
 def collate_notes(windows: Sequence[Notes]) -> NoteBatch:

@@ -29,7 +29,8 @@ class TrainingSettings:
     """How a run trains; of the rate rules, the first that fits a parameter's name decides.
 
     Half of a batch is drawn in groups of `group` windows from one recording; those that begin less than `near_s`
-    seconds apart (a window's length where None) are no wrong answers to each other.
+    seconds apart (a window's length where None) are no wrong answers to each other. The last `memory` windows of
+    earlier batches are wrong answers too, but for those of the same work.
     """
 
     batch_size: int
@@ -44,6 +45,7 @@ class TrainingSettings:
     loss: str = "vicreg"
     group: int = 1
     near_s: float | None = None
+    memory: int = 0
     augmentation: Augmentation = Augmentation()
 
 
@@ -212,6 +214,7 @@ _DEFAULT = Preset(
         loss="info_nce",
         group=8,
         near_s=1.0,
+        memory=16_384,
         augmentation=Augmentation(
             detune_cents=40.0,
             loose=0.25,

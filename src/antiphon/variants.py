@@ -125,14 +125,24 @@ def _overlaps_masked(preset: Preset) -> Preset:
     return _train(preset, near_s=None)
 
 
+def _no_memory(preset: Preset) -> Preset:
+    """Wrong answers come from the batch alone."""
+    return _train(preset, memory=0)
+
+
+def _looser_fit(preset: Preset) -> Preset:
+    """Half of the windows fit loosely, by up to 0.4 s; all of them are whole."""
+    return _augment(preset, loose=0.5, shift_s=0.4, partial=0.0)
+
+
 def _vicreg(preset: Preset) -> Preset:
     """The paper's loss instead of the preset's."""
-    return _train(preset, loss="vicreg")
+    return _train(preset, loss="vicreg", memory=0)
 
 
 def _sigmoid(preset: Preset) -> Preset:
     """The pairwise sigmoid loss instead of the preset's."""
-    return _train(preset, loss="sigmoid")
+    return _train(preset, loss="sigmoid", memory=0)
 
 
 VARIANTS: Mapping[str, Callable[[Preset], Preset]] = MappingProxyType(
@@ -148,6 +158,8 @@ VARIANTS: Mapping[str, Callable[[Preset], Preset]] = MappingProxyType(
         "clean-notes": _clean_notes,
         "exact-fit": _exact_fit,
         "in-tune": _in_tune,
+        "looser-fit": _looser_fit,
+        "no-memory": _no_memory,
         "no-groups": _no_groups,
         "overlaps-masked": _overlaps_masked,
         "vicreg": _vicreg,

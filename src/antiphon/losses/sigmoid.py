@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from antiphon.losses import Loss
+from antiphon.losses import Loss, Past
 
 _SCALE, _BIAS = 10.0, -10.0
 
 
-def sigmoid(audio: Tensor, notes: Tensor, not_wrong: Tensor | None = None) -> dict[str, Tensor]:
+def sigmoid(
+    audio: Tensor, notes: Tensor, not_wrong: Tensor | None = None, past: Past | None = None
+) -> dict[str, Tensor]:
     """−Σ log sigmoid(z · (10 · cosine − 10)) / B over all pairs of [B, D] embeddings, z = 1 for right ones, else −1.
 
     The terms are `positives`, the B right pairs, and `negatives`, all others but those that `not_wrong` bool [B, B]

@@ -10,13 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from antiphon.losses import Loss
+from antiphon.losses import Loss, Past
 
 _INVARIANCE, _VARIANCE, _COVARIANCE = 10.0, 10.0, 1.0
 _EPSILON = 1e-4
 
 
-def vicreg(audio: Tensor, notes: Tensor, not_wrong: Tensor | None = None) -> dict[str, Tensor]:
+def vicreg(
+    audio: Tensor, notes: Tensor, not_wrong: Tensor | None = None, past: Past | None = None
+) -> dict[str, Tensor]:
     """Weighted terms `invariance`, `variance`, `covariance` of float32 [B, D] embeddings (B ≥ 2).
 
     invariance = 10·MSE; variance = 10·Σ_sides mean_d max(0, 1 − sqrt(var_d + 1e-4)); covariance = Σ_sides (sum of

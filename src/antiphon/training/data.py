@@ -143,6 +143,8 @@ class TrainingBatches(Dataset[Batch]):
         self._near_s = window_s if near_s is None else near_s
         self._augmentation = augmentation
         self.skipped: list[UnreadableInput] = list(cache.skipped)
+        works = np.array([recording.work for recording in cache.recordings], dtype=object)
+        self._work = torch.from_numpy(np.unique(works, return_inverse=True)[1].reshape(-1))
         self._notes: list[Notes | None] = [
             self._read(recording) for recording in track(cache.recordings, "reading notes")
         ]
@@ -180,13 +182,14 @@ class TrainingBatches(Dataset[Batch]):
         batch = collate(np.stack([window.sound for window in windows]), notes)
         if how.sound is not None:
             batch = replace(batch, audio=augment_sound(batch.audio, how.sound, rng, self._rate))
+        batch = replace(batch, work=self._work[[window.recording for window in windows]])
         return replace(batch, not_wrong=self._not_wrong(windows)) if self._group > 1 else batch
 
     def _not_wrong(self, windows: Sequence[_Window]) -> Tensor:
         """Sound (rows) and notes (columns) that begin near each other, or are two performances of a work: [B, B]."""
         recordings = [self._cache.recordings[window.recording] for window in windows]
         _, performance = np.unique([recording.id for recording in recordings], return_inverse=True)
-        _, work = np.unique([recording.work for recording in recordings], return_inverse=True)
+        work = self._work[[window.recording for window in windows]].numpy()
         sound_s, notes_s = np.array([(window.start_s, window.notes_start_s) for window in windows]).T
         near = np.abs(sound_s[:, None] - notes_s[None]) < self._near_s
         same = performance[:, None] == performance[None]

@@ -40,6 +40,7 @@ from antiphon.progress import track
 from antiphon.provenance import code_version
 from antiphon.schedules import SCHEDULES
 from antiphon.training.data import TrainingBatches, open_sample_caches
+from antiphon.training.memory import Memory
 from antiphon.training.rates import apply_rates, count_parameters
 from antiphon.training.step import training_step
 from antiphon.variants import varied_preset
@@ -164,6 +165,9 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
     model = DualEncoder(ModelConfig(config.arm, sizes)).to(device)
     optimiser = torch.optim.AdamW(apply_rates(model, settings.rates), weight_decay=settings.weight_decay)
     multiplier, loss = SCHEDULES[settings.schedule].multiplier, LOSSES[settings.loss]
+    if settings.memory and not loss.remembers:
+        raise AntiphonError(f"loss {loss.name} has no use for a memory of {settings.memory} windows; set it to 0")
+    memory = Memory(settings.memory) if settings.memory else None
     cache = open_sample_caches(corpora, sizes.sample_rate_hz, sizes.window_s)
     batches = TrainingBatches(
         cache,
@@ -176,7 +180,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
         settings.near_s,
         settings.augmentation,
     )
-    first, spent_s = _load_checkpoint(folder, model, optimiser, device)
+    first, spent_s = _load_checkpoint(folder, model, optimiser, memory, device)
     if first == 0 and config.foundation is not None:
         _start_from(model, Path(config.foundation), config.foundation_hash)
     began = time.monotonic()
@@ -189,7 +193,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
             for group in optimiser.param_groups:
                 group["lr"] = group["base_lr"] * scale
             model.set_progress(step / steps)
-            encoded, terms, norm = training_step(model, optimiser, batch.to(device), loss, settings.clip_norm)
+            encoded, terms, norm = training_step(model, optimiser, batch.to(device), loss, settings.clip_norm, memory)
 
             done = step + 1
             if done % LOG_EVERY == 0 or done == steps:
@@ -199,7 +203,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
                 recall = _in_batch_recall(encoded.audio.float(), encoded.notes.float())
                 log.write(done, terms, recall, float(norm), scale, elapsed_s)
             if done % settings.checkpoint_every == 0 and done < steps:
-                _save_checkpoint(folder, model, optimiser, done, spent_s + time.monotonic() - began)
+                _save_checkpoint(folder, model, optimiser, memory, done, spent_s + time.monotonic() - began)
 
     elapsed_s = spent_s + time.monotonic() - began
     result = {
@@ -291,12 +295,18 @@ def _in_batch_recall(audio: Tensor, notes: Tensor) -> float:
 
 
 def _save_checkpoint(
-    folder: Path, model: DualEncoder, optimiser: torch.optim.Optimizer, done: int, elapsed_s: float
+    folder: Path,
+    model: DualEncoder,
+    optimiser: torch.optim.Optimizer,
+    memory: Memory | None,
+    done: int,
+    elapsed_s: float,
 ) -> None:
-    """Model, optimiser, random state, and the step, from which schedule and data position follow."""
+    """Model, optimiser, memory, random state, and the step, from which schedule and data position follow."""
     state = {
         "model": model.state_dict(),
         "optimiser": optimiser.state_dict(),
+        "memory": None if memory is None else memory.state_dict(),
         "random": torch.get_rng_state(),
         "random_gpu": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
         "step": done,
@@ -307,7 +317,7 @@ def _save_checkpoint(
 
 
 def _load_checkpoint(
-    folder: Path, model: DualEncoder, optimiser: torch.optim.Optimizer, device: torch.device
+    folder: Path, model: DualEncoder, optimiser: torch.optim.Optimizer, memory: Memory | None, device: torch.device
 ) -> tuple[int, float]:
     """Restore the last checkpoint if there is one: (steps done, seconds spent)."""
     path = folder / _CHECKPOINT
@@ -316,6 +326,8 @@ def _load_checkpoint(
     state = torch.load(path, map_location=device, weights_only=True)
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
+    if memory is not None:
+        memory.load_state_dict(state["memory"])
     torch.set_rng_state(state["random"].cpu())
     if state["random_gpu"] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["random_gpu"].cpu())

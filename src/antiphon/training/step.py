@@ -9,28 +9,47 @@ from torch import Tensor
 
 from antiphon.arms import Pair
 from antiphon.batch import Batch
-from antiphon.losses import Loss
+from antiphon.losses import Loss, Past
 from antiphon.model import DualEncoder, Encoded
+from antiphon.training.memory import Memory
 
 
 def training_step(
-    model: DualEncoder, optimiser: torch.optim.Optimizer, batch: Batch, loss: Loss, clip_norm: float
+    model: DualEncoder,
+    optimiser: torch.optim.Optimizer,
+    batch: Batch,
+    loss: Loss,
+    clip_norm: float,
+    memory: Memory | None = None,
 ) -> tuple[Encoded, dict[str, Tensor], Tensor]:
-    """What the model gave before the step, the terms of its loss, and the norm of the gradient before clipping."""
+    """What the model gave before the step, the terms of its loss, and the norm of the gradient before clipping.
+
+    `memory` gives the loss wrong answers of earlier batches, and remembers this one.
+    """
     with torch.autocast(batch.audio.device.type, torch.bfloat16, enabled=batch.audio.is_cuda):
         encoded: Encoded = model(batch)
-    terms = objective(encoded, model.config.arm.pairs, loss, batch.not_wrong)
+    past = None if memory is None or batch.work is None else memory.past(batch.work)
+    terms = objective(encoded, model.config.arm.pairs, loss, batch.not_wrong, past)
     optimiser.zero_grad(set_to_none=True)
     torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
     optimiser.step()
+    if memory is not None and batch.work is not None:
+        memory.add(encoded.audio, encoded.notes, batch.work)
     return encoded, terms, norm
 
 
 def objective(
-    encoded: Encoded, pairs: Sequence[Pair], loss: Loss, not_wrong: Tensor | None = None
+    encoded: Encoded,
+    pairs: Sequence[Pair],
+    loss: Loss,
+    not_wrong: Tensor | None = None,
+    past: Past | None = None,
 ) -> dict[str, Tensor]:
-    """The loss's terms, each summed over the pairs with their weights, and the model's penalties."""
+    """The loss's terms, each summed over the pairs with their weights, and the model's penalties.
+
+    `past` is for the pair of sound and notes; of branches nothing is remembered.
+    """
     embeddings: Mapping[str, Tensor | None] = {
         "audio": encoded.audio,
         "notes": encoded.notes,
@@ -41,6 +60,7 @@ def objective(
         one, other = embeddings[pair.one], embeddings[pair.other]
         if one is None or other is None:
             raise ValueError(f"the loss is to match {pair.one} with {pair.other}, but the arm has no branch")
-        for name, term in loss.compute(one.float(), other.float(), not_wrong).items():
+        known = past if (pair.one, pair.other) == ("audio", "notes") else None
+        for name, term in loss.compute(one.float(), other.float(), not_wrong, known).items():
             total[name] = total.get(name, term.new_zeros(())) + pair.weight * term
     return total | {name: penalty.float() for name, penalty in encoded.penalties.items()}

@@ -236,7 +236,7 @@ class TestAlter:
 
 
 class TestObjective:
-    loss = Loss("product", lambda one, other, not_wrong: {"product": (one * other).sum()})
+    loss = Loss("product", lambda one, other, not_wrong, past: {"product": (one * other).sum()})
 
     def encoded(self) -> Encoded:
         return Encoded(torch.tensor([[2.0]]), torch.tensor([[3.0]]), torch.tensor([[5.0]]), {"load": torch.tensor(0.5)})

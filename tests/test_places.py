@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 from numpy.typing import NDArray
 
 from antiphon.baselines.template import TemplateEmbedder
@@ -16,12 +17,12 @@ from antiphon.errors import AntiphonError
 from antiphon.evaluation import places
 from antiphon.evaluation.places import EmbeddedRecording, Queries, find_places, score_places
 from antiphon.evaluation.repeats import is_repeat
-from antiphon.notes import Notes
-from antiphon.segments import WindowGrid
+from antiphon.notes import Notes, write_midi
+from antiphon.segments import WindowGrid, cut_windows
 from builders import random_notes, unit
-from helpers import write_scale, write_sine
 
 SHORT, LONG = Queries(4.0, 0.5, per_recording=6), Queries(6.0, 1.0, per_recording=6)
+SHIFTED = Queries(6.0, 0.3, per_recording=6, shifts=2, shift_s=0.25)
 NO_NOTES = Notes.of([], [], [], [])
 WAYS = {"a2m": ("audio", "notes"), "m2a": ("notes", "audio")}
 SCORES = ("place", "piece", "repeats_forgiven")
@@ -30,16 +31,21 @@ SCORES = ("place", "piece", "repeats_forgiven")
 def made_up(
     queries: Queries, windows: tuple[int, ...], works: str, noise: float = 0.5, seed: int = 0, notes: Notes = NO_NOTES
 ) -> list[EmbeddedRecording]:
-    """Recordings of random windows; a query's windows are those of the nearest place, with noise of their own."""
+    """Recordings of random windows; a query's windows are those of the nearest place, with noise of their own, which
+    grows with the distance from it."""
     rng, width, made = np.random.default_rng(seed), 6, []
     for count, work in zip(windows, works, strict=True):
         common = rng.normal(size=(count, width))
         room = count - queries.windows
         start_s = rng.uniform(0, room, queries.per_recording) if room > 0 else np.zeros(0)
-        near = np.rint(start_s)[:, None].astype(int) + np.arange(queries.windows)
+        begins_s = start_s[:, None, None] + queries.shifts_s[:, None] + np.arange(queries.windows)
+        near = np.clip(np.rint(begins_s).astype(int), 0, count - 1)
+        apart = np.abs(begins_s - near)[..., None] * (queries.shifts > 0)
         library = {side: unit(common + noise * rng.normal(size=common.shape)) for side in ("audio", "notes")}
         asked = {
-            side: unit((common[near] + noise * rng.normal(size=(*near.shape, width))).reshape(-1, width))
+            side: unit(
+                (common[near] + (noise + 2 * apart**2) * rng.normal(size=(*near.shape, width))).reshape(-1, width)
+            )
             for side in ("audio", "notes")
         }
         shaped = {side: rows.reshape(*near.shape, width) for side, rows in asked.items()}
@@ -58,12 +64,13 @@ def slow_scores(recordings: list[EmbeddedRecording], queries: Queries, way: str)
                 if other != own and theirs.work == mine.work:
                     continue
                 for place in range(len(theirs.library[answering]) - queries.windows + 1):
-                    cosines = [
-                        float(np.dot(mine.queries[asking][number, w], theirs.library[answering][place + w]))
-                        for w in range(queries.windows)
-                    ]
-                    right = other == own and abs(place - start_s) <= queries.tolerance_s
-                    candidates.append((sum(cosines) / queries.windows, other == own, right))
+                    for shift, shift_s in enumerate(queries.shifts_s):
+                        cosines = [
+                            float(np.dot(mine.queries[asking][number, shift, w], theirs.library[answering][place + w]))
+                            for w in range(queries.windows)
+                        ]
+                        right = other == own and abs(place - shift_s - start_s) <= queries.tolerance_s
+                        candidates.append((sum(cosines) / queries.windows, other == own, right))
             best = max(score for score, *_ in candidates)
             winners = [one for one in candidates if one[0] >= best - 1e-7]
             in_piece += all(found for _, found, _ in winners)
@@ -85,7 +92,7 @@ def of_one(recordings: list[EmbeddedRecording], queries: Queries) -> dict[str, l
     return {way: [result[way][score] for score in SCORES] for way in WAYS}
 
 
-@pytest.mark.parametrize("queries", [SHORT, LONG], ids=["one window", "three windows"])
+@pytest.mark.parametrize("queries", [SHORT, LONG, SHIFTED], ids=["one window", "three windows", "shifted"])
 @pytest.mark.parametrize("at_once", [1, 1 << 24], ids=["in blocks", "at once"])
 class TestScores:
     def test_equal_the_oracle(self, queries: Queries, at_once: int, monkeypatch: pytest.MonkeyPatch):
@@ -145,7 +152,7 @@ class TestTies:
         """A wrong place whose cosine is 2e-7 below the right one's, then one that is 2e-5 below it."""
         rows = np.tile(np.array([0.0, 1.0], np.float32), (6, 1))
         rows[2], rows[5] = (1.0, 0.0), (np.cos(angle), np.sin(angle))
-        asked = np.array([[[1.0, 0.0]]], np.float32)
+        asked = np.array([[[[1.0, 0.0]]]], np.float32)
         sides = {"audio": rows, "notes": rows}, {"audio": asked, "notes": asked}
         one = EmbeddedRecording("a", NO_NOTES, *sides, np.array([2.2]))
         assert of_one([one], replace(SHORT, per_recording=1))["a2m"] == [expected, 100.0, expected]
@@ -155,7 +162,7 @@ class TestTies:
         queries = replace(SHORT, per_recording=1)
         rows = np.tile(np.array([-1.0, 0.0], np.float32), (6, 1))
         rows[2] = 0.0
-        asked = np.array([[[1.0, 0.0]]], np.float32)
+        asked = np.array([[[[1.0, 0.0]]]], np.float32)
         empty = EmbeddedRecording(
             "a", NO_NOTES, {"audio": rows, "notes": rows}, {"audio": asked, "notes": asked}, np.array([2.2])
         )
@@ -172,7 +179,7 @@ def test_one_window_is_the_nearest_window():
     right = []
     for number, one in enumerate(recordings):
         for asked, begins_s in zip(one.queries["audio"], one.start_s, strict=True):
-            nearest = np.argmax(library @ asked[0])
+            nearest = np.argmax(library @ asked[0, 0])
             right.append(owner[nearest] == number and abs(start_s[nearest] - begins_s) <= 0.5)
     assert score_places(recordings, SHORT)["a2m"]["place"] == pytest.approx(100 * np.mean(right))
     assert 0 < np.mean(right) < 1
@@ -241,7 +248,7 @@ class TestRepeats:
         """The query's notes come again 8 s later, and there the embedding likes them best."""
         queries = replace(SHORT, per_recording=1)
         rows = np.eye(21, dtype=np.float32)
-        asked = (0.9 * rows[10] + 0.4 * rows[2])[None, None]
+        asked = (0.9 * rows[10] + 0.4 * rows[2])[None, None, None]
         one = EmbeddedRecording(
             "a", repeated(), {"audio": rows, "notes": rows}, {"audio": asked, "notes": asked}, np.array([2.2])
         )
@@ -284,24 +291,50 @@ class TestQueries:
         with pytest.raises(ValueError, match=f"a query of {length_s:g} s is not made of windows of 4 s"):
             Queries(length_s, 0.5)
 
+    @pytest.mark.parametrize("wrong", [{"shifts": -1}, {"shifts": 1, "shift_s": 0.0}])
+    def test_are_not_shifted_by_nothing(self, wrong: dict[str, float]):
+        with pytest.raises(ValueError, match="shifts are a number either way and a time apart"):
+            Queries(4.0, 0.5, **wrong)
 
-class SmoothEmbedder:
-    """A path through space for each recording, which its lowest note tells; each window is a point on it."""
 
-    name, fingerprint = "smooth", "smooth"
+TICK = 1000.0
+ROOM_S = 40.0
+
+
+def write_clock(path: Path, number: int, duration_s: float) -> None:
+    """Samples that tell the recording and the time: (number · 40 + seconds) / 1000."""
+    seconds = np.arange(round(duration_s * 24_000)) / 24_000
+    sf.write(path, ((number * ROOM_S + seconds) / TICK).astype(np.float32), 24_000, subtype="FLOAT")
+
+
+class ClockEmbedder:
+    """A path through space for each recording; each window is the point on it that the sample at its middle tells.
+
+    It keeps the starts that it is given, and how much of each window was silent.
+    """
+
+    name, fingerprint = "clock", "clock"
     sample_rate_hz, window_s, dimensions = 24_000, 4.0, 32
 
     def __init__(self) -> None:
-        self.calls: list[NDArray[np.float64]] = []
+        self.starts_s: list[NDArray[np.float64]] = []
+        self.notes: list[Notes] = []
+        self.windows: list[NDArray[np.float32]] = []
 
     def embed_pairs(
         self, samples: NDArray[np.float32], notes: Notes, starts_s: NDArray[np.float64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         assert len(samples) >= (starts_s.max() + self.window_s) * self.sample_rate_hz - 1
-        self.calls.append(starts_s)
-        rng = np.random.default_rng(int(notes.pitch.min()))
-        rows = unit(np.cos(starts_s[:, None] * rng.uniform(0.2, 1.0, 32) + rng.uniform(0, 6, 32)))
-        return rows, rows.copy()
+        windows = cut_windows(samples, self.sample_rate_hz, starts_s, self.window_s)
+        self.starts_s.append(starts_s)
+        self.notes.append(notes)
+        self.windows.append(windows)
+        number, middle_s = np.divmod(windows[:, windows.shape[1] // 2].astype(np.float64) * TICK, ROOM_S)
+        rows = []
+        for recording, at_s in zip(number, middle_s, strict=True):
+            rng = np.random.default_rng(int(recording))
+            rows.append(np.cos(at_s * rng.uniform(0.2, 1.0, 32) + rng.uniform(0, 6, 32)))
+        return unit(np.array(rows)), unit(np.array(rows))
 
     def embed_audio(self, samples, starts_s):
         raise AssertionError("both sides are embedded at once")
@@ -312,50 +345,71 @@ class SmoothEmbedder:
 class TestFindPlaces:
     @pytest.fixture
     def corpus(self, tmp_path: Path) -> Corpus:
-        """Recordings of 20, 16, 12, 5.5 and 4.5 s; of the second the sound cannot be read."""
+        """Recordings of 20, 16, 12, 5.5 and 4.5 s; of the second the sound cannot be read. A note every half second,
+        each as long as two seconds."""
         made = []
         for number, duration_s in enumerate((20.0, 16.0, 12.0, 5.5, 4.5)):
-            sound, notes = tmp_path / f"{number}.flac", tmp_path / f"{number}.mid"
-            write_sine(sound, duration_s)
-            write_scale(notes, count=8, lowest=40 + number)
+            sound, notes = tmp_path / f"{number}.wav", tmp_path / f"{number}.mid"
+            write_clock(sound, number, duration_s)
+            onset_s = np.arange(0.0, duration_s, 0.5)
+            write_midi(
+                Notes.of(onset_s, np.full(len(onset_s), 2.0), 40 + np.arange(len(onset_s)), [64] * len(onset_s)), notes
+            )
             made.append(Recording(str(number), notes, sound, duration_s, "", "", "", str(number)))
-        (tmp_path / "1.flac").write_bytes(b"fLaC and no more")
+        (tmp_path / "1.wav").write_bytes(b"RIFF and no more")
         return Corpus("short", tuple(made))
 
-    def test_asks_from_anywhere_in_a_library_of_everything(self, corpus: Corpus):
-        embedder = SmoothEmbedder()
-        result = find_places(embedder, corpus, Queries(6.0, 0.5, per_recording=5), seed=3)
+    @pytest.mark.parametrize("shifts", [0, 2])
+    def test_asks_from_anywhere_in_a_library_of_everything(self, corpus: Corpus, shifts: int):
+        embedder = ClockEmbedder()
+        result = find_places(embedder, corpus, Queries(6.0, 0.5, per_recording=5, shifts=shifts), seed=3)
         assert json.loads(json.dumps(result, allow_nan=False)) == result
         assert (result["recordings"], result["library"], result["queries"]) == (4, 17 + 9 + 2 + 1, 10)
         assert (result["length_s"], result["tolerance_s"], result["seed"]) == (6.0, 0.5, 3)
-        assert ["1.flac" in error for error in result["skipped"]] == [True]
-        assert len(embedder.calls) == 4  # each recording once
-        asked_s = embedder.calls[0][17:].reshape(5, 3)
-        np.testing.assert_allclose(np.diff(asked_s, axis=1), 1.0)
-        assert (asked_s[:, 0] != np.rint(asked_s[:, 0])).all()
+        assert ["1.wav" in error for error in result["skipped"]] == [True]
+        assert embedder.starts_s[0].tolist() == list(range(17))
         for way in WAYS:
             assert result[way] == {"place": 100.0, "piece": 100.0, "repeats_forgiven": 100.0, "queries": 10}
         assert result["chance"]["place"] < result["chance"]["piece"] < 100
+
+    def test_nothing_is_heard_beyond_a_query(self, corpus: Corpus):
+        embedder, queries = ClockEmbedder(), Queries(5.0, 0.5, per_recording=1, shifts=2, shift_s=0.25)
+        one = replace(corpus, recordings=corpus.recordings[:1])
+        find_places(embedder, one, queries)
+        (begin_s,) = queries.starts_s(one.recordings[0], seed=42)
+        _, early, other = embedder.windows
+        heard = np.concatenate([early, other])
+        assert sorted((heard == 0).sum(axis=1).tolist()) == [0, 0, 0, 0, 0, 0, 6000, 6000, 12000, 12000]
+        sounding = heard[heard > 0] * TICK
+        assert sounding.min() == pytest.approx(begin_s, abs=1e-3)
+        assert sounding.max() == pytest.approx(begin_s + 5.0, abs=1e-3)
+        (_, early_notes, notes), reach_s = embedder.notes, 0.5
+        assert len(early) == 2
+        assert early_notes.onset_s.min() >= reach_s
+        assert len(notes) - len(early_notes) == 4  # those that began in the two seconds before
+        for known in (early_notes, notes):
+            assert known.offset_s.max() <= reach_s + 5.0 + 1e-9
 
     def test_a_grid_may_cover_whole_recordings(self, corpus: Corpus):
         first = replace(corpus, recordings=(replace(corpus.recordings[0], duration_s=20.0),))
         few = Queries(4.0, 0.5, WindowGrid(max_windows=3), per_recording=50)
         for queries, library, last_s in ((few, 3, 2.0), (replace(few, grid=WindowGrid(max_windows=None)), 17, 16.0)):
-            embedder = SmoothEmbedder()
+            embedder = ClockEmbedder()
             assert find_places(embedder, first, queries)["library"] == library
-            assert 0.9 * last_s < embedder.calls[0].max() <= last_s
+            asked_s = np.concatenate(embedder.windows[1:])[:, 0] * TICK
+            assert 0.9 * last_s < asked_s.max() <= last_s
 
     def test_says_when_nobody_can_ask(self, corpus: Corpus):
         short = replace(corpus, recordings=corpus.recordings[3:])
         with pytest.raises(AntiphonError, match="short: none of its recordings is longer than a query of 10 s"):
-            find_places(SmoothEmbedder(), short, Queries(10.0, 1.0))
+            find_places(ClockEmbedder(), short, Queries(10.0, 1.0))
 
-    def test_the_template_finds_the_demo_when_windows_lie_close(self, demo: Corpus):
+    def test_the_template_finds_the_demo_when_it_is_asked_every_80_ms(self, demo: Corpus):
         found = {}
-        for hop_s in (0.1, 1.0):
-            queries = Queries(4.0, 0.5, WindowGrid(hop_s=hop_s, max_windows=None))
+        for shifts in (6, 0):
+            queries = Queries(4.0, 0.5, WindowGrid(max_windows=None), shifts=shifts, shift_s=0.08)
             result = find_places(TemplateEmbedder(), demo.spread(4), queries)
             for way in WAYS:
                 assert result[way]["place"] <= result[way]["repeats_forgiven"] <= result[way]["piece"]
-            found[hop_s] = min(result[way]["repeats_forgiven"] for way in WAYS)
-        assert found[0.1] > 80 > found[1.0] > result["chance"]["place"]
+            found[shifts] = min(result[way]["repeats_forgiven"] for way in WAYS)
+        assert found[6] > 65 > found[0] > result["chance"]["place"]

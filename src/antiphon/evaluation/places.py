@@ -2,8 +2,11 @@
 
 Conventions. The library is the windows of a grid over every recording. A query begins at a random time, not on the
 grid, and is W windows, one hop of the grid apart. A place is W windows of a recording that follow each other in the
-library; its score is the mean over w of the cosine of the query's window w and the place's window w. The best place is
-right when it is in the query's own recording and begins within a tolerance of where the query does. Other performances
+library; its score is the mean over w of the cosine of the query's window w and the place's window w. A query is asked
+at V shifts, its windows a little earlier or later; it is cut out first, so that there is nothing in them beyond it.
+Shift v at place p says that the query begins as much before p as its windows are later; all V · places are ranked
+together. The best is right when it is in the query's own recording and says a begin within a tolerance of the true one.
+Other performances
 of the query's work are no candidates, being neither right nor wrong. Ties count against us: of several places with the
 highest score all have to be right. A query or place with nothing in it is never right. `a2m` asks with sound for notes,
 `m2a` the other way round.
@@ -42,14 +45,17 @@ _ROUNDING_S = 1e-6
 class Queries:
     """Queries of `length_s` that begin anywhere, `per_recording` in each recording, sought in the windows of `grid`.
 
-    A place counts when it begins within `tolerance_s` of the query. Raises `ValueError` when the length is not that of
-    whole windows, one hop apart.
+    A place counts when it says a begin within `tolerance_s` of the query's. Each query is asked as it is and at
+    `shifts` shifts either way, `shift_s` apart. Raises `ValueError` when the length is not that of whole windows, one
+    hop apart, for a negative number of shifts and for shifts that are none.
     """
 
     length_s: float
     tolerance_s: float
     grid: WindowGrid = PAPER_GRID
     per_recording: int = 10
+    shifts: int = 0
+    shift_s: float = 0.125
 
     def __post_init__(self) -> None:
         hops = (self.length_s - self.grid.window_s) / self.grid.hop_s
@@ -57,6 +63,10 @@ class Queries:
             raise ValueError(
                 f"a query of {self.length_s:g} s is not made of windows of {self.grid.window_s:g} s, "
                 f"one every {self.grid.hop_s:g} s"
+            )
+        if self.shifts < 0 or not self.shift_s > 0:
+            raise ValueError(
+                f"shifts are a number either way and a time apart, got {self.shifts} and {self.shift_s:g} s"
             )
 
     @property
@@ -67,6 +77,15 @@ class Queries:
         7
         """
         return round((self.length_s - self.grid.window_s) / self.grid.hop_s) + 1
+
+    @property
+    def shifts_s(self) -> NDArray[np.float64]:
+        """How much later than in the query its windows begin [V].
+
+        >>> Queries(4.0, 0.5, shifts=2, shift_s=0.25).shifts_s.tolist()
+        [-0.5, -0.25, 0.0, 0.25, 0.5]
+        """
+        return np.arange(-self.shifts, self.shifts + 1, dtype=np.float64) * self.shift_s
 
     def starts_s(self, recording: Recording, seed: int) -> NDArray[np.float64]:
         """Uniformly random starts [k] such that the queries lie within what the grid covers of the recording.
@@ -85,8 +104,8 @@ class EmbeddedRecording:
     """A recording's windows on the grid, and its stretches that ask.
 
     `library` holds each side's n windows, float32 [n, D], in order of time; `queries` each side's k queries of W
-    windows, float32 [k, W, D], which begin at `start_s` float64 [k]. `notes` are the whole recording's; `work` is equal
-    for performances of one composition.
+    windows at V shifts, float32 [k, V, W, D], which begin at `start_s` float64 [k]. `notes` are the whole recording's;
+    `work` is equal for performances of one composition.
     """
 
     work: str
@@ -122,18 +141,39 @@ def find_places(embedder: Embedder, corpus: Corpus, queries: Queries, seed: int 
 def _embed(
     embedder: Embedder, opened: OpenedRecording, work: str, queries: Queries, start_s: NDArray[np.float64]
 ) -> EmbeddedRecording:
-    """Both sides of the library's windows and of the queries', in one go."""
-    asked_s = start_s[:, None] + np.arange(queries.windows) * queries.grid.hop_s
-    windows = len(opened.starts_s)
-    rows = embedder.embed_pairs(opened.samples, opened.notes, np.concatenate([opened.starts_s, asked_s.ravel()]))
-    sides: dict[Side, Rows] = dict(zip(_SIDES, rows, strict=True))
+    """Both sides of the library's windows and of the queries'."""
+    library = embedder.embed_pairs(opened.samples, opened.notes, opened.starts_s)
+    asked = [_ask(embedder, opened, float(begin_s), queries) for begin_s in start_s]
+    none = np.zeros((0, len(queries.shifts_s), queries.windows, library[0].shape[1]), np.float32)
     return EmbeddedRecording(
         work,
         opened.notes,
-        {side: found[:windows] for side, found in sides.items()},
-        {side: found[windows:].reshape(*asked_s.shape, found.shape[1]) for side, found in sides.items()},
+        dict(zip(_SIDES, library, strict=True)),
+        {side: np.stack([rows[side] for rows in asked]) if asked else none for side in _SIDES},
         start_s,
     )
+
+
+def _ask(embedder: Embedder, opened: OpenedRecording, begin_s: float, queries: Queries) -> dict[Side, Rows]:
+    """Both sides of a query's windows at every shift [V, W, D], with nothing outside of the query.
+
+    Notes that began before the query sound in it, but in windows that begin before it too they are left out: where they
+    began is not known.
+    """
+    rate, reach_s, length_s = embedder.sample_rate_hz, float(queries.shifts_s[-1]), queries.length_s
+    first, reach = round(begin_s * rate), round(reach_s * rate)
+    samples = np.pad(opened.samples[first : first + round(length_s * rate)], reach)
+    sounding = opened.notes.window(begin_s, length_s).within(-np.inf, length_s)
+    windows_s = (queries.shifts_s[:, None] + np.arange(queries.windows) * queries.grid.hop_s).ravel()
+    early = windows_s < 0
+    found = {side: np.zeros((len(windows_s), embedder.dimensions), np.float32) for side in _SIDES}
+    for part, notes in ((early, sounding.within(0.0, length_s)), (~early, sounding)):
+        if part.any():
+            later = notes.window(-reach_s, length_s + 2 * reach_s)
+            for side, rows in zip(_SIDES, embedder.embed_pairs(samples, later, windows_s[part] + reach_s), strict=True):
+                found[side][part] = rows
+    shape = (len(queries.shifts_s), queries.windows, embedder.dimensions)
+    return {side: rows.reshape(shape) for side, rows in found.items()}
 
 
 def score_places(recordings: Sequence[EmbeddedRecording], queries: Queries, seed: int = 42) -> dict[str, Any]:
@@ -177,8 +217,9 @@ class _Search:
             best = scores.max()
             if best == 0 or not best > rival[query] + TIE:  # NaN is greater than nothing
                 continue
-            best_s = np.flatnonzero(scores >= best - TIE) * self.queries.grid.hop_s
-            misplaced_s = best_s[np.abs(best_s - start_s) > self.tolerance_s].tolist()
+            shift, place = np.nonzero(scores >= best - TIE)
+            begins_s = place * self.queries.grid.hop_s - self.queries.shifts_s[shift]
+            misplaced_s = begins_s[np.abs(begins_s - start_s) > self.tolerance_s].tolist()
             notes, length_s = self.recordings[self.owner[query]].notes, self.queries.length_s
             forgiven = all(is_repeat(notes, start_s, other_s, length_s, self.tolerance_s) for other_s in misplaced_s)
             found["piece"][query] = 100.0
@@ -187,42 +228,45 @@ class _Search:
         return found
 
     def _scores(self, asking: Side, answering: Side) -> tuple[list[Rows], Rows]:
-        """Of each query the scores of its own recording's places, and the highest score [q] among other works."""
+        """Of each query the scores [V, places] in its own recording, and the highest score [q] among other works."""
         asked = np.concatenate([one.queries[asking] for one in self.recordings])
-        own = [np.zeros(0, np.float32)] * len(asked)
+        own = [np.zeros((1, 0), np.float32)] * len(asked)
         rival = np.full(len(asked), -np.inf, np.float32)
         for number, one in enumerate(self.recordings):
             for part, scores in _place_scores(asked, one.library[answering]):
                 for query in np.flatnonzero(self.owner[part] == number):
                     own[part.start + query] = scores[query].copy()  # not a view, which would keep the block
                 other = self.work[self.owner[part]] != self.work[number]
-                rival[part] = np.where(other, np.maximum(rival[part], scores.max(axis=1)), rival[part])
+                rival[part] = np.where(other, np.maximum(rival[part], scores.max(axis=(1, 2))), rival[part])
         return own, rival
 
     def chance(self) -> dict[str, float]:
         """Expected `place` and `piece` of a random order, in percent."""
-        hop_s, windows = self.queries.grid.hop_s, self.queries.windows
+        hop_s, windows, shifts_s = self.queries.grid.hop_s, self.queries.windows, self.queries.shifts_s
         places = np.array([max(0, len(one.library["audio"]) - windows + 1) for one in self.recordings])
         own = places[self.owner]
         same_work = np.bincount(self.work, weights=places)[self.work[self.owner]]
-        candidates = places.sum() - same_work + own
-        first = np.maximum(np.ceil((self.start_s - self.tolerance_s) / hop_s), 0)
-        last = np.minimum(np.floor((self.start_s + self.tolerance_s) / hop_s), own - 1)
-        right = last - first + 1
-        return {"place": float(100 * (right / candidates).mean()), "piece": float(100 * (own / candidates).mean())}
+        candidates = (places.sum() - same_work + own) * len(shifts_s)
+        begins_s = self.start_s[:, None] + shifts_s  # of the place that is right at each shift
+        first = np.maximum(np.ceil((begins_s - self.tolerance_s) / hop_s), 0)
+        last = np.minimum(np.floor((begins_s + self.tolerance_s) / hop_s), own[:, None] - 1)
+        right = np.maximum(last - first + 1, 0).sum(axis=1)
+        piece = own * len(shifts_s) / candidates
+        return {"place": float(100 * (right / candidates).mean()), "piece": float(100 * piece.mean())}
 
 
 def _place_scores(asked: Rows, library: Rows) -> Iterator[tuple[slice, Rows]]:
-    """Scores [b, places] of all places of a recording [n, D] for slices of the queries [q, W, D].
+    """Scores [b, V, places] of all places of a recording [n, D] for slices of the queries [q, V, W, D].
 
     Nothing for a recording shorter than a query.
     """
-    windows, places = asked.shape[1], len(library) - asked.shape[1] + 1
+    _, shifts, windows, dimensions = asked.shape
+    places = len(library) - windows + 1
     if places < 1:
         return
-    block = max(1, _AT_ONCE // (windows * len(library)))
+    block = max(1, _AT_ONCE // (shifts * windows * len(library)))
     for begin in range(0, len(asked), block):
         part = slice(begin, begin + block)
-        cosine = (asked[part].reshape(-1, asked.shape[2]) @ library.T).reshape(-1, windows, len(library))
+        cosine = (asked[part].reshape(-1, dimensions) @ library.T).reshape(-1, shifts, windows, len(library))
         # A place that begins at window k of the library has the query's window w beside window k + w.
-        yield part, sum(cosine[:, w, w : w + places] for w in range(windows)) / windows
+        yield part, sum(cosine[:, :, w, w : w + places] for w in range(windows)) / windows

@@ -1,0 +1,153 @@
+"""What training remembers: wrong answers of earlier batches, forgotten in order, kept in a checkpoint."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import antiphon.training.run as run_module
+from antiphon.augmentation import Augmentation
+from antiphon.corpora import Corpus
+from antiphon.errors import AntiphonError
+from antiphon.losses import Past
+from antiphon.losses.info_nce import info_nce
+from antiphon.training.data import TrainingBatches, open_sample_cache
+from antiphon.training.memory import Memory
+from antiphon.training.run import MODEL, RunConfig, prepare_run, resume_run, start_run
+
+
+def embeddings(count: int, seed: int) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=(count, 3)))
+
+
+class TestMemory:
+    def test_keeps_the_last_and_forgets_the_oldest(self):
+        memory, work = Memory(5), torch.tensor([0, 1, 2])
+        assert memory.past(work) is None
+        for step in range(3):
+            memory.add(embeddings(3, step), embeddings(3, 10 + step), work + 3 * step)
+        past = memory.past(torch.tensor([4, 8]))
+        assert past is not None
+        torch.testing.assert_close(past.audio, torch.cat([embeddings(3, 1)[1:], embeddings(3, 2)]).float())
+        torch.testing.assert_close(past.notes, torch.cat([embeddings(3, 11)[1:], embeddings(3, 12)]).float())
+        assert past.not_wrong.tolist() == [[True, False, False, False, False], [False, False, False, False, True]]
+
+    def test_asks_for_no_gradient(self):
+        memory, audio = Memory(4), embeddings(2, 0).requires_grad_()
+        memory.add(audio, audio, torch.tensor([0, 1]))
+        past = memory.past(torch.tensor([2]))
+        assert past is not None
+        assert not past.audio.requires_grad
+
+    def test_goes_through_a_checkpoint(self):
+        memory, again, work = Memory(5), Memory(5), torch.tensor([0, 1, 2])
+        memory.add(embeddings(3, 0), embeddings(3, 1), work)
+        again.load_state_dict(memory.state_dict())
+        for one in (memory, again):
+            one.add(embeddings(3, 2), embeddings(3, 3), work)
+        first, second = memory.past(work), again.past(work)
+        assert first is not None
+        assert second is not None
+        assert torch.equal(first.audio, second.audio)
+        assert torch.equal(first.not_wrong, second.not_wrong)
+
+
+def test_info_nce_counts_the_past_as_wrong_typed_slowly():
+    audio, notes, past_audio, past_notes = (embeddings(count, seed) for seed, count in enumerate((4, 4, 3, 3)))
+    not_wrong = torch.zeros(4, 3, dtype=torch.bool)
+    not_wrong[1, 2] = not_wrong[3, 0] = True
+
+    def cosine(one: torch.Tensor, other: torch.Tensor) -> float:
+        return float(one @ other / one.norm() / other.norm())
+
+    forwards = backwards = 0.0
+    for i in range(4):
+        for asking, answers, earlier, forward in ((audio, notes, past_notes, True), (notes, audio, past_audio, False)):
+            right = math.exp(cosine(asking[i], answers[i]) / 0.05)
+            everything = sum(math.exp(cosine(asking[i], answer) / 0.05) for answer in answers)
+            everything += sum(
+                math.exp(cosine(asking[i], answer) / 0.05) for j, answer in enumerate(earlier) if not not_wrong[i, j]
+            )
+            if forward:
+                forwards -= math.log(right / everything)
+            else:
+                backwards -= math.log(right / everything)
+    terms = info_nce(audio, notes, None, Past(past_audio, past_notes, not_wrong))
+    assert float(terms["audio_to_notes"]) == pytest.approx(forwards / 8)
+    assert float(terms["notes_to_audio"]) == pytest.approx(backwards / 8)
+    assert float(info_nce(audio, notes)["audio_to_notes"]) < float(terms["audio_to_notes"])
+
+
+class TestRunsThatRemember:
+    def config(self, memory: int, loss: str = "info_nce") -> tuple[tuple[Corpus, ...], RunConfig]:
+        corpora, config = prepare_run(["demo"], "D0", "tiny", split="test", epochs=1, seed=5)
+        training = replace(config.training, loss=loss, memory=memory, checkpoint_every=4)
+        return corpora, replace(config, training=training)
+
+    def test_stopped_and_resumed_end_bit_identical(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        start_run(tmp_path / "whole", *self.config(40))
+        saved = run_module._save_checkpoint
+
+        def save_and_stop(*state):
+            saved(*state)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(run_module, "_save_checkpoint", save_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            start_run(tmp_path / "stopped", *self.config(40))
+        monkeypatch.undo()
+        resume_run(tmp_path / "stopped")
+        start_run(tmp_path / "forgetful", *self.config(0))
+        whole, stopped, forgetful = (
+            (tmp_path / name / MODEL / "model.safetensors").read_bytes() for name in ("whole", "stopped", "forgetful")
+        )
+        assert whole == stopped != forgetful
+
+    def test_a_loss_that_does_not_remember_is_refused(self, tmp_path: Path):
+        with pytest.raises(AntiphonError, match="loss vicreg has no use for a memory of 40 windows"):
+            start_run(tmp_path / "run", *self.config(40, "vicreg"))
+
+
+class TestPartlyEmptyWindows:
+    def test_one_side_is_empty_at_one_end(self, demo: Corpus):
+        cache = open_sample_cache(demo.split("train"), 24_000, 4.0)
+        whole, part = (
+            TrainingBatches(cache, 24_000, 4.0, 4, 10, seed=1, augmentation=Augmentation(partial=share, partial_s=1.0))
+            for share in (0.0, 1.0)
+        )
+        sides, empty_s = [], []
+        for seed in range(24):
+            before, after = (batches._draw(np.random.default_rng(seed)) for batches in (whole, part))
+            assert (before.recording, before.start_s) == (after.recording, after.start_s)
+            if np.array_equal(before.sound, after.sound):
+                assert len(after.notes) <= len(before.notes)
+                inside = set(zip(before.notes.onset_s.tolist(), before.notes.pitch.tolist(), strict=True))
+                assert set(zip(after.notes.onset_s.tolist(), after.notes.pitch.tolist(), strict=True)) <= inside
+                sides.append("notes")
+                continue
+            changed = np.flatnonzero(before.sound != after.sound)
+            assert not after.sound[changed].any()
+            assert len(before.notes) == len(after.notes)
+            first, last = changed[0] / 24_000, changed[-1] / 24_000
+            assert last <= 1.0 or first >= 3.0
+            sides.append("start" if last <= 1.0 else "end")
+            empty_s.append(min(last, 4.0 - first))
+        assert {*sides} == {"notes", "start", "end"}
+        assert 0.5 < max(empty_s) <= 1.0
+
+    def test_none_are_where_none_are_wanted(self):
+        rng = np.random.default_rng(0)
+        assert Augmentation().draw_part(rng, 4.0) is None
+        assert rng.uniform() == np.random.default_rng(0).uniform()  # batches of other settings stay as they were
+        drawn = [Augmentation(partial=0.3, partial_s=0.5).draw_part(rng, 4.0) for _ in range(1000)]
+        assert np.mean([one is not None for one in drawn]) == pytest.approx(0.3, abs=0.05)
+
+    @pytest.mark.parametrize("wrong", [{"partial": 1.5}, {"partial_s": -0.1}])
+    def test_impossible_ones_are_refused(self, wrong: dict[str, float]):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            Augmentation(**wrong)

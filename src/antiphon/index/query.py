@@ -39,7 +39,7 @@ class Query(Protocol):
         ...
 
     def embed(self, starts_s: NDArray[np.float64], playback: Playback) -> NDArray[np.float32]:
-        """Windows [n, D]; rows of zeros where nothing sounds."""
+        """Windows [n, D], which may reach beyond the query, where all is silent; rows of zeros where nothing sounds."""
         ...
 
     def frames(self, begin_s: float, end_s: float) -> Frames:
@@ -64,7 +64,8 @@ class SoundQuery:
         rate = self.embedder.sample_rate_hz
         first = math.floor(float(starts_s.min()) * rate)
         last = math.ceil((float(starts_s.max()) + self.embedder.window_s * playback.tempo) * rate)
-        return self.embedder.embed_audio(self.samples[first:last], starts_s - first / rate, playback)
+        stretch = np.pad(self.samples[max(0, first) : last], (max(0, -first), 0))
+        return self.embedder.embed_audio(stretch, starts_s - first / rate, playback)
 
     def frames(self, begin_s: float, end_s: float) -> Frames:
         return sound_frames(self.samples, self.embedder.sample_rate_hz, begin_s, end_s)

@@ -1,0 +1,52 @@
+// The hits, best first, with where they lie in their files.
+
+import { useEffect, useRef } from "preact/hooks";
+import type { Hit } from "./api";
+import { Confidence } from "./confidence";
+import { KindIcon } from "./icons";
+import { clock, titleOf } from "./words";
+
+interface Props {
+  hits: Hit[];
+  selected: number;
+  provisional: boolean;
+  onSelect: (n: number) => void;
+}
+
+export function Hits({ hits, selected, provisional, onSelect }: Props) {
+  const list = useRef<HTMLOListElement>(null);
+  useEffect(() => {
+    list.current?.children[selected]?.scrollIntoView({ block: "nearest" });
+  }, [selected]);
+  return (
+    <ol class={`hits${provisional ? " provisional" : ""}`} ref={list} aria-label="Hits, best first">
+      {hits.map((hit, n) => {
+        const { recording } = hit;
+        const [from, to] = [hit.start_s / recording.duration_s, hit.end_s / recording.duration_s];
+        return (
+          <li key={`${recording.id} ${hit.start_s}`}>
+            <button
+              type="button"
+              class={`hit${hit.likely ? "" : " doubtful"}`}
+              aria-current={n === selected ? "true" : undefined}
+              onClick={() => onSelect(n)}
+            >
+              <span class="kind" title={recording.kind === "audio" ? "recording" : "notes"}><KindIcon kind={recording.kind} /></span>
+              <span class="what">
+                <span class="title">{titleOf(recording)}</span>
+                <span class="by">{recording.composer || recording.file}</span>
+              </span>
+              <Confidence hit={hit} />
+              <span class="where">
+                <span class="file-bar" aria-hidden="true">
+                  <span style={{ left: `${from * 100}%`, width: `${Math.max(2, (to - from) * 100)}%` }} />
+                </span>
+                {clock(hit.start_s)} – {clock(hit.end_s)}
+              </span>
+            </button>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}

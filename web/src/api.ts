@@ -56,7 +56,7 @@ export interface Job {
   total: number;
   message: string;
   error: { error: string; code: string } | null;
-  result: Record<string, unknown> | null;
+  result: { added: Recording[]; unchanged: string[]; failed: { file: string; reason: string }[]; pairs: number } | null;
 }
 
 export interface Pair {

@@ -2,9 +2,8 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import type { Hit } from "./api";
-import { Confidence } from "./confidence";
 import { KindIcon } from "./icons";
-import { clock, titleOf } from "./words";
+import { clock, sureness, titleOf } from "./words";
 
 interface Props {
   hits: Hit[];
@@ -27,16 +26,19 @@ export function Hits({ hits, selected, provisional, onSelect }: Props) {
           <li key={`${recording.id} ${hit.start_s}`}>
             <button
               type="button"
-              class={`hit${hit.likely ? "" : " doubtful"}`}
+              class={`card${hit.likely ? "" : " doubtful"}`}
               aria-current={n === selected ? "true" : undefined}
               onClick={() => onSelect(n)}
             >
               <span class="kind" title={recording.kind === "audio" ? "recording" : "notes"}><KindIcon kind={recording.kind} /></span>
-              <span class="what">
+              <span class="line">
                 <span class="title">{titleOf(recording)}</span>
-                <span class="by">{recording.composer || recording.file}</span>
+                <b class="number">{sureness(hit.confidence)}</b>
               </span>
-              <Confidence hit={hit} />
+              <span class="line">
+                <span class="by">{recording.composer || recording.file}</span>
+                <span class="words">{hit.words}</span>
+              </span>
               <span class="where">
                 <span class="file-bar" aria-hidden="true">
                   <span style={{ left: `${from * 100}%`, width: `${Math.max(2, (to - from) * 100)}%` }} />

@@ -89,6 +89,17 @@ export function LibraryPage({ tab, health, composers, focusFind, onUse, onChange
   );
 }
 
+function summary({ result }: Job): string {
+  if (!result) return "Done";
+  const { added, unchanged, failed } = result;
+  const parts = [
+    added.length && `${amount(added.length, "file")} added`,
+    unchanged.length && `${unchanged.length} known already`,
+    ...failed.map(({ file, reason }) => `${file}: ${reason}`),
+  ];
+  return parts.filter(Boolean).join("; ");
+}
+
 /** Files stored with the index: sent, then embedded by a job whose progress is shown. */
 function AddFiles({ limit, onAdded }: { limit: number; onAdded: () => void }) {
   const input = useRef<HTMLInputElement>(null);
@@ -115,7 +126,8 @@ function AddFiles({ limit, onAdded }: { limit: number; onAdded: () => void }) {
         abort.current.signal,
       );
       if (end.status === "failed") throw new ApiError(end.error?.error ?? "The files could not be added.", "job", 0);
-      setText(end.message || `${amount(files.length, "file")} read`);
+      setText(summary(end));
+      setFailed(Boolean(end.result?.failed.length));
       onAdded();
     } catch (error) {
       if (abort.current.signal.aborted) return;

@@ -2,6 +2,7 @@
 
 import "./styles/tokens.css";
 import "./styles/base.css";
+import "./styles/home.css";
 import "./styles/search.css";
 import "./styles/match.css";
 import "./styles/library.css";

@@ -10,7 +10,7 @@ import type { Hearing } from "./player";
 import { Stage, type Zoom } from "./stage";
 import { useNarrow, useTheme } from "./state";
 import { align, inFile } from "./timing";
-import { baseName, clock, keyWords, tempoWords, titleOf } from "./words";
+import { baseName, clock, keyWords, sentence, tempoWords, titleOf } from "./words";
 
 interface Props {
   search: Search;
@@ -36,7 +36,8 @@ export function Match({ search, hit, number, clipS }: Props) {
   const [spectrogram, setSpectrogram] = useState(true);
   const zoom = useRef<Zoom | null>(null);
   const position = useRef<HTMLInputElement>(null);
-  const time = useRef<HTMLSpanElement>(null);
+  const queryTime = useRef<HTMLSpanElement>(null);
+  const hitTime = useRef<HTMLSpanElement>(null);
   const midi = useRef<HTMLAnchorElement>(null);
 
   useEffect(() => {
@@ -71,8 +72,8 @@ export function Match({ search, hit, number, clipS }: Props) {
   const onTime = useCallback(
     (axisS: number) => {
       if (position.current) position.current.value = String(axisS);
-      const text = `${clock(inFile(alignment.query, axisS), true)} | ${clock(inFile(alignment.hit, axisS), true)}`;
-      if (time.current && time.current.textContent !== text) time.current.textContent = text;
+      if (queryTime.current) queryTime.current.textContent = clock(inFile(alignment.query, axisS), true);
+      if (hitTime.current) hitTime.current.textContent = clock(inFile(alignment.hit, axisS), true);
     },
     [alignment],
   );
@@ -157,7 +158,7 @@ export function Match({ search, hit, number, clipS }: Props) {
           />
         ) : error ? (
           <div class="stage-empty" role="alert">
-            <p>{error}</p>
+            <p>{sentence(error)}</p>
             <button type="button" onClick={() => setAttempt(attempt + 1)}>Try again</button>
           </div>
         ) : (
@@ -172,7 +173,10 @@ export function Match({ search, hit, number, clipS }: Props) {
         <button type="button" class="play" onClick={toggle} disabled={!ready} aria-label={playing ? "Pause" : "Play"}>
           {playing ? <PauseIcon /> : <PlayIcon />}
         </button>
-        <span class="times" title="in the query | in the hit" ref={time}>0:00.0 | 0:00.0</span>
+        <span class="times">
+          <span class="query" ref={queryTime} title="in the query">0:00.0</span>
+          <span class="hit" ref={hitTime} title="in the hit">0:00.0</span>
+        </span>
         <input
           ref={position}
           class="position"
@@ -182,6 +186,7 @@ export function Match({ search, hit, number, clipS }: Props) {
           step="0.01"
           aria-label="Position"
           disabled={!ready}
+          defaultValue="0"
           onInput={(event) => seek(Number(event.currentTarget.value))}
         />
         <div class="segmented" role="group" aria-label="Hear">

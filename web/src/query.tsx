@@ -69,7 +69,7 @@ export function QueryPanel({ health, onFile, compact }: Props) {
         <div class="sources">
           <button type="button" class="source drop" onClick={() => input.current?.click()}>
             <FileIcon />
-            <span><b>{compact ? "Another file" : "Drop a file here, or choose one"}</b>{!compact && <small>sound (wav, flac, mp3, ogg) or MIDI</small>}</span>
+            <span><b>{compact ? "File" : "Drop a file here, or choose one"}</b>{!compact && <small>a recording (wav, flac, mp3, ogg, …) or MIDI</small>}</span>
           </button>
           <button type="button" class="source" onClick={() => void record()}>
             <MicIcon />

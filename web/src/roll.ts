@@ -51,7 +51,7 @@ export function drawRoll(c: CanvasRenderingContext2D, view: View, side: Side, no
     if (x + width < 0 || x > view.width) continue;
     const inside = onset >= from - 0.05 && onset < to;
     const sounding = nowS !== null && onset <= nowS && nowS < onset + Math.max(duration, 0.08);
-    c.globalAlpha = inside ? 0.55 + 0.45 * Math.min(1, velocity / 110) : 0.28;
+    c.globalAlpha = inside ? 0.55 + 0.45 * Math.min(1, velocity / 110) : 0.4;
     c.fillStyle = sounding ? lit : strong;
     if (sounding) c.globalAlpha = 1;
     c.beginPath();

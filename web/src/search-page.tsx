@@ -1,16 +1,16 @@
 // A query, what the search says about it, its hits, and the one that is looked at.
 
 import type { ComponentChildren } from "preact";
-import type { Health } from "./api";
+import { getJson, type Health, type Recording } from "./api";
 import { Hits } from "./hits";
-import { WarnIcon } from "./icons";
+import { KindIcon, WarnIcon } from "./icons";
 import { useKeys } from "./keys";
 import { Match } from "./match";
 import { OptionsPanel } from "./options";
 import { QueryPanel } from "./query";
-import type { Asked } from "./state";
+import { type Asked, useAsked } from "./state";
 import type { Searching, State } from "./use-search";
-import { amount, baseName, clock, percent } from "./words";
+import { amount, baseName, clock, percent, sentence, titleOf } from "./words";
 
 interface Props {
   searching: Searching;
@@ -22,9 +22,11 @@ export function SearchPage({ searching, health, composers }: Props) {
   const { state, search, selected, select, begin } = searching;
   const hits = search?.hits ?? [];
   const hit = hits[selected];
+  // What is more likely wrong than right is looked at only by who asks for it.
+  const shown = hit && (hit.likely || searching.chosen) ? hit : null;
   useKeys({
-    j: () => select(Math.min(selected + 1, hits.length - 1)),
-    k: () => select(Math.max(selected - 1, 0)),
+    j: () => select(shown ? Math.min(selected + 1, hits.length - 1) : 0),
+    k: () => select(shown ? Math.max(selected - 1, 0) : 0),
   }, hits.length > 0);
   const onFile = (file: File): void => begin({ file });
   const options = <OptionsPanel searching={searching} health={health} composers={composers} />;
@@ -39,6 +41,7 @@ export function SearchPage({ searching, health, composers }: Props) {
         <QueryPanel health={health} onFile={onFile} compact={false} />
         {options}
         {health && <LibraryLine health={health} />}
+        <Try onUse={(recording) => begin({ recording })} />
       </main>
     );
   }
@@ -49,16 +52,40 @@ export function SearchPage({ searching, health, composers }: Props) {
         {options}
         <QueryLine searching={searching} />
         <Status state={state} searching={searching} />
+        {state.at === "broken" && shown && (
+          <div class="notice error broken-off" role="alert">
+            {sentence(state.error.message)}
+            {searching.canRepeat && <button type="button" onClick={searching.repeat}>Search again</button>}
+          </div>
+        )}
         {hits.length > 0 && (
-          <Hits hits={hits} selected={selected} provisional={search?.provisional ?? false} onSelect={select} />
+          <Hits hits={hits} selected={shown ? selected : -1} provisional={search?.provisional ?? false} onSelect={select} />
         )}
       </aside>
-      {search && hit ? (
-        <Match search={search} hit={hit} number={selected} clipS={health?.limits.clip_s ?? 60} />
+      {search && shown ? (
+        <Match search={search} hit={shown} number={selected} clipS={health?.limits.clip_s ?? 60} />
       ) : (
         <Nothing state={state} searching={searching} health={health} />
       )}
     </main>
+  );
+}
+
+/** A few files of the library, for who has none at hand. */
+function Try({ onUse }: { onUse: (recording: Recording) => void }) {
+  const [asked] = useAsked((signal) => getJson<{ total: number; items: Recording[] }>("/api/recordings?limit=500", signal), []);
+  if (asked.state !== "here" || !asked.value.items.length) return null;
+  const { items } = asked.value;
+  const some = [0.12, 0.45, 0.78].map((part) => items[Math.floor(part * items.length)]!);
+  return (
+    <div class="try">
+      <span>Or see what it does with one of these:</span>
+      {[...new Set(some)].map((recording) => (
+        <button type="button" key={recording.id} onClick={() => onUse(recording)}>
+          <KindIcon kind={recording.kind} /><b>{titleOf(recording)}</b>
+        </button>
+      ))}
+    </div>
   );
 }
 
@@ -126,24 +153,30 @@ function Nothing({ state, searching, health }: { state: State; searching: Search
     return <section class="nothing waiting" aria-hidden="true"><div class="bone wide" /><div class="bone lane" /><div class="bone lane" /><div class="bone" /></section>;
   }
   const error = state.at === "broken" ? state.error.message : state.at === "ended" ? state.search.error?.error : undefined;
+  // The same file would be refused again; a server that was away or busy may be back.
+  const hopeful = state.at !== "broken" || state.error.status === 0 || state.error.status >= 500;
   if (error !== undefined) {
     return (
       <section class="nothing" role="alert">
         <WarnIcon />
         <h2>That did not work</h2>
-        <p>{error}</p>
+        <p>{sentence(error)}</p>
         <div class="row">
-          {searching.canRepeat && <button type="button" class="primary" onClick={searching.repeat}>Try again</button>}
-          <button type="button" onClick={searching.clear}>Another query</button>
+          {searching.canRepeat && hopeful && <button type="button" class="primary" onClick={searching.repeat}>Try again</button>}
+          <button type="button" class={hopeful ? "" : "primary"} onClick={searching.clear}>Another query</button>
         </div>
       </section>
     );
   }
   const { against } = searching.options;
+  const doubtful = searching.search?.hits.length ?? 0;
   return (
     <section class="nothing">
-      <h2>Nothing found</h2>
-      <p>No file of the library plays this{against || searching.options.composer ? " within the options chosen" : ""}.</p>
+      <h2>Nothing {doubtful > 0 && "likely "}found</h2>
+      <p>
+        No file of the library seems to play this{against || searching.options.composer ? " within the options chosen" : ""}.
+        {doubtful > 0 && " What comes nearest is in the list; it is more likely wrong than right."}
+      </p>
       <ul>
         <li>Take a passage in which the piano alone is heard, ten seconds or more.</li>
         <li>Try <b>Also in other keys</b> under Options if the performance may be transposed.</li>

@@ -20,7 +20,7 @@ export type Step =
   | { at: "ended"; search: Search }
   | { at: "broken"; error: ApiError; search: Search | null };
 
-const RETRY_MS = [500, 1000, 2000, 3000, 4000, 5000];
+const RETRY_MS = [500, 1000, 2000, 3000];
 
 export async function ask(question: Question, options: Options, onPart: (part: number) => void): Promise<Search> {
   if ("recording" in question) {
@@ -61,7 +61,7 @@ function listen(search: Search, onStep: (step: Step) => void, signal: AbortSigna
   });
 }
 
-/** Follows a search to its end. A server that is away is asked again, for half a minute. */
+/** Follows a search to its end. A server that is away is asked again, for some seconds. */
 export async function follow(search: Search, onStep: (step: Step) => void, signal: AbortSignal): Promise<void> {
   onStep({ at: "following", search });
   let last = ended(search) ? search : await listen(search, onStep, signal);

@@ -126,7 +126,7 @@ export function Stage({ stage, spectrogram, theme, playing, narrow, onSeek, onTi
     zoomTo(scale * Math.exp(-event.deltaY / 200));
   };
 
-  const laneHeight = narrow ? 132 : 190;
+  const laneHeight = narrow ? 140 : 200;
   const place = (side: Side) => ({ left: `${side.at * scale}px`, width: `${(side.length / side.rate) * scale}px` });
   const lane = (loaded: Loaded) => (
     <div class={`lane ${loaded.side.role}`} style={{ height: `${laneHeight}px` }}>

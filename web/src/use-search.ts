@@ -12,6 +12,8 @@ export interface Searching {
   state: State;
   search: Search | null;
   selected: number;
+  /** Someone has asked for this hit; it is not only the first. */
+  chosen: boolean;
   name: string;
   canRepeat: boolean;
   options: Options;
@@ -27,6 +29,7 @@ const nameOf = (question: Question): string => ("file" in question ? question.fi
 export function useSearch(health: Health | null): Searching {
   const [state, setState] = useState<State>({ at: "idle" });
   const [selected, setSelected] = useState(0);
+  const [chosen, setChosen] = useState(false);
   const [options, setOptions] = useState<Options>({});
   const [question, setQuestion] = useState<Question | null>(null);
   const abort = useRef(new AbortController());
@@ -61,6 +64,7 @@ export function useSearch(health: Health | null): Searching {
     abort.current = new AbortController();
     last.current = null;
     setSelected(0);
+    setChosen(false);
     return abort.current.signal;
   };
 
@@ -101,11 +105,15 @@ export function useSearch(health: Health | null): Searching {
     state,
     search,
     selected: Math.min(selected, Math.max(0, (search?.hits.length ?? 1) - 1)),
+    chosen,
     name: question ? nameOf(question) : (search?.query?.name ?? ""),
     canRepeat: question !== null,
     options,
     setOptions,
-    select: setSelected,
+    select: (n) => {
+      setSelected(n);
+      setChosen(true);
+    },
     begin: (asked) => {
       // A passage belongs to one file.
       const { start_s: _start, length_s: _length, ...general } = options;

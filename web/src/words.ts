@@ -16,6 +16,18 @@ export function clock(seconds: number, tenths = false): string {
 
 export const percent = (part: number): string => `${Math.round(part * 100)} %`;
 
+/** A confidence as a number: never surer than it is. */
+export function sureness(confidence: number): string {
+  if (confidence > 0.99) return "> 99 %";
+  return confidence < 0.01 ? "< 1 %" : percent(confidence);
+}
+
+/** The server's words as a sentence. */
+export function sentence(text: string): string {
+  const whole = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?…]$/.test(whole) ? whole : `${whole}.`;
+}
+
 export function bytes(count: number): string {
   if (count >= 1e9) return `${(count / 1e9).toFixed(1)} GB`;
   if (count >= 1e6) return `${Math.round(count / 1e6)} MB`;

@@ -10,6 +10,7 @@ from antiphon.memory import release_mapped
 from antiphon.serving.holdings import Holdings
 from antiphon.serving.models import Map, Point
 
+_ITERATED, _ITERATIONS = 8, 30
 _MARGIN = 0.02  # of recordings, at each end, that lie on the border
 
 
@@ -39,8 +40,16 @@ def _means(library: Library) -> NDArray[np.float32]:
 def _flat(means: NDArray[np.float32]) -> NDArray[np.float64]:
     """Two coordinates within 0 to 1 for each row [n, D]; the middle where all are alike."""
     centred = means - means.mean(axis=0)
-    _, directions = np.linalg.eigh(centred.T @ centred)
-    place = (centred @ directions[:, :-3:-1]).astype(np.float64)
+    place = (centred @ _principal(centred)).astype(np.float64)
     low, high = np.quantile(place, [_MARGIN, 1 - _MARGIN], axis=0)
     spread = np.where(high > low, high - low, 1.0)
     return np.clip(np.where(high > low, (place - low) / spread, 0.5), 0.0, 1.0).round(4)
+
+
+def _principal(centred: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The two directions [D, 2] in which rows [n, D] differ most, by subspace iteration: D may be thousands."""
+    found = np.random.default_rng(0).standard_normal((centred.shape[1], _ITERATED)).astype(np.float32)
+    for _ in range(_ITERATIONS):
+        found, _ = np.linalg.qr(centred.T @ (centred @ found))
+    _, _, best = np.linalg.svd(centred @ found, full_matrices=False)
+    return found @ best[:2].T

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
+
 from antiphon.errors import AntiphonError
 from antiphon.progress import progress_told_to
 from antiphon.serving import models
@@ -125,8 +127,6 @@ def _nothing() -> models.JobResult:
 
 def _yield_to_searches() -> None:
     """One thread of PyTorch's, at a lower priority: nobody waits for a job as for a search."""
-    import torch
-
     torch.set_num_threads(1)
     if sys.platform == "linux":  # where a thread has a priority of its own
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
-import gc
+import os
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
+import torch
 import uvicorn
 
 from antiphon.cache import cache_folder
@@ -24,12 +26,14 @@ from antiphon.serving.guard import is_loopback
 from antiphon.serving.service import Service, Settings
 
 _GOODBYE_S = 3
+_BACKLOG = 256
 
 
 def demo_index() -> Path:
     """The index of the demo corpus, sound and notes, in the cache folder; made or completed where it is not there."""
     corpus = open_corpus("demo")
     folder = corpus.recordings[0].notes_path.parent
+    torch.set_num_threads(os.cpu_count() or 1)  # while nothing else is done
     embedder = load_embedder("default")
     place = cache_folder("serving") / f"demo-{VERSION}-{embedder.fingerprint[:12]}"
     place.mkdir(exist_ok=True)
@@ -80,9 +84,9 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
             model = store.meta("model")
         service = Service(settings, load_embedder(model))
         service.warm_up()
-        gc.freeze()
         name = f"[{host}]" if ":" in host else host
         query = f"?token={quote(settings.token)}" if settings.token else ""
+        listening.listen(_BACKLOG)  # who connects from now on is answered
         say(f"http://{name}:{listening.getsockname()[1]}/{query}")
         config = uvicorn.Config(
             create_app(service),
@@ -92,9 +96,9 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
             ws="none",
             timeout_graceful_shutdown=_GOODBYE_S,
             h11_max_incomplete_event_size=1 << 16,
-            backlog=256,
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        with suppress(KeyboardInterrupt):  # which it passes on when it has ended
+            uvicorn.Server(config).run(sockets=[listening])
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -6,7 +6,6 @@ The beginnings of long queries go before the wholes, so that everybody has somet
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import shutil
 import threading
@@ -16,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import torch
 
 from antiphon.embedding import Embedder
 from antiphon.errors import AntiphonError, UnreadableInput
@@ -73,7 +74,6 @@ class Searches:
         self._stopping = False
         self._condition = threading.Condition()
         self._searching = 0
-        self._cores = os.cpu_count() or 1
         self._threads = [threading.Thread(target=self._work, name=f"search-{n}") for n in range(workers)]
         metrics.watch_queue(lambda: len(self._waiting) + len(self._wholes))
 
@@ -199,6 +199,8 @@ class Searches:
             shutil.rmtree(held.folder, ignore_errors=True)
 
     def _work(self) -> None:
+        # One thread each: several that share a core with other work spend their time waiting for each other.
+        torch.set_num_threads(1)
         while (held := self._next()) is not None:
             self.changes.ring()
             began = time.monotonic()
@@ -231,10 +233,6 @@ class Searches:
             return held
 
     def _search(self, held: Held) -> None:
-        import torch
-
-        # A search alone has all cores; beside others more threads would only wait for each other.
-        torch.set_num_threads(max(1, self._cores // max(1, self._searching)))
         holdings = self._holdings()
         try:
             hits = list(shown(answer(held.question, held.stage, holdings, self._embedder), holdings))

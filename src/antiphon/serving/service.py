@@ -61,7 +61,8 @@ class Service:
         self.settings, self.embedder = settings, embedder
         self.holdings: Holdings = open_holdings(settings.index, embedder)
         self.metrics = Metrics()
-        self.temporary = Path(tempfile.mkdtemp(prefix="antiphon-"))
+        self._folder = tempfile.TemporaryDirectory(prefix="antiphon-")
+        self.temporary = Path(self._folder.name)
         self.decoders = Decoders(settings.limits)
         self.clips = Clips(settings.limits, self.decoders, self.temporary)
         self.searches = Searches(
@@ -88,7 +89,7 @@ class Service:
         self.jobs.stop()
         self.decoders.stop()
         self._tidying.join()
-        shutil.rmtree(self.temporary, ignore_errors=True)
+        self._folder.cleanup()
 
     def warm_up(self) -> None:
         """Search once with sound and once with notes: what is read and compiled at first use is ready then."""

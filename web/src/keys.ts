@@ -56,7 +56,8 @@ function typesText(target: EventTarget | null): boolean {
 /** Elements that have a use of their own for the key. */
 function keeps(target: EventTarget | null, key: string): boolean {
   if (!(target instanceof HTMLElement)) return false;
-  if (key === " " || key === "Enter") return target.matches("button, a, summary, input, [role=application]");
+  if (key === "Enter") return true;
+  if (key === " ") return target.matches("button, a, summary, [type=checkbox], [role=application]");
   return key.startsWith("Arrow") || key === "Home"
     ? target.matches("input[type=range], [role=application], [role=tab], [role=radio]")
     : false;
@@ -75,6 +76,12 @@ window.addEventListener("keydown", (event) => {
     }
   }
 });
+
+/** A button keeps the focus after a click, but who clicks expects the space bar to play and not to press it again. */
+export function letGo(event: MouseEvent): void {
+  const button = event.target instanceof Element ? event.target.closest<HTMLElement>("button") : null;
+  if (event.detail > 0 && button === document.activeElement) button?.blur();
+}
 
 /** The last on the page is asked first. */
 export function useKeys(bindings: Bindings, active = true): void {

@@ -5,6 +5,7 @@ import { ApiError, followJob, forgetRecordings, type Health, type Job, postForm,
 import { Failures } from "./failures";
 import { Files } from "./files";
 import { PlusIcon } from "./icons";
+import { letGo } from "./keys";
 import { LibraryMapView } from "./map";
 import { Pairs } from "./pairs";
 import { Preview } from "./preview";
@@ -42,7 +43,7 @@ export function LibraryPage({ tab, health, composers, focusFind, onUse, onChange
     onChanged();
   };
   return (
-    <main class={`library${played ? " with-preview" : ""}`} id="main">
+    <main class={`library${played ? " with-preview" : ""}`} id="main" onClick={letGo}>
       <header class="library-head">
         <div>
           <h1>Library</h1>

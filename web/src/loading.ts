@@ -34,13 +34,15 @@ async function pictureSamples(data: ArrayBuffer): Promise<Float32Array> {
 }
 
 async function loadSide(side: Side): Promise<Loaded> {
-  const notes = side.notesUrl ? getJson<{ notes: Note[] }>(side.notesUrl) : null;
-  const data = await soundBytes(side.soundUrl);
+  const [data, answer] = await Promise.all([
+    soundBytes(side.soundUrl),
+    side.notesUrl ? getJson<{ notes: Note[] }>(side.notesUrl) : null,
+  ]);
   const [heard, samples] = await Promise.all([
     decode(data.slice(0)),
-    side.notesUrl ? null : pictureSamples(data.slice(0)),
+    answer ? null : pictureSamples(data.slice(0)),
   ]);
-  return { side, heard, samples, notes: notes ? (await notes).notes : null };
+  return { side, heard, samples, notes: answer?.notes ?? null };
 }
 
 export interface Stage {

@@ -83,7 +83,7 @@ export class Take {
   cancel(): void {
     if (this.recorder.state !== "inactive") this.recorder.stop();
     this.stream.getTracks().forEach((track) => track.stop());
-    void this.context.close();
+    if (this.context.state !== "closed") void this.context.close();
   }
 
   async finish(): Promise<File> {

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { getJson, type Health, type Recording } from "./api";
 import { Hits } from "./hits";
 import { KindIcon, WarnIcon } from "./icons";
-import { useKeys } from "./keys";
+import { letGo, useKeys } from "./keys";
 import { Match } from "./match";
 import { OptionsPanel } from "./options";
 import { QueryPanel } from "./query";
@@ -46,7 +46,7 @@ export function SearchPage({ searching, health, composers }: Props) {
     );
   }
   return (
-    <main class="found" id="main">
+    <main class="found" id="main" onClick={letGo}>
       <aside>
         <QueryPanel health={health} onFile={onFile} compact />
         {options}

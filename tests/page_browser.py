@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from tests.helpers import write_sine
 
 from antiphon.corpora import Corpus, Recording
 from antiphon.index.build import build_index
 from antiphon.serving.page import BUNDLE
+from helpers import write_sine
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE = "<img src=x onerror=alert(1)>"

@@ -16,8 +16,12 @@ import numpy as np
 import pytest
 import soundfile
 from filelock import FileLock
-from tests import page_browser
-from tests.page_browser import (
+
+import page_browser
+from antiphon.corpora import Corpus, Recording
+from antiphon.notes import read_notes
+from antiphon.serving.page import BUNDLE
+from page_browser import (
     CHROMIUM,
     CONTRASTS,
     HOSTILE,
@@ -31,10 +35,6 @@ from tests.page_browser import (
     serving,
     watch,
 )
-
-from antiphon.corpora import Corpus, Recording
-from antiphon.notes import read_notes
-from antiphon.serving.page import BUNDLE
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(page_browser.missing()), reason=page_browser.missing())]
 

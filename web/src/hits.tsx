@@ -3,13 +3,24 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { Hit } from "./api";
 import { KindIcon } from "./icons";
-import { clock, sureness, titleOf } from "./words";
+import { baseName, clock, sureness, titleOf } from "./words";
 
 interface Props {
   hits: Hit[];
   selected: number;
   provisional: boolean;
   onSelect: (n: number) => void;
+}
+
+/** The composer; where two hits share a title, first what their files' names say beyond it, such as who plays. */
+function byLine({ recording }: Hit, hits: Hit[]): string {
+  const title = titleOf(recording);
+  const alike = hits.some(({ recording: other }) => other.id !== recording.id && titleOf(other) === title);
+  if (!alike || !recording.composer) return recording.composer || recording.file;
+  const name = baseName(recording.file).replace(/\.[a-z0-9]{1,5}$/i, "");
+  const rest = name.slice(name.lastIndexOf(title) + (name.includes(title) ? title.length : 1));
+  const own = rest.replace(/^[\s\-–_,(]+|[\s)]+$/g, "");
+  return own ? `${own} · ${recording.composer}` : recording.composer;
 }
 
 export function Hits({ hits, selected, provisional, onSelect }: Props) {
@@ -36,7 +47,7 @@ export function Hits({ hits, selected, provisional, onSelect }: Props) {
                 <b class="number">{sureness(hit.confidence)}</b>
               </span>
               <span class="line">
-                <span class="by">{recording.composer || recording.file}</span>
+                <span class="by">{byLine(hit, hits)}</span>
                 <span class="words">{hit.words}</span>
               </span>
               <span class="where">

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from antiphon.serving.errors import Problem
 
@@ -48,12 +48,18 @@ class Failure(BaseModel):
     reason: str
 
 
+Note = Annotated[
+    tuple[float, float, int, int],
+    WithJsonSchema({"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}),
+]
+
+
 class NotesOfRange(BaseModel):
     """Notes that sound within a range: onset in seconds from the beginning of the file, duration, pitch, velocity."""
 
     start_s: float
     length_s: float
-    notes: list[tuple[float, float, int, int]]
+    notes: list[Note]
 
 
 class Point(BaseModel):

@@ -12,10 +12,10 @@ interface Props {
   onPlay: (recording: Recording, startS: number) => void;
 }
 
-/** The words that go with a number where the server sends none. */
+/** The words that the server has for hits, by the same bounds: it sends pairs without. */
 function wordsFor(confidence: number): string {
-  if (confidence >= 0.99) return "almost certainly";
-  if (confidence >= 0.9) return "very likely";
+  if (confidence >= 0.95) return "almost certainly";
+  if (confidence >= 0.8) return "very likely";
   return confidence >= 0.5 ? "likely" : "doubtful";
 }
 

@@ -222,7 +222,8 @@ def test_what_is_not_there_is_404(client: TestClient):
     refusal(client.get("/api/searches/unknown"), 404, "gone")
     refusal(client.get("/api/jobs/unknown"), 404, "gone")
     refusal(client.get("/api/nothing"), 404, "not_found")
-    refusal(client.put("/api/recordings"), 405, "wrong_method")
+    for asked in (client.put("/api/recordings"), client.get("/api/files"), client.get("/api/searches")):
+        refusal(asked, 405, "wrong_method")
 
 
 def test_a_composer_or_kind_that_the_library_lacks_is_said(client: TestClient, tmp_path: Path):

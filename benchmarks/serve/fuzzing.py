@@ -196,7 +196,7 @@ def _by_schema(url: str, count: int, seen: Any) -> None:
     import schemathesis
     from hypothesis import HealthCheck, Phase, given, settings
 
-    schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
+    schema: Any = schemathesis.openapi.from_url(f"{url}/openapi.json")
     operations = [found.ok() for found in schema.get_all_operations()]
     each = -(-count // len(operations))
     how = settings(

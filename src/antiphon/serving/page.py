@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from antiphon.serving.errors import ServingError
 from antiphon.serving.guard import COOKIE, UNAUTHORIZED, is_authorized, is_token
@@ -38,9 +39,11 @@ def router(token: str | None, bundle: Path = BUNDLE) -> APIRouter:
         return _fresh(bundle / "index.html")
 
     @routes.get("/{name:path}")
-    def file(name: str) -> Response:
+    def file(request: Request, name: str) -> Response:
         files = {path.relative_to(bundle).as_posix(): path for path in bundle.rglob("*") if path.is_file()}
         if name not in files:
+            if any(route.matches(request.scope)[0] is Match.PARTIAL for route in request.app.routes):
+                raise HTTPException(405, "that can be sent to, not read")
             raise HTTPException(404, "there is nothing here")
         return _fresh(files[name])
 

@@ -1,5 +1,6 @@
 # make demo   a recording finds its notes          make test   linter, types, tests
 # make venv   only the environment                 make bench  measured speeds, peers beside
+# make web    the page of `antiphon serve`, bundled into the package; needs Node 20 or newer, with npm
 PYTHON ?= python3
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export UV_CONSTRAINT := $(CURDIR)/constraints.txt
@@ -7,7 +8,7 @@ export UV_FIND_LINKS := $(PIP_FIND_LINKS)
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: demo test venv lint types bench clean
+.PHONY: demo test venv lint types bench web clean
 venv: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
@@ -34,5 +35,13 @@ bench: venv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r benchmarks/requirements.txt
 	$(BIN)/python -m benchmarks
 
+PAGE := src/antiphon/serving/page
+web: $(PAGE)/app.js
+
+$(PAGE)/app.js: $(shell find web -path web/node_modules -prune -o -type f -print)
+	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
+		{ echo "The page is bundled by Node 20 or newer with npm, which is not here; an installed package needs neither." >&2; exit 1; }
+	cd web && npm ci && npm test && npm run build
+
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache dist
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache dist web/node_modules $(PAGE)

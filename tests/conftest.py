@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from antiphon.corpora import Corpus, open_corpus
+from antiphon.embedding import load_embedder
+from antiphon.index.build import build_index
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -74,3 +76,25 @@ def folder(demo: Corpus, tmp_path: Path) -> Path:
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "index"
+
+
+@pytest.fixture(scope="session")
+def served_index(demo: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of three pieces of the demo, sound and notes, with their works, to be read only."""
+    return index_of_three(demo, tmp_path_factory.mktemp("served"))
+
+
+def index_of_three(demo: Corpus, place: Path) -> Path:
+    """Three pieces of the demo in `place/music`, and in `place/index` their index by the template."""
+    music = place / "music"
+    music.mkdir()
+    rows = ["file,work,composer,title"]
+    for one in demo.recordings[::15]:
+        for path in (one.notes_path, one.audio_path):
+            assert path is not None
+            shutil.copy(path, music)
+            rows.append(f'"{path.name}","{one.work}","{one.composer}","{one.title}"')
+    works = place / "works.csv"
+    works.write_text("\n".join(rows), encoding="utf-8")
+    build_index([music], load_embedder("template"), "template", place / "index", works=works)
+    return place / "index"

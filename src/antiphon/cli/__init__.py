@@ -13,7 +13,7 @@ from antiphon.progress import console
 
 # isort: off
 # Importing registers the commands, in the order of antiphon --help.
-from antiphon.cli import library, pairing, experiments, data  # noqa: F401
+from antiphon.cli import library, pairing, serving, experiments, data  # noqa: F401
 
 # isort: on
 

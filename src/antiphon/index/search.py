@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -64,12 +65,31 @@ def search(
     Hits whose confidence is under `LIKELY` are better than nothing, no more. Raises `UnreadableInput` for a query that
     cannot be used, `AntiphonError` for filters that leave nothing.
     """
-    kind = kind_of(query)
-    if against is None:
-        other: Side = "notes" if kind == "audio" else "audio"
-        against = other if other in store.counts() else kind
+    against = against or what_to_search(query, store.counts())
     store.claim(embedder, store.meta("model"), float(store.meta("hop_s")))
     library = store.library(against)
+    return search_library(query, library, embedder, start_s, length_s, top, filters, by_work, transpose)
+
+
+def what_to_search(query: Path, held: Container[Side]) -> Side:
+    """The other kind than the query's, or its own where the index holds nothing else."""
+    kind = kind_of(query)
+    other: Side = "notes" if kind == "audio" else "audio"
+    return other if other in held else kind
+
+
+def search_library(
+    query: Path,
+    library: Library,
+    embedder: Embedder,
+    start_s: float = 0.0,
+    length_s: float | None = None,
+    top: int = 10,
+    filters: Filters = ALL,
+    by_work: bool = False,
+    transpose: bool = False,
+) -> list[Hit]:
+    """Like `search`, in a library that is open already; any number of threads may search one at the same time."""
     asked = open_query(query, embedder, start_s, length_s, retune=transpose)
     among = None if filters == ALL else library.among(filters)
     hits = []

@@ -55,6 +55,16 @@ class FileState:
         return cls(found.st_size, found.st_mtime_ns)
 
 
+@dataclass(frozen=True)
+class Held:
+    """A recording that an index holds; its number stays while the file does not change."""
+
+    id: int
+    path: str
+    kind: Side
+    duration_s: float
+
+
 def is_index(folder: Path) -> bool:
     """Whether a folder holds an index."""
     return (folder / _DATABASE).is_file()
@@ -158,6 +168,10 @@ class Store:
         """Path → state and content hash of every recording held."""
         rows = self._rows("SELECT path, size, mtime_ns, content_hash FROM recordings")
         return {path: (FileState(size, mtime), content) for path, size, mtime, content in rows}
+
+    def recordings(self) -> list[Held]:
+        """Every recording held, in the order of the paths."""
+        return [Held(*row) for row in self._rows("SELECT id, path, kind, duration_s FROM recordings ORDER BY path")]
 
     def failed(self) -> dict[str, tuple[FileState, str]]:
         """Path → state and reason of every file that could not be indexed."""

@@ -1,0 +1,124 @@
+"""The bars of the server from one command.
+
+python -m benchmarks.serve --index DIR --query FILES… [--users 16] [--fuzz 10000] [--minutes 10]
+
+A copy of the index is served, for fuzzing adds files to it. `--fuzz 0` and `--minutes 0` leave these out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from antiphon.errors import AntiphonError
+from antiphon.files import write_json
+from antiphon.provenance import code_version
+from benchmarks.report import markdown_table, replace_section
+from benchmarks.serve.asking import cut_queries, measure_first_hit, measure_many
+from benchmarks.serve.fuzzing import Fuzzer
+from benchmarks.serve.server import started
+from benchmarks.serve.watching import Watched, measure_memory
+
+_COLUMNS = ("what", "measured", "bar", "met")
+_CANARY = "antiphon-canary"
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serve", description="The server against its bars.")
+    parser.add_argument("--index", type=Path, required=True, metavar="DIR", help="the library to serve")
+    parser.add_argument("--query", type=Path, nargs="+", required=True, metavar="FILE", help="recordings that ask")
+    parser.add_argument("--length", type=float, default=20.0, metavar="S", help="how much of each is sent (20 s)")
+    parser.add_argument("--turns", type=int, default=20, metavar="N", help="searches one after the other (20)")
+    parser.add_argument("--users", type=int, default=16, metavar="N", help="people at the same time (16)")
+    parser.add_argument("--each", type=int, default=3, metavar="N", help="searches of each of them (3)")
+    parser.add_argument("--fuzz", type=int, default=10_000, metavar="N", help="fuzzed requests (10000)")
+    parser.add_argument("--minutes", type=float, default=10.0, metavar="M", help="how long memory is watched (10)")
+    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--note", default="", help="a remark to keep with the figures: what else was running")
+    parser.add_argument("--out", type=Path, default=Path("results/serve.json"), metavar="FILE")
+    parser.add_argument("--update", type=Path, metavar="FILE", help="replace the table in FILE")
+    options = parser.parse_args()
+    try:
+        with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
+            results = _run(options, Path(folder))
+    except AntiphonError as error:
+        parser.error(str(error))
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    write_json(options.out, results)
+    text = as_markdown(results)
+    print(text)
+    if options.update:
+        replace_section(options.update, "serve", text)
+    if not all(part["met"] for part in results["measures"].values()):
+        sys.exit(1)
+
+
+def _run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    index = folder / "index"
+    shutil.copytree(options.index, index)
+    queries = cut_queries(options.query, options.length, folder / "queries")
+    measures: dict[str, dict[str, Any]] = {}
+    with started(index, folder / "temporary") as server:
+        with server.client() as client:
+            health = client.get("/api/health").json()
+        measures["first hit"] = measure_first_hit(server, queries, options.turns)
+        measures["many at once"] = measure_many(server, queries, options.users, options.each)
+        if options.minutes:
+            measures["memory"] = measure_memory(server, queries, options.minutes)
+        if options.fuzz:
+            # All that is beside index and temporary folder: the code, the caches, the user's folder's first level.
+            watched = Watched([Path("src"), Path("results"), folder / "queries", options.index], _CANARY)
+            measures["fuzzing"] = Fuzzer(server, queries, _CANARY, options.seed).run(options.fuzz)
+            changed = [path for path in watched.changed() if "__pycache__" not in path]
+            measures["files elsewhere"] = {"changed": changed, "met": not changed}
+    return {
+        "code": code_version(),
+        "date": datetime.now().date().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        "versions": {name: version(name) for name in ("fastapi", "uvicorn", "torch")},
+        "note": options.note,
+        "model": health["model"],
+        "library": {"recordings": health["index"], "hours": round(health["hours"], 1)},
+        "query_s": options.length,
+        "measures": measures,
+    }
+
+
+def as_markdown(results: dict[str, Any]) -> str:
+    """A row for each measure."""
+    rows = []
+    for name, found in results["measures"].items():
+        met = "yes" if found["met"] else "no"
+        if name == "first hit":
+            text = f"p50 {found['p50_s']:.2f} s, p95 {found['p95_s']:.2f} s over {found['searches']} searches"
+            rows.append((f"first hit, {results['query_s']:g} s of sound", text, f"p95 ≤ {found['bar_s']:g} s", met))
+        elif name == "many at once":
+            text = f"p50 {found['p50_s']:.2f} s, p95 {found['p95_s']:.2f} s, {len(found['failures'])} failures"
+            bar = f"p95 ≤ {found['bar_s']:g} s, no failure"
+            rows.append((f"{found['users']} people at once, {found['searches']} searches", text, bar, met))
+        elif name == "memory":
+            text = f"{found['after_a_third_mib']} MiB after a third, {found['at_the_end_mib']} MiB at the end"
+            rows.append((f"memory over {found['minutes']:g} min", text, f"≤ {found['bar_mib']:g} MiB more", met))
+        elif name == "fuzzing":
+            text = ", ".join(f"{count} × {status}" for status, count in found["statuses"].items())
+            rows.append((f"{found['requests']} fuzzed requests", text, "no 5xx but 503", met))
+        else:
+            rows.append((name, f"{len(found['changed'])} changed", "none", met))
+    library = results["library"]
+    held = " and ".join(f"{count} of {kind}" for kind, count in library["recordings"].items() if count)
+    head = f"Model {results['model']}, {held} ({library['hours']:g} h); {results['machine']}, {results['date']}."
+    note = f" {results['note']}." if results["note"] else ""
+    return f"{head}{note}\n\n{markdown_table(_COLUMNS, rows)}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""What an index held when it was last looked at: open to any number of threads, replaced as a whole after changes."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from antiphon.descriptors import Side
+from antiphon.embedding import Embedder
+from antiphon.index.library import Library
+from antiphon.index.store import Store
+from antiphon.index.works import About
+from antiphon.serving import models
+from antiphon.serving.errors import ServingError, printable
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """Recordings in the order of their files, the libraries to search, and why some files are not held."""
+
+    recordings: tuple[models.Recording, ...]
+    paths: Mapping[int, Path]
+    libraries: Mapping[Side, Library]
+    failures: tuple[models.Failure, ...]
+    model: str
+
+    @cached_property
+    def by_id(self) -> dict[int, models.Recording]:
+        return {one.id: one for one in self.recordings}
+
+    @cached_property
+    def by_path(self) -> dict[str, models.Recording]:
+        return {str(self.paths[one.id]): one for one in self.recordings}
+
+    @cached_property
+    def counts(self) -> dict[Side, int]:
+        counted = Counter(one.kind for one in self.recordings)
+        return {"audio": counted["audio"], "notes": counted["notes"]}
+
+    @cached_property
+    def hours(self) -> float:
+        return sum(one.duration_s for one in self.recordings) / 3600
+
+    def recording(self, id_: int) -> tuple[models.Recording, Path]:
+        """A recording and its file. Raises `ServingError` 404."""
+        if id_ not in self.by_id:
+            raise ServingError(404, "no_recording", f"there is no recording {id_}; /api/recordings lists them")
+        return self.by_id[id_], self.paths[id_]
+
+    def fitting(self, text: str, kind: Side | None, composer: str) -> list[models.Recording]:
+        """Those that hold every word of `text` in file, composer or title, and `composer` in the composer's name."""
+        words, part = text.casefold().split(), composer.casefold()
+        return [
+            one
+            for one in self.recordings
+            if (kind is None or one.kind == kind)
+            and part in one.composer.casefold()
+            and all(word in f"{one.file}\n{one.composer}\n{one.title}".casefold() for word in words)
+        ]
+
+
+def open_holdings(folder: Path, embedder: Embedder) -> Holdings:
+    """Open an index to be served. Raises `AntiphonError` where it is none, or was built with another model."""
+    with Store(folder) as store:
+        model = store.meta("model")
+        store.claim(embedder, model, float(store.meta("hop_s")))
+        held, about, failed = store.recordings(), store.about(), store.failed()
+        libraries = {kind: store.library(kind) for kind in store.counts()}
+    for library in libraries.values():
+        _ = library.neighbours
+    root = _common_root([*(one.path for one in held), *failed])
+
+    def named(path: str) -> str:
+        return printable(os.path.relpath(path, root))
+
+    recordings = []
+    for one in held:
+        known = about.get(one.path, About())
+        recordings.append(
+            models.Recording(
+                id=one.id,
+                kind=one.kind,
+                file=named(one.path),
+                composer=known.composer,
+                title=known.title,
+                work=known.work,
+                duration_s=round(one.duration_s, 3),
+            )
+        )
+    return Holdings(
+        recordings=tuple(recordings),
+        paths={one.id: Path(one.path) for one in held},
+        libraries=libraries,
+        failures=tuple(models.Failure(file=named(path), reason=reason) for path, (_, reason) in sorted(failed.items())),
+        model=model,
+    )
+
+
+def _common_root(paths: list[str]) -> str:
+    return os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else "/"

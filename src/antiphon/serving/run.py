@@ -1,0 +1,119 @@
+"""Start a server: open the index, take the port, say where it is."""
+
+from __future__ import annotations
+
+import csv
+import os
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+
+import torch
+import uvicorn
+
+from antiphon.cache import cache_folder
+from antiphon.corpora import Recording, open_corpus
+from antiphon.corpora.demo import VERSION
+from antiphon.embedding import load_embedder
+from antiphon.errors import AntiphonError
+from antiphon.files import written_aside
+from antiphon.index.build import build_index
+from antiphon.index.store import Store
+from antiphon.serving.app import create_app
+from antiphon.serving.guard import is_loopback
+from antiphon.serving.service import Service, Settings
+
+_GOODBYE_S = 3
+_BACKLOG = 256
+
+
+def demo_index() -> Path:
+    """The index of the demo corpus, sound and notes, in the cache folder; made or completed where it is not there."""
+    corpus = open_corpus("demo")
+    folder = corpus.recordings[0].notes_path.parent
+    torch.set_num_threads(os.cpu_count() or 1)  # while nothing else is done
+    embedder = load_embedder("default")
+    place = cache_folder("serving") / f"demo-{VERSION}-{embedder.fingerprint[:12]}"
+    place.mkdir(exist_ok=True)
+    works = place / "works.csv"
+    _write_works(corpus.recordings, works)
+    index = place / "index"
+    report = build_index([folder], embedder, "default", index, works=works)
+    if report.failed:
+        raise AntiphonError(f"the demo corpus is damaged: {report.failed[0]}; remove {folder} and start again")
+    return index
+
+
+def _write_works(recordings: Sequence[Recording], path: Path) -> None:
+    with written_aside(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["file", "work", "composer", "title", "split"])
+        for one in recordings:
+            for own in (one.notes_path, one.audio_path):
+                if own is not None:
+                    table.writerow([own.name, one.work, one.composer, one.title, one.split])
+
+
+def settings_for(index: Path, host: str, token: str | None, **others: object) -> Settings:
+    """Settings for a server at that address.
+
+    Raises `AntiphonError` where others can connect and no token is given, or one that a header cannot carry.
+    """
+    if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token and token):
+        raise AntiphonError("--token: letters, digits and signs of ASCII, without spaces around them")
+    if token is not None and not set(token).isdisjoint(' ",;\\'):
+        raise AntiphonError('--token: no space and none of " , ; \\, which a cookie cannot carry')
+    if not is_loopback(host):
+        if token is None:
+            raise AntiphonError(
+                f"--host {host} lets other computers connect: give a secret with --token, or leave --host out"
+            )
+        return Settings(index, token, hosts=(), **others)  # type: ignore[arg-type]
+    return Settings(index, token, hosts=("localhost", "127.0.0.1", "::1", host), **others)  # type: ignore[arg-type]
+
+
+def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) -> None:
+    """Serve until interrupted; `say` is given the URL when everything is ready. Port 0 takes one that is free.
+
+    Raises `AntiphonError` where the port is taken or the index cannot be served.
+    """
+    with _bound(host, port) as listening:
+        with Store(settings.index) as store:
+            model = store.meta("model")
+        service = Service(settings, load_embedder(model))
+        service.warm_up()
+        name = f"[{host}]" if ":" in host else host
+        query = f"?token={quote(settings.token)}" if settings.token else ""
+        listening.listen(_BACKLOG)  # who connects from now on is answered
+        say(f"http://{name}:{listening.getsockname()[1]}/{query}")
+        config = uvicorn.Config(
+            create_app(service),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=_GOODBYE_S,
+            h11_max_incomplete_event_size=1 << 16,
+        )
+        with suppress(KeyboardInterrupt):  # which it passes on when it has ended
+            uvicorn.Server(config).run(sockets=[listening])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket bound there, before anything slow is done."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise AntiphonError(f"--host {host}: no such address ({error.strerror})") from None
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise AntiphonError(
+            f"{host}:{port} cannot be listened on ({error}); is a server running there? choose another with --port"
+        ) from None
+    return listening

@@ -1,0 +1,249 @@
+"""The searches of a server: a bounded queue, the threads that work on it, and what they have found.
+
+The beginnings of long queries go before the wholes, so that everybody has something to look at early.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import shutil
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from antiphon.embedding import Embedder
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.serving import models
+from antiphon.serving.changes import Changes
+from antiphon.serving.errors import Busy, Problem, ServingError, unusable
+from antiphon.serving.holdings import Holdings
+from antiphon.serving.limits import Limits
+from antiphon.serving.metrics import Metrics
+from antiphon.serving.questions import Question, answer, shown
+
+_log = logging.getLogger("antiphon.serving")
+_OVER: frozenset[models.Status] = frozenset({"done", "failed"})
+_USUAL_S = 0.5  # what a search is thought to take before any has been timed
+
+
+@dataclass(eq=False)
+class Held:
+    """A search as the server keeps it, with the folder of its upload."""
+
+    id: str
+    question: Question
+    folder: Path
+    bytes: int
+    stages: deque[models.Stage]
+    status: models.Status = "queued"
+    stage: models.Stage = "waiting"
+    hits: list[models.Hit] = field(default_factory=list)
+    provisional: bool = False
+    seconds: float = 0.0
+    error: Problem | None = None
+    changed: float = field(default_factory=time.monotonic)
+
+
+class Searches:
+    """Holds searches and works on them in `workers` threads. Methods may be called from any thread."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        embedder: Embedder,
+        holdings: Callable[[], Holdings],
+        metrics: Metrics,
+        temporary: Path,
+        workers: int,
+    ) -> None:
+        self._limits, self._embedder, self._holdings, self._metrics = limits, embedder, holdings, metrics
+        self._temporary = temporary
+        self.changes = Changes()
+        self._held: dict[str, Held] = {}  # the oldest first
+        self._waiting: deque[Held] = deque()
+        self._wholes: deque[Held] = deque()  # whose beginning has been searched
+        self._reserved = 0
+        self._usual_s = _USUAL_S
+        self._stopping = False
+        self._condition = threading.Condition()
+        self._searching = 0
+        self._threads = [threading.Thread(target=self._work, name=f"search-{n}") for n in range(workers)]
+        metrics.watch_queue(lambda: len(self._waiting) + len(self._wholes))
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Finish what is being searched, leave the rest."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    @contextmanager
+    def place(self) -> Iterator[Path]:
+        """A folder for an upload, and a place in the queue while it is read. Raises `Busy` when the queue is full.
+
+        The folder is removed at the end, unless `add` has taken it.
+        """
+        with self._condition:
+            queued = len(self._waiting) + len(self._wholes) + self._reserved
+            if queued >= self._limits.queue:
+                self._metrics.searches.labels("refused").inc()
+                raise Busy(f"{queued} searches are waiting", queued * self._usual_s / len(self._threads))
+            self._reserved += 1
+        folder = self._temporary / secrets.token_hex(16)
+        try:
+            folder.mkdir()
+            yield folder
+        finally:
+            with self._condition:
+                self._reserved -= 1
+                taken = any(held.folder == folder for held in self._held.values())
+            if not taken:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def add(self, question: Question, folder: Path) -> models.Search:
+        """Put a question in the queue; its folder is kept until the search is forgotten."""
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        held = Held(secrets.token_urlsafe(16), question, folder, size, deque(question.stages))
+        with self._condition:
+            self._held[held.id] = held
+            self._waiting.append(held)
+            self._condition.notify()
+            forgotten = self._surplus()
+            found = self._shown(held)
+        self._remove(forgotten)
+        self.changes.ring()
+        return found
+
+    def get(self, id_: str) -> models.Search:
+        """How a search stands. Raises `ServingError` 404 for one that is not held."""
+        with self._condition:
+            return self._shown(self._of(id_))
+
+    def question(self, id_: str) -> Question:
+        """What a search asks. Raises as `get` does."""
+        with self._condition:
+            return self._of(id_).question
+
+    def forget(self, id_: str) -> None:
+        """Remove a search and its upload. Raises as `get` does."""
+        with self._condition:
+            held = self._of(id_)
+            self._drop(held)
+        self._remove([held])
+        self.changes.ring()
+
+    def tidy(self) -> None:
+        """Forget what has been held for too long."""
+        with self._condition:
+            forgotten = self._surplus()
+        self._remove(forgotten)
+
+    def _of(self, id_: str) -> Held:
+        if id_ not in self._held:
+            kept = self._limits.keep_s / 60
+            text = f"this search is not held (any more): it is kept for {kept:g} minutes; search again"
+            raise ServingError(404, "gone", text)
+        return self._held[id_]
+
+    def _shown(self, held: Held) -> models.Search:
+        ahead = 0
+        if held.status == "queued":
+            ahead = self._searching + next((n for n, one in enumerate(self._waiting) if one is held), 0)
+        return models.Search(
+            id=held.id,
+            status=held.status,
+            ahead=ahead,
+            stage=held.stage,
+            query=held.question.facts(),
+            against=held.question.against,
+            provisional=held.provisional,
+            hits=held.hits,
+            seconds=round(held.seconds, 3),
+            error=held.error,
+        )
+
+    def _surplus(self) -> list[Held]:
+        """Take out what is too old, then the oldest while there are too many; those not yet over stay."""
+        over = [held for held in self._held.values() if held.status in _OVER]
+        oldest_s = time.monotonic() - self._limits.keep_s
+        surplus = []
+        total = sum(held.bytes for held in self._held.values())
+        for held in sorted(over, key=lambda one: one.changed):
+            many = len(self._held) > self._limits.searches or total > self._limits.searches_bytes
+            if held.changed < oldest_s or many:
+                total -= held.bytes
+                self._drop(held)
+                surplus.append(held)
+        return surplus
+
+    def _drop(self, held: Held) -> None:
+        del self._held[held.id]
+        for line in (self._waiting, self._wholes):
+            if held in line:
+                line.remove(held)
+
+    def _remove(self, forgotten: list[Held]) -> None:
+        for held in forgotten:
+            shutil.rmtree(held.folder, ignore_errors=True)
+
+    def _work(self) -> None:
+        # One thread each: several that share a core with other work spend their time waiting for each other.
+        torch.set_num_threads(1)
+        while (held := self._next()) is not None:
+            self.changes.ring()
+            began = time.monotonic()
+            try:
+                self._search(held)
+            finally:
+                with self._condition:
+                    self._searching -= 1
+                    held.changed = time.monotonic()
+                    held.seconds += held.changed - began
+                    self._usual_s += 0.1 * (held.changed - began - self._usual_s)
+                    if held.status in _OVER:
+                        self._metrics.searches.labels(held.status).inc()
+                        self._metrics.search_seconds.observe(held.seconds)
+                    elif held.id in self._held:
+                        self._wholes.append(held)
+                        self._condition.notify()
+                self.changes.ring()
+
+    def _next(self) -> Held | None:
+        """The next to search, with its stage set; None when the server stops."""
+        with self._condition:
+            while not (self._waiting or self._wholes or self._stopping):
+                self._condition.wait()
+            if self._stopping:
+                return None
+            held = (self._waiting or self._wholes).popleft()
+            held.status, held.stage = "running", held.stages.popleft()
+            self._searching += 1
+            return held
+
+    def _search(self, held: Held) -> None:
+        holdings = self._holdings()
+        try:
+            hits = list(shown(answer(held.question, held.stage, holdings, self._embedder), holdings))
+        except AntiphonError as error:
+            gone = isinstance(error, UnreadableInput) and not held.question.heard.exists()
+            problem = Problem(error="it has been removed meanwhile; search again", code="gone") if gone else None
+            held.error, held.status = problem or unusable(error).problem(), "failed"
+        except Exception:
+            _log.exception("a search failed")
+            text = "the server made a mistake, which its log describes; please report it"
+            held.error, held.status = Problem(error=text, code="internal"), "failed"
+        else:
+            held.hits, held.provisional = hits, bool(held.stages)
+            held.status = "running" if held.stages else "done"

@@ -1,0 +1,175 @@
+"""Everything that a server holds while it runs: the model, the library, searches, jobs, decoders."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from antiphon.audio import write_flac
+from antiphon.embedding import Embedder
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.index.pairing import Pairing, pair
+from antiphon.index.search import search_library
+from antiphon.index.store import Store
+from antiphon.notes import Notes, write_midi
+from antiphon.rendering.additive import AdditivePiano
+from antiphon.serving import models
+from antiphon.serving.adding import Received, add_files
+from antiphon.serving.atlas import draw_map
+from antiphon.serving.clips import Clips
+from antiphon.serving.decoders import Decoders
+from antiphon.serving.errors import ServingError
+from antiphon.serving.holdings import Holdings, open_holdings
+from antiphon.serving.jobs import Jobs
+from antiphon.serving.limits import Limits
+from antiphon.serving.metrics import Metrics
+from antiphon.serving.searches import Searches
+
+_log = logging.getLogger("antiphon.serving")
+_TIDY_EVERY_S = 30.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to serve an index.
+
+    `token` is what clients have to show, None where nobody but this computer can connect; `hosts` are the names that
+    this server goes by, empty where any will do. `uploads` says whether files may be added to the library.
+    """
+
+    index: Path
+    token: str | None = None
+    hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "::1")
+    uploads: bool = True
+    workers: int = 2
+    limits: Limits = field(default_factory=Limits)
+
+
+class Service:
+    """Made with everything opened, so that what is wrong is said at once; `start` begins the work.
+
+    Raises `AntiphonError` where the index cannot be served by `embedder`.
+    """
+
+    def __init__(self, settings: Settings, embedder: Embedder) -> None:
+        self.settings, self.embedder = settings, embedder
+        self.holdings: Holdings = open_holdings(settings.index, embedder)
+        self.metrics = Metrics()
+        self._folder = tempfile.TemporaryDirectory(prefix="antiphon-")
+        self.temporary = Path(self._folder.name)
+        self.decoders = Decoders(settings.limits)
+        self.clips = Clips(settings.limits, self.decoders, self.temporary)
+        self.searches = Searches(
+            settings.limits, embedder, lambda: self.holdings, self.metrics, self.temporary, settings.workers
+        )
+        self.jobs = Jobs(settings.limits)
+        self.pairs: tuple[models.Pair, ...] = ()
+        self._map: tuple[Holdings, models.Map] | None = None
+        self._map_lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._tidying = threading.Thread(target=self._tidy, name="tidy")
+
+    def start(self) -> None:
+        """Start threads and processes."""
+        self.decoders.start()
+        self.searches.start()
+        self.jobs.start()
+        self._tidying.start()
+
+    def stop(self) -> None:
+        """Stop them, and remove every upload."""
+        self._stopping.set()
+        self.searches.stop()
+        self.jobs.stop()
+        self.decoders.stop()
+        self._tidying.join()
+        self._folder.cleanup()
+
+    def warm_up(self) -> None:
+        """Search once with sound and once with notes: what is read and compiled at first use is ready then."""
+        notes = Notes.of([0.5 * n for n in range(20)], [0.4] * 20, [60 + n % 12 for n in range(20)], [80] * 20)
+        with tempfile.TemporaryDirectory(dir=self.temporary) as folder:
+            paths = Path(folder) / "scale.flac", Path(folder) / "scale.mid"
+            write_flac(paths[0], AdditivePiano(24_000).render(notes, 10.0), 24_000)
+            write_midi(notes, paths[1])
+            for kind, library in self.holdings.libraries.items():
+                try:
+                    search_library(paths[kind == "audio"], library, self.embedder)
+                except AntiphonError as error:
+                    _log.warning("the first search failed: %s", error)
+
+    def map(self) -> models.Map:
+        """The library from above, drawn once for each state of it."""
+        with self._map_lock:
+            holdings = self.holdings
+            if self._map is None or self._map[0] is not holdings:
+                self._map = holdings, draw_map(holdings)
+            return self._map[1]
+
+    def start_adding(self, received: Sequence[Received], folder: Path) -> models.Job:
+        """Add files to the library; the folder that they lie in is removed afterwards. Raises `Busy`."""
+
+        def work() -> models.JobResult:
+            try:
+                added = add_files(received, self.settings.index, self.embedder, self.decoders)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            self.holdings = holdings = open_holdings(self.settings.index, self.embedder)
+            return models.JobResult(
+                added=[holdings.by_path[path] for path in added.paths if path in holdings.by_path],
+                unchanged=list(added.unchanged),
+                failed=list(added.failed),
+            )
+
+        return self.jobs.add("add", work)
+
+    def start_pairing(self) -> models.Job:
+        """Tell which sound of the library is which notes. Raises `ServingError` 409 where it lacks either, `Busy`."""
+        if (running := self.jobs.unfinished("pair")) is not None:
+            return running
+        for kind, name in (("audio", "recordings"), ("notes", "note files")):
+            if kind not in self.holdings.libraries:
+                raise ServingError(409, "nothing_to_pair", f"the library holds no {name}; add some first")
+        return self.jobs.add("pair", self._pair)
+
+    def _pair(self) -> models.JobResult:
+        holdings = self.holdings
+        with Store(self.settings.index) as store:
+            sound = [Path(path) for path in holdings.libraries["audio"].paths]
+            found = pair(sound, store, self.embedder)
+        self.pairs = tuple(_shown_pairs(found, holdings))
+        failed = [models.Failure(file=_name(error, holdings), reason=error.reason) for error in found.skipped]
+        return models.JobResult(pairs=len(self.pairs), failed=failed)
+
+    def _tidy(self) -> None:
+        while not self._stopping.wait(_TIDY_EVERY_S):
+            self.searches.tidy()
+
+
+def _shown_pairs(found: Pairing, holdings: Holdings) -> list[models.Pair]:
+    return [
+        models.Pair(
+            audio=holdings.by_path[one.recording],
+            notes=holdings.by_path[one.file],
+            start_s=one.start_s,
+            end_s=one.end_s,
+            query_start_s=one.recording_start_s,
+            query_end_s=one.recording_end_s,
+            tempo=one.tempo,
+            semitones=one.semitones,
+            confidence=one.confidence,
+        )
+        for one in found.pairs
+        if one.recording in holdings.by_path and one.file in holdings.by_path
+    ]
+
+
+def _name(error: UnreadableInput, holdings: Holdings) -> str:
+    known = holdings.by_path.get(os.fspath(error.path))
+    return known.file if known else error.path.name

@@ -1,0 +1,111 @@
+"""Files that clients send: read from a form, written under names that the server makes."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from fastapi import Request
+from pydantic import ValidationError
+from starlette.datastructures import FormData, UploadFile
+
+from antiphon.descriptors import Side
+from antiphon.index.query import SUFFIXES
+from antiphon.serving.errors import ServingError, invalid, printable
+from antiphon.serving.models import SearchByRecording, SearchOptions
+
+_LONGEST_NAME = 80
+_FIELD_BYTES = 1 << 16
+
+
+async def read_form(request: Request, files: int, fields: int) -> FormData:
+    """A multipart form with so many parts at most. Raises `ServingError` for anything else."""
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise ServingError(422, "invalid", "send the file as multipart/form-data (curl -F file=@take1.flac)")
+    try:
+        return await request.form(max_files=files, max_fields=fields, max_part_size=_FIELD_BYTES)
+    except (ValueError, KeyError, LookupError) as error:  # what the parser makes of headers that are none
+        raise ServingError(400, "bad_request", f"the form cannot be read ({type(error).__name__})") from None
+
+
+async def asked_by_form(form: FormData) -> tuple[UploadFile, SearchOptions]:
+    """The file and the options of a search. Empty fields are as if they were not there."""
+    given: dict[str, Any] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, str) and not value:
+            continue
+        if name in given:
+            raise ServingError(422, "invalid", f"{name[:100]}: given more than once")
+        given[name] = value
+    file = given.pop("file", None)
+    if not isinstance(file, UploadFile):
+        raise ServingError(422, "no_file", "file: missing; send a sound or note file as the field file")
+    if stray := [name[:100] for name, value in given.items() if isinstance(value, UploadFile)]:
+        raise ServingError(422, "invalid", f"{stray[0]}: a file where a value was expected")
+    try:
+        return file, SearchOptions.model_validate(given)
+    except ValidationError as error:
+        raise invalid(error.errors()) from None
+
+
+def asked_by_json(body: bytes) -> SearchByRecording:
+    """A search for a file of the library."""
+    try:
+        return SearchByRecording.model_validate_json(body)
+    except ValidationError as error:
+        raise invalid(error.errors()) from None
+
+
+def kind_of_upload(name: str | None) -> tuple[Side, str]:
+    """Sound or notes, and the suffix, by the name a client gives. Raises `ServingError` for neither."""
+    suffix = PurePosixPath((name or "").replace("\\", "/")).suffix.lower()
+    for kind, suffixes in SUFFIXES.items():
+        if suffix in suffixes:
+            return kind, suffix
+    known = " ".join(sorted(suffix for suffixes in SUFFIXES.values() for suffix in suffixes))
+    raise ServingError(422, "unknown_format", f"neither sound nor notes by its suffix {suffix!r}; known are {known}")
+
+
+def shown_name(name: str | None) -> str:
+    """A client's name for a file, fit to be shown: no folders, nothing that cannot be printed."""
+    last = printable(name or "").replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(letter for letter in last if letter.isprintable())[:200] or "unnamed"
+
+
+def safe_name(name: str | None, suffix: str) -> str:
+    """A name to store a file under: letters, digits, spaces and a few signs, no leading dot.
+
+    >>> safe_name("../../.etc/pass|wd.MID", ".mid")
+    'pass_wd.mid'
+    """
+    stem = unicodedata.normalize("NFC", PurePosixPath(shown_name(name)).stem)
+    stem = re.sub(r"[^\w ().,+'&-]", "_", stem).strip(" ._")
+    return (stem.encode()[:_LONGEST_NAME].decode(errors="ignore") or "unnamed") + suffix
+
+
+def free_name(folder: Path, name: str) -> Path:
+    """A path in a folder that nothing has yet: a number is added where the name is taken."""
+    path, number = folder / name, 1
+    while path.exists():
+        number += 1
+        path = folder / f"{Path(name).stem} {number}{Path(name).suffix}"
+    return path
+
+
+def store_upload(upload: UploadFile, path: Path) -> None:
+    """Write what was received to a path."""
+    upload.file.seek(0)
+    with path.open("xb") as file:
+        shutil.copyfileobj(upload.file, file, 1 << 20)
+
+
+def named_uploads(form: FormData, field: str) -> Sequence[UploadFile]:
+    """The files of a field, one or more. Raises `ServingError` where there is none."""
+    found = [one for one in form.getlist(field) if isinstance(one, UploadFile)]
+    if not found or len(found) != len(form.multi_items()):
+        raise ServingError(422, "no_file", f"send one or more files as the field {field}, and nothing else")
+    return found

@@ -1,0 +1,105 @@
+"""A server to test against, without a network, and what its clients do."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from starlette.testclient import TestClient
+
+from antiphon.embedding import load_embedder
+from antiphon.rendering import make_renderer
+from antiphon.serving.app import create_app
+from antiphon.serving.clips import Clips
+from antiphon.serving.decoders import CLIP_RATE_HZ
+from antiphon.serving.service import Service, Settings
+
+PATIENCE_S = 30.0
+
+
+@contextmanager
+def served(index: Path, bundle: Path | None = None, **settings: Any) -> Iterator[TestClient]:
+    """A client of a running server; it plays notes with the additive piano, which is there everywhere."""
+    service = Service(Settings(index, **settings), load_embedder("template"))
+    service.clips = Clips(
+        service.settings.limits, service.decoders, service.temporary, lambda: make_renderer("additive", CLIP_RATE_HZ)
+    )
+    app = create_app(service) if bundle is None else create_app(service, bundle)
+    with TestClient(app, base_url="http://localhost") as client:
+        yield client
+
+
+def service_of(client: TestClient) -> Service:
+    """What is behind a client."""
+    return client.app.state.service  # type: ignore[attr-defined]
+
+
+def recordings(client: TestClient, kind: str) -> list[dict[str, Any]]:
+    """All recordings of a kind."""
+    found = client.get("/api/recordings", params={"kind": kind, "limit": 500}).json()
+    assert found["total"] == len(found["items"]) > 0
+    return found["items"]
+
+
+def ask(client: TestClient, content: bytes, name: str, **options: Any) -> dict[str, Any]:
+    """Send a file to search with: the search as it stands in the answer."""
+    answer = client.post("/api/searches", files={"file": (name, content)}, data=options)
+    assert answer.status_code == 202, answer.text
+    return answer.json()
+
+
+def finished(client: TestClient, path: str) -> dict[str, Any]:
+    """A search or a job when it is over."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        found = client.get(path).json()
+        if found["status"] in ("done", "failed"):
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"{path} is not over after {PATIENCE_S:g} s: {found}")
+
+
+def search(client: TestClient, content: bytes, name: str, **options: Any) -> dict[str, Any]:
+    """Search with a file until it is done."""
+    found = finished(client, f"/api/searches/{ask(client, content, name, **options)['id']}")
+    assert found["status"] == "done", found
+    return found
+
+
+def events_of(text: str) -> list[dict[str, Any]]:
+    """What a stream of events has brought."""
+    blocks = [block for block in text.split("\n\n") if block.startswith("event: search\n")]
+    assert blocks
+    return [json.loads(block.split("data: ", 1)[1]) for block in blocks]
+
+
+def read_wav(content: bytes) -> tuple[NDArray[np.float32], int]:
+    """Samples and rate of a mono 16-bit WAV."""
+    info = soundfile.info(io.BytesIO(content))
+    assert (info.channels, info.format, info.subtype) == (1, "WAV", "PCM_16")
+    return soundfile.read(io.BytesIO(content), dtype="float32")
+
+
+def as_wav(samples: NDArray[np.float32], rate_hz: int) -> bytes:
+    """Samples as a WAV file."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate_hz, format="WAV")
+    return file.getvalue()
+
+
+def refusal(answer: Any, status: int, code: str) -> str:
+    """The text of a refusal of that status and code."""
+    assert answer.status_code == status, (answer.status_code, answer.text[:300])
+    found = answer.json()
+    assert set(found) == {"error", "code"}
+    assert found["code"] == code
+    assert len(found["error"]) > 10
+    return found["error"]

@@ -1,0 +1,96 @@
+"""`antiphon serve`, as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from antiphon.cli import app
+from antiphon.embedding import load_embedder
+from antiphon.errors import AntiphonError
+from antiphon.index.store import Store
+from antiphon.serving import run
+from antiphon.serving.holdings import open_holdings
+
+
+@contextmanager
+def running(*words: str) -> Iterator[str]:
+    """The URL of a server, which is interrupted afterwards and ends well."""
+    command = [sys.executable, "-m", "antiphon", "serve", *words, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        try:
+            assert "http://" in line, line
+            yield line.split()[-1]
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+    assert process.returncode in (0, -signal.SIGINT)
+
+
+def test_it_prints_where_it_is_and_leaves_nothing_behind(
+    served_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with running("--index", str(served_index), "--max-upload-mb", "3") as url:
+        assert url.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(url + "api/health") as answer:
+            facts = json.load(answer)
+        assert (facts["index"], facts["limits"]["upload_bytes"]) == ({"audio": 3, "notes": 3}, 3 << 20)
+        assert list(tmp_path.iterdir())
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("antiphon-")]
+
+
+@pytest.mark.parametrize("words", [[], ["--demo", "--index", "x"], ["--index", "x", "--port", "70000"]])
+def test_it_takes_an_index_or_the_demo(words: list[str]):
+    result = CliRunner().invoke(app, ["serve", *words])
+    assert result.exit_code == 2
+    assert "--" in result.output
+
+
+def test_what_is_wrong_is_said_in_one_line(served_index: Path, tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with pytest.raises(AntiphonError, match="--port"):
+            CliRunner().invoke(app, ["serve", "--index", str(served_index), "--port", port], catch_exceptions=False)
+    with pytest.raises(AntiphonError, match="not an index folder"):
+        CliRunner().invoke(app, ["serve", "--index", str(tmp_path), "--port", "0"], catch_exceptions=False)
+    with pytest.raises(AntiphonError, match="--token"):
+        CliRunner().invoke(app, ["serve", "--index", str(tmp_path), "--host", "0.0.0.0"], catch_exceptions=False)
+    with pytest.raises(AntiphonError, match="no such address"):
+        CliRunner().invoke(
+            app,
+            ["serve", "--index", str(tmp_path), "--host", "no.such.invalid", "--token", "x"],
+            catch_exceptions=False,
+        )
+
+
+def test_an_index_of_another_model_is_refused(served_index: Path):
+    with pytest.raises(AntiphonError, match="model_hash"):
+        open_holdings(served_index, load_embedder("default"))
+
+
+@pytest.mark.slow
+def test_the_demo_is_indexed_on_both_sides_and_only_once(cache: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(run, "load_embedder", lambda _: load_embedder("template"))
+    index = run.demo_index()
+    assert index.is_relative_to(cache)
+    with Store(index) as store:
+        assert {kind: count for kind, (count, _, _) in store.counts().items()} == {"audio": 41, "notes": 41}
+        assert {about.composer for about in store.about().values()} - {""}
+        assert store.count_works() == 35
+    changed = os.stat(index / "index.sqlite").st_mtime_ns
+    assert run.demo_index() == index
+    assert os.stat(index / "index.sqlite").st_mtime_ns == changed

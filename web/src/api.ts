@@ -1,0 +1,193 @@
+// What the server says (seconds everywhere) and how to ask it.
+
+export type Kind = "audio" | "notes";
+
+export interface Recording {
+  id: number;
+  kind: Kind;
+  file: string;
+  composer: string;
+  title: string;
+  work: string;
+  duration_s: number;
+}
+
+export interface Hit {
+  recording: Recording;
+  start_s: number;
+  end_s: number;
+  query_start_s: number;
+  query_end_s: number;
+  /** Library seconds per query second. */
+  tempo: number;
+  semitones: number;
+  score: number;
+  confidence: number;
+  likely: boolean;
+  words: string;
+}
+
+export interface Search {
+  id: string;
+  status: "queued" | "running" | "done" | "failed";
+  ahead?: number;
+  stage?: string;
+  query: { name: string; kind: Kind; duration_s: number } | null;
+  provisional?: boolean;
+  hits: Hit[];
+  seconds: number | null;
+  error: { error: string; code: string } | null;
+}
+
+export interface Health {
+  version: string;
+  index: { audio: number; notes: number };
+  model: string;
+  hours: number;
+  limits: { upload_bytes: number; query_s: number; clip_s: number };
+  uploads: boolean;
+}
+
+export interface Job {
+  id: string;
+  kind: "add" | "pair";
+  status: "queued" | "running" | "done" | "failed";
+  done: number;
+  total: number;
+  message: string;
+  error: { error: string; code: string } | null;
+  result: { added: Recording[]; unchanged: string[]; failed: { file: string; reason: string }[]; pairs: number } | null;
+}
+
+export interface Pair {
+  audio: Recording;
+  notes: Recording;
+  start_s: number;
+  end_s: number;
+  query_start_s: number;
+  query_end_s: number;
+  tempo: number;
+  confidence: number;
+}
+
+export interface LibraryMap {
+  points: { id: number; x: number; y: number }[];
+  composers: string[];
+  of: number[];
+}
+
+/** [onset_s, duration_s, pitch, velocity], onsets from the file's beginning. */
+export type Note = [number, number, number, number];
+
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    readonly code: string,
+    readonly status: number,
+    readonly retryAfterS = 0,
+  ) {
+    super(message);
+  }
+}
+
+/** The server cannot be reached, or did not answer in its own format. */
+export const UNREACHABLE = "unreachable";
+
+async function toError(answer: Response): Promise<ApiError> {
+  const retry = Number(answer.headers.get("Retry-After")) || 0;
+  try {
+    const { error, code } = (await answer.json()) as { error: string; code: string };
+    return new ApiError(String(error), String(code), answer.status, retry);
+  } catch {
+    return new ApiError(`The server answered ${answer.status} ${answer.statusText}.`, "http", answer.status, retry);
+  }
+}
+
+export async function request(path: string, init?: RequestInit): Promise<Response> {
+  let answer: Response;
+  try {
+    answer = await fetch(path, { credentials: "same-origin", ...init });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError("The server does not answer. Is antiphon serve still running?", UNREACHABLE, 0);
+  }
+  if (!answer.ok) throw await toError(answer);
+  return answer;
+}
+
+export async function getJson<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await (await request(path, signal ? { signal } : undefined)).json()) as T;
+}
+
+export async function postJson<T>(path: string, body?: unknown): Promise<T> {
+  const init: RequestInit = { method: "POST" };
+  if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    init.headers = { "Content-Type": "application/json" };
+  }
+  return (await (await request(path, init)).json()) as T;
+}
+
+/** Posts a form and tells how much of it has left, 0 to 1: fetch cannot. */
+export function postForm<T>(path: string, form: FormData, onProgress: (part: number) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const xhr = new XMLHttpRequest();
+    xhr.open("POST", path);
+    xhr.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+    xhr.onerror = () =>
+      reject(new ApiError("The upload broke off: the server does not answer.", UNREACHABLE, 0));
+    xhr.onload = () => {
+      let body: unknown;
+      try {
+        body = JSON.parse(xhr.responseText);
+      } catch {
+        body = null;
+      }
+      if (xhr.status >= 200 && xhr.status < 300 && body) return resolve(body as T);
+      const told = (body ?? {}) as { error?: string; code?: string };
+      const retry = Number(xhr.getResponseHeader("Retry-After")) || 0;
+      const message = told.error ?? `The server answered ${xhr.status}.`;
+      return reject(new ApiError(message, told.code ?? "http", xhr.status, retry));
+    };
+    xhr.send(form);
+  });
+}
+
+export function withParameters(path: string, values: Record<string, string | number | undefined>): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined && value !== "") {
+      parameters.set(name, typeof value === "number" ? String(Math.round(value * 1e6) / 1e6) : value);
+    }
+  }
+  const text = parameters.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+const known = new Map<number, Promise<Recording>>();
+
+/** One recording; asked for once. */
+export function recordingOf(id: number): Promise<Recording> {
+  let found = known.get(id);
+  if (!found) {
+    found = getJson<Recording>(`/api/recordings/${id}`);
+    found.catch(() => known.delete(id));
+    known.set(id, found);
+  }
+  return found;
+}
+
+/** Ids may mean other recordings once the library has grown. */
+export const forgetRecordings = (): void => known.clear();
+
+/** Follows a job until it ends. */
+export async function followJob(job: Job, onChange: (job: Job) => void, signal: AbortSignal): Promise<Job> {
+  let now = job;
+  while (now.status === "queued" || now.status === "running") {
+    onChange(now);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    now = await getJson<Job>(`/api/jobs/${now.id}`, signal);
+  }
+  onChange(now);
+  return now;
+}

@@ -1,0 +1,145 @@
+// The library as a map: what sounds alike lies together; a point plays.
+
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { getJson, type LibraryMap, type Recording, recordingOf } from "./api";
+import { prepare } from "./canvas";
+import { colourOf, drawMap, nearest, neighbour, place, ranks, shape } from "./map-drawing";
+import { useAsked, useTheme } from "./state";
+import { Trouble, Waiting } from "./told";
+import { clock, titleOf } from "./words";
+
+interface Props {
+  played: number | null;
+  onPlay: (recording: Recording) => void;
+}
+
+export function LibraryMapView(props: Props) {
+  const [asked, again] = useAsked((signal) => getJson<LibraryMap>("/api/map", signal), []);
+  if (asked.state === "loading") return <Waiting text="Drawing the map…" />;
+  if (asked.state === "failed") return <Trouble message={asked.message} onRetry={again} />;
+  if (!asked.value.points.length) return <div class="empty"><h2>Nothing to draw yet</h2><p>The map needs indexed files.</p></div>;
+  return <MapOf map={asked.value} {...props} />;
+}
+
+const MOVES: Record<string, [number, number]> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, 1],
+  ArrowDown: [0, -1],
+};
+
+function MapOf({ map, played, onPlay }: Props & { map: LibraryMap }) {
+  const theme = useTheme();
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const box = useRef<HTMLDivElement>(null);
+  const [size, setSize] = useState({ width: 0, height: 0 });
+  const [at, setAt] = useState<number | null>(null);
+  const [composer, setComposer] = useState<number | null>(null);
+  const [told, setTold] = useState<Recording | null>(null);
+  const rank = ranks(map);
+
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!element) return undefined;
+    const measure = (): void => setSize({ width: element.clientWidth, height: element.clientHeight });
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  useLayoutEffect(() => {
+    const context = canvas.current && size.width ? prepare(canvas.current, size.width, size.height) : null;
+    if (context) drawMap(context, map, rank, size.width, size.height, { composer, at, played });
+  }, [map, size, at, composer, played, theme]);
+  useEffect(() => {
+    setTold(null);
+    if (at === null) return undefined;
+    let current = true;
+    recordingOf(map.points[at]!.id).then(
+      (recording) => current && setTold(recording),
+      () => {},
+    );
+    return () => {
+      current = false;
+    };
+  }, [at, map]);
+
+  const play = (n: number): void => {
+    recordingOf(map.points[n]!.id).then(onPlay, () => setAt(null));
+  };
+  const under = (event: MouseEvent, reach: number): number | null => {
+    const edge = box.current!.getBoundingClientRect();
+    const to = { x: event.clientX - edge.left, y: event.clientY - edge.top };
+    return nearest(map, size.width, size.height, to, reach);
+  };
+  const key = (event: KeyboardEvent): void => {
+    const move = MOVES[event.key];
+    if (move) {
+      event.preventDefault();
+      setAt(at === null ? 0 : neighbour(map, at, ...move));
+    } else if ((event.key === "Enter" || event.key === " ") && at !== null) {
+      event.preventDefault();
+      play(at);
+    }
+  };
+  const where = at === null ? null : place(map.points[at]!, size.width, size.height);
+  const shown = map.composers
+    .map((name, n) => ({ name, n }))
+    .filter(({ n }) => rank[n]! < 8)
+    .sort((a, b) => rank[a.n]! - rank[b.n]!);
+  const others = map.composers.some((_, n) => rank[n]! >= 8);
+  return (
+    <section class="map" aria-label="Map">
+      <p class="hint">What sounds alike lies together. Click a point to hear it, or walk with the arrow keys and press Enter.</p>
+      <div
+        class="map-box"
+        ref={box}
+        tabIndex={0}
+        role="application"
+        aria-label={`Map of ${map.points.length} files. Arrow keys walk, Enter plays.`}
+        onKeyDown={key}
+        onMouseMove={(event) => setAt(under(event, 24))}
+        onClick={(event) => {
+          const n = under(event, 32);
+          setAt(n);
+          if (n !== null) play(n);
+        }}
+      >
+        <canvas ref={canvas} aria-hidden="true" />
+        {told && where && (
+          <div
+            class={`map-label${where.x > size.width / 2 ? " before" : ""}${where.y > size.height - 70 ? " above" : ""}`}
+            style={{ left: `${where.x}px`, top: `${where.y}px` }}
+          >
+            <b>{titleOf(told)}</b>
+            <span>{told.composer || told.file}</span>
+            <span class="number">{told.kind === "audio" ? "recording" : "notes"}, {clock(told.duration_s)}</span>
+          </div>
+        )}
+      </div>
+      <p class="visually-hidden" aria-live="polite">{told && `${titleOf(told)}, ${told.composer}, ${told.kind === "audio" ? "recording" : "notes"}`}</p>
+      <ul class="legend" aria-label="Composers">
+        {shown.map(({ name, n }) => (
+          <li key={n}>
+            <button type="button" aria-pressed={composer === n} onClick={() => setComposer(composer === n ? null : n)}>
+              <Swatch rank={rank[n]!} theme={theme} />{name}
+            </button>
+          </li>
+        ))}
+        {others && <li class="rest"><Swatch rank={8} theme={theme} />{shown.length ? "others" : "composer not known"}</li>}
+      </ul>
+    </section>
+  );
+}
+
+function Swatch({ rank, theme }: { rank: number; theme: string }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useLayoutEffect(() => {
+    const context = canvas.current && prepare(canvas.current, 14, 14);
+    if (!context) return;
+    context.fillStyle = colourOf(rank);
+    shape(context, rank, { x: 7, y: 7 }, 5);
+    context.fill();
+  }, [rank, theme]);
+  return <canvas ref={canvas} aria-hidden="true" />;
+}

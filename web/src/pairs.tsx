@@ -1,0 +1,101 @@
+// Which recording of the library is which of its note files.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ApiError, followJob, getJson, type Job, type Pair, postJson, type Recording } from "./api";
+import { Confidence } from "./confidence";
+import { PlayIcon } from "./icons";
+import { useAsked } from "./state";
+import { Trouble, Waiting } from "./told";
+import { amount, clock, tempoWords, titleOf } from "./words";
+
+interface Props {
+  onPlay: (recording: Recording, startS: number) => void;
+}
+
+/** The words that the server has for hits, by the same bounds: it sends pairs without. */
+function wordsFor(confidence: number): string {
+  if (confidence >= 0.95) return "almost certainly";
+  if (confidence >= 0.8) return "very likely";
+  return confidence >= 0.5 ? "likely" : "doubtful";
+}
+
+export function Pairs({ onPlay }: Props) {
+  const [asked, again] = useAsked((signal) => getJson<{ pairs: Pair[]; job: string | null }>("/api/pairs", signal), []);
+  const [job, setJob] = useState<Job | null>(null);
+  const [error, setError] = useState("");
+  const abort = useRef(new AbortController());
+  useEffect(() => () => abort.current.abort(), []);
+  const watch = async (begun: Promise<Job>): Promise<void> => {
+    setError("");
+    try {
+      const end = await followJob(await begun, setJob, abort.current.signal);
+      if (end.status === "failed") setError(end.error?.error ?? "The pairing failed.");
+      again();
+    } catch (failure) {
+      if (abort.current.signal.aborted) return;
+      setError(failure instanceof ApiError ? failure.message : String(failure));
+    }
+    setJob(null);
+  };
+  const running = asked.state === "here" ? asked.value.job : null;
+  useEffect(() => {
+    if (running && !job) void watch(getJson<Job>(`/api/jobs/${running}`, abort.current.signal));
+  }, [running]);
+  if (asked.state === "loading") return <Waiting />;
+  if (asked.state === "failed") return <Trouble message={asked.message} onRetry={again} />;
+  const { pairs } = asked.value;
+  const start = (): void => void watch(postJson<Job>("/api/pairs"));
+  return (
+    <section aria-label="Pairs">
+      <div class="pairs-head">
+        <p class="lead">
+          {pairs.length
+            ? `${amount(pairs.length, "recording")} matched with notes of the library.`
+            : "Each recording of the library is looked for among its notes."}
+        </p>
+        <button type="button" class={pairs.length ? "" : "primary"} onClick={start} disabled={job !== null}>
+          {pairs.length ? "Pair again" : "Find pairs"}
+        </button>
+      </div>
+      {error && <p class="notice error" role="alert">{error}</p>}
+      {job && (
+        <div class="job" role="status">
+          <span>{job.message || "Pairing"}{job.total > 0 && ` · ${job.done} of ${job.total}`}</span>
+          <progress max={Math.max(1, job.total)} value={job.done} aria-label="Pairing" />
+        </div>
+      )}
+      <ul class="pairs">
+        {pairs.map((pair) => (
+          <li key={`${pair.audio.id} ${pair.notes.id}`} class={pair.confidence < 0.5 ? "doubtful" : ""}>
+            <Half recording={pair.audio} from={pair.query_start_s} to={pair.query_end_s} onPlay={onPlay} role="query" />
+            <Half recording={pair.notes} from={pair.start_s} to={pair.end_s} onPlay={onPlay} role="hit" />
+            <div class="pair-facts">
+              <Confidence hit={{ confidence: pair.confidence, likely: pair.confidence >= 0.5, words: wordsFor(pair.confidence) }} />
+              <span>{tempoWords(pair.tempo)}</span>
+            </div>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+interface HalfProps {
+  recording: Recording;
+  from: number;
+  to: number;
+  role: "query" | "hit";
+  onPlay: Props["onPlay"];
+}
+
+function Half({ recording, from, to, role, onPlay }: HalfProps) {
+  return (
+    <div class={`half ${role}`}>
+      <button type="button" class="icon" onClick={() => onPlay(recording, from)} aria-label={`Play ${titleOf(recording)}`}><PlayIcon /></button>
+      <span class="what">
+        <span class="title">{titleOf(recording)}</span>
+        <span class="by">{recording.file} · {clock(from)} – {clock(to)}</span>
+      </span>
+    </div>
+  );
+}

@@ -33,7 +33,8 @@ CHANGES = {
     ("default", "in-tune"): {"training.augmentation.detune_cents"},
     ("default", "no-groups"): {"training.group", "training.near_s"},
     ("default", "overlaps-masked"): {"training.near_s"},
-    ("default", "looser-fit"): {
+    ("default", "early"): {
+        "training.memory",
         "training.augmentation.loose",
         "training.augmentation.shift_s",
         "training.augmentation.partial",

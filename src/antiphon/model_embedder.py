@@ -22,7 +22,8 @@ from antiphon.segments import as_played, cut_windows
 from antiphon.towers import Elasticity, elasticity_of
 
 _BATCH = 32
-_QUERY_HOP_S = 0.5
+# Not a half: a query's windows would all be off those of a library, a second apart, by the same or one of two amounts.
+_QUERY_HOP_S = 0.45
 
 Rows = NDArray[np.float32]
 

@@ -36,10 +36,10 @@ _TRANSPOSED_SHARE = 0.4
 """Of the places that are looked at in the query's own key, how many in each other one."""
 _NEAREST = 100
 _CHAINS = 40
-_BEYOND_S = 0.5
-"""How far the windows of a stretch reach out of it: one in a window's length may be half a second off the library's."""
 _FEW_WINDOWS_S = 2.0
-"""A stretch that is less than this longer than a window is heard twice as often."""
+"""A stretch that is less than this longer than a window is heard twice as often, by windows that reach out of it."""
+_BEYOND_S = 0.5
+"""How far they do: one window alone may be half a second off all of the library's."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,10 @@ class _Looking:
         for playback, _ in self._heard:
             last_s = max(0.0, length_s - self._embedder.window_s * playback.tempo)
             hop_s = self._embedder.query_hop_s * (1 if playback == AS_RECORDED else 2)
+            beyond_s = 0.0
             if last_s < _FEW_WINDOWS_S:
-                hop_s /= 2
-            window_s = np.arange(-_BEYOND_S, last_s + _BEYOND_S + 1e-9, hop_s)
+                hop_s, beyond_s = hop_s / 2, _BEYOND_S
+            window_s = np.arange(-beyond_s, last_s + beyond_s + 1e-9, hop_s)
             embedded = self._query.embed(begin_s + window_s, playback)
             sounding = np.any(embedded, axis=1)
             windows_s.append(window_s[sounding])

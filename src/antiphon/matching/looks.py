@@ -1,8 +1,8 @@
 """Looks: how a query is cut and heard when it is looked for.
 
 A first look is quick. Where it finds nothing likely, a second one takes stretches half as long, in which a player's
-tempo changes less, and hears twice as many tempi: of 20 s of MAESTRO's performances, one in six lies outside of 0.65 to
-1.5 times the tempo of their score, one in fourteen outside of 0.5 to 2 times.
+tempo changes less, hears twice as many tempi and looks at more places: of 20 s of MAESTRO's performances, one in six
+lies outside of 0.65 to 1.5 times the tempo of their score, one in fourteen outside of 0.5 to 2 times.
 """
 
 from __future__ import annotations

@@ -2,12 +2,14 @@
 
 python -m benchmarks.serve --index DIR --query FILES… [--users 16] [--fuzz 10000] [--minutes 10]
 
-A copy of the index is served, for fuzzing adds files to it. `--fuzz 0` and `--minutes 0` leave these out.
+A copy of the index is served, for fuzzing adds files to it. `--turns 0`, `--users 0`, `--fuzz 0` and `--minutes 0`
+leave these out; what `--out` has of them is kept, with the library that they were measured on.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import shutil
@@ -27,7 +29,7 @@ from benchmarks.serve.fuzzing import Fuzzer
 from benchmarks.serve.server import started
 from benchmarks.serve.watching import Watched, measure_memory
 
-_COLUMNS = ("what", "measured", "bar", "met")
+_COLUMNS = ("what", "library", "measured", "bar", "met")
 _CANARY = "antiphon-canary"
 
 
@@ -70,8 +72,10 @@ def _run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     with started(index, folder / "temporary") as server:
         with server.client() as client:
             health = client.get("/api/health").json()
-        measures["first hit"] = measure_first_hit(server, queries, options.turns)
-        measures["many at once"] = measure_many(server, queries, options.users, options.each)
+        if options.turns:
+            measures["first hit"] = measure_first_hit(server, queries, options.turns)
+        if options.users:
+            measures["many at once"] = measure_many(server, queries, options.users, options.each)
         if options.minutes:
             measures["memory"] = measure_memory(server, queries, options.minutes)
         if options.fuzz:
@@ -80,7 +84,7 @@ def _run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             measures["fuzzing"] = Fuzzer(server, queries, _CANARY, options.seed).run(options.fuzz)
             changed = [path for path in watched.changed() if "__pycache__" not in path]
             measures["files elsewhere"] = {"changed": changed, "met": not changed}
-    return {
+    about = {
         "code": code_version(),
         "date": datetime.now().date().isoformat(),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
@@ -89,35 +93,37 @@ def _run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "model": health["model"],
         "library": {"recordings": health["index"], "hours": round(health["hours"], 1)},
         "query_s": options.length,
-        "measures": measures,
     }
+    earlier = json.loads(options.out.read_text())["measures"] if options.out.exists() else {}
+    return {"measures": earlier | {name: found | {"about": about} for name, found in measures.items()}}
 
 
 def as_markdown(results: dict[str, Any]) -> str:
     """A row for each measure."""
     rows = []
     for name, found in results["measures"].items():
+        about = found["about"]
         met = "yes" if found["met"] else "no"
+        where = f"{about['library']['hours']:.0f} h"
         if name == "first hit":
             text = f"p50 {found['p50_s']:.2f} s, p95 {found['p95_s']:.2f} s over {found['searches']} searches"
-            rows.append((f"first hit, {results['query_s']:g} s of sound", text, f"p95 ≤ {found['bar_s']:g} s", met))
+            what, bar = f"first hit, {about['query_s']:g} s of sound", f"p95 ≤ {found['bar_s']:g} s"
         elif name == "many at once":
             text = f"p50 {found['p50_s']:.2f} s, p95 {found['p95_s']:.2f} s, {len(found['failures'])} failures"
-            bar = f"p95 ≤ {found['bar_s']:g} s, no failure"
-            rows.append((f"{found['users']} people at once, {found['searches']} searches", text, bar, met))
+            what, bar = f"{found['users']} people at once, {found['searches']} searches", f"p95 ≤ {found['bar_s']:g} s"
         elif name == "memory":
             text = f"{found['after_a_third_mib']} MiB after a third, {found['at_the_end_mib']} MiB at the end"
-            rows.append((f"memory over {found['minutes']:g} min", text, f"≤ {found['bar_mib']:g} MiB more", met))
+            what, bar = f"memory over {found['minutes']:g} min", f"≤ {found['bar_mib']:g} MiB more"
         elif name == "fuzzing":
             text = ", ".join(f"{count} × {status}" for status, count in found["statuses"].items())
-            rows.append((f"{found['requests']} fuzzed requests", text, "no 5xx but 503", met))
+            what, bar = f"{found['requests']} fuzzed requests", "no 5xx but 503"
         else:
-            rows.append((name, f"{len(found['changed'])} changed", "none", met))
-    library = results["library"]
-    held = " and ".join(f"{count} of {kind}" for kind, count in library["recordings"].items() if count)
-    head = f"Model {results['model']}, {held} ({library['hours']:g} h); {results['machine']}, {results['date']}."
-    note = f" {results['note']}." if results["note"] else ""
-    return f"{head}{note}\n\n{markdown_table(_COLUMNS, rows)}"
+            text, what, bar = f"{len(found['changed'])} changed", f"{name}, while fuzzed", "none"
+        rows.append((what, where, text, bar, met))
+    about = next(iter(results["measures"].values()))["about"]
+    notes = {found["about"]["note"] for found in results["measures"].values()} - {""}
+    head = f"Model {about['model']}; {about['machine']}, {about['date']}. {' '.join(sorted(notes))}".rstrip()
+    return f"{head}\n\n{markdown_table(_COLUMNS, rows)}"
 
 
 if __name__ == "__main__":

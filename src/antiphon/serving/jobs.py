@@ -23,6 +23,7 @@ from antiphon.serving.limits import Limits
 _log = logging.getLogger("antiphon.serving")
 _KEPT = 200
 _NICE = 10
+_GOODBYE_S = 3.0
 
 Work = Callable[[], models.JobResult]
 
@@ -41,19 +42,19 @@ class Jobs:
         self._held: dict[str, _Job] = {}
         self._waiting: queue.Queue[_Job | None] = queue.Queue()
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._work, name="jobs")
+        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """Wait for the job at work; those behind it are not begun."""
+        """Leave the job at work after a moment, as an index may be left at any; those behind it are not begun."""
         with self._lock:
             for job in self._held.values():
                 if job.shown.status == "queued":
                     self._set(job, status="failed", error=Problem(error="the server was stopped", code="stopped"))
         self._waiting.put(None)
-        self._thread.join()
+        self._thread.join(_GOODBYE_S)
 
     def add(self, kind: Literal["add", "pair"], work: Work) -> models.Job:
         """Put work in the queue. Raises `Busy` when it is full."""

@@ -10,7 +10,7 @@ from antiphon.serving.errors import Problem
 
 Kind = Literal["audio", "notes"]
 Status = Literal["queued", "running", "done", "failed"]
-Stage = Literal["waiting", "first 20 s", "whole"]
+Stage = Literal["waiting", "beginning", "whole"]
 Words = Literal["almost certainly", "very likely", "likely", "doubtful"]
 
 LONGEST_FILE_S = 86_400.0

@@ -15,7 +15,7 @@ from antiphon.serving import models
 from antiphon.serving.errors import ServingError
 from antiphon.serving.holdings import Holdings
 
-FIRST_S = 20.0
+FIRST_S = 10.0
 _SURE = ((0.95, "almost certainly"), (0.8, "very likely"), (LIKELY, "likely"))
 
 
@@ -42,7 +42,7 @@ class Question:
     @property
     def stages(self) -> tuple[models.Stage, ...]:
         """What is searched one after the other."""
-        return ("first 20 s", "whole") if self.length_s > FIRST_S + models.SHORTEST_QUERY_S else ("whole",)
+        return ("beginning", "whole") if self.length_s > FIRST_S + models.SHORTEST_QUERY_S else ("whole",)
 
     @property
     def filters(self) -> Filters:
@@ -82,7 +82,7 @@ def answer(question: Question, stage: models.Stage, holdings: Holdings, embedder
         holdings.libraries[question.against],
         embedder,
         question.start_s - offset_s,
-        FIRST_S if stage == "first 20 s" else question.length_s if question.kind == "notes" else None,
+        FIRST_S if stage == "beginning" else question.length_s if question.kind == "notes" else None,
         question.options.top,
         question.filters,
         question.options.by_work,

@@ -111,10 +111,18 @@ def open_page(browser: Any, server: Server) -> Iterator[Open]:
 
 
 def found(page: Any, query: Path) -> Any:
-    """The page with the first hit of a file loaded."""
+    """The page with the first hit of a file loaded, the whole of it heard."""
     page.set_input_files(QUERY, str(query))
-    page.wait_for_selector(".stage .playhead")
+    loaded(page)
     return page
+
+
+def loaded(page: Any) -> None:
+    """Waits for a search's end; hits of the beginning alone are loaded anew then."""
+    page.wait_for_selector(".status >> text=/ in [0-9.]+ s/")
+    page.wait_for_timeout(300)
+    page.wait_for_selector(".stage .playhead")
+    page.wait_for_selector(".lane.query")
 
 
 def position(page: Any) -> float:
@@ -145,7 +153,7 @@ def test_a_dropped_recording_finds_its_notes(open_page: Open, demo: Corpus, take
         }""",
         [base64.b64encode(take.read_bytes()).decode(), take.name],
     )
-    page.wait_for_selector(".stage .playhead")
+    loaded(page)
     assert page.inner_text(".match h2") == first(demo).title
     assert page.inner_text(".match .composer") == first(demo).composer
     assert page.inner_text(".match-name .path") == first(demo).notes_path.name

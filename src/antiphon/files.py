@@ -1,7 +1,8 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and what is in them."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -22,3 +23,9 @@ def write_json(path: Path, value: Any) -> None:
     """Write a value as JSON, whole or not at all."""
     with written_aside(path) as aside:
         aside.write_text(json.dumps(value, indent=1) + "\n")
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal, read piece by piece. Raises `OSError`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

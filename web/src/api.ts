@@ -12,8 +12,7 @@ export interface Recording {
   duration_s: number;
 }
 
-export interface Hit {
-  recording: Recording;
+export interface Match {
   start_s: number;
   end_s: number;
   query_start_s: number;
@@ -21,10 +20,14 @@ export interface Hit {
   /** Library seconds per query second. */
   tempo: number;
   semitones: number;
-  score: number;
   confidence: number;
   likely: boolean;
   words: string;
+}
+
+export interface Hit extends Match {
+  recording: Recording;
+  score: number;
 }
 
 export interface Search {
@@ -59,15 +62,9 @@ export interface Job {
   result: { added: Recording[]; unchanged: string[]; failed: { file: string; reason: string }[]; pairs: number } | null;
 }
 
-export interface Pair {
+export interface Pair extends Match {
   audio: Recording;
   notes: Recording;
-  start_s: number;
-  end_s: number;
-  query_start_s: number;
-  query_end_s: number;
-  tempo: number;
-  confidence: number;
 }
 
 export interface LibraryMap {

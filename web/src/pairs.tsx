@@ -12,13 +12,6 @@ interface Props {
   onPlay: (recording: Recording, startS: number) => void;
 }
 
-/** The words that the server has for hits, by the same bounds: it sends pairs without. */
-function wordsFor(confidence: number): string {
-  if (confidence >= 0.95) return "almost certainly";
-  if (confidence >= 0.8) return "very likely";
-  return confidence >= 0.5 ? "likely" : "doubtful";
-}
-
 export function Pairs({ onPlay }: Props) {
   const [asked, again] = useAsked((signal) => getJson<{ pairs: Pair[]; job: string | null }>("/api/pairs", signal), []);
   const [job, setJob] = useState<Job | null>(null);
@@ -66,11 +59,11 @@ export function Pairs({ onPlay }: Props) {
       )}
       <ul class="pairs">
         {pairs.map((pair) => (
-          <li key={`${pair.audio.id} ${pair.notes.id}`} class={pair.confidence < 0.5 ? "doubtful" : ""}>
+          <li key={`${pair.audio.id} ${pair.notes.id}`} class={pair.likely ? "" : "doubtful"}>
             <Half recording={pair.audio} from={pair.query_start_s} to={pair.query_end_s} onPlay={onPlay} role="query" />
             <Half recording={pair.notes} from={pair.start_s} to={pair.end_s} onPlay={onPlay} role="hit" />
             <div class="pair-facts">
-              <Confidence hit={{ confidence: pair.confidence, likely: pair.confidence >= 0.5, words: wordsFor(pair.confidence) }} />
+              <Confidence hit={pair} />
               <span>{tempoWords(pair.tempo)}</span>
             </div>
           </li>

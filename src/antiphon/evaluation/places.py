@@ -6,10 +6,9 @@ library; its score is the mean over w of the cosine of the query's window w and 
 at V shifts, its windows a little earlier or later; it is cut out first, so that there is nothing in them beyond it.
 Shift v at place p says that the query begins as much before p as its windows are later; all V · places are ranked
 together. The best is right when it is in the query's own recording and says a begin within a tolerance of the true one.
-Other performances
-of the query's work are no candidates, being neither right nor wrong. Ties count against us: of several places with the
-highest score all have to be right. A query or place with nothing in it is never right. `a2m` asks with sound for notes,
-`m2a` the other way round.
+Other performances of the query's work are no candidates, being neither right nor wrong. Ties count against us: of
+several places with the highest score all have to be right. A query or place with nothing in it is never right. `a2m`
+asks with sound for notes, `m2a` the other way round.
 """
 
 from __future__ import annotations

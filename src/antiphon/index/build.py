@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from antiphon.corpora import files_below
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder, read_sound
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.files import content_hash
 from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.query import SUFFIXES
 from antiphon.index.store import FileState, Store, is_index
@@ -119,8 +119,7 @@ def _bring_up_to_date(
     if name in failed and failed[name][0] == state:
         report.failed.append(UnreadableInput(path, failed[name][1]))
         return
-    with path.open("rb") as file:
-        content = hashlib.file_digest(file, "sha256").hexdigest()
+    content = content_hash(path)
     if name in held and held[name][1] == content:
         store.touch(name, state)
         report.unchanged += 1

@@ -65,15 +65,14 @@ def search(
     Hits whose confidence is under `LIKELY` are better than nothing, no more. Raises `UnreadableInput` for a query that
     cannot be used, `AntiphonError` for filters that leave nothing.
     """
-    against = against or what_to_search(query, store.counts())
+    against = against or what_to_search(kind_of(query), store.counts())
     store.claim(embedder, store.meta("model"), float(store.meta("hop_s")))
     library = store.library(against)
     return search_library(query, library, embedder, start_s, length_s, top, filters, by_work, transpose)
 
 
-def what_to_search(query: Path, held: Container[Side]) -> Side:
+def what_to_search(kind: Side, held: Container[Side]) -> Side:
     """The other kind than the query's, or its own where the index holds nothing else."""
-    kind = kind_of(query)
     other: Side = "notes" if kind == "audio" else "audio"
     return other if other in held else kind
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder
 from antiphon.errors import UnreadableInput
+from antiphon.files import content_hash
 from antiphon.index.build import build_index
 from antiphon.index.store import Store
 from antiphon.progress import track
@@ -55,7 +55,7 @@ def add_files(received: Sequence[Received], index: Path, embedder: Embedder, dec
     unchanged, failed = [], []
     for one in track(received, "reading"):
         try:
-            content = _hash_of(one.path)
+            content = content_hash(one.path)
             if content in known:
                 unchanged.append(one.shown)
                 continue
@@ -74,8 +74,3 @@ def add_files(received: Sequence[Received], index: Path, embedder: Embedder, dec
             failed.append(Failure(file=one.shown, reason=reasons[path_]))
             Path(path_).unlink()
     return Added(tuple(path_ for path_ in stored if path_ not in reasons), tuple(unchanged), tuple(failed))
-
-
-def _hash_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

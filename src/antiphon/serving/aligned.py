@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.audio import read_audio
-from antiphon.descriptors import Side
 from antiphon.index.query import library_frames
 from antiphon.matching.frames import note_frames, sound_frames
 from antiphon.matching.warping import Warp, warp
@@ -62,7 +61,7 @@ def _way(question: Question, hit: models.Hit, path: Path, decoders: Decoders, ra
     if question.kind == "notes":
         asked = note_frames(read_notes(question.path), begin_s, end_s)
     else:
-        asked = _heard(question.path, "audio", begin_s, end_s, decoders, rate_hz, temporary)
+        asked = _heard(question.path, begin_s, end_s, decoders, rate_hz, temporary)
     first_s = hit.start_s - _AROUND_S
     known = _library_frames(path, rate_hz, first_s, hit.end_s + _AROUND_S)
     asked = transpose_frames(asked, -hit.semitones)
@@ -70,13 +69,11 @@ def _way(question: Question, hit: models.Hit, path: Path, decoders: Decoders, ra
     return Warp(found.query_s + begin_s, found.library_s)
 
 
-def _heard(
-    path: Path, kind: Side, begin_s: float, end_s: float, decoders: Decoders, rate_hz: int, temporary: Path
-) -> Frames:
+def _heard(path: Path, begin_s: float, end_s: float, decoders: Decoders, rate_hz: int, temporary: Path) -> Frames:
     """Onset frames of a client's sound, decoded by a process that may fail over it."""
     with tempfile.TemporaryDirectory(dir=temporary) as folder:
         out = Path(folder) / "query.wav"
-        decoders.query(path, kind, begin_s, max(end_s - begin_s, models.SHORTEST_QUERY_S), rate_hz, out)
+        decoders.query(path, "audio", begin_s, max(end_s - begin_s, models.SHORTEST_QUERY_S), rate_hz, out)
         samples = read_audio(out, rate_hz)
     edges = _edges(0.0, end_s - begin_s)
     return np.concatenate([sound_frames(samples, rate_hz, *edge) for edge in edges])

@@ -26,7 +26,6 @@ class Holdings:
     paths: Mapping[int, Path]
     libraries: Mapping[Side, Library]
     failures: tuple[models.Failure, ...]
-    model: str
 
     @cached_property
     def by_id(self) -> dict[int, models.Recording]:
@@ -66,8 +65,7 @@ class Holdings:
 def open_holdings(folder: Path, embedder: Embedder) -> Holdings:
     """Open an index to be served. Raises `AntiphonError` where it is none, or was built with another model."""
     with Store(folder) as store:
-        model = store.meta("model")
-        store.claim(embedder, model, float(store.meta("hop_s")))
+        store.claim(embedder, store.meta("model"), float(store.meta("hop_s")))
         held, about, failed = store.recordings(), store.about(), store.failed()
         libraries = {kind: store.library(kind) for kind in store.counts()}
     for library in libraries.values():
@@ -96,7 +94,6 @@ def open_holdings(folder: Path, embedder: Embedder) -> Holdings:
         paths={one.id: Path(one.path) for one in held},
         libraries=libraries,
         failures=tuple(models.Failure(file=named(path), reason=reason) for path, (_, reason) in sorted(failed.items())),
-        model=model,
     )
 
 

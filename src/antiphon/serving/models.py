@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, computed_field
 
+from antiphon.matching.confidence import LIKELY
 from antiphon.serving.errors import Problem
 
 Kind = Literal["audio", "notes"]
@@ -76,24 +77,41 @@ class Map(BaseModel):
     of: list[int]
 
 
-class Hit(BaseModel):
-    """A stretch of a recording that the query matches, and the stretch of the query that does.
+class Match(BaseModel):
+    """A stretch of the library and the stretch of a query that is the same music.
 
     `tempo` is library seconds per query second, `semitones` how far the query lies above the library, `confidence` the
-    probability that it is this music.
+    probability that it is this music; `words` says the same.
     """
 
-    recording: Recording
     start_s: float
     end_s: float
     query_start_s: float
     query_end_s: float
     tempo: float
     semitones: int
-    score: float
     confidence: float
-    likely: bool
-    words: Words
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def likely(self) -> bool:
+        return self.confidence >= LIKELY
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def words(self) -> Words:
+        if self.confidence >= 0.95:
+            return "almost certainly"
+        if self.confidence >= 0.8:
+            return "very likely"
+        return "likely" if self.likely else "doubtful"
+
+
+class Hit(Match):
+    """A match of a search, in a recording of the library."""
+
+    recording: Recording
+    score: float
 
 
 class QueryFacts(BaseModel):
@@ -144,18 +162,11 @@ class Job(BaseModel):
     result: JobResult | None
 
 
-class Pair(BaseModel):
+class Pair(Match):
     """Seconds `query_start_s` to `query_end_s` of the sound are `start_s` to `end_s` of the notes."""
 
     audio: Recording
     notes: Recording
-    start_s: float
-    end_s: float
-    query_start_s: float
-    query_end_s: float
-    tempo: float
-    semitones: int
-    confidence: float
 
 
 class Pairs(BaseModel):

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder
 from antiphon.index.library import ALL, Filters
-from antiphon.index.search import Hit, search_library
-from antiphon.matching.confidence import LIKELY
+from antiphon.index.search import Hit, search_library, what_to_search
 from antiphon.serving import models
 from antiphon.serving.errors import ServingError
 from antiphon.serving.holdings import Holdings
 
 FIRST_S = 10.0
-_SURE = ((0.95, "almost certainly"), (0.8, "very likely"), (LIKELY, "likely"))
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,7 @@ def check_against(kind: Side, options: models.SearchOptions, holdings: Holdings)
 
     Raises `ServingError` 422 where the library holds none of it, `AntiphonError` for a composer whom it does not know.
     """
-    other: Side = "notes" if kind == "audio" else "audio"
-    against = options.against or (other if other in holdings.libraries else kind)
+    against = options.against or what_to_search(kind, holdings.libraries)
     if against not in holdings.libraries:
         held = " and ".join(holdings.libraries) or "nothing yet"
         raise ServingError(422, "nothing_to_search", f"the library holds no {against} to search; it holds {held}")
@@ -103,23 +100,4 @@ def shown(hits: list[Hit], holdings: Holdings) -> Iterator[models.Hit]:
     for hit in hits:
         recording = holdings.by_path.get(hit.file)
         if recording is not None:
-            yield models.Hit(
-                recording=recording,
-                start_s=hit.start_s,
-                end_s=hit.end_s,
-                query_start_s=hit.query_start_s,
-                query_end_s=hit.query_end_s,
-                tempo=hit.tempo,
-                semitones=hit.semitones,
-                score=hit.score,
-                confidence=hit.confidence,
-                likely=hit.confidence >= LIKELY,
-                words=_in_words(hit.confidence),
-            )
-
-
-def _in_words(confidence: float) -> models.Words:
-    for least, words in _SURE:
-        if confidence >= least:
-            return words  # type: ignore[return-value]
-    return "doubtful"
+            yield models.Hit.model_validate({**asdict(hit), "recording": recording})

@@ -182,18 +182,17 @@ class TrainingBatches(Dataset[Batch]):
         batch = collate(np.stack([window.sound for window in windows]), notes)
         if how.sound is not None:
             batch = replace(batch, audio=augment_sound(batch.audio, how.sound, rng, self._rate))
-        batch = replace(batch, work=self._work[[window.recording for window in windows]])
-        return replace(batch, not_wrong=self._not_wrong(windows)) if self._group > 1 else batch
+        work = self._work[[window.recording for window in windows]]
+        return replace(batch, work=work, not_wrong=self._not_wrong(windows, work) if self._group > 1 else None)
 
-    def _not_wrong(self, windows: Sequence[_Window]) -> Tensor:
+    def _not_wrong(self, windows: Sequence[_Window], work: Tensor) -> Tensor:
         """Sound (rows) and notes (columns) that begin near each other, or are two performances of a work: [B, B]."""
         recordings = [self._cache.recordings[window.recording] for window in windows]
         _, performance = np.unique([recording.id for recording in recordings], return_inverse=True)
-        work = self._work[[window.recording for window in windows]].numpy()
         sound_s, notes_s = np.array([(window.start_s, window.notes_start_s) for window in windows]).T
         near = np.abs(sound_s[:, None] - notes_s[None]) < self._near_s
         same = performance[:, None] == performance[None]
-        return torch.from_numpy((work[:, None] == work[None]) & (~same | near))
+        return (work[:, None] == work[None]) & torch.from_numpy(~same | near)
 
     def _draw(self, rng: np.random.Generator, recording: int | None = None) -> _Window:
         length = round(self._window_s * self._rate)

@@ -35,7 +35,9 @@ function MapOf({ map, played, onPlay }: Props & { map: LibraryMap }) {
   const [size, setSize] = useState({ width: 0, height: 0 });
   const [at, setAt] = useState<number | null>(null);
   const [composer, setComposer] = useState<number | null>(null);
-  const [told, setTold] = useState<Recording | null>(null);
+  const [known, setKnown] = useState<{ at: number; recording: Recording } | null>(null);
+  // Never that of the point before, while this one's is on its way.
+  const told = known?.at === at ? known.recording : null;
   const rank = ranks(map);
 
   useLayoutEffect(() => {
@@ -52,11 +54,10 @@ function MapOf({ map, played, onPlay }: Props & { map: LibraryMap }) {
     if (context) drawMap(context, map, rank, size.width, size.height, { composer, at, played });
   }, [map, size, at, composer, played, theme]);
   useEffect(() => {
-    setTold(null);
     if (at === null) return undefined;
     let current = true;
     recordingOf(map.points[at]!.id).then(
-      (recording) => current && setTold(recording),
+      (recording) => current && setKnown({ at, recording }),
       () => {},
     );
     return () => {

@@ -68,10 +68,10 @@ def test_info_nce_counts_the_past_as_wrong_typed_slowly():
     forwards = backwards = 0.0
     for i in range(4):
         for asking, answers, earlier, forward in ((audio, notes, past_notes, True), (notes, audio, past_audio, False)):
-            right = math.exp(cosine(asking[i], answers[i]) / 0.05)
-            everything = sum(math.exp(cosine(asking[i], answer) / 0.05) for answer in answers)
+            right = math.exp(cosine(asking[i], answers[i]) / 0.03)
+            everything = sum(math.exp(cosine(asking[i], answer) / 0.03) for answer in answers)
             everything += sum(
-                math.exp(cosine(asking[i], answer) / 0.05) for j, answer in enumerate(earlier) if not not_wrong[i, j]
+                math.exp(cosine(asking[i], answer) / 0.03) for j, answer in enumerate(earlier) if not not_wrong[i, j]
             )
             if forward:
                 forwards -= math.log(right / everything)

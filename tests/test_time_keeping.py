@@ -156,7 +156,7 @@ class TestInfoNce:
         left_out[1, 3] = left_out[3, 1] = left_out[2, 2] = True
 
         def cosine(i: int, j: int) -> float:
-            return audio[i] @ notes[j] / np.linalg.norm(audio[i]) / np.linalg.norm(notes[j]) / 0.05
+            return audio[i] @ notes[j] / np.linalg.norm(audio[i]) / np.linalg.norm(notes[j]) / 0.03
 
         forwards = backwards = 0.0
         for i in range(5):
@@ -214,6 +214,27 @@ class TestGroups:
                 same_work = recordings[one].work == recordings[other].work
                 expected = same_work and (one != other or abs(start_s - notes_start_s) < 1.5)
                 assert bool(batch.not_wrong[i, j]) == expected
+
+    def test_every_second_of_a_group_begins_beside_the_one_before(self, demo: Corpus):
+        cache = open_sample_cache(demo.split("train"), 24_000, 4.0)
+        batches = TrainingBatches(cache, 24_000, 4.0, 24, 10, seed=1, group=6, near_s=0.3, beside_s=1.0)
+        starts_s: list[float] = []
+        original = batches._draw
+
+        def spy(*how):
+            window = original(*how)
+            starts_s.append(window.start_s)
+            return window
+
+        batches._draw = spy  # type: ignore[method-assign]
+        batch = batches[0]
+        groups = np.array(starts_s[12:]).reshape(-1, 2)
+        apart_s = np.abs(groups[:, 0] - groups[:, 1])
+        assert apart_s.max() <= 1.0 + 1e-4
+        assert apart_s.std() > 0.1
+        assert np.abs(np.diff(groups[:3, 0])).max() > 1.0
+        told_apart = np.array([not batch.not_wrong[12 + 2 * pair, 13 + 2 * pair] for pair in range(6)])
+        assert (told_apart == (apart_s >= 0.3)).all()
 
     def test_are_a_function_of_seed_and_step_when_augmented(self, batches: TrainingBatches):
         one, again, other = batches[3], batches[3], batches[4]

@@ -31,15 +31,11 @@ CHANGES = {
     ("default", "clean-notes"): {"training.augmentation.notes"},
     ("default", "exact-fit"): {"training.augmentation.loose"},
     ("default", "in-tune"): {"training.augmentation.detune_cents"},
-    ("default", "no-groups"): {"training.group", "training.near_s"},
+    ("default", "no-groups"): {"training.group", "training.near_s", "training.beside_s"},
     ("default", "overlaps-masked"): {"training.near_s"},
-    ("default", "early"): {
-        "training.memory",
-        "training.augmentation.loose",
-        "training.augmentation.shift_s",
-        "training.augmentation.partial",
-    },
+    ("default", "whole-windows"): {"training.augmentation.partial"},
     ("default", "no-memory"): {"training.memory"},
+    ("default", "no-neighbours"): {"training.near_s", "training.beside_s"},
     ("default", "vicreg"): {"training.loss", "training.memory"},
     ("default", "sigmoid"): {"training.loss", "training.memory"},
 }

@@ -28,9 +28,10 @@ class RateRule:
 class TrainingSettings:
     """How a run trains; of the rate rules, the first that fits a parameter's name decides.
 
-    Half of a batch is drawn in groups of `group` windows from one recording; those that begin less than `near_s`
-    seconds apart (a window's length where None) are no wrong answers to each other. The last `memory` windows of
-    earlier batches are wrong answers too, but for those of the same work.
+    Half of a batch is drawn in groups of `group` windows from one recording, every second of them within `beside_s`
+    seconds of the one before (None: anywhere); those that begin less than `near_s` seconds apart (a window's length
+    where None) are no wrong answers to each other. The last `memory` windows of earlier batches are wrong answers too,
+    but for those of the same work.
     """
 
     batch_size: int
@@ -45,6 +46,7 @@ class TrainingSettings:
     loss: str = "vicreg"
     group: int = 1
     near_s: float | None = None
+    beside_s: float | None = None
     memory: int = 0
     augmentation: Augmentation = Augmentation()
 
@@ -213,15 +215,16 @@ _DEFAULT = Preset(
         checkpoint_every=100,
         loss="info_nce",
         group=8,
-        near_s=1.0,
+        near_s=0.3,
+        beside_s=2.0,
         memory=16_384,
         augmentation=Augmentation(
             detune_cents=40.0,
             loose=0.25,
-            shift_s=0.2,
+            shift_s=0.1,
             tempo=1.15,
-            partial=0.25,
-            partial_s=0.6,
+            partial=0.5,
+            partial_s=0.5,
             sound=SoundAugmentation(),
             notes=NoteAugmentation(),
         ),

@@ -117,7 +117,7 @@ def _in_tune(preset: Preset) -> Preset:
 
 def _no_groups(preset: Preset) -> Preset:
     """Windows of a batch are drawn one by one, and all are wrong answers to each other."""
-    return _train(preset, group=1, near_s=None)
+    return _train(preset, group=1, near_s=None, beside_s=None)
 
 
 def _overlaps_masked(preset: Preset) -> Preset:
@@ -130,9 +130,14 @@ def _no_memory(preset: Preset) -> Preset:
     return _train(preset, memory=0)
 
 
-def _early(preset: Preset) -> Preset:
-    """How `default` began: no memory, all windows whole, half of them fitting loosely by up to 0.4 s."""
-    return _augment(_no_memory(preset), loose=0.5, shift_s=0.4, partial=0.0)
+def _no_neighbours(preset: Preset) -> Preset:
+    """No windows are drawn beside each other, and what begins less than a second apart is not told apart."""
+    return _train(preset, beside_s=None, near_s=1.0)
+
+
+def _whole_windows(preset: Preset) -> Preset:
+    """No window of training is empty on one side."""
+    return _augment(preset, partial=0.0)
 
 
 def _vicreg(preset: Preset) -> Preset:
@@ -158,8 +163,9 @@ VARIANTS: Mapping[str, Callable[[Preset], Preset]] = MappingProxyType(
         "clean-notes": _clean_notes,
         "exact-fit": _exact_fit,
         "in-tune": _in_tune,
-        "early": _early,
+        "whole-windows": _whole_windows,
         "no-memory": _no_memory,
+        "no-neighbours": _no_neighbours,
         "no-groups": _no_groups,
         "overlaps-masked": _overlaps_masked,
         "vicreg": _vicreg,

@@ -12,13 +12,13 @@ from torch.nn import functional as F
 
 from antiphon.losses import Loss, Past
 
-_TEMPERATURE = 0.05
+_TEMPERATURE = 0.03
 
 
 def info_nce(
     audio: Tensor, notes: Tensor, not_wrong: Tensor | None = None, past: Past | None = None
 ) -> dict[str, Tensor]:
-    """Mean of the two directions' cross-entropies over cosines / 0.05 of [B, D] embeddings.
+    """Mean of the two directions' cross-entropies over cosines / 0.03 of [B, D] embeddings.
 
     `not_wrong` bool [B, B] marks pairs that are no wrong answers, such as overlapping windows: they are left out of
     the sums; the diagonal always counts as right. The notes of `past` are wrong answers to the batch's sound, its sound

@@ -115,8 +115,9 @@ class _Window:
 class TrainingBatches(Dataset[Batch]):
     """Item `step` is the batch of that step: windows that start anywhere, recordings drawn by their length.
 
-    Half of a batch is drawn in groups of `group` windows from one recording, the hardest wrong answers; the batch then
-    says that windows which begin less than `near_s` apart (a window's length unless given) are not wrong.
+    Half of a batch is drawn in groups of `group` windows from one recording, the hardest wrong answers; every second of
+    them begins within `beside_s` of the one before, where that is given. The batch then says that windows which begin
+    less than `near_s` apart (a window's length unless given) are not wrong.
     Windows that are silent or have no notes are drawn again. Two objects with equal arguments give equal batches, so
     a resumed run needs no data position but its step.
     """
@@ -131,6 +132,7 @@ class TrainingBatches(Dataset[Batch]):
         seed: int,
         group: int = 1,
         near_s: float | None = None,
+        beside_s: float | None = None,
         augmentation: Augmentation = _AS_IT_IS,
     ) -> None:
         self._cache = cache
@@ -141,6 +143,7 @@ class TrainingBatches(Dataset[Batch]):
         self._seed = seed
         self._group = group
         self._near_s = window_s if near_s is None else near_s
+        self._beside_s = beside_s
         self._augmentation = augmentation
         self.skipped: list[UnreadableInput] = list(cache.skipped)
         works = np.array([recording.work for recording in cache.recordings], dtype=object)
@@ -173,8 +176,9 @@ class TrainingBatches(Dataset[Batch]):
             grouped = self._group > 1 and len(windows) >= self._batch_size // 2
             leader = self._draw(rng)
             windows.append(leader)
-            followers = min(self._group - 1, self._batch_size - len(windows)) if grouped else 0
-            windows += [self._draw(rng, leader.recording) for _ in range(followers)]
+            for place in range(1, min(self._group, self._batch_size - len(windows) + 1) if grouped else 1):
+                beside_s = windows[-1].start_s if place % 2 and self._beside_s is not None else None
+                windows.append(self._draw(rng, leader.recording, beside_s))
         notes = [window.notes for window in windows]
         how = self._augmentation
         if how.notes is not None:
@@ -194,13 +198,14 @@ class TrainingBatches(Dataset[Batch]):
         same = performance[:, None] == performance[None]
         return (work[:, None] == work[None]) & torch.from_numpy(~same | near)
 
-    def _draw(self, rng: np.random.Generator, recording: int | None = None) -> _Window:
+    def _draw(self, rng: np.random.Generator, recording: int | None = None, beside_s: float | None = None) -> _Window:
+        """A window of any recording, or of that one; anywhere in it, or near the time `beside_s`."""
         length = round(self._window_s * self._rate)
         cents = self._augmentation.detune_cents
         ratio = draw_detune(rng, cents) if cents else 1.0
         for _ in range(_DRAWS):
             number = int(rng.choice(len(self._probability), p=self._probability)) if recording is None else recording
-            first = int(rng.integers(self._last_start[number] + 1))
+            first = self._first_sample(rng, number, beside_s)
             shift_s, tempo = self._augmentation.draw_fit(rng)
             notes, samples = self._notes[number], self._cache.samples[number]
             assert notes is not None
@@ -215,6 +220,13 @@ class TrainingBatches(Dataset[Batch]):
             if len(window) and not is_silent(sound):
                 return _Window(sound, window, number, start_s, start_s + shift_s)
         raise AntiphonError(f"{_DRAWS} windows in a row were silent or without notes; is this the right corpus?")
+
+    def _first_sample(self, rng: np.random.Generator, number: int, beside_s: float | None) -> int:
+        last = int(self._last_start[number])
+        if beside_s is None or self._beside_s is None:
+            return int(rng.integers(last + 1))
+        reach, middle = round(self._beside_s * self._rate), round(beside_s * self._rate)
+        return int(rng.integers(max(0, middle - reach), min(last, middle + reach) + 1))
 
     def _only(
         self, part: tuple[Side, float, float], sound: NDArray[np.float32], notes: Notes

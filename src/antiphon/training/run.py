@@ -178,6 +178,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
         config.seed,
         settings.group,
         settings.near_s,
+        settings.beside_s,
         settings.augmentation,
     )
     first, spent_s = _load_checkpoint(folder, model, optimiser, memory, device)

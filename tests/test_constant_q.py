@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from antiphon.batch import Batch
+from antiphon.batch import AS_RECORDED, Batch, Overlap, Playback
 from antiphon.towers import constant_q
 from antiphon.towers.constant_q import ConstantQFrames, band_filters
 from antiphon.towers.stft import power_spectrum
@@ -104,6 +105,58 @@ def test_silence_gives_zeros():
 def test_there_is_a_frame_for_every_whole_hop(samples: int, frames: int):
     batch = Batch(torch.randn(2, samples), random_batch().notes)
     assert front()(batch).shape == (2, frames, 192)
+
+
+class TestOverlappingWindows:
+    """Their frames are computed once, and are what each window has alone, to its very ends."""
+
+    @staticmethod
+    def batch(hop_s: float, count: int, playback: Playback = AS_RECORDED, origin: int = 0) -> Batch:
+        length = round(WINDOW * playback.tempo)
+        begin = origin + torch.arange(count) * round(hop_s * RATE_HZ)
+        generator = torch.Generator().manual_seed(1)
+        sound = torch.randn(int(begin[-1]) + length, generator=generator)
+        sound *= torch.linspace(0.01, 1.0, len(sound))
+        windows = torch.stack([sound[first : first + length] for first in begin.tolist()])
+        return Batch(windows, random_batch().notes, playback=playback, overlap=Overlap(sound[origin:], begin - origin))
+
+    @pytest.mark.parametrize(
+        ("hop_s", "playback"),
+        [
+            (1.0, AS_RECORDED),
+            (0.44, AS_RECORDED),
+            (0.02, AS_RECORDED),
+            (0.44, Playback(semitones=-3)),
+            (0.44 * 1.3, Playback(1.3)),
+            (0.44 * 0.75, Playback(0.75, 2)),
+        ],
+    )
+    @pytest.mark.parametrize("origin", [0, 777])
+    def test_give_what_each_gives_alone(self, hop_s: float, playback: Playback, origin: int):
+        batch = self.batch(hop_s, 6, playback, origin)
+        torch.testing.assert_close(front()(batch), front()(replace(batch, overlap=None)), atol=1e-5, rtol=1e-5)
+
+    def test_are_mostly_transformed_once(self, monkeypatch: pytest.MonkeyPatch):
+        samples: list[int] = []
+
+        def counted(audio: Tensor, *how):
+            samples.append(audio.numel())
+            return power_spectrum(audio, *how)
+
+        monkeypatch.setattr(constant_q, "power_spectrum", counted)
+        batch = self.batch(0.44, 16)
+        front()(replace(batch, overlap=None))
+        alone = sum(samples)
+        samples.clear()
+        front()(batch)
+        assert sum(samples) < 0.4 * alone
+
+    @pytest.mark.parametrize(("hop_s", "count"), [(0.45, 6), (6.0, 3), (1.0, 1)])
+    def test_that_share_no_frames_are_taken_one_by_one(self, monkeypatch: pytest.MonkeyPatch, hop_s: float, count: int):
+        batch = self.batch(hop_s, count)
+        expected = front()(replace(batch, overlap=None))
+        monkeypatch.delattr(ConstantQFrames, "_shared_power")
+        assert torch.equal(front()(batch), expected)
 
 
 def test_no_level_is_heard():

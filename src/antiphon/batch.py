@@ -75,11 +75,26 @@ class NoteBatch:
 
 
 @dataclass(frozen=True, eq=False)
+class Overlap:
+    """Where windows were cut from: `samples` float32 [S] of one recording; window b begins at `begin[b]` int64 [B].
+
+    A front end may then compute once what windows have in common.
+    """
+
+    samples: Tensor
+    begin: Tensor
+
+    def to(self, device: torch.device) -> Overlap:
+        """The same on another device."""
+        return Overlap(self.samples.to(device), self.begin.to(device))
+
+
+@dataclass(frozen=True, eq=False)
 class Batch:
     """`audio` float32 [B, S] mono and the notes of the same B windows.
 
     `playback` says how the sound is to be heard: S samples of it make a window of S / tempo. The notes are already as
-    played.
+    played. `overlap`, where it is known, says where the sound was cut from.
 
     `not_wrong` bool [B, B], in training, marks windows that are no wrong answers to each other: those that overlap in
     time, and other performances of the same work. `work` int64 [B], in training, numbers the works they are from.
@@ -90,10 +105,12 @@ class Batch:
     not_wrong: Tensor | None = None
     work: Tensor | None = None
     playback: Playback = AS_RECORDED
+    overlap: Overlap | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The batch on another device; from pinned memory the copy overlaps with computing."""
-        return self._moved(lambda tensor: tensor.to(device, non_blocking=True), self.notes.to(device))
+        moved = self._moved(lambda tensor: tensor.to(device, non_blocking=True), self.notes.to(device))
+        return moved if self.overlap is None else replace(moved, overlap=self.overlap.to(device))
 
     def pin_memory(self) -> Batch:
         """The batch in page-locked memory, as PyTorch's data loader asks for it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +14,18 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from antiphon.audio import is_silent
-from antiphon.batch import AS_RECORDED, Playback, collate
+from antiphon.batch import AS_RECORDED, Batch, Playback, collate
 from antiphon.descriptors import DESCRIPTORS, Side, describe
 from antiphon.errors import AntiphonError
 from antiphon.model import DualEncoder, load_dual_encoder, pick_device, to_plain
 from antiphon.notes import Notes
-from antiphon.segments import as_played, cut_windows
+from antiphon.segments import SoundWindows, as_played
 from antiphon.towers import Elasticity, elasticity_of
 
 _BATCH = 32
 # Not a half: a query's windows would all be off those of a library, a second apart, by the same or one of two amounts.
-_QUERY_HOP_S = 0.45
+# And a number of frames whose half is one, for windows to share them.
+_QUERY_HOP_S = 0.44
 
 Rows = NDArray[np.float32]
 
@@ -68,7 +70,7 @@ class ModelEmbedder:
         """
         self._refuse_without("notes", into="audio")
         heard = self._nearest(playback)
-        windows = cut_windows(samples, self.sample_rate_hz, starts_s, self.window_s * heard.tempo)
+        windows = SoundWindows.at(samples, self.sample_rate_hz, starts_s, self.window_s * heard.tempo)
         no_notes = [Notes.of([], [], [], [])] * len(windows)
         return self._embed(windows, no_notes, {"audio": _sounding(windows)}, heard)["audio"]
 
@@ -77,13 +79,13 @@ class ModelEmbedder:
         self._refuse_without("audio", into="notes")
         length_s = self.window_s * playback.tempo
         windows = [as_played(notes.window(float(start), length_s), playback) for start in starts_s]
-        return self._embed(np.zeros((len(windows), 0), np.float32), windows, {"notes": _filled(windows)})["notes"]
+        return self._embed(None, windows, {"notes": _filled(windows)})["notes"]
 
     def embed_pairs(
         self, samples: NDArray[np.float32], notes: Notes, starts_s: NDArray[np.float64]
     ) -> tuple[Rows, Rows]:
         """Both sides of the same windows, as `embed_audio` and `embed_notes` give them."""
-        audio = cut_windows(samples, self.sample_rate_hz, starts_s, self.window_s)
+        audio = SoundWindows.at(samples, self.sample_rate_hz, starts_s, self.window_s)
         windows = [notes.window(float(start), self.window_s) for start in starts_s]
         rows = self._embed(audio, windows, {"audio": _sounding(audio), "notes": _filled(windows)})
         return rows["audio"], rows["notes"]
@@ -91,7 +93,7 @@ class ModelEmbedder:
     @torch.inference_mode()
     def _embed(
         self,
-        audio: NDArray[np.float32],
+        audio: SoundWindows | None,
         notes: list[Notes],
         usable: Mapping[Side, NDArray[np.bool_]],
         playback: Playback = AS_RECORDED,
@@ -101,7 +103,7 @@ class ModelEmbedder:
         kept = np.flatnonzero(np.logical_or.reduce(list(usable.values())))
         for begin in range(0, len(kept), _BATCH):
             index = kept[begin : begin + _BATCH]
-            batch = collate(audio[index], [notes[i] for i in index], playback).to(self._device)
+            batch = _collate(audio, notes, index, playback).to(self._device)
             found = describe(batch, self.model.descriptor_names(*usable), self.sample_rate_hz)
             for side, good in usable.items():
                 embedded, _ = self.model.encode(side, batch, found)
@@ -136,8 +138,17 @@ def _elasticity(model: DualEncoder) -> Elasticity | None:
     return None if model.descriptor_names("audio") else elasticity_of(model.tower("audio"))
 
 
-def _sounding(windows: NDArray[np.float32]) -> NDArray[np.bool_]:
-    return np.array([not is_silent(window) for window in windows], bool)
+def _collate(audio: SoundWindows | None, notes: list[Notes], index: NDArray[np.int64], playback: Playback) -> Batch:
+    """Some windows as a batch; without sound they have none."""
+    own_notes = [notes[i] for i in index]
+    if audio is None:
+        return collate(np.zeros((len(index), 0), np.float32), own_notes, playback)
+    return replace(collate(audio[index], own_notes, playback), overlap=audio.overlap(index))
+
+
+def _sounding(windows: SoundWindows) -> NDArray[np.bool_]:
+    cuts = (windows.samples[first : first + windows.length] for first in windows.begin.tolist())
+    return np.array([not is_silent(cut) for cut in cuts], bool)
 
 
 def _filled(windows: list[Notes]) -> NDArray[np.bool_]:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from antiphon.augmentation.varispeed import scale_times
-from antiphon.batch import AS_RECORDED, Playback
+from antiphon.batch import AS_RECORDED, Overlap, Playback
 from antiphon.corpora import Recording
 from antiphon.notes import Notes
 
@@ -78,16 +79,46 @@ def _numbered(names: list[str]) -> NDArray[np.int64]:
     return np.unique(np.array(names, dtype=object), return_inverse=True)[1].reshape(-1)
 
 
+@dataclass(frozen=True, eq=False)
+class SoundWindows:
+    """n windows of `length` mono samples, window i from sample `begin[i]` int64 [n] on; all lie within `samples`.
+
+    Nothing is copied before windows are asked for: those of an hour, a second apart, are a gigabyte.
+    """
+
+    samples: NDArray[np.float32]
+    begin: NDArray[np.int64]
+    length: int
+
+    @classmethod
+    def at(
+        cls, samples: NDArray[np.float32], sample_rate_hz: int, starts_s: NDArray[np.float64], window_s: float
+    ) -> SoundWindows:
+        """Windows that begin at times from 0 on; one that passes the end is filled up with zeros."""
+        length = round(window_s * sample_rate_hz)
+        begin = np.rint(starts_s * sample_rate_hz).astype(np.int64)
+        missing = int(begin.max(initial=0)) + length - len(samples)
+        return cls(np.pad(samples, (0, missing)) if missing > 0 else samples, begin, length)
+
+    def __len__(self) -> int:
+        return len(self.begin)
+
+    def __getitem__(self, index: NDArray[np.int64] | slice) -> NDArray[np.float32]:
+        """Some of the windows [k, length], copied."""
+        return np.lib.stride_tricks.sliding_window_view(self.samples, self.length)[self.begin[index]]
+
+    def overlap(self, index: NDArray[np.int64]) -> Overlap:
+        """Where some of the windows were cut from, and no more than that."""
+        begin = self.begin[index]
+        first, last = int(begin.min()), int(begin.max()) + self.length
+        return Overlap(torch.from_numpy(self.samples[first:last]), torch.from_numpy(begin - first))
+
+
 def cut_windows(
     samples: NDArray[np.float32], sample_rate_hz: int, starts_s: NDArray[np.float64], window_s: float
 ) -> NDArray[np.float32]:
     """Windows [n, window] of mono samples; a window that passes the end is filled up with zeros."""
-    length = round(window_s * sample_rate_hz)
-    begin = np.rint(starts_s * sample_rate_hz).astype(np.int64)
-    needed = int(begin.max(initial=0)) + length
-    if needed > len(samples):
-        samples = np.pad(samples, (0, needed - len(samples)))
-    return np.lib.stride_tricks.sliding_window_view(samples, length)[begin]
+    return SoundWindows.at(samples, sample_rate_hz, starts_s, window_s)[:]
 
 
 def as_played(notes: Notes, playback: Playback) -> Notes:

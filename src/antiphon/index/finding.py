@@ -124,7 +124,7 @@ class _Looking:
         windows_s, vectors = [], []
         for playback, _ in self._heard:
             last_s = max(0.0, length_s - self._embedder.window_s * playback.tempo)
-            hop_s = self._embedder.query_hop_s * (1 if playback == AS_RECORDED else 2)
+            hop_s = self._embedder.query_hop_s * (1 if playback == AS_RECORDED else 2 * playback.tempo)
             beyond_s = 0.0
             if last_s < _FEW_WINDOWS_S:
                 hop_s, beyond_s = hop_s / 2, _BEYOND_S

@@ -35,4 +35,4 @@ class Look:
 
 _NEAR = {1.0: 40, 1.3: 15, 0.75: 15}
 FIRST = Look(12.0, MappingProxyType(_NEAR))
-SECOND = Look(6.0, MappingProxyType(_NEAR | {1.0: 120, 1.7: 15, 2.0: 15, 0.57: 15}))
+SECOND = Look(6.0, MappingProxyType(_NEAR | {1.0: 120, 1.7: 15, 2.0: 15, 17 / 30: 15}))

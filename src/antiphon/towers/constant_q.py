@@ -16,16 +16,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from antiphon.batch import Batch
+from antiphon.batch import Batch, Overlap
 from antiphon.towers import Elasticity, TowerKind
 from antiphon.towers.convolutional import ConvolutionalTower, level_free
 from antiphon.towers.stft import fill_up, power_spectrum
 
 _BINS_TO_A_SEMITONE = 2  # half the main lobe of a Hann window: a note's neighbour falls on its first zero
 _SEMITONE = 2 ** (1 / 12) - 1
-_BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 _NARROWEST_BINS = 1.25
 _SHORTEST = 512
+_FOLDED = 4  # samples at the ends of a window that hear of what is beyond, once it was halved
 
 
 class ConstantQFrames(nn.Module):
@@ -84,15 +84,62 @@ class ConstantQFrames(nn.Module):
         hop = round(self.hop * playback.tempo)
         frames = round(batch.audio.shape[1] / batch.playback.tempo) // self.hop
         audio = fill_up(batch.audio.float(), hop, frames)
-        window, bands = self.get_buffer("window"), []
-        for halved, bins in enumerate(self.bins):
-            if halved:
-                audio = half_rate(audio)
-            power = power_spectrum(audio, window, hop >> halved, bins)[:, :frames]
-            bands.append(power @ self.get_buffer(f"filters_{halved}"))
-        power = torch.cat(bands[::-1], dim=2)
+        if batch.overlap is not None and self._is_worth_sharing(batch.overlap, audio, hop, frames):
+            power = self._shared_power(batch.overlap, audio, hop, frames)
+        else:
+            power = self._power(audio, hop, frames)
         higher = playback.semitones * self.bands_per_octave // 12
         return level_free(F.pad(power, (higher, -higher)) if higher else power)
+
+    def _power(self, audio: Tensor, hop: int, frames: int) -> Tensor:
+        levels = []
+        for halved in range(len(self.bins)):
+            audio = half_rate(audio) if halved else audio
+            levels.append(self._level(audio, hop, halved)[:, :frames])
+        return torch.cat(levels[::-1], dim=2)
+
+    def _level(self, audio: Tensor, hop: int, halved: int) -> Tensor:
+        """The bands that are taken from sound `halved` times [B, S]: [B, S // hop, some of the bands]."""
+        power = power_spectrum(audio, self.get_buffer("window"), hop >> halved, self.bins[halved])
+        return power @ self.get_buffer(f"filters_{halved}")
+
+    def _shared_power(self, overlap: Overlap, audio: Tensor, hop: int, frames: int) -> Tensor:
+        """What `_power` gives of windows that overlap: frames that lie within a window are computed for all of them at
+        once, those that reach beyond its ends for each."""
+        count, reach = len(audio), hop * self._frames_at_ends(hop)
+        own = overlap.begin[:, None] // hop + torch.arange(frames, device=audio.device)
+        whole, ends = overlap.samples[None].float(), torch.cat([audio[:, :reach], audio[:, -reach:]])
+        levels = []
+        for halved in range(len(self.bins)):
+            if halved:
+                whole, ends = half_rate(whole), half_rate(ends)
+            beyond, needed = self._beyond(hop, halved)
+            level = self._level(whole, hop, halved)[0][own]
+            level[:, :beyond] = self._level(ends[:count, :needed], hop, halved)[:, :beyond]
+            level[:, -beyond:] = self._level(ends[count:, -needed:], hop, halved)[:, -beyond:]
+            levels.append(level)
+        return torch.cat(levels[::-1], dim=2)
+
+    def _beyond(self, hop: int, halved: int) -> tuple[int, int]:
+        """How many frames at either end of a window reach beyond it, and how many samples they need."""
+        step, half = hop >> halved, len(self.get_buffer("window")) // 2 + _FOLDED
+        beyond = math.ceil(half / step)
+        return beyond, (beyond + math.ceil(half / step)) * step
+
+    def _frames_at_ends(self, hop: int) -> int:
+        """How many frames' worth of sound at either end of a window its frames beyond it need."""
+        return max(self._beyond(hop, halved)[1] // (hop >> halved) for halved in range(len(self.bins)))
+
+    def _is_worth_sharing(self, overlap: Overlap, audio: Tensor, hop: int, frames: int) -> bool:
+        """Whether the windows are whole frames apart and longer than their ends, and sharing is less to do."""
+        count, length = audio.shape
+        at_ends = 2 * self._frames_at_ends(hop)
+        return (
+            length == frames * hop
+            and at_ends < frames
+            and not bool((overlap.begin % hop).any())
+            and len(overlap.samples) // hop + count * at_ends < count * frames
+        )
 
 
 def half_rate(audio: Tensor) -> Tensor:
@@ -101,10 +148,13 @@ def half_rate(audio: Tensor) -> Tensor:
     A crude filter, but bands are taken far below the new Nyquist only, where it damps little and folds nothing.
     """
     length = (audio.shape[1] + 1) // 2
-    padded = F.pad(audio, (2, 2))
-    # Not a convolution, which autocast would carry out in bfloat16.
-    taps = (weight * padded[:, tap : tap + 2 * length - 1 : 2] for tap, weight in enumerate(_BINOMIAL))
-    return torch.stack(list(taps)).sum(dim=0)
+    padded = F.pad(audio, (2, 2 + audio.shape[1] % 2))
+    # (1, 4, 6, 4, 1) / 16. Not a convolution, which autocast would carry out in bfloat16.
+    even, odd = padded[:, ::2].contiguous(), padded[:, 1::2].contiguous()
+    total = (odd[:, :length] + odd[:, 1 : length + 1]).mul_(4)
+    return (
+        total.add_(even[:, :length]).add_(even[:, 1 : length + 1], alpha=6).add_(even[:, 2 : length + 2]).mul_(1 / 16)
+    )
 
 
 def band_filters(centre_hz: Tensor, bands_per_octave: int, n_fft: int, sample_rate_hz: int, halved: int) -> Tensor:

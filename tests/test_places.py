@@ -22,7 +22,7 @@ from antiphon.segments import WindowGrid, cut_windows
 from builders import random_notes, unit
 
 SHORT, LONG = Queries(4.0, 0.5, per_recording=6), Queries(6.0, 1.0, per_recording=6)
-SHIFTED = Queries(6.0, 0.3, per_recording=6, shifts=2, shift_s=0.25)
+ASKED_OFTEN = Queries(6.0, 0.3, per_recording=6, times=4)
 NO_NOTES = Notes.of([], [], [], [])
 WAYS = {"a2m": ("audio", "notes"), "m2a": ("notes", "audio")}
 SCORES = ("place", "piece", "repeats_forgiven")
@@ -36,11 +36,11 @@ def made_up(
     rng, width, made = np.random.default_rng(seed), 6, []
     for count, work in zip(windows, works, strict=True):
         common = rng.normal(size=(count, width))
-        room = count - queries.windows
+        room = count - queries.windows + (queries.times > 1)
         start_s = rng.uniform(0, room, queries.per_recording) if room > 0 else np.zeros(0)
-        begins_s = start_s[:, None, None] + queries.shifts_s[:, None] + np.arange(queries.windows)
+        begins_s = start_s[:, None, None] - queries.early_s[:, None] + np.arange(queries.windows)
         near = np.clip(np.rint(begins_s).astype(int), 0, count - 1)
-        apart = np.abs(begins_s - near)[..., None] * (queries.shifts > 0)
+        apart = np.abs(begins_s - near)[..., None] * (queries.times > 1)
         library = {side: unit(common + noise * rng.normal(size=common.shape)) for side in ("audio", "notes")}
         asked = {
             side: unit(
@@ -64,12 +64,12 @@ def slow_scores(recordings: list[EmbeddedRecording], queries: Queries, way: str)
                 if other != own and theirs.work == mine.work:
                     continue
                 for place in range(len(theirs.library[answering]) - queries.windows + 1):
-                    for shift, shift_s in enumerate(queries.shifts_s):
+                    for time, early_s in enumerate(queries.early_s):
                         cosines = [
-                            float(np.dot(mine.queries[asking][number, shift, w], theirs.library[answering][place + w]))
+                            float(np.dot(mine.queries[asking][number, time, w], theirs.library[answering][place + w]))
                             for w in range(queries.windows)
                         ]
-                        right = other == own and abs(place - shift_s - start_s) <= queries.tolerance_s
+                        right = other == own and abs(place + early_s - start_s) <= queries.tolerance_s
                         candidates.append((sum(cosines) / queries.windows, other == own, right))
             best = max(score for score, *_ in candidates)
             winners = [one for one in candidates if one[0] >= best - 1e-7]
@@ -92,7 +92,7 @@ def of_one(recordings: list[EmbeddedRecording], queries: Queries) -> dict[str, l
     return {way: [result[way][score] for score in SCORES] for way in WAYS}
 
 
-@pytest.mark.parametrize("queries", [SHORT, LONG, SHIFTED], ids=["one window", "three windows", "shifted"])
+@pytest.mark.parametrize("queries", [SHORT, LONG, ASKED_OFTEN], ids=["one window", "three windows", "asked often"])
 @pytest.mark.parametrize("at_once", [1, 1 << 24], ids=["in blocks", "at once"])
 class TestScores:
     def test_equal_the_oracle(self, queries: Queries, at_once: int, monkeypatch: pytest.MonkeyPatch):
@@ -291,10 +291,9 @@ class TestQueries:
         with pytest.raises(ValueError, match=f"a query of {length_s:g} s is not made of windows of 4 s"):
             Queries(length_s, 0.5)
 
-    @pytest.mark.parametrize("wrong", [{"shifts": -1}, {"shifts": 1, "shift_s": 0.0}])
-    def test_are_not_shifted_by_nothing(self, wrong: dict[str, float]):
-        with pytest.raises(ValueError, match="shifts are a number either way and a time apart"):
-            Queries(4.0, 0.5, **wrong)
+    def test_are_asked_at_least_once(self):
+        with pytest.raises(ValueError, match="once or more often, not 0 times"):
+            Queries(4.0, 0.5, times=0)
 
 
 TICK = 1000.0
@@ -359,10 +358,10 @@ class TestFindPlaces:
         (tmp_path / "1.wav").write_bytes(b"RIFF and no more")
         return Corpus("short", tuple(made))
 
-    @pytest.mark.parametrize("shifts", [0, 2])
-    def test_asks_from_anywhere_in_a_library_of_everything(self, corpus: Corpus, shifts: int):
+    @pytest.mark.parametrize("times", [1, 4])
+    def test_asks_from_anywhere_in_a_library_of_everything(self, corpus: Corpus, times: int):
         embedder = ClockEmbedder()
-        result = find_places(embedder, corpus, Queries(6.0, 0.5, per_recording=5, shifts=shifts), seed=3)
+        result = find_places(embedder, corpus, Queries(6.0, 0.5, per_recording=5, times=times), seed=3)
         assert json.loads(json.dumps(result, allow_nan=False)) == result
         assert (result["recordings"], result["library"], result["queries"]) == (4, 17 + 9 + 2 + 1, 10)
         assert (result["length_s"], result["tolerance_s"], result["seed"]) == (6.0, 0.5, 3)
@@ -373,18 +372,18 @@ class TestFindPlaces:
         assert result["chance"]["place"] < result["chance"]["piece"] < 100
 
     def test_nothing_is_heard_beyond_a_query(self, corpus: Corpus):
-        embedder, queries = ClockEmbedder(), Queries(5.0, 0.5, per_recording=1, shifts=2, shift_s=0.25)
+        embedder, queries = ClockEmbedder(), Queries(5.0, 0.5, per_recording=1, times=4)
         one = replace(corpus, recordings=corpus.recordings[:1])
         find_places(embedder, one, queries)
         (begin_s,) = queries.starts_s(one.recordings[0], seed=42)
         _, early, other = embedder.windows
         heard = np.concatenate([early, other])
-        assert sorted((heard == 0).sum(axis=1).tolist()) == [0, 0, 0, 0, 0, 0, 6000, 6000, 12000, 12000]
+        assert sorted((heard == 0).sum(axis=1).tolist()) == [0] * 5 + [6000] * 2 + [12000] * 2 + [18000] * 2 + [24000]
         sounding = heard[heard > 0] * TICK
         assert sounding.min() == pytest.approx(begin_s, abs=1e-3)
         assert sounding.max() == pytest.approx(begin_s + 5.0, abs=1e-3)
-        (_, early_notes, notes), reach_s = embedder.notes, 0.5
-        assert len(early) == 2
+        (_, early_notes, notes), reach_s = embedder.notes, 1.0
+        assert len(early) == 3
         assert early_notes.onset_s.min() >= reach_s
         assert len(notes) - len(early_notes) == 4  # those that began in the two seconds before
         for known in (early_notes, notes):
@@ -406,10 +405,10 @@ class TestFindPlaces:
 
     def test_the_template_finds_the_demo_when_it_is_asked_every_80_ms(self, demo: Corpus):
         found = {}
-        for shifts in (6, 0):
-            queries = Queries(4.0, 0.5, WindowGrid(max_windows=None), shifts=shifts, shift_s=0.08)
+        for times in (12, 1):
+            queries = Queries(4.0, 0.5, WindowGrid(max_windows=None), times=times)
             result = find_places(TemplateEmbedder(), demo.spread(4), queries)
             for way in WAYS:
                 assert result[way]["place"] <= result[way]["repeats_forgiven"] <= result[way]["piece"]
-            found[shifts] = min(result[way]["repeats_forgiven"] for way in WAYS)
-        assert found[6] > 65 > found[0] > result["chance"]["place"]
+            found[times] = min(result[way]["repeats_forgiven"] for way in WAYS)
+        assert found[12] > 65 > found[1] > result["chance"]["place"]

@@ -1,14 +1,15 @@
 """A stretch of one side that begins anywhere: is its place found in a library of the other side?
 
 Conventions. The library is the windows of a grid over every recording. A query begins at a random time, not on the
-grid, and is W windows, one hop of the grid apart. A place is W windows of a recording that follow each other in the
-library; its score is the mean over w of the cosine of the query's window w and the place's window w. A query is asked
-at V shifts, its windows a little earlier or later; it is cut out first, so that there is nothing in them beyond it.
-Shift v at place p says that the query begins as much before p as its windows are later; all V · places are ranked
-together. The best is right when it is in the query's own recording and says a begin within a tolerance of the true one.
-Other performances of the query's work are no candidates, being neither right nor wrong. Ties count against us: of
-several places with the highest score all have to be right. A query or place with nothing in it is never right. `a2m`
-asks with sound for notes, `m2a` the other way round.
+grid, and is asked as W windows, one hop of the grid apart. A place is W windows of a recording that follow each other
+in the library; its score is the mean over w of the cosine of the query's window w and the place's window w. Since it
+is not known how the query lies to the grid, it is asked V times, with its first window a little earlier each time,
+and one window more than fit into it, so that first and last reach out of it by a hop together. The query is cut out
+first: there is nothing in them beyond it. Time v at place p says that the query begins as much after p as the first
+window is early; all V · places are ranked together. The best is right when it is in the query's own recording and
+says a begin within a tolerance of the true one. Other performances of the query's work are no candidates, being
+neither right nor wrong. Ties count against us: of several places with the highest score all have to be right. A query
+or place with nothing in it is never right. `a2m` asks with sound for notes, `m2a` the other way round.
 """
 
 from __future__ import annotations
@@ -44,17 +45,16 @@ _ROUNDING_S = 1e-6
 class Queries:
     """Queries of `length_s` that begin anywhere, `per_recording` in each recording, sought in the windows of `grid`.
 
-    A place counts when it says a begin within `tolerance_s` of the query's. Each query is asked as it is and at
-    `shifts` shifts either way, `shift_s` apart. Raises `ValueError` when the length is not that of whole windows, one
-    hop apart, for a negative number of shifts and for shifts that are none.
+    A place counts when it says a begin within `tolerance_s` of the query's. Each query is asked as it is or, with more
+    than one of `times`, as many times, its windows early by an equal part of a hop more each time. Raises `ValueError`
+    when the length is not that of whole windows, one hop apart, and when it is asked no time.
     """
 
     length_s: float
     tolerance_s: float
     grid: WindowGrid = PAPER_GRID
     per_recording: int = 10
-    shifts: int = 0
-    shift_s: float = 0.125
+    times: int = 1
 
     def __post_init__(self) -> None:
         hops = (self.length_s - self.grid.window_s) / self.grid.hop_s
@@ -63,35 +63,39 @@ class Queries:
                 f"a query of {self.length_s:g} s is not made of windows of {self.grid.window_s:g} s, "
                 f"one every {self.grid.hop_s:g} s"
             )
-        if self.shifts < 0 or not self.shift_s > 0:
-            raise ValueError(
-                f"shifts are a number either way and a time apart, got {self.shifts} and {self.shift_s:g} s"
-            )
+        if self.times < 1:
+            raise ValueError(f"a query is asked once or more often, not {self.times} times")
+
+    @property
+    def reach_s(self) -> float:
+        """How far windows may reach out of a query at either end."""
+        return self.grid.hop_s if self.times > 1 else 0.0
 
     @property
     def windows(self) -> int:
-        """W, the windows of a query.
+        """W, the windows that a query is asked as.
 
-        >>> Queries(10.0, 1.0).windows
-        7
+        >>> Queries(10.0, 1.0).windows, Queries(10.0, 1.0, times=8).windows
+        (7, 8)
         """
-        return round((self.length_s - self.grid.window_s) / self.grid.hop_s) + 1
+        return round((self.length_s + self.reach_s - self.grid.window_s) / self.grid.hop_s) + 1
 
     @property
-    def shifts_s(self) -> NDArray[np.float64]:
-        """How much later than in the query its windows begin [V].
+    def early_s(self) -> NDArray[np.float64]:
+        """How much before the query its first window begins [V].
 
-        >>> Queries(4.0, 0.5, shifts=2, shift_s=0.25).shifts_s.tolist()
-        [-0.5, -0.25, 0.0, 0.25, 0.5]
+        >>> Queries(4.0, 0.5, times=4).early_s.tolist()
+        [0.0, 0.25, 0.5, 0.75]
         """
-        return np.arange(-self.shifts, self.shifts + 1, dtype=np.float64) * self.shift_s
+        return np.arange(self.times) * (self.grid.hop_s / self.times)
 
     def starts_s(self, recording: Recording, seed: int) -> NDArray[np.float64]:
         """Uniformly random starts [k] such that the queries lie within what the grid covers of the recording.
 
         None when there is no room to begin off the grid. Seed and recording alone decide, whatever corpus it is in.
         """
-        room = len(self.grid.starts_s(recording.duration_s)) - self.windows
+        within = round((self.length_s - self.grid.window_s) / self.grid.hop_s) + 1
+        room = len(self.grid.starts_s(recording.duration_s)) - within
         if room <= 0:
             return np.zeros(0)
         rng = np.random.default_rng([seed, zlib.crc32(os.fsencode(recording.id))])
@@ -103,8 +107,8 @@ class EmbeddedRecording:
     """A recording's windows on the grid, and its stretches that ask.
 
     `library` holds each side's n windows, float32 [n, D], in order of time; `queries` each side's k queries of W
-    windows at V shifts, float32 [k, V, W, D], which begin at `start_s` float64 [k]. `notes` are the whole recording's;
-    `work` is equal for performances of one composition.
+    windows each of V times, float32 [k, V, W, D], which begin at `start_s` float64 [k]. `notes` are the whole
+    recording's; `work` is equal for performances of one composition.
     """
 
     work: str
@@ -143,7 +147,7 @@ def _embed(
     """Both sides of the library's windows and of the queries'."""
     library = embedder.embed_pairs(opened.samples, opened.notes, opened.starts_s)
     asked = [_ask(embedder, opened, float(begin_s), queries) for begin_s in start_s]
-    none = np.zeros((0, len(queries.shifts_s), queries.windows, library[0].shape[1]), np.float32)
+    none = np.zeros((0, queries.times, queries.windows, library[0].shape[1]), np.float32)
     return EmbeddedRecording(
         work,
         opened.notes,
@@ -154,16 +158,16 @@ def _embed(
 
 
 def _ask(embedder: Embedder, opened: OpenedRecording, begin_s: float, queries: Queries) -> dict[Side, Rows]:
-    """Both sides of a query's windows at every shift [V, W, D], with nothing outside of the query.
+    """Both sides of a query's windows each time [V, W, D], with nothing outside of the query.
 
     Notes that began before the query sound in it, but in windows that begin before it too they are left out: where they
     began is not known.
     """
-    rate, reach_s, length_s = embedder.sample_rate_hz, float(queries.shifts_s[-1]), queries.length_s
+    rate, reach_s, length_s = embedder.sample_rate_hz, queries.reach_s, queries.length_s
     first, reach = round(begin_s * rate), round(reach_s * rate)
     samples = np.pad(opened.samples[first : first + round(length_s * rate)], reach)
     sounding = opened.notes.window(begin_s, length_s).within(-np.inf, length_s)
-    windows_s = (queries.shifts_s[:, None] + np.arange(queries.windows) * queries.grid.hop_s).ravel()
+    windows_s = (np.arange(queries.windows) * queries.grid.hop_s - queries.early_s[:, None]).ravel()
     early = windows_s < 0
     found = {side: np.zeros((len(windows_s), embedder.dimensions), np.float32) for side in _SIDES}
     for part, notes in ((early, sounding.within(0.0, length_s)), (~early, sounding)):
@@ -171,7 +175,7 @@ def _ask(embedder: Embedder, opened: OpenedRecording, begin_s: float, queries: Q
             later = notes.window(-reach_s, length_s + 2 * reach_s)
             for side, rows in zip(_SIDES, embedder.embed_pairs(samples, later, windows_s[part] + reach_s), strict=True):
                 found[side][part] = rows
-    shape = (len(queries.shifts_s), queries.windows, embedder.dimensions)
+    shape = (queries.times, queries.windows, embedder.dimensions)
     return {side: rows.reshape(shape) for side, rows in found.items()}
 
 
@@ -216,8 +220,8 @@ class _Search:
             best = scores.max()
             if best == 0 or not best > rival[query] + TIE:  # NaN is greater than nothing
                 continue
-            shift, place = np.nonzero(scores >= best - TIE)
-            begins_s = place * self.queries.grid.hop_s - self.queries.shifts_s[shift]
+            time, place = np.nonzero(scores >= best - TIE)
+            begins_s = place * self.queries.grid.hop_s + self.queries.early_s[time]
             misplaced_s = begins_s[np.abs(begins_s - start_s) > self.tolerance_s].tolist()
             notes, length_s = self.recordings[self.owner[query]].notes, self.queries.length_s
             forgiven = all(is_repeat(notes, start_s, other_s, length_s, self.tolerance_s) for other_s in misplaced_s)
@@ -241,16 +245,16 @@ class _Search:
 
     def chance(self) -> dict[str, float]:
         """Expected `place` and `piece` of a random order, in percent."""
-        hop_s, windows, shifts_s = self.queries.grid.hop_s, self.queries.windows, self.queries.shifts_s
+        hop_s, windows, early_s = self.queries.grid.hop_s, self.queries.windows, self.queries.early_s
         places = np.array([max(0, len(one.library["audio"]) - windows + 1) for one in self.recordings])
         own = places[self.owner]
         same_work = np.bincount(self.work, weights=places)[self.work[self.owner]]
-        candidates = (places.sum() - same_work + own) * len(shifts_s)
-        begins_s = self.start_s[:, None] + shifts_s  # of the place that is right at each shift
+        candidates = (places.sum() - same_work + own) * len(early_s)
+        begins_s = self.start_s[:, None] - early_s  # of the place that is right each time
         first = np.maximum(np.ceil((begins_s - self.tolerance_s) / hop_s), 0)
         last = np.minimum(np.floor((begins_s + self.tolerance_s) / hop_s), own[:, None] - 1)
         right = np.maximum(last - first + 1, 0).sum(axis=1)
-        piece = own * len(shifts_s) / candidates
+        piece = own * len(early_s) / candidates
         return {"place": float(100 * (right / candidates).mean()), "piece": float(100 * piece.mean())}
 
 
@@ -259,13 +263,13 @@ def _place_scores(asked: Rows, library: Rows) -> Iterator[tuple[slice, Rows]]:
 
     Nothing for a recording shorter than a query.
     """
-    _, shifts, windows, dimensions = asked.shape
+    _, times, windows, dimensions = asked.shape
     places = len(library) - windows + 1
     if places < 1:
         return
-    block = max(1, _AT_ONCE // (shifts * windows * len(library)))
+    block = max(1, _AT_ONCE // (times * windows * len(library)))
     for begin in range(0, len(asked), block):
         part = slice(begin, begin + block)
-        cosine = (asked[part].reshape(-1, dimensions) @ library.T).reshape(-1, shifts, windows, len(library))
+        cosine = (asked[part].reshape(-1, dimensions) @ library.T).reshape(-1, times, windows, len(library))
         # A place that begins at window k of the library has the query's window w beside window k + w.
         yield part, sum(cosine[:, :, w, w : w + places] for w in range(windows)) / windows

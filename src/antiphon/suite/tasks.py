@@ -133,7 +133,7 @@ SUITES: Mapping[str, tuple[Task, ...]] = MappingProxyType(
                 "anywhere",
                 "the place of 4 s that begin anywhere, to within 0.5 s",
                 "rendered",
-                Places(Queries(length_s=4.0, tolerance_s=0.5, shifts=4)),
+                Places(Queries(length_s=4.0, tolerance_s=0.5, times=8)),
             ),
             Task("robustness", "S when one side is changed", "sample", Robustness(), trained_only=True),
             Task(
@@ -146,7 +146,7 @@ SUITES: Mapping[str, tuple[Task, ...]] = MappingProxyType(
                 "real-10s",
                 "the place of 10 s that begin anywhere, to within 1 s, whole recordings",
                 "real",
-                Places(Queries(length_s=10.0, tolerance_s=1.0, grid=_WHOLE_RECORDINGS, shifts=4)),
+                Places(Queries(length_s=10.0, tolerance_s=1.0, grid=_WHOLE_RECORDINGS, times=8)),
             ),
         ),
     }

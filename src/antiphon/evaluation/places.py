@@ -87,7 +87,7 @@ class Queries:
         >>> Queries(4.0, 0.5, times=4).early_s.tolist()
         [0.0, 0.25, 0.5, 0.75]
         """
-        return np.arange(self.times) * (self.grid.hop_s / self.times)
+        return np.arange(self.times, dtype=np.float64) * (self.grid.hop_s / self.times)
 
     def starts_s(self, recording: Recording, seed: int) -> NDArray[np.float64]:
         """Uniformly random starts [k] such that the queries lie within what the grid covers of the recording.

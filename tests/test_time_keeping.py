@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -196,17 +197,22 @@ class TestGroups:
         augmentation = find_preset("default").training.augmentation
         return TrainingBatches(cache, 24_000, 4.0, 24, 10, seed=1, group=6, near_s=1.5, augmentation=augmentation)
 
-    def test_half_of_the_batch_comes_in_groups_and_nothing_near_counts_as_wrong(self, batches: TrainingBatches):
-        drawn: list[tuple[int, float, float]] = []
+    @staticmethod
+    def drawn(batches: TrainingBatches) -> tuple[Batch, list[Any]]:
+        """The first batch, and the windows that were drawn for it."""
+        windows: list[Any] = []
         original = batches._draw
 
         def spy(*how):
-            window = original(*how)
-            drawn.append((window.recording, window.start_s, window.notes_start_s))
-            return window
+            windows.append(original(*how))
+            return windows[-1]
 
         batches._draw = spy  # type: ignore[method-assign]
-        batch = batches[0]
+        return batches[0], windows
+
+    def test_half_of_the_batch_comes_in_groups_and_nothing_near_counts_as_wrong(self, batches: TrainingBatches):
+        batch, windows = self.drawn(batches)
+        drawn = [(window.recording, window.start_s, window.notes_start_s) for window in windows]
         assert [recording for recording, _, _ in drawn[12:18]] == [drawn[12][0]] * 6
         recordings = batches._cache.recordings
         for i, (one, start_s, _) in enumerate(drawn):
@@ -218,17 +224,8 @@ class TestGroups:
     def test_every_second_of_a_group_begins_beside_the_one_before(self, demo: Corpus):
         cache = open_sample_cache(demo.split("train"), 24_000, 4.0)
         batches = TrainingBatches(cache, 24_000, 4.0, 24, 10, seed=1, group=6, near_s=0.3, beside_s=1.0)
-        starts_s: list[float] = []
-        original = batches._draw
-
-        def spy(*how):
-            window = original(*how)
-            starts_s.append(window.start_s)
-            return window
-
-        batches._draw = spy  # type: ignore[method-assign]
-        batch = batches[0]
-        groups = np.array(starts_s[12:]).reshape(-1, 2)
+        batch, windows = self.drawn(batches)
+        groups = np.array([window.start_s for window in windows[12:]]).reshape(-1, 2)
         apart_s = np.abs(groups[:, 0] - groups[:, 1])
         assert apart_s.max() <= 1.0 + 1e-4
         assert apart_s.std() > 0.1

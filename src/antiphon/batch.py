@@ -84,10 +84,6 @@ class Overlap:
     samples: Tensor
     begin: Tensor
 
-    def to(self, device: torch.device) -> Overlap:
-        """The same on another device."""
-        return Overlap(self.samples.to(device), self.begin.to(device))
-
 
 @dataclass(frozen=True, eq=False)
 class Batch:
@@ -109,8 +105,7 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The batch on another device; from pinned memory the copy overlaps with computing."""
-        moved = self._moved(lambda tensor: tensor.to(device, non_blocking=True), self.notes.to(device))
-        return moved if self.overlap is None else replace(moved, overlap=self.overlap.to(device))
+        return self._moved(lambda tensor: tensor.to(device, non_blocking=True), self.notes.to(device))
 
     def pin_memory(self) -> Batch:
         """The batch in page-locked memory, as PyTorch's data loader asks for it."""
@@ -124,6 +119,7 @@ class Batch:
             notes=notes,
             not_wrong=None if self.not_wrong is None else move(self.not_wrong),
             work=None if self.work is None else move(self.work),
+            overlap=None if self.overlap is None else Overlap(move(self.overlap.samples), move(self.overlap.begin)),
         )
 
 

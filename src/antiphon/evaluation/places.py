@@ -57,7 +57,7 @@ class Queries:
     times: int = 1
 
     def __post_init__(self) -> None:
-        hops = (self.length_s - self.grid.window_s) / self.grid.hop_s
+        hops = self._hops
         if hops < 0 or abs(hops - round(hops)) > 1e-9:
             raise ValueError(
                 f"a query of {self.length_s:g} s is not made of windows of {self.grid.window_s:g} s, "
@@ -65,6 +65,11 @@ class Queries:
             )
         if self.times < 1:
             raise ValueError(f"a query is asked once or more often, not {self.times} times")
+
+    @property
+    def _hops(self) -> float:
+        """From the first window within a query to the last."""
+        return (self.length_s - self.grid.window_s) / self.grid.hop_s
 
     @property
     def reach_s(self) -> float:
@@ -78,7 +83,7 @@ class Queries:
         >>> Queries(10.0, 1.0).windows, Queries(10.0, 1.0, times=8).windows
         (7, 8)
         """
-        return round((self.length_s + self.reach_s - self.grid.window_s) / self.grid.hop_s) + 1
+        return round(self._hops) + 1 + (self.times > 1)
 
     @property
     def early_s(self) -> NDArray[np.float64]:
@@ -94,8 +99,7 @@ class Queries:
 
         None when there is no room to begin off the grid. Seed and recording alone decide, whatever corpus it is in.
         """
-        within = round((self.length_s - self.grid.window_s) / self.grid.hop_s) + 1
-        room = len(self.grid.starts_s(recording.duration_s)) - within
+        room = len(self.grid.starts_s(recording.duration_s)) - (round(self._hops) + 1)
         if room <= 0:
             return np.zeros(0)
         rng = np.random.default_rng([seed, zlib.crc32(os.fsencode(recording.id))])

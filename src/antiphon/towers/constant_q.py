@@ -113,22 +113,21 @@ class ConstantQFrames(nn.Module):
         for halved in range(len(self.bins)):
             if halved:
                 whole, ends = half_rate(whole), half_rate(ends)
-            beyond, needed = self._beyond(hop, halved)
+            beyond = self._beyond(hop, halved)
+            needed = 2 * beyond * (hop >> halved)
             level = self._level(whole, hop, halved)[0][own]
             level[:, :beyond] = self._level(ends[:count, :needed], hop, halved)[:, :beyond]
             level[:, -beyond:] = self._level(ends[count:, -needed:], hop, halved)[:, -beyond:]
             levels.append(level)
         return torch.cat(levels[::-1], dim=2)
 
-    def _beyond(self, hop: int, halved: int) -> tuple[int, int]:
-        """How many frames at either end of a window reach beyond it, and how many samples they need."""
-        step, half = hop >> halved, len(self.get_buffer("window")) // 2 + _FOLDED
-        beyond = math.ceil(half / step)
-        return beyond, (beyond + math.ceil(half / step)) * step
+    def _beyond(self, hop: int, halved: int) -> int:
+        """How many frames at either end of a window reach beyond it; they need the sound of twice as many."""
+        return math.ceil((len(self.get_buffer("window")) // 2 + _FOLDED) / (hop >> halved))
 
     def _frames_at_ends(self, hop: int) -> int:
-        """How many frames' worth of sound at either end of a window its frames beyond it need."""
-        return max(self._beyond(hop, halved)[1] // (hop >> halved) for halved in range(len(self.bins)))
+        """How many frames of sound at either end of a window those beyond it need; most where it is halved most."""
+        return 2 * self._beyond(hop, len(self.bins) - 1)
 
     def _is_worth_sharing(self, overlap: Overlap, audio: Tensor, hop: int, frames: int) -> bool:
         """Whether the windows are whole frames apart and longer than their ends, and sharing is less to do."""

@@ -177,8 +177,7 @@ class TrainingBatches(Dataset[Batch]):
             leader = self._draw(rng)
             windows.append(leader)
             for place in range(1, min(self._group, self._batch_size - len(windows) + 1) if grouped else 1):
-                beside_s = windows[-1].start_s if place % 2 and self._beside_s is not None else None
-                windows.append(self._draw(rng, leader.recording, beside_s))
+                windows.append(self._draw(rng, leader.recording, windows[-1].start_s if place % 2 else None))
         notes = [window.notes for window in windows]
         how = self._augmentation
         if how.notes is not None:
@@ -199,7 +198,7 @@ class TrainingBatches(Dataset[Batch]):
         return (work[:, None] == work[None]) & torch.from_numpy(~same | near)
 
     def _draw(self, rng: np.random.Generator, recording: int | None = None, beside_s: float | None = None) -> _Window:
-        """A window of any recording, or of that one; anywhere in it, or near the time `beside_s`."""
+        """A window of any recording, or of that one; beside the time `beside_s` of it where neighbours are wanted."""
         length = round(self._window_s * self._rate)
         cents = self._augmentation.detune_cents
         ratio = draw_detune(rng, cents) if cents else 1.0

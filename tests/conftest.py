@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from antiphon.corpora import Corpus, open_corpus
 from antiphon.embedding import load_embedder
@@ -48,6 +49,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANTIPHON_CACHE", str(root / "cache"))
         yield root / "cache"
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """Commands set PyTorch's number of threads, on which other tests' last bits depend."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

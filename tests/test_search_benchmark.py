@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from benchmarks.search import __main__ as command
 from benchmarks.search import drawing
 from benchmarks.search.asking import Indexes, ask_all
@@ -30,14 +28,6 @@ from antiphon.notes import Notes, read_notes, write_midi
 from helpers import write_scale
 
 LIKELY = 0.5
-
-
-@pytest.fixture(autouse=True)
-def threads() -> Iterator[None]:
-    """The command sets PyTorch's number of threads, on which other tests' last bits depend."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def found(file: Path | str, start_s: float, query_start_s: float = 10.0, confidence: float | None = 0.9) -> Found:

@@ -33,14 +33,18 @@ def demo_index() -> Path:
     """The index of the demo corpus, sound and notes, in the cache folder; made or completed where it is not there."""
     corpus = open_corpus("demo")
     folder = corpus.recordings[0].notes_path.parent
-    torch.set_num_threads(os.cpu_count() or 1)  # while nothing else is done
     embedder = load_embedder("default")
     place = cache_folder("serving") / f"demo-{VERSION}-{embedder.fingerprint[:12]}"
     place.mkdir(exist_ok=True)
     works = place / "works.csv"
     _write_works(corpus.recordings, works)
     index = place / "index"
-    report = build_index([folder], embedder, "default", index, works=works)
+    usual = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1)  # while nothing else is done
+    try:
+        report = build_index([folder], embedder, "default", index, works=works)
+    finally:
+        torch.set_num_threads(usual)
     if report.failed:
         raise AntiphonError(f"the demo corpus is damaged: {report.failed[0]}; remove {folder} and start again")
     return index

@@ -224,7 +224,7 @@ _DEFAULT = Preset(
             shift_s=0.1,
             tempo=1.15,
             partial=0.5,
-            partial_s=0.5,
+            partial_s=1.0,
             sound=SoundAugmentation(),
             notes=NoteAugmentation(),
         ),

@@ -190,11 +190,11 @@ class TestFolders:
     def test_an_index_of_an_older_format_is_refused(self, folder: Path, out: Path):
         bring_up_to_date(folder, out, only="notes")
         with sqlite3.connect(out / "index.sqlite") as db:
-            db.execute("UPDATE meta SET value = '1' WHERE key = 'format'")
+            db.execute("UPDATE meta SET value = '2' WHERE key = 'format'")
         db.close()
-        with pytest.raises(UnreadableInput, match="format is 1, this version reads 2: build another with: antiphon"):
+        with pytest.raises(UnreadableInput, match="format is 2, this version reads 3: build another with: antiphon"):
             Store(out)
-        with pytest.raises(UnreadableInput, match="its format is 1"):
+        with pytest.raises(UnreadableInput, match="its format is 2"):
             bring_up_to_date(folder, out, only="notes")
 
     def test_an_empty_folder_is_used(self, folder: Path, out: Path):
@@ -241,11 +241,11 @@ class TestDerivedFile:
 
     def test_is_made_once(self, built: Path):
         before = {path.name: path.stat().st_mtime_ns for path in built.glob("notes-*")}
-        assert len(before) == 2
+        assert len(before) == 3
         in_library(built, "notes")
         assert {path.name: path.stat().st_mtime_ns for path in built.glob("notes-*")} == before
 
-    @pytest.mark.parametrize("suffix", ["f16", "json"])
+    @pytest.mark.parametrize("suffix", ["f16", "strokes", "json"])
     @pytest.mark.parametrize("damage", [Path.unlink, lambda path: os.truncate(path, path.stat().st_size // 2)])
     def test_is_made_again_when_it_is_missing_or_cut_off(
         self, built: Path, suffix: str, damage: Callable[[Path], None]
@@ -260,7 +260,7 @@ class TestDerivedFile:
         bring_up_to_date(folder, built, only="notes")
         assert sorted(in_library(built, "notes")) == ["b.mid", "c.mid"]
         now = set(built.glob("notes-*"))
-        assert len(now) == 2
+        assert len(now) == 3
         assert not old & now
 
     def test_does_not_change_under_a_reader_who_has_it(self, built: Path, folder: Path):

@@ -19,17 +19,20 @@ from antiphon.errors import UnreadableInput
 from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.search import search
 from antiphon.index.store import FileState, Store
+from antiphon.notes import Notes
 from builders import unit
 from library import CountingEmbedder, bring_up_to_date, in_database, in_library
 
 
 def put_tiny(store: Store, number: int, windows: int) -> None:
-    """A recording whose vectors tell who it is and how many windows it has."""
+    """A recording whose vectors and strokes tell who it is and how many windows it has."""
     rows = np.tile(unit(np.array([[1.0, number, windows, 0.0]])), (windows, 1))
-    store.put(f"/{number}.mid", "notes", FileState(number, 0), "hash", 9.0, np.arange(windows, dtype=float), rows)
+    notes = Notes.of(np.arange(windows, dtype=float), np.ones(windows), np.full(windows, number), np.full(windows, 80))
+    state = FileState(number, 0)
+    store.put(f"/{number}.mid", "notes", state, "hash", 9.0, np.arange(windows, dtype=float), rows, notes)
 
 
-@pytest.mark.parametrize(("exact_below", "derived_files"), [(EXACT_BELOW, 2), (16, 4)], ids=["exact", "quantised"])
+@pytest.mark.parametrize(("exact_below", "derived_files"), [(EXACT_BELOW, 3), (16, 5)], ids=["exact", "quantised"])
 def test_readers_see_whole_states_while_a_writer_adds(out: Path, exact_below: int, derived_files: int):
     """Three readers ask all the time; recordings grow from one window to two, and none is ever seen torn."""
     tiny = CountingEmbedder("tiny")
@@ -53,6 +56,10 @@ def test_readers_see_whole_states_while_a_writer_adds(out: Path, exact_below: in
                         np.testing.assert_allclose(
                             library.vectors[begin:end], np.tile(expected, (end - begin, 1)), atol=1e-3
                         )
+                    for recording, (path, windows) in enumerate(
+                        zip(library.paths, np.diff(library.offset), strict=True)
+                    ):
+                        assert library.strokes_in(recording).pitch.tolist() == [int(path[1:-4])] * windows
                     cosine, row = library.neighbours.nearest(np.array(library.vectors[-2:], np.float32), 1)
                     np.testing.assert_allclose(cosine, 1.0, atol=1e-2)
                     assert np.all(row < len(library.vectors))

@@ -140,7 +140,7 @@ class TestFile:
     @pytest.fixture
     def built(self, folder: Path, out: Path) -> Path:
         bring_up_to_date(folder, out, only="notes", exact_below=16)
-        assert {path.suffix for path in out.glob("notes-*")} == {".f16", ".json", ".pq"}
+        assert {path.suffix for path in out.glob("notes-*")} == {".f16", ".json", ".pq", ".strokes"}
         return out
 
     def ask(self, index: Path) -> Nearest:
@@ -154,7 +154,7 @@ class TestFile:
 
     def test_is_not_made_below_its_size(self, folder: Path, out: Path):
         bring_up_to_date(folder, out, only="notes")
-        assert {path.suffix for path in out.glob("notes-*")} == {".f16", ".json"}
+        assert {path.suffix for path in out.glob("notes-*")} == {".f16", ".json", ".strokes"}
 
     @pytest.mark.parametrize("suffix", ["pq", "pq.json"])
     @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ class TestFile:
         shutil.copy(folder / "b.mid", folder / "d.mid")
         bring_up_to_date(folder, built, only="notes", exact_below=16)
         now = set(built.glob("notes-*"))
-        assert len(now) == len(old) == 4
+        assert len(now) == len(old) == 5
         assert not old & now
         (windows, _), (same, _) = (in_database(built)[name] for name in ("b.mid", "d.mid"))
         with Store(built, exact_below=16) as store:

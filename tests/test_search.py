@@ -176,6 +176,18 @@ class TestSearch:
             assert {Path(hit.file).name for hit in search(some[0].audio_path, store, EMBEDDER, 5.0, 10.0)} <= {"1.mid"}
             assert Path(search(some[1].audio_path, store, EMBEDDER, 5.0, 10.0)[0].file).name == "1.mid"
 
+    def test_compares_notes_as_they_were_indexed(self, some: tuple[Recording, ...], tmp_path: Path):
+        shutil.copy(some[0].notes_path, tmp_path / "0.mid")
+        build_index([tmp_path], EMBEDDER, "template", tmp_path / "index")
+        with Store(tmp_path / "index") as store:
+            library, notes = store.library("notes"), read_notes(some[0].notes_path)
+            strokes = library.strokes_in(0)
+            for name in ("onset_s", "pitch", "velocity"):
+                np.testing.assert_array_equal(getattr(strokes, name), getattr(notes, name))
+            before = search(some[0].audio_path, store, EMBEDDER, 5.0, 10.0)
+            shutil.copy(some[1].notes_path, tmp_path / "0.mid")
+            assert search(some[0].audio_path, store, EMBEDDER, 5.0, 10.0) == before
+
     def test_gives_best_hits_first_and_no_more_than_asked_for(self, some: tuple[Recording, ...], store: Store):
         hits = search(some[0].notes_path, store, EMBEDDER, 5.0, 8.0)
         assert len(hits) == 10

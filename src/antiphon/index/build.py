@@ -19,7 +19,7 @@ from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.query import SUFFIXES
 from antiphon.index.store import FileState, Store, is_index
 from antiphon.index.works import Works, describe
-from antiphon.notes import read_notes
+from antiphon.notes import Notes, read_notes
 from antiphon.progress import track
 from antiphon.segments import WindowGrid
 
@@ -125,24 +125,32 @@ def _bring_up_to_date(
         report.unchanged += 1
         return
     try:
-        duration_s, starts, vectors = embed_file(path, kind, embedder, HOP_S)
+        file = embed_file(path, kind, embedder, HOP_S)
     except UnreadableInput as error:
         store.put_failure(name, state, error.reason)
         report.failed.append(error)
         return
-    kept = np.flatnonzero(np.any(vectors, axis=1))
-    store.put(name, kind, state, content, duration_s, starts[kept], vectors[kept])
+    kept = np.flatnonzero(np.any(file.vectors, axis=1))
+    store.put(name, kind, state, content, file.duration_s, file.starts_s[kept], file.vectors[kept], file.notes)
     report.embedded += 1
     report.windows += len(kept)
-    report.empty_windows += len(starts) - len(kept)
+    report.empty_windows += len(file.starts_s) - len(kept)
 
 
-def embed_file(
-    path: Path, kind: Side, embedder: Embedder, hop_s: float
-) -> tuple[float, NDArray[np.float64], NDArray[np.float32]]:
-    """Windows of a file: duration in seconds, starts [n], and vectors [n, D]. Raises `UnreadableInput` when nothing in
-    it can be embedded."""
+@dataclass(frozen=True, eq=False)
+class EmbeddedFile:
+    """Windows of a file: starts float64 [n] in seconds and vectors float32 [n, D]; of a note file its notes."""
+
+    duration_s: float
+    starts_s: NDArray[np.float64]
+    vectors: NDArray[np.float32]
+    notes: Notes | None
+
+
+def embed_file(path: Path, kind: Side, embedder: Embedder, hop_s: float) -> EmbeddedFile:
+    """Every window of a file. Raises `UnreadableInput` when nothing in it can be embedded."""
     grid = WindowGrid(embedder.window_s, hop_s, None)
+    notes = None
     if kind == "audio":
         samples = read_sound(path, embedder.sample_rate_hz, embedder.window_s)
         duration_s = len(samples) / embedder.sample_rate_hz
@@ -156,4 +164,4 @@ def embed_file(
         vectors = embedder.embed_notes(notes, starts)
     if not np.any(vectors):
         raise UnreadableInput(path, "nothing sounds in any of its windows")
-    return duration_s, starts, vectors
+    return EmbeddedFile(duration_s, starts, vectors, notes)

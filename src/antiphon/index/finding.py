@@ -22,13 +22,15 @@ from antiphon.batch import AS_RECORDED, Playback
 from antiphon.embedding import Embedder
 from antiphon.errors import UnreadableInput
 from antiphon.index.library import Library
-from antiphon.index.query import Query, library_frames
+from antiphon.index.query import Query, kind_of, library_frames
 from antiphon.matching.chains import Chain, chains
 from antiphon.matching.confidence import LIKELY, confidence, evidence_for
 from antiphon.matching.fits import Fit, Lines, region_s
+from antiphon.matching.frames import note_frames
 from antiphon.matching.looks import FIRST, SECOND, Look
 from antiphon.matching.places import Place, vote
 from antiphon.matching.weights import weighed
+from antiphon.onsets import Frames
 from antiphon.onsets import transpose as transpose_frames
 
 TRANSPOSITIONS = range(-6, 7)
@@ -109,15 +111,23 @@ class _Looking:
             kept, regions, begins_s = [], [], []
             for place in places:
                 region = region_s(place.start_s, length_s, tempo)
-                path = Path(self._library.paths[place.recording])
                 try:
-                    regions.append(library_frames(path, self._embedder.sample_rate_hz, *region))
+                    regions.append(self._known(place.recording, *region))
                 except UnreadableInput:  # moved or removed since the index was built
                     continue
                 kept.append(place)
                 begins_s.append(region[0])
             fits = Lines(transpose_frames(frames, -semitones), tempo).fit(regions, begins_s)
             yield from zip(kept, fits, strict=True)
+
+    def _known(self, recording: int, begin_s: float, end_s: float) -> Frames:
+        """Onset frames of a library's file. Raises `UnreadableInput` where it is not there any more."""
+        path = Path(self._library.paths[recording])
+        if kind_of(path) == "audio":
+            return library_frames(path, self._embedder.sample_rate_hz, begin_s, end_s)
+        if not path.exists():
+            raise UnreadableInput(path, "no such file")
+        return note_frames(self._library.strokes_in(recording), begin_s, end_s)
 
     def _places(self, begin_s: float, length_s: float) -> list[Place]:
         """Where the windows of a stretch lead to, heard in every way."""

@@ -1,6 +1,6 @@
-"""All windows of one kind as search reads them: mapped from a flat file, with what is known of the recordings.
+"""All windows of one kind as search reads them: mapped from flat files, with what is known of the recordings.
 
-The flat file and the facts beside it are derived from the database and made again when they are missing or stale.
+The flat files and the facts beside them are derived from the database and made again when they are missing or stale.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from antiphon.errors import AntiphonError, UnknownName
 from antiphon.index.derived import Derived
 from antiphon.index.neighbours import EXACT_BELOW, Neighbours
 from antiphon.index.works import About, work_of
+from antiphon.notes import Notes
 
-_SUFFIXES = _VECTORS, _FACTS = ".f16", ".json"
+_SUFFIXES = _VECTORS, _STROKES, _FACTS = ".f16", ".strokes", ".json"
+_STROKE = np.dtype([("onset_s", "<f8"), ("pitch", "u1"), ("velocity", "u1")])
+"""Of a note what an alignment needs: when a key is struck, which, how hard."""
 
-StoredRecording = tuple[str, float, bytes, bytes]
-"""Path, duration in seconds, starts float64 [w] and vectors float16 [w, D] of its windows."""
+StoredRecording = tuple[str, float, bytes, bytes, bytes]
+"""Path, duration in seconds, starts float64 [w] and vectors float16 [w, D] of its windows, strokes [notes]."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,9 @@ class Library:
     """All windows of one kind.
 
     `vectors` float16 [n, D]; `start_s` float64 [n]; recording r owns rows `offset[r]:offset[r + 1]`, comes from
-    `paths[r]` and lasts `duration_s[r]`; `about` says by path what is known of it. A library of `exact_below` windows
-    or more keeps a quantised copy of them at `derived`.
+    `paths[r]` and lasts `duration_s[r]`; `about` says by path what is known of it. Of note files `strokes` holds the
+    notes' beginnings, of recording r those at `stroke_offset[r]:stroke_offset[r + 1]`. A library of `exact_below`
+    windows or more keeps a quantised copy of them at `derived`.
     """
 
     vectors: NDArray[np.float16]
@@ -56,6 +60,8 @@ class Library:
     paths: tuple[str, ...]
     duration_s: NDArray[np.float64]
     about: Mapping[str, About] = field(default_factory=dict)
+    strokes: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, _STROKE))
+    stroke_offset: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     derived: Derived | None = None
     exact_below: int = EXACT_BELOW
 
@@ -67,6 +73,11 @@ class Library:
         from antiphon.index.quantised import quantised  # brings faiss
 
         return Neighbours(self.vectors, quantised(self.vectors, self.derived))
+
+    def strokes_in(self, recording: int) -> Notes:
+        """When each note of a note file begins, as it was indexed; how long they sound is not kept, it is 0."""
+        own = self.strokes[self.stroke_offset[recording] : self.stroke_offset[recording + 1]]
+        return Notes(own["onset_s"].copy(), np.zeros(len(own)), own["pitch"].copy(), own["velocity"].copy())
 
     def about_recording(self, recording: int) -> About:
         """What is known of a recording."""
@@ -112,6 +123,13 @@ def _fitting(what: str, wanted: str, values: list[str], fits: list[bool]) -> NDA
     return np.array(fits)
 
 
+def strokes_of(notes: Notes) -> NDArray[np.void]:
+    """What an index keeps of notes [N]."""
+    strokes = np.empty(len(notes), _STROKE)
+    strokes["onset_s"], strokes["pitch"], strokes["velocity"] = notes.onset_s, notes.pitch, notes.velocity
+    return strokes
+
+
 def open_library(
     derived: Derived,
     dimensions: int,
@@ -121,39 +139,51 @@ def open_library(
 ) -> Library:
     """The library that `derived` holds; made of `recordings` first, which are asked for only then, where it is not."""
 
-    def mapped(path: Path, facts: dict[str, Any]) -> Library:
+    def mapped(vectors: Path, strokes: Path, facts: dict[str, Any]) -> Library:
+        struck = facts["stroke_offset"][-1]
         return Library(
-            vectors=np.memmap(path, np.float16, mode="r", shape=(facts["offset"][-1], dimensions)),
+            vectors=np.memmap(vectors, np.float16, mode="r", shape=(facts["offset"][-1], dimensions)),
             start_s=np.array(facts["start_s"], np.float64),
             offset=np.array(facts["offset"], np.int64),
             paths=tuple(facts["paths"]),
             duration_s=np.array(facts["duration_s"], np.float64),
             about=about,
+            # An empty file cannot be mapped.
+            strokes=np.memmap(strokes, _STROKE, mode="r", shape=(struck,)) if struck else np.zeros(0, _STROKE),
+            stroke_offset=np.array(facts["stroke_offset"], np.int64),
             derived=derived,
             exact_below=exact_below,
         )
 
     try:
-        return mapped(derived.path(_VECTORS), json.loads(derived.path(_FACTS).read_text()))
+        return mapped(derived.path(_VECTORS), derived.path(_STROKES), json.loads(derived.path(_FACTS).read_text()))
     except (OSError, ValueError):  # missing, or cut off
         pass
-    with derived.written_aside(*_SUFFIXES) as (vectors_aside, facts_aside):
-        facts = _write_vectors(vectors_aside, recordings)
+    with derived.written_aside(*_SUFFIXES) as (vectors_aside, strokes_aside, facts_aside):
+        facts = _write_flat(vectors_aside, strokes_aside, recordings)
         facts_aside.write_text(json.dumps(facts))
-        return mapped(vectors_aside, facts)  # before another reader's newer file takes its place
+        return mapped(vectors_aside, strokes_aside, facts)  # before another reader's newer files take their place
 
 
-def _write_vectors(path: Path, recordings: Iterable[StoredRecording]) -> dict[str, Any]:
-    """Write the vectors one after the other; what `Library` holds besides, as JSON."""
-    paths, durations, starts, offset = [], [], [], [0]
-    with path.open("wb") as file:
-        for recording, duration_s, starts_s, vectors in recordings:
-            file.write(vectors)
+def _write_flat(vectors_to: Path, strokes_to: Path, recordings: Iterable[StoredRecording]) -> dict[str, Any]:
+    """Write vectors and strokes one recording after the other; what `Library` holds besides, as JSON."""
+    paths, durations, starts, offset, stroke_offset = [], [], [], [0], [0]
+    with vectors_to.open("wb") as vectors_file, strokes_to.open("wb") as strokes_file:
+        for path, duration_s, starts_s, vectors, strokes in recordings:
+            vectors_file.write(vectors)
+            strokes_file.write(strokes)
             starts.append(np.frombuffer(starts_s, np.float64))
-            paths.append(recording)
+            paths.append(path)
             durations.append(duration_s)
             offset.append(offset[-1] + len(starts[-1]))
-    return {"paths": paths, "duration_s": durations, "offset": offset, "start_s": np.concatenate(starts).tolist()}
+            stroke_offset.append(stroke_offset[-1] + len(strokes) // _STROKE.itemsize)
+    return {
+        "paths": paths,
+        "duration_s": durations,
+        "offset": offset,
+        "stroke_offset": stroke_offset,
+        "start_s": np.concatenate(starts).tolist(),
+    }
 
 
 def describe_neighbours(derived: Derived, windows: int, exact_below: int) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -142,17 +141,7 @@ def library_frames(path: Path, sample_rate_hz: int, begin_s: float, end_s: float
     Raises `UnreadableInput` when the file cannot be read any more.
     """
     if kind_of(path) == "notes":
-        try:
-            changed_ns = path.stat().st_mtime_ns
-        except OSError as error:
-            raise UnreadableInput(path, f"it cannot be opened ({error.strerror})") from None
-        return note_frames(_read_notes(path, changed_ns), begin_s, end_s)
+        return note_frames(read_notes(path), begin_s, end_s)
     first_s = max(0.0, begin_s - 1.0)
     samples = read_audio(path, sample_rate_hz, first_s, max(end_s + 1.0 - first_s, 1.0))
     return sound_frames(samples, sample_rate_hz, begin_s - first_s, end_s - first_s)
-
-
-@lru_cache(maxsize=512)
-def _read_notes(path: Path, changed_ns: int) -> Notes:
-    """A note file as it was when it last changed; a search comes back to the same ones."""
-    return read_notes(path)

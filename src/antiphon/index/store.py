@@ -1,8 +1,9 @@
 """The index folder. SQLite is the truth: one row per recording with its vectors, written in one transaction.
 
-What search reads is derived from it: for each kind (audio, notes) one flat file of all vectors and, where they are
-many, a quantised copy; written aside and swapped in, made again when missing or older than the last change. So whatever
-moment a process dies at, the last committed recording is there and nothing else is believed.
+What search reads is derived from it: for each kind (audio, notes) flat files of all vectors and of when notes begin,
+and a quantised copy of the vectors where they are many; written aside and swapped in, made again when missing or older
+than the last change. So whatever moment a process dies at, the last committed recording is there and nothing else is
+believed.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from antiphon.descriptors import Side
 from antiphon.embedding import Embedder
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.derived import Derived
-from antiphon.index.library import Library, describe_neighbours, open_library
+from antiphon.index.library import Library, describe_neighbours, open_library, strokes_of
 from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.works import About, work_of
+from antiphon.notes import Notes
 
-_FORMAT = "2"
+_FORMAT = "3"
 _DATABASE = "index.sqlite"
 _PATIENCE_S = 30.0  # with a database that somebody else has locked
 _SCHEMA = """
@@ -34,7 +36,7 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS recordings (
     id INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL, content_hash TEXT NOT NULL, duration_s REAL NOT NULL,
-    starts_s BLOB NOT NULL, vectors BLOB NOT NULL);
+    starts_s BLOB NOT NULL, vectors BLOB NOT NULL, strokes BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS failures (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS about (
@@ -187,16 +189,19 @@ class Store:
         duration_s: float,
         starts_s: NDArray[np.float64],
         vectors: NDArray[np.float32],
+        notes: Notes | None = None,
     ) -> None:
-        """Add or replace a recording in one transaction."""
-        blobs = starts_s.astype(np.float64).tobytes(), vectors.astype(np.float16).tobytes()
+        """Add or replace a recording in one transaction; where it has `notes`, their beginnings are kept."""
+        strokes = b"" if notes is None else strokes_of(notes).tobytes()
+        blobs = starts_s.astype(np.float64).tobytes(), vectors.astype(np.float16).tobytes(), strokes
         row = (path, kind, state.size, state.mtime_ns, content_hash, duration_s, *blobs)
         with self._change():
             self._db.execute("DELETE FROM failures WHERE path = ?", (path,))
             self._db.execute("DELETE FROM recordings WHERE path = ?", (path,))
             self._db.execute(
-                "INSERT INTO recordings (path, kind, size, mtime_ns, content_hash, duration_s, starts_s, vectors)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO recordings"
+                " (path, kind, size, mtime_ns, content_hash, duration_s, starts_s, vectors, strokes)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
 
@@ -259,7 +264,7 @@ class Store:
             if kind not in self.counts():
                 raise AntiphonError(f"{self.folder}: holds no {kind} to search")
             rows = self._rows(
-                "SELECT path, duration_s, starts_s, vectors FROM recordings WHERE kind = ? ORDER BY path", kind
+                "SELECT path, duration_s, starts_s, vectors, strokes FROM recordings WHERE kind = ? ORDER BY path", kind
             )
             derived, dimensions = self._derived(kind), int(self.meta("dimensions"))
             library = open_library(derived, dimensions, rows, self.about(), self._exact_below)

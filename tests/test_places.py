@@ -65,12 +65,14 @@ def slow_scores(recordings: list[EmbeddedRecording], queries: Queries, way: str)
                     continue
                 for place in range(len(theirs.library[answering]) - queries.windows + 1):
                     for time, early_s in enumerate(queries.early_s):
-                        cosines = [
-                            float(np.dot(mine.queries[asking][number, time, w], theirs.library[answering][place + w]))
-                            for w in range(queries.windows)
-                        ]
+                        cosines, weights = [], []
+                        for w in range(queries.windows):
+                            asked_with = mine.queries[asking][number, time, w]
+                            cosines.append(float(np.dot(asked_with, theirs.library[answering][place + w])))
+                            out_s = max(0.0, early_s - w) + max(0.0, w - early_s + 4.0 - queries.length_s)
+                            weights.append(1 - queries.reaching_loses * out_s)
                         right = other == own and abs(place + early_s - start_s) <= queries.tolerance_s
-                        candidates.append((sum(cosines) / queries.windows, other == own, right))
+                        candidates.append((np.average(cosines, weights=weights), other == own, right))
             best = max(score for score, *_ in candidates)
             winners = [one for one in candidates if one[0] >= best - 1e-7]
             in_piece += all(found for _, found, _ in winners)
@@ -294,6 +296,8 @@ class TestQueries:
     def test_are_asked_at_least_once(self):
         with pytest.raises(ValueError, match="once or more often, not 0 times"):
             Queries(4.0, 0.5, times=0)
+        with pytest.raises(ValueError, match="from 0 up to 1, not 1"):
+            Queries(4.0, 0.5, reaching_loses=1.0)
 
 
 TICK = 1000.0

@@ -5,11 +5,12 @@ grid, and is asked as W windows, one hop of the grid apart. A place is W windows
 in the library; its score is the mean over w of the cosine of the query's window w and the place's window w. Since it
 is not known how the query lies to the grid, it is asked V times, with its first window a little earlier each time,
 and one window more than fit into it, so that first and last reach out of it by a hop together. The query is cut out
-first: there is nothing in them beyond it. Time v at place p says that the query begins as much after p as the first
-window is early; all V · places are ranked together. The best is right when it is in the query's own recording and
-says a begin within a tolerance of the true one. Other performances of the query's work are no candidates, being
-neither right nor wrong. Ties count against us: of several places with the highest score all have to be right. A query
-or place with nothing in it is never right. `a2m` asks with sound for notes, `m2a` the other way round.
+first: there is nothing in them beyond it, and they count the less in the mean the farther they reach. Time v at place
+p says that the query begins as much after p as the first window is early; all V · places are ranked together. The best
+is right when it is in the query's own recording and says a begin within a tolerance of the true one. Other performances
+of the query's work are no candidates, being neither right nor wrong. Ties count against us: of several places with the
+highest score all have to be right. A query or place with nothing in it is never right. `a2m` asks with sound for notes,
+`m2a` the other way round.
 """
 
 from __future__ import annotations
@@ -46,8 +47,9 @@ class Queries:
     """Queries of `length_s` that begin anywhere, `per_recording` in each recording, sought in the windows of `grid`.
 
     A place counts when it says a begin within `tolerance_s` of the query's. Each query is asked as it is or, with more
-    than one of `times`, as many times, its windows early by an equal part of a hop more each time. Raises `ValueError`
-    when the length is not that of whole windows, one hop apart, and when it is asked no time.
+    than one of `times`, as many times, its windows early by an equal part of a hop more each time; a window that
+    reaches out of the query by a hop loses `reaching_loses` of its weight. Raises `ValueError` when the length is not
+    that of whole windows, one hop apart, when it is asked no time, and when a window would lose all its weight.
     """
 
     length_s: float
@@ -55,6 +57,7 @@ class Queries:
     grid: WindowGrid = PAPER_GRID
     per_recording: int = 10
     times: int = 1
+    reaching_loses: float = 0.75
 
     def __post_init__(self) -> None:
         hops = self._hops
@@ -65,6 +68,8 @@ class Queries:
             )
         if self.times < 1:
             raise ValueError(f"a query is asked once or more often, not {self.times} times")
+        if not 0 <= self.reaching_loses < 1:
+            raise ValueError(f"a window loses a part of its weight, from 0 up to 1, not {self.reaching_loses:g}")
 
     @property
     def _hops(self) -> float:
@@ -93,6 +98,18 @@ class Queries:
         [0.0, 0.25, 0.5, 0.75]
         """
         return np.arange(self.times, dtype=np.float64) * (self.grid.hop_s / self.times)
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """How much each window of each time counts [V, W].
+
+        >>> Queries(5.0, 0.5, times=2).weights.round(2).tolist()
+        [[0.44, 0.44, 0.11], [0.28, 0.44, 0.28]]
+        """
+        weights = np.ones((self.times, self.windows))
+        weights[:, 0] -= self.reaching_loses * self.early_s / self.grid.hop_s
+        weights[:, -1] -= self.reaching_loses * (self.reach_s - self.early_s) / self.grid.hop_s
+        return weights / weights.sum(axis=1, keepdims=True)
 
     def starts_s(self, recording: Recording, seed: int) -> NDArray[np.float64]:
         """Uniformly random starts [k] such that the queries lie within what the grid covers of the recording.
@@ -237,10 +254,11 @@ class _Search:
     def _scores(self, asking: Side, answering: Side) -> tuple[list[Rows], Rows]:
         """Of each query the scores [V, places] in its own recording, and the highest score [q] among other works."""
         asked = np.concatenate([one.queries[asking] for one in self.recordings])
+        weights = self.queries.weights.astype(np.float32)
         own = [np.zeros((1, 0), np.float32)] * len(asked)
         rival = np.full(len(asked), -np.inf, np.float32)
         for number, one in enumerate(self.recordings):
-            for part, scores in _place_scores(asked, one.library[answering]):
+            for part, scores in _place_scores(asked, one.library[answering], weights):
                 for query in np.flatnonzero(self.owner[part] == number):
                     own[part.start + query] = scores[query].copy()  # not a view, which would keep the block
                 other = self.work[self.owner[part]] != self.work[number]
@@ -262,7 +280,7 @@ class _Search:
         return {"place": float(100 * (right / candidates).mean()), "piece": float(100 * piece.mean())}
 
 
-def _place_scores(asked: Rows, library: Rows) -> Iterator[tuple[slice, Rows]]:
+def _place_scores(asked: Rows, library: Rows, weights: Rows) -> Iterator[tuple[slice, Rows]]:
     """Scores [b, V, places] of all places of a recording [n, D] for slices of the queries [q, V, W, D].
 
     Nothing for a recording shorter than a query.
@@ -276,4 +294,4 @@ def _place_scores(asked: Rows, library: Rows) -> Iterator[tuple[slice, Rows]]:
         part = slice(begin, begin + block)
         cosine = (asked[part].reshape(-1, dimensions) @ library.T).reshape(-1, times, windows, len(library))
         # A place that begins at window k of the library has the query's window w beside window k + w.
-        yield part, sum(cosine[:, :, w, w : w + places] for w in range(windows)) / windows
+        yield part, np.sum([weights[:, w, None] * cosine[:, :, w, w : w + places] for w in range(windows)], axis=0)

@@ -17,7 +17,7 @@ from antiphon.matching.chains import Chain, weight_of
 
 LIKELY = 0.5
 """From this confidence on a chain is called found."""
-FEATURES = MappingProxyType({"constant": -4.59, "weight": 43.05, "score": 8.57, "links": 0.24, "log stretches": -3.18})
+FEATURES = MappingProxyType({"constant": -4.25, "weight": 42.17, "score": 7.49, "links": 0.0, "log stretches": -3.36})
 """What is looked at, and how much log odds a unit of it is worth."""
 _ANOTHER_TEMPO, _PER_LOG_TEMPO = -2.5, -3.0
 _AS_RECORDED = 0.03  # a logarithm of tempo that a short stretch can hardly tell from none

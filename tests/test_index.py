@@ -245,7 +245,7 @@ class TestDerivedFile:
         in_library(built, "notes")
         assert {path.name: path.stat().st_mtime_ns for path in built.glob("notes-*")} == before
 
-    @pytest.mark.parametrize("suffix", ["f16", "strokes", "json"])
+    @pytest.mark.parametrize("suffix", ["f16", "onsets", "json"])
     @pytest.mark.parametrize("damage", [Path.unlink, lambda path: os.truncate(path, path.stat().st_size // 2)])
     def test_is_made_again_when_it_is_missing_or_cut_off(
         self, built: Path, suffix: str, damage: Callable[[Path], None]

@@ -25,7 +25,7 @@ from library import CountingEmbedder, bring_up_to_date, in_database, in_library
 
 
 def put_tiny(store: Store, number: int, windows: int) -> None:
-    """A recording whose vectors and strokes tell who it is and how many windows it has."""
+    """A recording whose vectors and onsets tell who it is and how many windows it has."""
     rows = np.tile(unit(np.array([[1.0, number, windows, 0.0]])), (windows, 1))
     notes = Notes.of(np.arange(windows, dtype=float), np.ones(windows), np.full(windows, number), np.full(windows, 80))
     state = FileState(number, 0)
@@ -59,7 +59,7 @@ def test_readers_see_whole_states_while_a_writer_adds(out: Path, exact_below: in
                     for recording, (path, windows) in enumerate(
                         zip(library.paths, np.diff(library.offset), strict=True)
                     ):
-                        assert library.strokes_in(recording).pitch.tolist() == [int(path[1:-4])] * windows
+                        assert library.onsets_in(recording).pitch.tolist() == [int(path[1:-4])] * windows
                     cosine, row = library.neighbours.nearest(np.array(library.vectors[-2:], np.float32), 1)
                     np.testing.assert_allclose(cosine, 1.0, atol=1e-2)
                     assert np.all(row < len(library.vectors))

@@ -140,7 +140,7 @@ class TestFile:
     @pytest.fixture
     def built(self, folder: Path, out: Path) -> Path:
         bring_up_to_date(folder, out, only="notes", exact_below=16)
-        assert {path.suffix for path in out.glob("notes-*")} == {".f16", ".json", ".pq", ".strokes"}
+        assert {path.suffix for path in out.glob("notes-*")} == {".f16", ".json", ".pq", ".onsets"}
         return out
 
     def ask(self, index: Path) -> Nearest:
@@ -154,7 +154,7 @@ class TestFile:
 
     def test_is_not_made_below_its_size(self, folder: Path, out: Path):
         bring_up_to_date(folder, out, only="notes")
-        assert {path.suffix for path in out.glob("notes-*")} == {".f16", ".json", ".strokes"}
+        assert {path.suffix for path in out.glob("notes-*")} == {".f16", ".json", ".onsets"}
 
     @pytest.mark.parametrize("suffix", ["pq", "pq.json"])
     @pytest.mark.parametrize(

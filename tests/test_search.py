@@ -181,9 +181,9 @@ class TestSearch:
         build_index([tmp_path], EMBEDDER, "template", tmp_path / "index")
         with Store(tmp_path / "index") as store:
             library, notes = store.library("notes"), read_notes(some[0].notes_path)
-            strokes = library.strokes_in(0)
+            onsets = library.onsets_in(0)
             for name in ("onset_s", "pitch", "velocity"):
-                np.testing.assert_array_equal(getattr(strokes, name), getattr(notes, name))
+                np.testing.assert_array_equal(getattr(onsets, name), getattr(notes, name))
             before = search(some[0].audio_path, store, EMBEDDER, 5.0, 10.0)
             shutil.copy(some[1].notes_path, tmp_path / "0.mid")
             assert search(some[0].audio_path, store, EMBEDDER, 5.0, 10.0) == before

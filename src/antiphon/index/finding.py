@@ -127,7 +127,7 @@ class _Looking:
             return library_frames(path, self._embedder.sample_rate_hz, begin_s, end_s)
         if not path.exists():
             raise UnreadableInput(path, "no such file")
-        return note_frames(self._library.strokes_in(recording), begin_s, end_s)
+        return note_frames(self._library.onsets_in(recording), begin_s, end_s)
 
     def _places(self, begin_s: float, length_s: float) -> list[Place]:
         """Where the windows of a stretch lead to, heard in every way."""

@@ -21,12 +21,12 @@ from antiphon.index.neighbours import EXACT_BELOW, Neighbours
 from antiphon.index.works import About, work_of
 from antiphon.notes import Notes
 
-_SUFFIXES = _VECTORS, _STROKES, _FACTS = ".f16", ".strokes", ".json"
-_STROKE = np.dtype([("onset_s", "<f8"), ("pitch", "u1"), ("velocity", "u1")])
+_SUFFIXES = _VECTORS, _ONSETS, _FACTS = ".f16", ".onsets", ".json"
+_ONSET = np.dtype([("onset_s", "<f8"), ("pitch", "u1"), ("velocity", "u1")])
 """Of a note what an alignment needs: when a key is struck, which, how hard."""
 
 StoredRecording = tuple[str, float, bytes, bytes, bytes]
-"""Path, duration in seconds, starts float64 [w] and vectors float16 [w, D] of its windows, strokes [notes]."""
+"""Path, duration in seconds, starts float64 [w] and vectors float16 [w, D] of its windows, onsets [notes]."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Library:
     """All windows of one kind.
 
     `vectors` float16 [n, D]; `start_s` float64 [n]; recording r owns rows `offset[r]:offset[r + 1]`, comes from
-    `paths[r]` and lasts `duration_s[r]`; `about` says by path what is known of it. Of note files `strokes` holds the
-    notes' beginnings, of recording r those at `stroke_offset[r]:stroke_offset[r + 1]`. A library of `exact_below`
+    `paths[r]` and lasts `duration_s[r]`; `about` says by path what is known of it. Of note files `onsets` holds the
+    notes' beginnings, of recording r those at `onset_offset[r]:onset_offset[r + 1]`. A library of `exact_below`
     windows or more keeps a quantised copy of them at `derived`.
     """
 
@@ -60,8 +60,8 @@ class Library:
     paths: tuple[str, ...]
     duration_s: NDArray[np.float64]
     about: Mapping[str, About] = field(default_factory=dict)
-    strokes: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, _STROKE))
-    stroke_offset: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    onsets: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, _ONSET))
+    onset_offset: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     derived: Derived | None = None
     exact_below: int = EXACT_BELOW
 
@@ -74,9 +74,9 @@ class Library:
 
         return Neighbours(self.vectors, quantised(self.vectors, self.derived))
 
-    def strokes_in(self, recording: int) -> Notes:
+    def onsets_in(self, recording: int) -> Notes:
         """When each note of a note file begins, as it was indexed; how long they sound is not kept, it is 0."""
-        own = self.strokes[self.stroke_offset[recording] : self.stroke_offset[recording + 1]]
+        own = self.onsets[self.onset_offset[recording] : self.onset_offset[recording + 1]]
         return Notes(own["onset_s"].copy(), np.zeros(len(own)), own["pitch"].copy(), own["velocity"].copy())
 
     def about_recording(self, recording: int) -> About:
@@ -123,11 +123,11 @@ def _fitting(what: str, wanted: str, values: list[str], fits: list[bool]) -> NDA
     return np.array(fits)
 
 
-def strokes_of(notes: Notes) -> NDArray[np.void]:
+def onsets_of(notes: Notes) -> NDArray[np.void]:
     """What an index keeps of notes [N]."""
-    strokes = np.empty(len(notes), _STROKE)
-    strokes["onset_s"], strokes["pitch"], strokes["velocity"] = notes.onset_s, notes.pitch, notes.velocity
-    return strokes
+    onsets = np.empty(len(notes), _ONSET)
+    onsets["onset_s"], onsets["pitch"], onsets["velocity"] = notes.onset_s, notes.pitch, notes.velocity
+    return onsets
 
 
 def open_library(
@@ -139,8 +139,8 @@ def open_library(
 ) -> Library:
     """The library that `derived` holds; made of `recordings` first, which are asked for only then, where it is not."""
 
-    def mapped(vectors: Path, strokes: Path, facts: dict[str, Any]) -> Library:
-        struck = facts["stroke_offset"][-1]
+    def mapped(vectors: Path, onsets: Path, facts: dict[str, Any]) -> Library:
+        count = facts["onset_offset"][-1]
         return Library(
             vectors=np.memmap(vectors, np.float16, mode="r", shape=(facts["offset"][-1], dimensions)),
             start_s=np.array(facts["start_s"], np.float64),
@@ -149,39 +149,39 @@ def open_library(
             duration_s=np.array(facts["duration_s"], np.float64),
             about=about,
             # An empty file cannot be mapped.
-            strokes=np.memmap(strokes, _STROKE, mode="r", shape=(struck,)) if struck else np.zeros(0, _STROKE),
-            stroke_offset=np.array(facts["stroke_offset"], np.int64),
+            onsets=np.memmap(onsets, _ONSET, mode="r", shape=(count,)) if count else np.zeros(0, _ONSET),
+            onset_offset=np.array(facts["onset_offset"], np.int64),
             derived=derived,
             exact_below=exact_below,
         )
 
     try:
-        return mapped(derived.path(_VECTORS), derived.path(_STROKES), json.loads(derived.path(_FACTS).read_text()))
+        return mapped(derived.path(_VECTORS), derived.path(_ONSETS), json.loads(derived.path(_FACTS).read_text()))
     except (OSError, ValueError):  # missing, or cut off
         pass
-    with derived.written_aside(*_SUFFIXES) as (vectors_aside, strokes_aside, facts_aside):
-        facts = _write_flat(vectors_aside, strokes_aside, recordings)
+    with derived.written_aside(*_SUFFIXES) as (vectors_aside, onsets_aside, facts_aside):
+        facts = _write_flat(vectors_aside, onsets_aside, recordings)
         facts_aside.write_text(json.dumps(facts))
-        return mapped(vectors_aside, strokes_aside, facts)  # before another reader's newer files take their place
+        return mapped(vectors_aside, onsets_aside, facts)  # before another reader's newer files take their place
 
 
-def _write_flat(vectors_to: Path, strokes_to: Path, recordings: Iterable[StoredRecording]) -> dict[str, Any]:
-    """Write vectors and strokes one recording after the other; what `Library` holds besides, as JSON."""
-    paths, durations, starts, offset, stroke_offset = [], [], [], [0], [0]
-    with vectors_to.open("wb") as vectors_file, strokes_to.open("wb") as strokes_file:
-        for path, duration_s, starts_s, vectors, strokes in recordings:
+def _write_flat(vectors_to: Path, onsets_to: Path, recordings: Iterable[StoredRecording]) -> dict[str, Any]:
+    """Write vectors and onsets one recording after the other; what `Library` holds besides, as JSON."""
+    paths, durations, starts, offset, onset_offset = [], [], [], [0], [0]
+    with vectors_to.open("wb") as vectors_file, onsets_to.open("wb") as onsets_file:
+        for path, duration_s, starts_s, vectors, onsets in recordings:
             vectors_file.write(vectors)
-            strokes_file.write(strokes)
+            onsets_file.write(onsets)
             starts.append(np.frombuffer(starts_s, np.float64))
             paths.append(path)
             durations.append(duration_s)
             offset.append(offset[-1] + len(starts[-1]))
-            stroke_offset.append(stroke_offset[-1] + len(strokes) // _STROKE.itemsize)
+            onset_offset.append(onset_offset[-1] + len(onsets) // _ONSET.itemsize)
     return {
         "paths": paths,
         "duration_s": durations,
         "offset": offset,
-        "stroke_offset": stroke_offset,
+        "onset_offset": onset_offset,
         "start_s": np.concatenate(starts).tolist(),
     }
 

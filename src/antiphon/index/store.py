@@ -23,7 +23,7 @@ from antiphon.descriptors import Side
 from antiphon.embedding import Embedder
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.derived import Derived
-from antiphon.index.library import Library, describe_neighbours, open_library, strokes_of
+from antiphon.index.library import Library, describe_neighbours, onsets_of, open_library
 from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.works import About, work_of
 from antiphon.notes import Notes
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS recordings (
     id INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL, content_hash TEXT NOT NULL, duration_s REAL NOT NULL,
-    starts_s BLOB NOT NULL, vectors BLOB NOT NULL, strokes BLOB NOT NULL);
+    starts_s BLOB NOT NULL, vectors BLOB NOT NULL, onsets BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS failures (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS about (
@@ -192,15 +192,15 @@ class Store:
         notes: Notes | None = None,
     ) -> None:
         """Add or replace a recording in one transaction; where it has `notes`, their beginnings are kept."""
-        strokes = b"" if notes is None else strokes_of(notes).tobytes()
-        blobs = starts_s.astype(np.float64).tobytes(), vectors.astype(np.float16).tobytes(), strokes
+        onsets = b"" if notes is None else onsets_of(notes).tobytes()
+        blobs = starts_s.astype(np.float64).tobytes(), vectors.astype(np.float16).tobytes(), onsets
         row = (path, kind, state.size, state.mtime_ns, content_hash, duration_s, *blobs)
         with self._change():
             self._db.execute("DELETE FROM failures WHERE path = ?", (path,))
             self._db.execute("DELETE FROM recordings WHERE path = ?", (path,))
             self._db.execute(
                 "INSERT INTO recordings"
-                " (path, kind, size, mtime_ns, content_hash, duration_s, starts_s, vectors, strokes)"
+                " (path, kind, size, mtime_ns, content_hash, duration_s, starts_s, vectors, onsets)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
@@ -264,7 +264,7 @@ class Store:
             if kind not in self.counts():
                 raise AntiphonError(f"{self.folder}: holds no {kind} to search")
             rows = self._rows(
-                "SELECT path, duration_s, starts_s, vectors, strokes FROM recordings WHERE kind = ? ORDER BY path", kind
+                "SELECT path, duration_s, starts_s, vectors, onsets FROM recordings WHERE kind = ? ORDER BY path", kind
             )
             derived, dimensions = self._derived(kind), int(self.meta("dimensions"))
             library = open_library(derived, dimensions, rows, self.about(), self._exact_below)

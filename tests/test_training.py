@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ import torch
 
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
+from antiphon.files import content_hash
 from antiphon.model import DualEncoder, ModelConfig, load_dual_encoder
 from antiphon.presets import RateRule, find_preset
 from antiphon.training import run as run_module
@@ -43,7 +43,7 @@ def finished(demo: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def digest(run: Path) -> str:
     """Of its weights: two megabytes of them, where they differ, would be compared for half an hour."""
-    return sha256((run / WEIGHTS).read_bytes()).hexdigest()
+    return content_hash(run / WEIGHTS)
 
 
 def batches(corpus: Corpus, seed: int = 0, steps: int = 20) -> TrainingBatches:

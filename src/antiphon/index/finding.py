@@ -22,7 +22,7 @@ from antiphon.batch import AS_RECORDED, Playback
 from antiphon.embedding import Embedder
 from antiphon.errors import UnreadableInput
 from antiphon.index.library import Library
-from antiphon.index.query import Query, kind_of, library_frames
+from antiphon.index.query import Query, heard_frames, kind_of
 from antiphon.matching.chains import Chain, chains
 from antiphon.matching.confidence import LIKELY, confidence, evidence_for
 from antiphon.matching.fits import Fit, Lines, region_s
@@ -124,7 +124,7 @@ class _Looking:
         """Onset frames of a library's file. Raises `UnreadableInput` where it is not there any more."""
         path = Path(self._library.paths[recording])
         if kind_of(path) == "audio":
-            return library_frames(path, self._embedder.sample_rate_hz, begin_s, end_s)
+            return heard_frames(path, self._embedder.sample_rate_hz, begin_s, end_s)
         if not path.exists():
             raise UnreadableInput(path, "no such file")
         return note_frames(self._library.onsets_in(recording), begin_s, end_s)

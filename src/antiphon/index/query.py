@@ -135,13 +135,11 @@ def kind_of(path: Path) -> Side:
     raise UnreadableInput(path, f"neither a sound file nor a note file by its suffix {path.suffix!r}")
 
 
-def library_frames(path: Path, sample_rate_hz: int, begin_s: float, end_s: float) -> Frames:
-    """Onset frames of a library's file from `begin_s` to `end_s`, zeros beyond its ends.
+def heard_frames(path: Path, sample_rate_hz: int, begin_s: float, end_s: float) -> Frames:
+    """Onset frames of a sound file from `begin_s` to `end_s`, zeros beyond its ends.
 
     Raises `UnreadableInput` when the file cannot be read any more.
     """
-    if kind_of(path) == "notes":
-        return note_frames(read_notes(path), begin_s, end_s)
     first_s = max(0.0, begin_s - 1.0)
     samples = read_audio(path, sample_rate_hz, first_s, max(end_s + 1.0 - first_s, 1.0))
     return sound_frames(samples, sample_rate_hz, begin_s - first_s, end_s - first_s)

@@ -189,7 +189,7 @@ class Store:
         duration_s: float,
         starts_s: NDArray[np.float64],
         vectors: NDArray[np.float32],
-        notes: Notes | None = None,
+        notes: Notes | None,
     ) -> None:
         """Add or replace a recording in one transaction; where it has `notes`, their beginnings are kept."""
         onsets = b"" if notes is None else onsets_of(notes).tobytes()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.audio import read_audio
-from antiphon.index.query import library_frames
+from antiphon.index.query import heard_frames, kind_of
 from antiphon.matching.frames import note_frames, sound_frames
 from antiphon.matching.warping import Warp, warp
 from antiphon.notes import Notes, read_notes, write_midi
@@ -80,7 +80,9 @@ def _heard(path: Path, begin_s: float, end_s: float, decoders: Decoders, rate_hz
 
 
 def _library_frames(path: Path, rate_hz: int, begin_s: float, end_s: float) -> Frames:
-    return np.concatenate([library_frames(path, rate_hz, *edge) for edge in _edges(begin_s, end_s)])
+    if kind_of(path) == "notes":
+        return note_frames(read_notes(path), begin_s, end_s)
+    return np.concatenate([heard_frames(path, rate_hz, *edge) for edge in _edges(begin_s, end_s)])
 
 
 def _edges(begin_s: float, end_s: float) -> list[tuple[float, float]]:

@@ -85,7 +85,7 @@ def test_every_task_for_every_model_from_one_command(demo: Corpus, model: Path, 
     assert found["tiny.real-10s"]["length_s"] == 10.0
 
     template, tiny = summary["models"]
-    assert (template["name"], template["parameters"], template["robustness"]) == ("template", None, None)
+    assert (template["name"], template["parameters"], template["robustness"]) == ("template", 0, None)
     assert (tiny["name"], tiny["parameters"]) == ("tiny", sum(one.numel() for one in tiny_model("A4").parameters()))
     assert {point["change"] for point in tiny["robustness"]} >= {"noise", "velocity", "transposition", "shift"}
     assert template["figures"]["paper S"]["value"] == found["template.paper"]["S"]
@@ -191,7 +191,7 @@ class TestReport:
         for way, place, low in (("a2m", 20.0, 10.0), ("m2a", 30.0, 20.0)):
             result[way]["place"] = place
             result["intervals_95"]["pieces"][way]["place"] = [low, low + 20]
-        rows = [{"name": "one", "parameters": None, "results": {"real-10s": result}}]
+        rows = [{"name": "one", "parameters": 0, "results": {"real-10s": result}}]
         text = summary_as_markdown(summarise("default", {"real-10s": "?"}, rows))
         assert "50.0 (20.0) |" in text
         assert "0.5 |" in text
@@ -203,7 +203,7 @@ class TestReport:
         ]
         trained = MADE_OF | {"skipped": [], "curves": curve}
         rows = [
-            {"name": "template", "parameters": None, "results": {}},
+            {"name": "template", "parameters": 0, "results": {}},
             {"name": "ours", "parameters": 10, "results": {"robustness": trained}},
         ]
         text = summary_as_markdown(summarise("default", {"robustness": "?"}, rows))
@@ -252,6 +252,6 @@ def test_what_is_wrong_is_said_before_anything_is_computed(
 
 def test_a_model_is_named_or_called_as_it_calls_itself(model: Path):
     assert "=" in model.name
-    entrants = load_entrants(["template", str(model), f"b={model}", "c=template"])
-    assert [one.name for one in entrants] == ["template", "A4", "b", "c"]
-    assert [one.network is None for one in entrants] == [True, False, False, True]
+    entrants = load_entrants(["template", str(model), f"b={model}", "c=template", "default+template"])
+    assert [one.name for one in entrants] == ["template", "A4", "b", "c", "default+template"]
+    assert [one.network is None for one in entrants] == [True, False, False, True, True]

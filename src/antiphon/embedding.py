@@ -50,6 +50,11 @@ class Embedder(Protocol):
     def dimensions(self) -> int: ...
 
     @property
+    def parameters(self) -> int:
+        """How many numbers it has learned."""
+        ...
+
+    @property
     def query_hop_s(self) -> float:
         """How far apart a query's windows may lie: about twice what two windows of one music may be shifted by and
         still be near each other."""
@@ -84,7 +89,10 @@ class Embedder(Protocol):
 
 
 def load_embedder(name: str | Path) -> Embedder:
-    """A model that comes with the package (`default`), a baseline (`template`), or a model folder."""
+    """A model that comes with the package (`default`), a baseline (`template`), or a model folder.
+
+    Several joined with "+" (`default+template`) are one model, see `JoinedEmbedder`.
+    """
     if str(name) in BASELINES:
         from antiphon.baselines.template import TemplateEmbedder
 
@@ -94,6 +102,10 @@ def load_embedder(name: str | Path) -> Embedder:
         from antiphon.model_embedder import load_model
 
         return load_model(shipped.get(str(name), Path(name)), str(name) if str(name) in shipped else None)
+    if "+" in str(name):
+        from antiphon.joined import JoinedEmbedder
+
+        return JoinedEmbedder([load_embedder(part) for part in str(name).split("+")])
     raise AntiphonError(f"{name}: no such model: neither a model folder nor one of {', '.join((*shipped, *BASELINES))}")
 
 

@@ -53,6 +53,7 @@ class ModelEmbedder:
         self.sample_rate_hz = model.config.sizes.sample_rate_hz
         self.window_s = model.config.sizes.window_s
         self.dimensions = model.config.sizes.dimensions
+        self.parameters = sum(one.numel() for one in model.parameters())
         self.query_hop_s = _QUERY_HOP_S
         self._elasticity = _elasticity(model)
         self.elastic = self._elasticity is not None

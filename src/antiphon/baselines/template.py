@@ -53,6 +53,7 @@ class TemplateEmbedder:
     sample_rate_hz = _SAMPLE_RATE_HZ
     window_s = _WINDOW_S
     dimensions = _FRAMES * BANDS
+    parameters = 0
     query_hop_s = 0.1
     elastic = True
 

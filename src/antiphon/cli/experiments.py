@@ -91,7 +91,9 @@ def evaluate(
     model: Annotated[
         list[str],
         typer.Option(
-            "--model", metavar="[NAME=]MODEL", help="default, template or a model folder; with --suite several"
+            "--model",
+            metavar="[NAME=]MODEL",
+            help="default, template, a model folder or some, joined by +; more with --suite",
         ),
     ],
     audio: AudioOption = None,

@@ -52,7 +52,7 @@ COLUMNS = (
 def summarise(suite: str, questions: Mapping[str, str], rows: Sequence[Record]) -> Record:
     """The table as JSON.
 
-    `questions` are the tasks' by name; a row has a model's `name`, number of `parameters` (None for a baseline) and
+    `questions` are the tasks' by name; a row has a model's `name`, number of learned `parameters` and
     `results` by task. Of each model there are `figures` (None where it has no such result) and the curves of its
     `robustness`.
     """
@@ -126,8 +126,8 @@ def _said(task: Record) -> str:
     return f"{task['question']}; {task['corpus']}{split}, {task['recordings']} recordings, seed {task['seed']}."
 
 
-def _millions(parameters: int | None) -> str:
-    return cell(None if parameters is None else parameters / 1e6, 2)
+def _millions(parameters: int) -> str:
+    return cell(parameters / 1e6 or None, 2)
 
 
 def _cell(figures: Record, column: Column) -> str:

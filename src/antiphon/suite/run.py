@@ -59,7 +59,7 @@ def run_suite(
     summary: Record = {}
     for entrant in entrants:
         found = _carry_out(entrant, tasks, corpora, out / "results", seed)
-        rows.append({"name": entrant.name, "parameters": entrant.parameters, "results": found})
+        rows.append({"name": entrant.name, "parameters": entrant.embedder.parameters, "results": found})
         summary = summarise(suite, questions, rows)
         write_json(out / "suite.json", summary)
         with written_aside(out / "suite.md") as aside:
@@ -101,7 +101,7 @@ def _carry_out(
         corpus, split = corpora[role]
         trial = Trial(entrant, corpus, seed)
         for task in together:
-            if task.trained_only and entrant.network is None:
+            if task.network_only and entrant.network is None:
                 continue
             path = folder / f"{entrant.name}.{task.name}.json"
             about = origin(entrant.embedder, corpus, split) | {"seed": seed, "settings": task.measure.settings}

@@ -29,13 +29,8 @@ class Entrant:
 
     @property
     def network(self) -> DualEncoder | None:
-        """None for a baseline."""
+        """None for what is not one network: a baseline, joined models."""
         return self.embedder.model if isinstance(self.embedder, ModelEmbedder) else None
-
-    @property
-    def parameters(self) -> int | None:
-        """How many numbers it has learned; None for a baseline."""
-        return None if self.network is None else sum(one.numel() for one in self.network.parameters())
 
 
 class Trial:
@@ -93,7 +88,7 @@ class Places:
 
 
 class Robustness:
-    """The analysis of that name. Raises `ValueError` for a baseline, which has no network to look at."""
+    """The analysis of that name. Raises `ValueError` for what is not one network, which it looks into."""
 
     @property
     def settings(self) -> Record:
@@ -106,20 +101,23 @@ class Robustness:
         from antiphon.analysis.robustness import ANALYSIS
 
         if trial.entrant.network is None:
-            raise ValueError(f"{trial.entrant.name} is a baseline: robustness is measured of trained models")
+            raise ValueError(f"{trial.entrant.name} is not one network: robustness is measured of trained models")
         subject = Subject(trial.entrant.network, trial.entrant.name, trial.corpus, trial.seed)
         return ANALYSIS.run(subject).facts
 
 
 @dataclass(frozen=True)
 class Task:
-    """A measure on the recordings of a role; `question` says it in words, `trained_only` leaves baselines out."""
+    """A measure on the recordings of a role; `question` says it in words.
+
+    `network_only` leaves out what is not one network.
+    """
 
     name: str
     question: str
     corpus: Role
     measure: Measure
-    trained_only: bool = False
+    network_only: bool = False
 
 
 _WHOLE_RECORDINGS = WindowGrid(max_windows=None)
@@ -135,7 +133,7 @@ SUITES: Mapping[str, tuple[Task, ...]] = MappingProxyType(
                 "rendered",
                 Places(Queries(length_s=4.0, tolerance_s=0.5, times=8)),
             ),
-            Task("robustness", "S when one side is changed", "sample", Robustness(), trained_only=True),
+            Task("robustness", "S when one side is changed", "sample", Robustness(), network_only=True),
             Task(
                 "real",
                 "the other side of a window, strict protocol, whole recordings",

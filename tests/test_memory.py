@@ -84,9 +84,9 @@ def test_info_nce_counts_the_past_as_wrong_typed_slowly():
 
 
 class TestRunsThatRemember:
-    def config(self, memory: int, loss: str = "info_nce") -> tuple[tuple[Corpus, ...], RunConfig]:
+    def config(self, memory: int, loss: str = "info_nce", memory_from: int = 0) -> tuple[tuple[Corpus, ...], RunConfig]:
         corpora, config = prepare_run(["demo"], "D0", "tiny", split="test", epochs=1, seed=5)
-        training = replace(config.training, loss=loss, memory=memory, checkpoint_every=4)
+        training = replace(config.training, loss=loss, memory=memory, memory_from=memory_from, checkpoint_every=4)
         return corpora, replace(config, training=training)
 
     def test_stopped_and_resumed_end_bit_identical(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -107,6 +107,19 @@ class TestRunsThatRemember:
             (tmp_path / name / MODEL / "model.safetensors").read_bytes() for name in ("whole", "stopped", "forgetful")
         )
         assert whole == stopped != forgetful
+
+    def test_remember_nothing_before_they_are_to(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        asked: list[bool] = []
+        step = run_module.training_step
+
+        def telling(*arguments):
+            asked.append(arguments[-1] is not None)
+            return step(*arguments)
+
+        monkeypatch.setattr(run_module, "training_step", telling)
+        start_run(tmp_path / "late", *self.config(40, memory_from=3))
+        assert len(asked) > 5
+        assert asked == [False] * 3 + [True] * (len(asked) - 3)
 
     def test_a_loss_that_does_not_remember_is_refused(self, tmp_path: Path):
         with pytest.raises(AntiphonError, match="loss vicreg has no use for a memory of 40 windows"):

@@ -31,7 +31,8 @@ class TrainingSettings:
     Half of a batch is drawn in groups of `group` windows from one recording, every second of them within `beside_s`
     seconds of the one before (None: anywhere); those that begin less than `near_s` seconds apart (a window's length
     where None) are no wrong answers to each other. The last `memory` windows of earlier batches are wrong answers too,
-    but for those of the same work.
+    but for those of the same work, from step `memory_from` on: what a model that has learned nothing remembers keeps
+    it from learning (Wang et al. 2020 warm up as well).
     """
 
     batch_size: int
@@ -48,6 +49,7 @@ class TrainingSettings:
     near_s: float | None = None
     beside_s: float | None = None
     memory: int = 0
+    memory_from: int = 0
     augmentation: Augmentation = Augmentation()
 
 
@@ -218,6 +220,7 @@ _DEFAULT = Preset(
         near_s=0.3,
         beside_s=2.0,
         memory=16_384,
+        memory_from=200,
         augmentation=Augmentation(
             detune_cents=40.0,
             loose=0.25,

@@ -194,7 +194,10 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
             for group in optimiser.param_groups:
                 group["lr"] = group["base_lr"] * scale
             model.set_progress(step / steps)
-            encoded, terms, norm = training_step(model, optimiser, batch.to(device), loss, settings.clip_norm, memory)
+            remembered = memory if step >= settings.memory_from else None
+            encoded, terms, norm = training_step(
+                model, optimiser, batch.to(device), loss, settings.clip_norm, remembered
+            )
 
             done = step + 1
             if done % LOG_EVERY == 0 or done == steps:

@@ -88,6 +88,13 @@ class TestJudging:
             judged = judge(asks, answer, library, LIKELY)
             assert (judged.place, judged.place_or_repeat) == (False, forgiven)
 
+    def test_a_recording_plays_again_what_its_notes_do(self, library: Library):
+        sound = replace(query("/music/a.flac", 0.0), path=library.files[0], start_s=0.0, length_s=6.0, against="audio")
+        for start_s, forgiven in ((20.0, True), (13.0, False)):
+            answer = Answer(found("/music/a.flac", start_s, query_start_s=0.0), 0.1)
+            judged = judge(sound, answer, library, LIKELY)
+            assert (judged.performance, judged.place, judged.place_or_repeat) == (True, False, forgiven)
+
     @pytest.mark.parametrize(("confidence", "sure"), [(0.5, True), (0.49, False), (None, True)])
     def test_a_hit_is_sure_from_the_default_confidence_on(self, library: Library, confidence: float | None, sure: bool):
         answer = Answer(found(library.files[1], 10.0, confidence=confidence), 0.1)
@@ -249,6 +256,19 @@ class TestDrawing:
             assert one.file_s == one.start_s
         assert asked.data_hash == demo.manifest_hash
 
+    def test_own_notes_ask_for_their_sound_among_that_of_others(self, demo: Corpus, folder: Path):
+        real = command.open_corpus(folder)
+        asked = drawing.own_notes(real, demo, 10.0, 6, seed=3)
+        by_id = {one.id: one for one in real.recordings}
+        assert asked.library.side == "audio"
+        assert len(asked.library.files) == len(real.with_sound()) + len(demo.with_sound())
+        for one in asked.queries:
+            recording = by_id[one.recording]
+            assert (one.path, one.against) == (recording.notes_path, "audio")
+            assert one.file == str(recording.audio_path.resolve())
+            assert Path(one.file) in asked.library.files
+            assert one.file_s == one.start_s
+
     def test_of_absent_pieces_no_performance_is_in_the_library(self, demo: Corpus):
         asked = drawing.half_absent(demo, (), 20.0, 9, seed=3)
         assert [one.kind for one in asked.queries] == ["present", "absent"] * 4 + ["present"]
@@ -397,14 +417,16 @@ class TestRunning:
         page.write_text("before\n<!-- search: begin -->\n<!-- search: end -->\nafter\n")
         how = "--corpus demo --model template --queries 4".split()
         how += ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "results" / "search.json")]
-        for rows in (("sound-10s", "real"), ("absent",)):
+        for rows in (("sound-10s", "real"), ("absent", "notes-4s")):
             argv = ["benchmarks.search", *how, "--update", str(page), "--rows", *rows]
             monkeypatch.setattr(sys, "argv", argv)
             command.main()
         printed = capsys.readouterr().out
         assert "real is left out: needs --real" in printed
         results = json.loads((tmp_path / "results" / "search.json").read_text())
-        assert list(results["rows"]) == ["sound-10s", "absent"]
+        assert list(results["rows"]) == ["sound-10s", "absent", "notes-4s"]
+        assert results["rows"]["notes-4s"]["measures"]["performance"]["count"] >= 2
+        assert results["rows"]["notes-4s"]["library"]["recordings"] == len(demo)
         row_facts = results["rows"]["sound-10s"]
         assert row_facts["measures"]["performance"]["of"] == 4
         assert row_facts["measures"]["performance"]["count"] >= 2

@@ -41,7 +41,7 @@ def search(query: Query, store: Store, embedder: Embedder) -> Found | None:
 
 @dataclass
 class Indexes:
-    """Indexes of note files below a folder. Each file is embedded once, in an index of all; a library is a part of it.
+    """Indexes of files below a folder. Each file is embedded once, in an index of all; a library is a part of it.
 
     `failed` collects the files that cannot be used.
     """
@@ -55,7 +55,7 @@ class Indexes:
         """The index of a library and nothing else, brought up to date."""
         whole = self.folder / "all"
         report = build_index(
-            library.files, self.embedder, self.model, whole, only="notes", exact_below=_NEVER_QUANTISED
+            library.files, self.embedder, self.model, whole, only=library.side, exact_below=_NEVER_QUANTISED
         )
         self.failed += report.failed
         names = "\0".join([self.embedder.fingerprint, *map(str, library.files)])
@@ -66,7 +66,7 @@ class Indexes:
                 shutil.copytree(whole, aside)
                 with Store(aside) as store:
                     store.remove(sorted({*store.known(), *store.failed()} - set(map(str, library.files))))
-        build_index(library.files, self.embedder, self.model, place, only="notes")
+        build_index(library.files, self.embedder, self.model, place, only=library.side)
         store = Store(place)
         held = store.known()
         store.describe({path: About(work=work) for path, work in library.works.items() if path in held})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -48,6 +48,20 @@ def own_sound(corpus: Corpus, length_s: float, count: int, seed: int) -> Asked:
     """A corpus's sound asks for its own notes."""
     recordings = corpus.with_sound().recordings
     return Asked(_placed(recordings, length_s, count, seed), _library_of(corpus.recordings), corpus.manifest_hash)
+
+
+def own_notes(corpus: Corpus, others: Corpus | None, length_s: float, count: int, seed: int) -> Asked:
+    """A corpus's notes ask for its own sound, among the sound of `others` too."""
+    recordings = corpus.with_sound().recordings
+    besides = () if others is None else others.with_sound().recordings
+    sound = {one.id: _full(one.audio_path) for one in recordings}
+    sources = [replace(one, file=sound[one.recording]) for one in _sources(recordings, sound=False)]
+    queries = tuple(
+        Query(one.recording, one.path, start_s, length_s, one.file, start_s, against="audio")
+        for one, start_s in draw(sources, count, length_s, seed)
+    )
+    works = {_full(one.audio_path): one.work for one in (*recordings, *besides)}
+    return Asked(queries, Library(tuple(sorted(map(Path, works))), works, "audio"), corpus.manifest_hash)
 
 
 def real_sound(corpus: Corpus, folders: Sequence[Path], length_s: float, count: int, seed: int) -> Asked:
@@ -170,6 +184,11 @@ def _placed(
         )
         for one, start_s in draw(_sources(recordings, sound=True), count, length_s, seed)
     )
+
+
+def _full(path: Path | None) -> str:
+    assert path is not None
+    return str(path.resolve())
 
 
 def _sources(recordings: Sequence[Recording], sound: bool) -> list[Source]:

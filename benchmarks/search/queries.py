@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ class Query:
 
     `file` is the library's file that is right, empty where the piece is absent; what the stretch begins with lies at
     its second `file_s`, None where only the file is known. `semitones` is how far the sound lies above the file.
-    `kind` tells apart what is to be counted apart.
+    `kind` tells apart what is to be counted apart. `against` is what the library holds.
     """
 
     recording: str
@@ -74,10 +74,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Library:
-    """Note files to search, full paths in order, and of some of them the work that they perform."""
+    """Files of one `side` to search, full paths in order, and of some of them the work that they perform."""
 
     files: tuple[Path, ...]
     works: Mapping[str, str] = field(default_factory=dict)
+    side: Side = "notes"
 
     @classmethod
     def below(cls, folders: Sequence[Path]) -> Library:
@@ -125,7 +126,7 @@ class Asked:
         room = len(others) if library is None else max(0, library - len(needed))
         drawn = [others[number] for number in np.random.default_rng(seed).permutation(len(others))[:room]]
         files = tuple(sorted([*map(Path, needed), *drawn]))
-        return Asked(kept, Library(files, self.library.works), self.data_hash)
+        return Asked(kept, replace(self.library, files=files), self.data_hash)
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,7 @@ def write_queries(path: Path, row: str, seed: int, asked: Asked) -> str:
         "data_hash": asked.data_hash,
         "library": [str(file) for file in asked.library.files],
         "works": dict(asked.library.works),
+        "side": asked.library.side,
         "queries": [asdict(query) | {"path": str(query.path.resolve())} for query in asked.queries],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -200,7 +202,7 @@ def read_queries(path: Path) -> tuple[str, int, Asked]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         queries = tuple(Query(**(one | {"path": Path(one["path"])})) for one in content["queries"])
-        library = Library(tuple(Path(file) for file in content["library"]), content["works"])
+        library = Library(tuple(Path(file) for file in content["library"]), content["works"], content["side"])
         return content["row"], content["seed"], Asked(queries, library, content["data_hash"])
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise UnreadableInput(path, f"no queries of benchmarks.search ({type(error).__name__}: {error})") from None

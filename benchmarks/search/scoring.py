@@ -64,7 +64,8 @@ def _is_repeat(query: Query, found: Found, off_s: float) -> bool:
     if not math.isfinite(off_s) or query.file_s is None:
         return False
     other_s = found.start_s - (found.query_start_s - query.start_s)
-    return is_repeat(read_notes(query.file), query.file_s, other_s, query.length_s, NEAR_S)
+    notes = read_notes(query.path if query.against == "audio" else query.file)
+    return is_repeat(notes, query.file_s, other_s, query.length_s, NEAR_S)
 
 
 def wilson_95(count: int, of: int) -> tuple[float, float]:

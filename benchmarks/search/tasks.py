@@ -65,7 +65,7 @@ class Asking:
         embedder = setting.indexes.embedder
         with setting.indexes.open(asked.library) as store:
             answers = ask_all(asked, lambda query: search(query, store, embedder), row.name)
-            recordings, windows, hours = store.counts()["notes"]
+            recordings, windows, hours = store.counts()[asked.library.side]
         write_json(
             setting.exchange / f"{row.name}.answers.json",
             answers_as_dict(f"antiphon, {embedder.name}", row.name, hash_, asked.library, answers, LIKELY),
@@ -114,6 +114,16 @@ def answers_as_dict(
 def _own_sound(length_s: float, data: Data, count: int, seed: int) -> Asked:
     assert data.corpus is not None
     return drawing.own_sound(data.corpus, length_s, count, seed)
+
+
+def _own_notes(length_s: float, data: Data, count: int, seed: int) -> Asked:
+    assert data.corpus is not None
+    return drawing.own_notes(data.corpus, None, length_s, count, seed)
+
+
+def _real_notes(data: Data, count: int, seed: int) -> Asked:
+    assert data.real is not None
+    return drawing.own_notes(data.real, data.corpus, 10.0, count, seed)
 
 
 def _real(data: Data, count: int, seed: int) -> Asked:
@@ -177,11 +187,26 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("sound-4s", "the same, 4 s", "≥ 96 %", ("corpus",), Asking(partial(_own_sound, 4.0), _places(96.0))),
     Row(
+        "notes-10s",
+        "10 s of notes → their sound, an unheard font, within 0.5 s",
+        "≥ 99.5 %",
+        ("corpus",),
+        Asking(partial(_own_notes, 10.0), _places(99.5)),
+    ),
+    Row("notes-4s", "the same, 4 s", "≥ 96 %", ("corpus",), Asking(partial(_own_notes, 4.0), _places(96.0))),
+    Row(
         "real",
         "10 s of a real recording → its notes, within 0.5 s",
         "≥ 98 %",
         ("real",),
         Asking(_real, _places(98.0, "place, repeats forgiven")),
+    ),
+    Row(
+        "real-notes",
+        "10 s of notes → their real recording, within 0.5 s",
+        "≥ 98 %",
+        ("real",),
+        Asking(_real_notes, _places(98.0, "place, repeats forgiven")),
     ),
     Row(
         "absent",

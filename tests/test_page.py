@@ -412,14 +412,14 @@ def test_a_point_of_the_map_plays(open_page: Open) -> None:
 def test_pairs_and_more_files(open_page: Open, demo: Corpus, tmp_path: Path) -> None:
     page = open_page("#/library/pairs")
     page.click("text=Find pairs")
-    page.wait_for_selector(".pairs li", timeout=40_000)
+    page.wait_for_selector(".pairs li", timeout=120_000)
     for pair in page.locator(".pairs li:not(.doubtful)").all():
         sound, notes = pair.locator(".by").all_inner_texts()
         assert sound.split(" · ")[0].removesuffix(".flac") == notes.split(" · ")[0].removesuffix(".mid")
     new = demo.recordings[3].notes_path
     (tmp_path / "broken.mid").write_bytes(b"MThd and no more")
     page.set_input_files('input[aria-label="Files to add"]', [str(new), str(tmp_path / "broken.mid")])
-    page.wait_for_selector("text=/1 file added; broken.mid: /", timeout=40_000)
+    page.wait_for_selector("text=/1 file added; broken.mid: /", timeout=120_000)
     page.click(".tabs >> text=Files")
     page.fill(".find input", new.stem)
     page.wait_for_selector("text=1 file")

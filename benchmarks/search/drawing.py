@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from antiphon.audio import write_flac
 from antiphon.corpora import Corpus, Recording, open_corpus
+from antiphon.descriptors import Side
 from antiphon.errors import AntiphonError
 from antiphon.files import written_aside
 from antiphon.notes import Notes, read_notes
@@ -54,14 +55,8 @@ def own_notes(corpus: Corpus, others: Corpus | None, length_s: float, count: int
     """A corpus's notes ask for its own sound, among the sound of `others` too."""
     recordings = corpus.with_sound().recordings
     besides = () if others is None else others.with_sound().recordings
-    sound = {one.id: _full(one.audio_path) for one in recordings}
-    sources = [replace(one, file=sound[one.recording]) for one in _sources(recordings, sound=False)]
-    queries = tuple(
-        Query(one.recording, one.path, start_s, length_s, one.file, start_s, against="audio")
-        for one, start_s in draw(sources, count, length_s, seed)
-    )
-    works = {_full(one.audio_path): one.work for one in (*recordings, *besides)}
-    return Asked(queries, Library(tuple(sorted(map(Path, works))), works, "audio"), corpus.manifest_hash)
+    queries = _placed(recordings, length_s, count, seed, asking="notes", against="audio")
+    return Asked(queries, _library_of([*recordings, *besides], "audio"), corpus.manifest_hash)
 
 
 def real_sound(corpus: Corpus, folders: Sequence[Path], length_s: float, count: int, seed: int) -> Asked:
@@ -147,7 +142,7 @@ def transposed(corpus: Corpus, length_s: float, count: int, seed: int, soundfont
     renderer = make_renderer(soundfont, _RENDERED_HZ)
     rng = np.random.default_rng(seed)
     queries = []
-    for number, (one, start_s) in enumerate(draw(_sources(corpus.recordings, sound=False), count, length_s, seed)):
+    for number, (one, start_s) in enumerate(draw(_sources(corpus.recordings, "notes"), count, length_s, seed)):
         semitones = int(rng.choice(_KEYS))
         lead_s = min(start_s, _LEAD_S)
         path = cache / "transposed" / f"{renderer.name}-{seed}-{length_s:g}s" / f"{number:05d}{semitones:+d}.flac"
@@ -169,9 +164,16 @@ def _render(renderer: Renderer, notes_path: Path, begin_s: float, length_s: floa
 
 
 def _placed(
-    recordings: Sequence[Recording], length_s: float, count: int, seed: int, kind: str = "", there: bool = True
+    recordings: Sequence[Recording],
+    length_s: float,
+    count: int,
+    seed: int,
+    kind: str = "",
+    there: bool = True,
+    asking: Side = "audio",
+    against: Side = "notes",
 ) -> tuple[Query, ...]:
-    """Stretches of sound; `there` says whether the library holds what they come from."""
+    """Stretches of one side that ask for the other; `there` says whether the library holds what they come from."""
     return tuple(
         Query(
             one.recording,
@@ -180,26 +182,26 @@ def _placed(
             length_s,
             one.file if there else "",
             start_s if there else None,
+            against=against,
             kind=kind,
         )
-        for one, start_s in draw(_sources(recordings, sound=True), count, length_s, seed)
+        for one, start_s in draw(_sources(recordings, asking, against), count, length_s, seed)
     )
 
 
-def _full(path: Path | None) -> str:
+def _sources(recordings: Sequence[Recording], asking: Side, against: Side = "notes") -> list[Source]:
+    return [
+        Source(one.id, _file(one, asking), one.notes_path, 0.0, one.duration_s, str(_file(one, against).resolve()))
+        for one in recordings
+    ]
+
+
+def _library_of(recordings: Sequence[Recording], side: Side = "notes") -> Library:
+    works = {str(_file(one, side).resolve()): one.work for one in recordings}
+    return Library(tuple(sorted(map(Path, works))), works, side)
+
+
+def _file(recording: Recording, side: Side) -> Path:
+    path = recording.audio_path if side == "audio" else recording.notes_path
     assert path is not None
-    return str(path.resolve())
-
-
-def _sources(recordings: Sequence[Recording], sound: bool) -> list[Source]:
-    sources = []
-    for one in recordings:
-        path = one.audio_path if sound else one.notes_path
-        assert path is not None
-        sources.append(Source(one.id, path, one.notes_path, 0.0, one.duration_s, str(one.notes_path.resolve())))
-    return sources
-
-
-def _library_of(recordings: Sequence[Recording]) -> Library:
-    works = {str(one.notes_path.resolve()): one.work for one in recordings}
-    return Library(tuple(sorted(map(Path, works))), works)
+    return path

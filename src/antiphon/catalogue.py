@@ -10,7 +10,7 @@ from antiphon.arms import ARMS
 from antiphon.campaign.grid import builtin_grids, load_grid, plan
 from antiphon.corpora import open_corpus
 from antiphon.descriptors import DESCRIPTORS
-from antiphon.embedding import BASELINES
+from antiphon.embedding import BASELINES, load_embedder
 from antiphon.errors import look_up
 from antiphon.index.store import Store, is_index
 from antiphon.injection import MECHANISMS
@@ -60,10 +60,6 @@ def _analyses() -> Mapping[str, Analysis]:
     return ANALYSES
 
 
-def _parameters(folder: Path) -> int:
-    return sum(parameter.numel() for parameter in load_dual_encoder(folder).parameters())
-
-
 def _first_line(documented: Callable[..., Any]) -> str:
     return (documented.__doc__ or "").splitlines()[0]
 
@@ -78,8 +74,7 @@ LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "losses": lambda: [{"name": name} for name in LOSSES],
     "schedules": lambda: [{"name": name} for name in SCHEDULES],
     "models": lambda: [
-        *({"name": name, "parameters": _parameters(folder)} for name, folder in shipped_models().items()),
-        *({"name": name, "parameters": 0} for name in BASELINES),
+        {"name": name, "parameters": load_embedder(name).parameters} for name in (*shipped_models(), *BASELINES)
     ],
     "analyses": lambda: [{"name": one.name, "question": one.question} for one in _analyses().values()],
     "campaigns": lambda: [

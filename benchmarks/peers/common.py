@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 
 from antiphon.errors import AntiphonError
-from antiphon.files import write_json
+from antiphon.files import content_hash, write_json
 from antiphon.progress import track
 from benchmarks.search.asking import Find
-from benchmarks.search.queries import Answer, Library, hash_of, read_queries
+from benchmarks.search.queries import Answer, Library, read_queries
 from benchmarks.search.tasks import answers_as_dict
 
 
@@ -48,7 +48,7 @@ def answer(options: argparse.Namespace, peer: str, prepare: Callable[[Library], 
             found = None
             found = find(query)
         answers.append(Answer(found, time.perf_counter() - began, "".join(refused)))
-    content = answers_as_dict(peer, row, hash_of(options.asked), asked.library, answers[1:], likely)
+    content = answers_as_dict(peer, row, content_hash(options.asked), asked.library, answers[1:], likely)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(options.out, content | {"prepared_s": round(prepared_s, 1)})
     print(

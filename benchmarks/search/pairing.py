@@ -8,7 +8,6 @@ Other performances of the works that are there are not left out: to take one for
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ import numpy as np
 
 from antiphon.corpora import Corpus, Recording, open_corpus
 from antiphon.errors import AntiphonError
+from antiphon.files import content_hash
 from antiphon.index.pairing import Pair, Pairing, pair
 from antiphon.matching.confidence import LIKELY
 from antiphon.provenance import code_version
@@ -66,10 +66,10 @@ def draw_task(
             absent, left = [*absent, one], kept
     asking, silent = left[: recordings - without], left[recordings - without : recordings]
     inside = {one.notes_path.resolve() for one in (*asking, *silent)}
-    own = {_hash_of(one.notes_path) for one in corpus.recordings}
+    own = {content_hash(one.notes_path) for one in corpus.recordings}
     more = [one for folder in folders for one in open_corpus(folder).recordings if one.composer]
     more = [one for one in more if not any(may_be_one_work(one, other) for other in absent)]
-    fill = sorted({one.notes_path.resolve() for one in more if _hash_of(one.notes_path) not in own})
+    fill = sorted({one.notes_path.resolve() for one in more if content_hash(one.notes_path) not in own})
     missing = files - len(inside)
     if len(absent) < without or len(left) < recordings or len(fill) < missing:
         have = f"{len(left)} recordings of works that are not absent, and {len(fill)} files besides"
@@ -88,10 +88,6 @@ def may_be_one_work(one: Recording, other: Recording) -> bool:
 
 def _title_words(one: Recording) -> set[str]:
     return set(re.findall(r"[^\W\d_]{5,}|\d{2,}", one.title.casefold())) - {"major", "minor", "sharp"}
-
-
-def _hash_of(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def judged(task: Task, pairing: Pairing, seconds: float) -> list[Judged]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from antiphon.errors import AntiphonError, UnreadableInput
-from benchmarks.search.queries import Asked, answer_from_dict, hash_of, read_queries
+from antiphon.files import content_hash
+from benchmarks.search.queries import Asked, answer_from_dict, read_queries
 from benchmarks.search.tasks import ROWS, Asking
 
 _QUERIES, _ANSWERS = ".queries.json", ".answers.json"
@@ -48,7 +49,7 @@ def _counted(path: Path, exchange: Path, first: int | None = None) -> dict[str, 
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise UnreadableInput(path, f"no answers of a peer ({type(error).__name__}: {error})") from None
     queries = exchange / f"{row}{_QUERIES}"
-    if not queries.exists() or hash_of(queries) != hash_:
+    if not queries.exists() or content_hash(queries) != hash_:
         raise AntiphonError(f"{path}: answers other queries than {queries}; ask this peer again")
     asking = next((one.run for one in ROWS if one.name == row), None)
     if not isinstance(asking, Asking):

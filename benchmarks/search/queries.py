@@ -15,7 +15,7 @@ import numpy as np
 from antiphon.corpora import files_below
 from antiphon.descriptors import Side
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.files import write_json
+from antiphon.files import content_hash, write_json
 from antiphon.notes import NOTE_SUFFIXES, read_notes
 
 _TRIES = 1000  # stretches drawn for one query before a source is given up as silent
@@ -194,7 +194,7 @@ def write_queries(path: Path, row: str, seed: int, asked: Asked) -> str:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, content)
-    return hash_of(path)
+    return content_hash(path)
 
 
 def read_queries(path: Path) -> tuple[str, int, Asked]:
@@ -206,11 +206,6 @@ def read_queries(path: Path) -> tuple[str, int, Asked]:
         return content["row"], content["seed"], Asked(queries, library, content["data_hash"])
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise UnreadableInput(path, f"no queries of benchmarks.search ({type(error).__name__}: {error})") from None
-
-
-def hash_of(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def answer_as_dict(answer: Answer) -> dict[str, Any]:

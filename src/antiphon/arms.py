@@ -1,4 +1,4 @@
-"""The paper's arms as data: which descriptor goes where by which mechanism.
+"""The arms as data, the paper's and one of ours: which descriptor goes where by which mechanism.
 
 An arm is one row. `antiphon list arms` counts its parameters; `antiphon train --arm NAME` trains it.
 """
@@ -45,6 +45,16 @@ class Branch:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Beside:
+    """A descriptor of each side, alike in shape, put beside the embeddings; one linear map of both sides brings them to
+    `dimensions` numbers (`antiphon.discriminant`)."""
+
+    audio: str
+    notes: str
+    dimensions: int
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Pair:
     """Two embeddings that the loss matches, and how much that counts."""
 
@@ -64,6 +74,24 @@ class Arm:
     injected: tuple[Injected, ...] = ()
     branch: Branch | None = None
     pairs: tuple[Pair, ...] = (_SIDES,)
+    beside: Beside | None = None
+
+    @property
+    def taken(self) -> tuple[tuple[str, Side], ...]:
+        """Each descriptor that embedding takes, once, with the side whose embedding it is for."""
+        found = [(injected.descriptor, injected.into) for injected in self.injected]
+        if self.beside is not None:
+            found += [(self.beside.audio, "audio"), (self.beside.notes, "notes")]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def injections_in_words(self) -> list[str]:
+        """Which descriptor goes where, and by what."""
+        said = [
+            f"{one.descriptor}{'' if one.values == 'real' else f' ({one.values})'} into {one.into} by {one.by}"
+            for one in self.injected
+        ]
+        return said if self.beside is None else [*said, f"{self.beside.audio} and {self.beside.notes} beside"]
 
 
 def _reverse(descriptor: str, into: Side) -> Injected:
@@ -143,6 +171,8 @@ ARMS: Mapping[str, Arm] = MappingProxyType(
                 (_A4R, *(replace(head, values="zero") for head in (_HEAD_AUDIO, _HEAD_NOTES))),
             ),
             Arm("a4-bias", (Injected("a4", "audio", "attention_bias"),)),
+            # Beyond the paper: onsets beside what was learned, for towers that keep time.
+            Arm("onsets", beside=Beside("onset_strength", "predicted_onsets", dimensions=192)),
             # Controls: as many parameters, nothing to learn from.
             *(
                 Arm(f"d4a4-{values}", tuple(replace(injected, values=values) for injected in _D4A4))

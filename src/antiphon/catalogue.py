@@ -42,10 +42,7 @@ def _arms() -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": arm.name,
-                "injected": [
-                    f"{one.descriptor}{'' if one.values == 'real' else f' ({one.values})'} into {one.into} by {one.by}"
-                    for one in arm.injected
-                ],
+                "injected": arm.injections_in_words,
                 "branch": f"{' and '.join(arm.branch.descriptors)} by {arm.branch.by}" if arm.branch else "",
                 "total_parameters": counts["total"],
                 "trainable_parameters": counts["trainable"],
@@ -113,7 +110,7 @@ def describe_path(spec: str, split: str | None) -> dict[str, Any]:
         return {
             "kind": "model",
             "arm": model.config.arm.name,
-            "dimensions": model.config.sizes.dimensions,
+            "dimensions": model.dimensions,
             "window_s": model.config.sizes.window_s,
             "sample_rate_hz": model.config.sizes.sample_rate_hz,
             "parameters": count_parameters(model)["total"],

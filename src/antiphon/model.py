@@ -21,8 +21,9 @@ from torch import Tensor, nn
 
 from antiphon.arms import Arm, Injected
 from antiphon.batch import Batch, Tokens
-from antiphon.descriptors import DESCRIPTORS, Side, describe
+from antiphon.descriptors import DESCRIPTORS, Descriptor, Side, describe
 from antiphon.descriptors.alter import alter
+from antiphon.discriminant import Discriminant
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.heads import NORMS, LinearHead, ProjectionHead
 from antiphon.injection import MECHANISMS, Annealed, Penalties, Place, Shape
@@ -61,7 +62,10 @@ Observer = Callable[[Side, int, Tokens], None]
 
 
 class DualEncoder(nn.Module):
-    """An arm at a size. Parameters are named `towers.SIDE.…`, `injections.N.…`, `heads.SIDE.…`, `branch.…`."""
+    """An arm at a size.
+
+    Parameters are named `towers.SIDE.…`, `injections.N.…`, `heads.SIDE.…`, `branch.…`, `discriminant.map`.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -87,6 +91,18 @@ class DualEncoder(nn.Module):
             dimensions = sum(len(DESCRIPTORS[name].dimensions) for name in arm.branch.descriptors)
             shape = self._shape("notes", "branch")
             self.branch = MECHANISMS[arm.branch.by].build(shape, dimensions, **arm.branch.options)
+        self.discriminant: Discriminant | None = None
+        if arm.beside is not None:
+            sizes_beside = {_size(DESCRIPTORS[name]) for name in (arm.beside.audio, arm.beside.notes)}
+            if len(sizes_beside) > 1:
+                raise AntiphonError(f"{arm.beside.audio} and {arm.beside.notes} are not alike in shape")
+            self.discriminant = Discriminant(sizes.dimensions, *sizes_beside, arm.beside.dimensions)
+
+    @property
+    def dimensions(self) -> int:
+        """Of the common space."""
+        beside = self.config.arm.beside
+        return self.config.sizes.dimensions if beside is None else beside.dimensions
 
     @staticmethod
     def _head(width: int, sizes: Sizes) -> nn.Module:
@@ -115,7 +131,7 @@ class DualEncoder(nn.Module):
 
     def descriptor_names(self, *sides: Side) -> list[str]:
         """The descriptors that embedding these sides needs."""
-        return [injected.descriptor for injected in self.config.arm.injected if injected.into in sides]
+        return [name for name, into in self.config.arm.taken if into in sides]
 
     def describe(self, batch: Batch) -> dict[str, Tokens]:
         """The descriptors this arm uses, each computed once."""
@@ -140,7 +156,20 @@ class DualEncoder(nn.Module):
     def encode(
         self, side: Side, batch: Batch, descriptors: Mapping[str, Tokens], observe: Observer | None = None
     ) -> tuple[Tensor, Penalties]:
-        """One side's embeddings [B, dimensions], not normalised, and its penalties."""
+        """One side's embeddings [B, dimensions], not normalised, and its penalties.
+
+        What stands beside them comes in when the towers are trained: until then they are as `encode_alone` gives them.
+        """
+        embedded, penalties = self.encode_alone(side, batch, descriptors, observe)
+        beside = self.config.arm.beside
+        if beside is None or self.discriminant is None or self.training:
+            return embedded, penalties
+        return self.discriminant(embedded, descriptors[getattr(beside, side)]), penalties
+
+    def encode_alone(
+        self, side: Side, batch: Batch, descriptors: Mapping[str, Tokens], observe: Observer | None = None
+    ) -> tuple[Tensor, Penalties]:
+        """One side's embeddings with nothing beside them, as tower and head give them, and its penalties."""
         tower = self.tower(side)
         acting = {place: self._acting(side, place, descriptors) for place in _PLACES}
         penalties: Penalties = {}
@@ -180,6 +209,13 @@ class DualEncoder(nn.Module):
         # Training draws from torch's own generator, whose state a checkpoint keeps; a trained model repeats itself.
         generator = None if self.training else torch.Generator(descriptor.values.device).manual_seed(0)
         return alter(descriptor, injected.values, generator)
+
+
+def _size(descriptor: Descriptor) -> int:
+    """Numbers that a descriptor gives for any window."""
+    if descriptor.frames is None:
+        raise AntiphonError(f"{descriptor.name} cannot stand beside an embedding: windows differ in its frames")
+    return descriptor.frames * len(descriptor.dimensions)
 
 
 def _add(penalties: Penalties, found: Penalties) -> None:

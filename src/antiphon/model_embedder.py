@@ -42,8 +42,7 @@ class ModelEmbedder:
     An arm that puts descriptors of one side into the tower of the other (d4a4cm) can embed pairs, but neither side
     alone: `embed_audio` and `embed_notes` then raise `AntiphonError`.
 
-    Sound can be embedded at another playback when the audio tower can hear one and takes no descriptor, which would be
-    computed from the sound as it is. The tempo is rounded to the tower's steps, 1 / 60 for `default`.
+    Sound can be embedded at another playback when the audio tower can hear one and so can its descriptors. The tempo is rounded to the tower's steps, 1 / 60 for `default`.
     """
 
     def __init__(self, model: DualEncoder, name: str, device: torch.device | None = None) -> None:
@@ -52,7 +51,7 @@ class ModelEmbedder:
         self.name = name
         self.sample_rate_hz = model.config.sizes.sample_rate_hz
         self.window_s = model.config.sizes.window_s
-        self.dimensions = model.config.sizes.dimensions
+        self.dimensions = model.dimensions
         self.parameters = sum(one.numel() for one in model.parameters())
         self.query_hop_s = _QUERY_HOP_S
         self._elasticity = _elasticity(model)
@@ -136,7 +135,8 @@ class ModelEmbedder:
 
 
 def _elasticity(model: DualEncoder) -> Elasticity | None:
-    return None if model.descriptor_names("audio") else elasticity_of(model.tower("audio"))
+    taken = (DESCRIPTORS[name] for name in model.descriptor_names("audio"))
+    return elasticity_of(model.tower("audio")) if all(one.elastic for one in taken) else None
 
 
 def _collate(audio: SoundWindows | None, notes: list[Notes], index: NDArray[np.int64], playback: Playback) -> Batch:

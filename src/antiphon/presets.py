@@ -32,7 +32,8 @@ class TrainingSettings:
     seconds of the one before (None: anywhere); those that begin less than `near_s` seconds apart (a window's length
     where None) are no wrong answers to each other. The last `memory` windows of earlier batches are wrong answers too,
     but for those of the same work, from step `memory_from` on: what a model that has learned nothing remembers keeps
-    it from learning (Wang et al. 2020 warm up as well).
+    it from learning (Wang et al. 2020 warm up as well). What an arm puts beside its embeddings is mapped as the next
+    `discriminant_batches` say.
     """
 
     batch_size: int
@@ -50,6 +51,7 @@ class TrainingSettings:
     beside_s: float | None = None
     memory: int = 0
     memory_from: int = 0
+    discriminant_batches: int = 200
     augmentation: Augmentation = Augmentation()
 
 
@@ -87,6 +89,7 @@ def run_d(scale: float = 1.0) -> tuple[RateRule, ...]:
         RateRule("heads.*", 1e-4 * scale),
         RateRule("injections.*", 5e-4 * scale),
         RateRule("branch.*", 5e-4 * scale),
+        RateRule("discriminant.map", None),
     )
 
 
@@ -177,7 +180,13 @@ _TINY = _narrow(
     width=32,
     channels=32,
     training=TrainingSettings(
-        batch_size=8, batches_per_epoch=10, epochs=2, warmup_steps=5, checkpoint_every=5, rates=run_d(scale=20.0)
+        batch_size=8,
+        batches_per_epoch=10,
+        epochs=2,
+        warmup_steps=5,
+        checkpoint_every=5,
+        rates=run_d(scale=20.0),
+        discriminant_batches=10,
     ),
 )
 
@@ -212,7 +221,7 @@ _DEFAULT = Preset(
         batch_size=256,
         batches_per_epoch=100,
         epochs=25,
-        rates=(RateRule("*", 1e-3),),
+        rates=(RateRule("discriminant.map", None), RateRule("*", 1e-3)),
         weight_decay=1e-2,
         checkpoint_every=100,
         loss="info_nce",

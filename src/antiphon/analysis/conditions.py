@@ -73,9 +73,7 @@ class Condition:
         """The towers that see something of the change."""
         reached = set(self.sides) if self.changes_windows else set()
         if self.changes_windows or self.descriptors is not None:
-            for injected in model.config.arm.injected:
-                if DESCRIPTORS[injected.descriptor].side in self.sides:
-                    reached.add(injected.into)
+            reached |= {into for name, into in model.config.arm.taken if DESCRIPTORS[name].side in self.sides}
         return tuple(side for side in SIDES if side in reached)
 
     def apply(
@@ -155,7 +153,7 @@ def embed_conditions(
         for number, opened in waiting.items():
             for rows in (intact, *made):
                 for by_number in rows.values():
-                    by_number[number] = np.zeros((len(opened.starts_s), sizes.dimensions), np.float32)
+                    by_number[number] = np.zeros((len(opened.starts_s), model.dimensions), np.float32)
         for places in _mixed(waiting, sizes.window_s, rng):
             begins = [(waiting[number], float(waiting[number].starts_s[window])) for number, window in places]
             windows = _Windows(begins, sizes.window_s, _device(model))

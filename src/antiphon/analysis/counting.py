@@ -161,7 +161,7 @@ def count_of_shapes(config: ModelConfig, notes: int) -> Count:
     arm = config.arm
     config = replace(config, arm=replace(arm, injected=tuple(replace(one, values="real") for one in arm.injected)))
     batch = random_windows(config, Load(1, notes, learning=False))
-    names = [injected.descriptor for injected in config.arm.injected]
+    names = [name for name, _ in config.arm.taken]
     found = describe(batch, names, config.sizes.sample_rate_hz)
     try:
         with torch.device("meta"):

@@ -85,7 +85,7 @@ class Dimension:
 
 def dimensions_of(model: DualEncoder) -> list[Dimension]:
     """Every dimension of every descriptor a model's towers take. Raises `AntiphonError` when there are none."""
-    taken = dict.fromkeys((injected.descriptor, injected.into) for injected in model.config.arm.injected)
+    taken = model.config.arm.taken
     if not taken:
         raise AntiphonError(
             f"arm {model.config.arm.name}: nothing to perturb, it embeds windows without descriptors; "

@@ -140,13 +140,13 @@ def _write_report(subject: Subject, about: Record, out: Path) -> None:
 
 def _facts(subject: Subject, about: Record) -> Table:
     config = subject.model.config
-    injected = ", ".join(f"{one.descriptor} into {one.into} by {one.by}" for one in config.arm.injected)
+    injected = ", ".join(config.arm.injections_in_words)
     sizes, code = config.sizes, about["code"]
     return Table(
         ["", "the model and what it was looked at with"],
         [
             ["arm", f"{config.arm.name} ({injected or 'no descriptors'})"],
-            ["towers", f"{sizes.audio_tower} and {sizes.notes_tower}, {sizes.dimensions} dimensions in common"],
+            ["towers", f"{sizes.audio_tower} and {sizes.notes_tower}, {subject.model.dimensions} dimensions in common"],
             ["parameters", cell(sum(one.numel() for one in subject.model.parameters()), 0)],
             ["fingerprint", about["fingerprint"][:16]],
             ["corpus", f"{about['corpus']}, {about['recordings']} recordings with sound"],

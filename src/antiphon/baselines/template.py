@@ -1,11 +1,8 @@
 """`template`: onset strength in semitone bands against the onsets that the notes predict. Nothing is learned.
 
 Audio: log-magnitude spectrum in semitone-spaced triangular bands, half-wave-rectified difference over one frame of
-80 ms. Notes: velocity-weighted onsets spread over six harmonics, square root. Both at 12.5 frames a second, smoothed
-over 3 frames, centred, flattened, scaled to unit length, so that the dot product is the cosine.
-
-Centring takes each band's mean over time away, and part of each frame's mean over bands. Without it all values are
-positive, dense passages resemble everything, and audio finds notes a quarter less often (LOG.md has the figures).
+80 ms. Notes: velocity-weighted onsets spread over six harmonics, square root. Both at 12.5 frames a second, outlined
+(`antiphon.onsets.outlined`) and flattened, so that the dot product is the cosine.
 """
 
 from __future__ import annotations
@@ -13,18 +10,21 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from antiphon.batch import AS_RECORDED, Playback
 from antiphon.notes import Notes
 from antiphon.onsets import (
     BANDS,
+    FRAME_CENTRING,
     GRID_HZ,
     HARMONIC_DECAY,
     HARMONICS,
     LOWEST_PITCH,
     Frames,
     onset_strength,
+    outlined,
     predicted_onsets,
     transpose,
 )
@@ -37,11 +37,10 @@ _STRIDE = 4  # of the grid's frames a window takes every fourth: 12.5 a second
 _FRAMES = round(_WINDOW_S * GRID_HZ / _STRIDE)
 _COMPRESSION = 100.0
 _LAG = 2  # grid frames by which the spectral difference trails the onset, half an analysis window's rise
-_FRAME_CENTRING = 0.35
 _SETTINGS = (
     "template-2",
     (_SAMPLE_RATE_HZ, _WINDOW_S, _FFT, GRID_HZ, _STRIDE, LOWEST_PITCH, BANDS),
-    (HARMONICS, HARMONIC_DECAY, _COMPRESSION, _LAG, _FRAME_CENTRING),
+    (HARMONICS, HARMONIC_DECAY, _COMPRESSION, _LAG, FRAME_CENTRING),
 )
 
 
@@ -86,17 +85,10 @@ def _strength(samples: NDArray[np.float32]) -> Frames:
 def _windows(
     grid: NDArray[np.float32], starts_s: NDArray[np.float64], lag: int, tempo: float = 1.0
 ) -> NDArray[np.float32]:
-    """Cut, smooth over 3 frames, centre, flatten and normalise: [n, frames · bands]; empty windows stay zero."""
+    """Cut, outline and flatten: [n, frames · bands]; empty windows stay zero."""
     first = np.rint(starts_s * GRID_HZ).astype(np.int64)
     index = first[:, None] + np.rint(np.arange(_FRAMES) * _STRIDE * tempo).astype(np.int64)[None] + lag
     missing = int(index.max(initial=0)) + 1 - len(grid)
     if missing > 0:
         grid = np.pad(grid, ((0, missing), (0, 0)))
-    cut = grid[index]
-    padded = np.pad(cut, ((0, 0), (1, 1), (0, 0)))
-    smooth = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
-    smooth -= smooth.mean(axis=1, keepdims=True)
-    smooth -= _FRAME_CENTRING * smooth.mean(axis=2, keepdims=True)
-    flat = smooth.reshape(len(cut), _FRAMES * BANDS)
-    norm = np.linalg.norm(flat, axis=1, keepdims=True)
-    return np.divide(flat, norm, out=np.zeros_like(flat), where=norm > 1e-6)
+    return outlined(torch.from_numpy(grid[index])).flatten(1).numpy()

@@ -32,7 +32,7 @@ def train(
     out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="folder of the run")] = None,
     audio: AudioOption = None,
     split: SplitOption = None,
-    epochs: Annotated[int | None, typer.Option(min=1)] = None,
+    epochs: Annotated[int | None, typer.Option(min=0)] = None,
     schedule: Annotated[str | None, typer.Option(help="see antiphon list schedules")] = None,
     variant: Annotated[str | None, typer.Option(help="a what-if of the design; see antiphon list variants")] = None,
     foundation: Annotated[

@@ -30,6 +30,7 @@ class View:
         self.sample_rate_hz = sample_rate_hz
         self.audio = batch.audio
         self.notes: NoteBatch = batch.notes
+        self.playback = batch.playback
 
     @cached_property
     def magnitude(self) -> Tensor:
@@ -49,12 +50,18 @@ def _magnitude(audio: Tensor, window: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Descriptor:
-    """A named function View → Tokens [B, T, K], finite on silence and on windows without notes."""
+    """A named function View → Tokens [B, T, K], finite on silence and on windows without notes.
+
+    `frames` is T where it is the same for every window. One of the sound is `elastic` when it is computed of the
+    sound at the view's playback; those that are not are of the sound as it is.
+    """
 
     name: str
     side: Side
     dimensions: tuple[str, ...]
     compute: Callable[[View], Tokens]
+    frames: int | None = None
+    elastic: bool = False
 
 
 DESCRIPTORS: Registry[Descriptor] = Registry("descriptor", "antiphon.descriptors", "DESCRIPTOR")

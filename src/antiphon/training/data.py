@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +31,7 @@ from antiphon.progress import track
 
 _FULL_SCALE = np.float32(32767)
 _DRAWS = 1000
+_FITTING_SEED = 1 << 32
 _AS_IT_IS = Augmentation()
 
 
@@ -157,6 +159,13 @@ class TrainingBatches(Dataset[Batch]):
         if room.sum() == 0:
             raise AntiphonError(f"no recording has readable notes and at least {window_s:g} s of sound")
         self._probability = room / room.sum()
+
+    def fitting(self, steps: int) -> TrainingBatches:
+        """As many batches of other windows, drawn one by one, whose sides fit each other exactly and are whole."""
+        other = copy(self)
+        other._steps, other._group, other._seed = steps, 1, self._seed + _FITTING_SEED
+        other._augmentation = replace(self._augmentation, loose=0.0, partial=0.0)
+        return other
 
     def _read(self, recording: Recording) -> Notes | None:
         try:

@@ -40,6 +40,7 @@ from antiphon.progress import track
 from antiphon.provenance import code_version
 from antiphon.schedules import SCHEDULES
 from antiphon.training.data import TrainingBatches, open_sample_caches
+from antiphon.training.discriminant import fit_discriminant
 from antiphon.training.memory import Memory
 from antiphon.training.rates import apply_rates, count_parameters
 from antiphon.training.step import training_step
@@ -209,6 +210,10 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
             if done % settings.checkpoint_every == 0 and done < steps:
                 _save_checkpoint(folder, model, optimiser, memory, done, spent_s + time.monotonic() - began)
 
+    if model.discriminant is not None:
+        count = settings.discriminant_batches
+        loader = track(_prefetched(batches.fitting(count), 0, count, device), "discriminant", count)
+        fit_discriminant(model, (batch.to(device) for batch in loader))
     elapsed_s = spent_s + time.monotonic() - began
     result = {
         "arm": config.arm.name,
@@ -223,6 +228,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
         "seconds": round(elapsed_s, 1),
         "segments_per_second": round(steps * settings.batch_size / elapsed_s, 2),
         "loss": {name: term.item() for name, term in terms.items()} if first < steps else None,
+        "dimensions": model.dimensions,
         "parameters": dict(count_parameters(model)),
         "recordings": len(cache.recordings),
         "skipped": [str(error) for error in batches.skipped],
@@ -391,7 +397,7 @@ def _card(config: RunConfig, result: dict[str, Any]) -> str:
     return f"""# {config.arm.name}, preset {config.preset}
 
 An Antiphon dual encoder: windows of {config.sizes.window_s:g} s of sound or of notes → unit vectors of
-{config.sizes.dimensions} dimensions, compared by their dot product.
+{result["dimensions"]} dimensions, compared by their dot product.
 
 * trained on {result["recordings"]} recordings of {", ".join(Path(spec).name for spec in config.corpora)}
   ({result["segments"]} windows drawn, seed {config.seed}, data {config.data_hash[:12]})

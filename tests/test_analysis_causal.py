@@ -92,6 +92,17 @@ class TestAblation:
             np.testing.assert_allclose(segments.notes, found.intact.notes, atol=1e-6)
             assert (np.abs(segments.audio - found.intact.audio).max() > 1e-4) == ("a4" in which), values
 
+    def test_what_is_beside_an_embedding_is_its_side_alone(self, few: Corpus):
+        model = model_of("onsets")
+        assert model.discriminant is not None
+        conditions = replacements(model)
+        found = embed_conditions(Subject(model, "tiny", few, 42), list(conditions.values()))
+        for (_, which), condition in conditions.items():
+            segments = found.under[condition.name]
+            heard = np.abs(segments.audio - found.intact.audio).max() > 1e-3
+            read = np.abs(segments.notes - found.intact.notes).max() > 1e-3
+            assert (heard, read) == ("onset_strength" in which, "predicted_onsets" in which)
+
 
 class TestPerturbation:
     def test_moves_what_a_hand_made_change_moves(self):
@@ -158,10 +169,11 @@ def test_every_sweep_has_its_panel_and_its_conditions(find):
     assert speed.paper_curve("D0") == {}
 
 
-@pytest.mark.parametrize("name", ["ablation", "perturbation"])
-def test_an_arm_without_descriptors_is_refused(few: Corpus, name: str):
-    with pytest.raises(AntiphonError, match="arm D0: nothing to"):
-        ANALYSES[name].run(Subject(model_of("D0"), "tiny", few, 42))
+@pytest.mark.parametrize(("name", "arm"), [("ablation", "D0"), ("perturbation", "D0"), ("perturbation", "onsets")])
+def test_an_arm_without_descriptors_is_refused(few: Corpus, name: str, arm: str):
+    """The thousands of numbers beside an embedding are ablated together, and not moved one by one."""
+    with pytest.raises(AntiphonError, match=f"arm {arm}: nothing to"):
+        ANALYSES[name].run(Subject(model_of(arm), "tiny", few, 42))
 
 
 @pytest.mark.parametrize(

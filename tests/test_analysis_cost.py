@@ -75,7 +75,7 @@ def test_towers_of_convolutions_attend_to_nothing_and_cost_their_convolutions():
     assert first.flops == 2 * 100 * 192 * 192 * 5  # 100 frames left, 192 bands to 192 channels over 5 frames
 
 
-@pytest.mark.parametrize("arm", ["D0", "d4a4", "A4x", "d4a4r", "film-dual", "moe-a4", "a4r-pcd", "a4-bias"])
+@pytest.mark.parametrize("arm", ["D0", "d4a4", "A4x", "d4a4r", "film-dual", "moe-a4", "a4r-pcd", "a4-bias", "onsets"])
 def test_flops_are_those_that_pytorch_counts(arm: str):
     model = tiny_model(arm)
     batch = one_window(model)

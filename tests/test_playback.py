@@ -32,7 +32,7 @@ MELS: dict[str, Any] = {"bands": 64, "n_fft": 1024, "hop": 480, "sample_rate_hz"
 CHANGED = [Playback(0.8), Playback(1.3), Playback(1.0, 3), Playback(1.0, -3), Playback(1.4, -6), Playback(0.7, 6)]
 
 
-@pytest.fixture(scope="module", params=["default", "template", "default+template"])
+@pytest.fixture(scope="module", params=["default", "template"])
 def embedder(request: pytest.FixtureRequest):
     return load_embedder(request.param)
 

@@ -58,6 +58,7 @@ class TestDescriptor:
         first, second = (descriptor.compute(View(random_batch(), RATE_HZ)) for _ in range(2))
         assert first.values.shape[0] == 3
         assert first.values.shape[2] == len(descriptor.dimensions)
+        assert descriptor.frames in (None, first.values.shape[1])
         assert torch.equal(first.values, second.values)
 
     def test_does_not_mix_rows_nor_read_padding(self, descriptor: Descriptor):
@@ -130,12 +131,17 @@ class TestArm:
                 difference = (F.normalize(changed) - F.normalize(kept)).norm(dim=1).min()
                 assert difference > 1e-4 if injected.values in ("real", "shuffle") else True
                 assert difference == 0 if injected.values == "zero" else True
+            for name, into in find_arm(arm).taken[len(find_arm(arm).injected) :]:
+                changed, kept = (
+                    getattr(model(batch, given), into) for given in (real | {name: noise_like(real[name])}, real)
+                )
+                assert (F.normalize(changed) - F.normalize(kept)).norm(dim=1).min() > 1e-4
 
     def test_every_trainable_parameter_gets_a_gradient(self, arm: str):
         model, batch = tiny(arm).train(), random_batch()
         sum(objective(model(batch), model.config.arm.pairs, LOSSES["vicreg"]).values()).backward()
-        without = [name for name, one in model.named_parameters() if one.requires_grad and one.grad is None]
-        assert not without
+        without = [name for name, parameter in model.named_parameters() if parameter.grad is None]
+        assert without == ([] if find_arm(arm).beside is None else ["discriminant.map"])
 
 
 def noise_like(tokens: Tokens) -> Tokens:

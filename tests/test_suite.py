@@ -252,6 +252,6 @@ def test_what_is_wrong_is_said_before_anything_is_computed(
 
 def test_a_model_is_named_or_called_as_it_calls_itself(model: Path):
     assert "=" in model.name
-    entrants = load_entrants(["template", str(model), f"b={model}", "c=template", "default+template"])
-    assert [one.name for one in entrants] == ["template", "A4", "b", "c", "default+template"]
-    assert [one.network is None for one in entrants] == [True, False, False, True, True]
+    entrants = load_entrants(["template", str(model), f"b={model}", "c=template"])
+    assert [one.name for one in entrants] == ["template", "A4", "b", "c"]
+    assert [one.network is None for one in entrants] == [True, False, False, True]

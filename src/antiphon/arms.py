@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field, replace
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from antiphon.batch import MAX_NOTES
@@ -74,7 +74,7 @@ class Arm:
     injected: tuple[Injected, ...] = ()
     branch: Branch | None = None
     pairs: tuple[Pair, ...] = (_SIDES,)
-    beside: Beside | None = None
+    beside: Annotated[Beside | None, Field(exclude_if=lambda beside: beside is None)] = None
 
     @property
     def taken(self) -> tuple[tuple[str, Side], ...]:

@@ -13,17 +13,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from antiphon.batch import Tokens
+from antiphon.errors import AntiphonError
 
 
 class Discriminant(nn.Module):
     """[embedding ‖ descriptor], either of unit length → `dimensions` numbers; the same map for sound and for notes.
 
-    Gradients do not change it: `PairScatter` finds it for what a trained network gives. Random before that.
+    Gradients do not change it: `PairScatter` finds it for what a trained network gives. Random before that. Raises
+    `AntiphonError` for more dimensions than there are numbers to map.
     """
 
     def __init__(self, embedding: int, descriptor: int, dimensions: int) -> None:
         super().__init__()
         inputs = embedding + descriptor
+        if not 1 <= dimensions <= inputs:
+            raise AntiphonError(f"{inputs} numbers are mapped to 1 up to as many, not to {dimensions}")
         self.map = nn.Parameter(torch.randn(inputs, dimensions) / inputs**0.5, requires_grad=False)
 
     def forward(self, embedded: Tensor, descriptor: Tokens) -> Tensor:
@@ -37,7 +41,10 @@ class Discriminant(nn.Module):
 
 
 class PairScatter:
-    """How the two sides of windows vary together, and apart: sums over pairs of rows [B, D]."""
+    """How the two sides of windows vary together, and apart: sums over pairs of rows [B, D].
+
+    Holds two float64 matrices [D, D], 0.4 GB for 5 056 numbers; to solve for the map takes as much again, twice.
+    """
 
     def __init__(self) -> None:
         self._pairs = 0

@@ -89,10 +89,7 @@ class Embedder(Protocol):
 
 
 def load_embedder(name: str | Path) -> Embedder:
-    """A model that comes with the package (`default`), a baseline (`template`), or a model folder.
-
-    Several joined with "+" (`default+template`) are one model, see `JoinedEmbedder`.
-    """
+    """A model that comes with the package (`default`), a baseline (`template`), or a model folder."""
     if str(name) in BASELINES:
         from antiphon.baselines.template import TemplateEmbedder
 
@@ -102,10 +99,6 @@ def load_embedder(name: str | Path) -> Embedder:
         from antiphon.model_embedder import load_model
 
         return load_model(shipped.get(str(name), Path(name)), str(name) if str(name) in shipped else None)
-    if "+" in str(name):
-        from antiphon.joined import JoinedEmbedder
-
-        return JoinedEmbedder([load_embedder(part) for part in str(name).split("+")])
     raise AntiphonError(f"{name}: no such model: neither a model folder nor one of {', '.join((*shipped, *BASELINES))}")
 
 

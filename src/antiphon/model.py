@@ -19,15 +19,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from antiphon.arms import Arm, Injected
+from antiphon.arms import Arm, Beside, Injected
 from antiphon.batch import Batch, Tokens
-from antiphon.descriptors import DESCRIPTORS, Descriptor, Side, describe
+from antiphon.descriptors import DESCRIPTORS, Side, describe
 from antiphon.descriptors.alter import alter
 from antiphon.discriminant import Discriminant
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.heads import NORMS, LinearHead, ProjectionHead
 from antiphon.injection import MECHANISMS, Annealed, Penalties, Place, Shape
 from antiphon.presets import Sizes
+from antiphon.segments import PAPER_GRID
 from antiphon.towers import TOWERS, Tower
 
 _FORMAT = 1
@@ -48,6 +49,7 @@ class ModelConfig:
 class Encoded:
     """What one forward pass gives: embeddings [B, dimensions], not normalised, and penalties for the loss by name.
 
+    While training they are the towers' alone, [B, sizes.dimensions] (see `DualEncoder.encode`).
     `branch` is there in arms that have one.
     """
 
@@ -93,10 +95,9 @@ class DualEncoder(nn.Module):
             self.branch = MECHANISMS[arm.branch.by].build(shape, dimensions, **arm.branch.options)
         self.discriminant: Discriminant | None = None
         if arm.beside is not None:
-            sizes_beside = {_size(DESCRIPTORS[name]) for name in (arm.beside.audio, arm.beside.notes)}
-            if len(sizes_beside) > 1:
-                raise AntiphonError(f"{arm.beside.audio} and {arm.beside.notes} are not alike in shape")
-            self.discriminant = Discriminant(sizes.dimensions, *sizes_beside, arm.beside.dimensions)
+            self.discriminant = Discriminant(
+                sizes.dimensions, _size_beside(arm.beside, sizes.window_s), arm.beside.dimensions
+            )
 
     @property
     def dimensions(self) -> int:
@@ -134,9 +135,10 @@ class DualEncoder(nn.Module):
         return [name for name, into in self.config.arm.taken if into in sides]
 
     def describe(self, batch: Batch) -> dict[str, Tokens]:
-        """The descriptors this arm uses, each computed once."""
-        branch = self.config.arm.branch
-        names = [*self.descriptor_names(*SIDES), *(branch.descriptors if branch else ())]
+        """The descriptors this arm uses, each computed once; while training without those beside, which wait."""
+        arm = self.config.arm
+        taken = [injected.descriptor for injected in arm.injected] if self.training else self.descriptor_names(*SIDES)
+        names = [*taken, *(arm.branch.descriptors if arm.branch else ())]
         return describe(batch, names, self.config.sizes.sample_rate_hz)
 
     def forward(self, batch: Batch, descriptors: Mapping[str, Tokens] | None = None) -> Encoded:
@@ -158,18 +160,25 @@ class DualEncoder(nn.Module):
     ) -> tuple[Tensor, Penalties]:
         """One side's embeddings [B, dimensions], not normalised, and its penalties.
 
-        What stands beside them comes in when the towers are trained: until then they are as `encode_alone` gives them.
+        What stands beside them comes in when the towers are trained: while training they are as `encode_alone` gives
+        them.
         """
         embedded, penalties = self.encode_alone(side, batch, descriptors, observe)
-        beside = self.config.arm.beside
-        if beside is None or self.discriminant is None or self.training:
+        if self.discriminant is None or self.training:
             return embedded, penalties
-        return self.discriminant(embedded, descriptors[getattr(beside, side)]), penalties
+        return self.discriminant(embedded, self.beside(side, descriptors)), penalties
+
+    def beside(self, side: Side, descriptors: Mapping[str, Tokens]) -> Tokens:
+        """The descriptor that stands beside a side's embeddings. Raises `ValueError` where none does."""
+        beside = self.config.arm.beside
+        if beside is None:
+            raise ValueError(f"arm {self.config.arm.name} has nothing beside its embeddings")
+        return descriptors[beside.audio if side == "audio" else beside.notes]
 
     def encode_alone(
         self, side: Side, batch: Batch, descriptors: Mapping[str, Tokens], observe: Observer | None = None
     ) -> tuple[Tensor, Penalties]:
-        """One side's embeddings with nothing beside them, as tower and head give them, and its penalties."""
+        """One side's embeddings with nothing beside them [B, sizes.dimensions], not normalised, and its penalties."""
         tower = self.tower(side)
         acting = {place: self._acting(side, place, descriptors) for place in _PLACES}
         penalties: Penalties = {}
@@ -211,11 +220,18 @@ class DualEncoder(nn.Module):
         return alter(descriptor, injected.values, generator)
 
 
-def _size(descriptor: Descriptor) -> int:
-    """Numbers that a descriptor gives for any window."""
-    if descriptor.frames is None:
-        raise AntiphonError(f"{descriptor.name} cannot stand beside an embedding: windows differ in its frames")
-    return descriptor.frames * len(descriptor.dimensions)
+def _size_beside(beside: Beside, window_s: float) -> int:
+    """How many numbers either descriptor beside embeddings has. Raises `AntiphonError` where they do not fit."""
+    audio, notes = DESCRIPTORS[beside.audio], DESCRIPTORS[beside.notes]
+    if (audio.side, notes.side) != SIDES:
+        raise AntiphonError(f"{audio.name} and {notes.name} are not one of the sound and one of the notes")
+    if audio.frames is None or (audio.frames, len(audio.dimensions)) != (notes.frames, len(notes.dimensions)):
+        raise AntiphonError(f"{audio.name} and {notes.name} cannot stand beside embeddings: not of one fixed shape")
+    if window_s != PAPER_GRID.window_s:
+        raise AntiphonError(
+            f"{audio.name} and {notes.name} describe windows of {PAPER_GRID.window_s:g} s, not of {window_s:g}"
+        )
+    return audio.frames * len(audio.dimensions)
 
 
 def _add(penalties: Penalties, found: Penalties) -> None:

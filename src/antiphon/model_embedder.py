@@ -42,7 +42,8 @@ class ModelEmbedder:
     An arm that puts descriptors of one side into the tower of the other (d4a4cm) can embed pairs, but neither side
     alone: `embed_audio` and `embed_notes` then raise `AntiphonError`.
 
-    Sound can be embedded at another playback when the audio tower can hear one and so can its descriptors. The tempo is rounded to the tower's steps, 1 / 60 for `default`.
+    Sound can be embedded at another playback when the audio tower can hear one and so can its descriptors. The tempo is
+    rounded to the tower's steps, 1 / 60 for `default`.
     """
 
     def __init__(self, model: DualEncoder, name: str, device: torch.device | None = None) -> None:
@@ -115,7 +116,8 @@ class ModelEmbedder:
         if playback == AS_RECORDED:
             return playback
         if self._elasticity is None:
-            kept = [self.model.config.sizes.audio_tower, *self.model.descriptor_names("audio")]
+            stiff = [name for name in self.model.descriptor_names("audio") if not DESCRIPTORS[name].elastic]
+            kept = [self.model.config.sizes.audio_tower, *stiff]
             raise AntiphonError(
                 f"model {self.name} hears sound as it was recorded only, not at {playback}, because of its audio tower "
                 f"({' with '.join(kept)}); the models default and template can"

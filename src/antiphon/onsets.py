@@ -53,8 +53,11 @@ def onset_strength(samples: NDArray[np.float32], sample_rate_hz: int, n_fft: int
 def semitone_bands(n_fft: int, sample_rate_hz: int) -> Tensor:
     """Triangular filters a semitone apart, each summing to one: [bands, n_fft // 2 + 1].
 
-    Where a semitone is narrower than a bin, a band interpolates between the two nearest bins.
+    Where a semitone is narrower than a bin, a band interpolates between the two nearest bins. Raises `ValueError` where
+    the highest band, of 6.6 kHz, is beyond Nyquist.
     """
+    if sample_rate_hz / 2 < 440.0 * 2.0 ** ((LOWEST_PITCH + BANDS - 1 - 69) / 12):
+        raise ValueError(f"sound at {sample_rate_hz} Hz does not reach the highest of {BANDS} bands")
     bin_hz = torch.arange(n_fft // 2 + 1) * (sample_rate_hz / n_fft)
     centre_hz = 440.0 * 2.0 ** ((torch.arange(BANDS) + LOWEST_PITCH - 69) / 12)
     half_width_hz = torch.clamp(centre_hz * (2 ** (1 / 12) - 1), min=sample_rate_hz / n_fft)
@@ -78,7 +81,12 @@ def predicted_onsets(notes: Notes, until_s: float) -> Frames:
 def onsets_in_bands(onset_s: Tensor, pitch: Tensor, weight: Tensor, frame_hz: float, frames: int) -> Tensor:
     """Sums of the weights that begin in each frame and band, of notes [B, N]: float32 [B, frames, bands].
 
-    A note begins in six harmonics, each 0.6 times as strong as the one below.
+    A note begins in six harmonics, each 0.6 times as strong as the one below. Rows without notes are zeros.
+
+    >>> onset_s, c4, full = torch.tensor([[0.1]]), torch.tensor([[60]]), torch.tensor([[1.0]])
+    >>> second = onsets_in_bands(onset_s, c4, full, frame_hz=12.5, frames=2)[0, 1]
+    >>> [(BAND_NAMES[band], round(float(second[band]), 2)) for band in second.nonzero()[:3, 0].tolist()]
+    [('C4', 1.0), ('C5', 0.6), ('G5', 0.36)]
     """
     harmonic = torch.arange(1, HARMONICS + 1, device=pitch.device)
     band = pitch[..., None] - LOWEST_PITCH + (12 * harmonic.double().log2()).round().long()
@@ -87,7 +95,7 @@ def onsets_in_bands(onset_s: Tensor, pitch: Tensor, weight: Tensor, frame_hz: fl
     place = (frame * BANDS + band).masked_fill(~inside, 0).flatten(1)
     strength = (weight.float()[..., None] * HARMONIC_DECAY ** (harmonic - 1)).masked_fill(~inside, 0.0).flatten(1)
     onsets = strength.new_zeros(len(pitch), frames * BANDS).scatter_add_(1, place, strength)
-    return onsets.unflatten(1, (frames, BANDS))
+    return onsets.view(-1, frames, BANDS)
 
 
 def outlined(frames: Tensor) -> Tensor:

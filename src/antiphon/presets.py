@@ -33,7 +33,7 @@ class TrainingSettings:
     where None) are no wrong answers to each other. The last `memory` windows of earlier batches are wrong answers too,
     but for those of the same work, from step `memory_from` on: what a model that has learned nothing remembers keeps
     it from learning (Wang et al. 2020 warm up as well). What an arm puts beside its embeddings is mapped as the next
-    `discriminant_batches` say.
+    `discriminant_batches` say, at least one.
     """
 
     batch_size: int

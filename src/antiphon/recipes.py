@@ -17,7 +17,7 @@ class Recipe:
     preset: str
 
 
-RECIPES: Mapping[str, Recipe] = MappingProxyType({"default": Recipe(arm="onsets", preset="default")})
+RECIPES: Mapping[str, Recipe] = MappingProxyType({"default": Recipe(arm="D0", preset="default")})
 
 
 def find_recipe(name: str) -> Recipe:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from antiphon.analysis.measuring import Load, random_windows
 from antiphon.batch import Batch, NoteBatch, Tokens
 from antiphon.descriptors import describe
+from antiphon.discriminant import Discriminant
 from antiphon.injection.cross_attention import Attend
 from antiphon.model import SIDES, DualEncoder, ModelConfig
 from antiphon.towers.transformer import TransformerLayer
@@ -108,7 +109,7 @@ def _counting(model: nn.Module) -> Iterator[list[Site]]:
     for name, module in model.named_modules():
         if isinstance(module, TransformerLayer | Attend):
             attention = f"{name}."
-        elif not isinstance(module, nn.Linear | nn.Conv1d) or name.startswith(attention):
+        elif not isinstance(module, nn.Linear | nn.Conv1d | Discriminant) or name.startswith(attention):
             continue
 
         def hook(module: nn.Module, given: tuple[Any, ...], result: Any, name: str = name) -> None:
@@ -144,6 +145,8 @@ def _site(name: str, module: nn.Module, given: tuple[Any, ...], result: Any) -> 
             scores=4 * queries * keys * module.out.in_features,
             projections=_products(queries, module.query, module.out) + _products(keys, module.key_value),
         )
+    if isinstance(module, Discriminant):
+        return Site(name, "elsewhere", elsewhere=2 * module.map.numel())
     assert isinstance(module, nn.Linear | nn.Conv1d)
     return Site(name, "elsewhere", elsewhere=_products(result.numel() // len(module.weight), module))
 

@@ -85,10 +85,10 @@ class Dimension:
 
 def dimensions_of(model: DualEncoder) -> list[Dimension]:
     """Every dimension of every descriptor a model's towers take. Raises `AntiphonError` when there are none."""
-    taken = model.config.arm.taken
+    taken = dict.fromkeys((injected.descriptor, injected.into) for injected in model.config.arm.injected)
     if not taken:
         raise AntiphonError(
-            f"arm {model.config.arm.name}: nothing to perturb, it embeds windows without descriptors; "
+            f"arm {model.config.arm.name}: nothing to perturb, its towers take no descriptors; "
             "antiphon list arms tells which arms inject some"
         )
     return [Dimension(name, index, into) for name, into in taken for index in range(len(DESCRIPTORS[name].dimensions))]

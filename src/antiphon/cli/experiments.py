@@ -32,7 +32,10 @@ def train(
     out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="folder of the run")] = None,
     audio: AudioOption = None,
     split: SplitOption = None,
-    epochs: Annotated[int | None, typer.Option(min=0)] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=0, help="instead of the preset's; 0: only the map of what is beside a foundation"),
+    ] = None,
     schedule: Annotated[str | None, typer.Option(help="see antiphon list schedules")] = None,
     variant: Annotated[str | None, typer.Option(help="a what-if of the design; see antiphon list variants")] = None,
     foundation: Annotated[
@@ -91,9 +94,7 @@ def evaluate(
     model: Annotated[
         list[str],
         typer.Option(
-            "--model",
-            metavar="[NAME=]MODEL",
-            help="default, template, a model folder or some, joined by +; more with --suite",
+            "--model", metavar="[NAME=]MODEL", help="default, template or a model folder; with --suite several"
         ),
     ],
     audio: AudioOption = None,

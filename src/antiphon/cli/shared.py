@@ -32,10 +32,7 @@ AudioOption = Annotated[
 ]
 SplitOption = Annotated[str | None, typer.Option("--split", help="train, validation, test, …")]
 ModelOption = Annotated[
-    str,
-    typer.Option(
-        "--model", metavar="MODEL", help="default, template (nothing learned), a model folder, or some joined by +"
-    ),
+    str, typer.Option("--model", metavar="MODEL", help="default, template (nothing learned), or a model folder")
 ]
 RecordingsOption = Annotated[
     int | None, typer.Option(help="use this many recordings, evenly spread (all)", min=1, metavar="N")
@@ -71,6 +68,4 @@ def _plain(value: Any) -> str:
 
 def lasting_name(model: str) -> str:
     """A model as an index remembers it: a folder by its full path, since the index is used from other places too."""
-    if Path(model).is_dir():
-        return str(Path(model).resolve())
-    return "+".join(map(lasting_name, model.split("+"))) if "+" in model else model
+    return str(Path(model).resolve()) if Path(model).is_dir() else model

@@ -24,8 +24,9 @@ _ROWS = 8  # at a time, so that a CPU reuses its buffers instead of asking for f
 def onset_strength(audio: Tensor, sample_rate_hz: int, tempo: float = 1.0) -> Tensor:
     """Rise of log(1 + magnitude / its mean over the window) in each band of mono windows [B, S]: [B, 50, 96].
 
-    The same at any level; zeros for silence, as which counts what is beyond a window. Frame t is the rise to
-    80 (t + ½) ms, in the window as it is played.
+    The same at any level; zeros for silence, as which counts what is beyond a window. Frame t is the rise from
+    80 (t − ½) to 80 (t + ½) ms of the window as it is played: spectra trail an onset by half of their length of 171 ms,
+    so that a note which begins within 80 t to 80 (t + 1) ms is heard there.
     """
     hop = round(sample_rate_hz / FRAME_HZ * tempo)
     before = hop // 2 + _FFT // 2  # the first frame rises from an instant before the window
@@ -40,7 +41,7 @@ def onset_strength(audio: Tensor, sample_rate_hz: int, tempo: float = 1.0) -> Te
 
 
 def _compute(view: View) -> Tokens:
-    parts = view.audio.split(_ROWS)
+    parts = torch.split(view.audio, _ROWS if view.audio.device.type == "cpu" else max(1, len(view.audio)))
     rise = torch.cat([onset_strength(part, view.sample_rate_hz, view.playback.tempo) for part in parts])
     higher = view.playback.semitones
     return Tokens(outlined(F.pad(rise, (higher, -higher)) if higher else rise))

@@ -29,7 +29,7 @@ class Entrant:
 
     @property
     def network(self) -> DualEncoder | None:
-        """None for what is not one network: a baseline, joined models."""
+        """None for what is not one network: a baseline."""
         return self.embedder.model if isinstance(self.embedder, ModelEmbedder) else None
 
 

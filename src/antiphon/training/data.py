@@ -31,7 +31,7 @@ from antiphon.progress import track
 
 _FULL_SCALE = np.float32(32767)
 _DRAWS = 1000
-_FITTING_SEED = 1 << 32
+_FITTING = 1  # of the streams of chance that a seed and a step have; training has none of its own
 _AS_IT_IS = Augmentation()
 
 
@@ -143,6 +143,7 @@ class TrainingBatches(Dataset[Batch]):
         self._batch_size = batch_size
         self._steps = steps
         self._seed = seed
+        self._stream: tuple[int, ...] = ()
         self._group = group
         self._near_s = window_s if near_s is None else near_s
         self._beside_s = beside_s
@@ -163,7 +164,7 @@ class TrainingBatches(Dataset[Batch]):
     def fitting(self, steps: int) -> TrainingBatches:
         """As many batches of other windows, drawn one by one, whose sides fit each other exactly and are whole."""
         other = copy(self)
-        other._steps, other._group, other._seed = steps, 1, self._seed + _FITTING_SEED
+        other._steps, other._group, other._stream = steps, 1, (_FITTING,)
         other._augmentation = replace(self._augmentation, loose=0.0, partial=0.0)
         return other
 
@@ -178,7 +179,7 @@ class TrainingBatches(Dataset[Batch]):
         return self._steps
 
     def __getitem__(self, step: int) -> Batch:
-        rng = np.random.default_rng([self._seed, step])
+        rng = np.random.default_rng([self._seed, step, *self._stream])
         windows: list[_Window] = []
         while len(windows) < self._batch_size:
             # Half of the batch in groups from one recording: the hardest wrong answers are from the same piece.

@@ -87,8 +87,11 @@ def prepare_run(
     """Resolve names into the data and the config of a run.
 
     Without `split`, the split `train` of each corpus that has one. `epochs` and `schedule` replace the preset's;
-    `variant` changes the preset (`antiphon list variants`).
+    `variant` changes the preset (`antiphon list variants`). No epochs at all leave a foundation's towers as they are
+    and find the map of an arm with descriptors beside them; without a foundation they raise `AntiphonError`.
     """
+    if epochs == 0 and foundation is None:
+        raise AntiphonError("without epochs there is nothing to train but on a foundation: name one, or epochs")
     found, size = find_arm(arm), varied_preset(preset, variant)
     training = size.training
     if epochs is not None:
@@ -168,6 +171,8 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
     multiplier, loss = SCHEDULES[settings.schedule].multiplier, LOSSES[settings.loss]
     if settings.memory and not loss.remembers:
         raise AntiphonError(f"loss {loss.name} has no use for a memory of {settings.memory} windows; set it to 0")
+    if model.discriminant is not None and settings.discriminant_batches < 1:
+        raise AntiphonError(f"arm {config.arm.name} needs discriminant_batches for what stands beside its embeddings")
     memory = Memory(settings.memory) if settings.memory else None
     cache = open_sample_caches(corpora, sizes.sample_rate_hz, sizes.window_s)
     batches = TrainingBatches(
@@ -207,13 +212,16 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
                 elapsed_s = spent_s + time.monotonic() - began
                 recall = _in_batch_recall(encoded.audio.float(), encoded.notes.float())
                 log.write(done, terms, recall, float(norm), scale, elapsed_s)
-            if done % settings.checkpoint_every == 0 and done < steps:
+            at_end = done == steps and model.discriminant is not None  # whose map takes minutes yet
+            if at_end or (done % settings.checkpoint_every == 0 and done < steps):
                 _save_checkpoint(folder, model, optimiser, memory, done, spent_s + time.monotonic() - began)
 
+    trained_s = spent_s + time.monotonic() - began
     if model.discriminant is not None:
+        model.set_progress(1.0)
         count = settings.discriminant_batches
-        loader = track(_prefetched(batches.fitting(count), 0, count, device), "discriminant", count)
-        fit_discriminant(model, (batch.to(device) for batch in loader))
+        fitting = track(_prefetched(batches.fitting(count), 0, count, device), "discriminant", count)
+        fit_discriminant(model, (batch.to(device) for batch in fitting))
     elapsed_s = spent_s + time.monotonic() - began
     result = {
         "arm": config.arm.name,
@@ -226,7 +234,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
         "steps": steps,
         "segments": steps * settings.batch_size,
         "seconds": round(elapsed_s, 1),
-        "segments_per_second": round(steps * settings.batch_size / elapsed_s, 2),
+        "segments_per_second": round(steps * settings.batch_size / trained_s, 2),
         "loss": {name: term.item() for name, term in terms.items()} if first < steps else None,
         "dimensions": model.dimensions,
         "parameters": dict(count_parameters(model)),
@@ -267,10 +275,11 @@ def read_progress(folder: Path) -> Progress:
 
 
 def _start_from(model: DualEncoder, foundation: Path, expected_hash: str | None) -> None:
-    """Take the weights of another arm of the same sizes; what it does not have stays as initialised."""
+    """Take the weights of another arm of the same sizes, without its map; what it lacks stays as initialised."""
     if weights_hash(foundation) != expected_hash:
         raise AntiphonError(f"{foundation}: its weights have changed since this run was prepared; start a new run")
     found = load_dual_encoder(foundation).state_dict()
+    found.pop("discriminant.map", None)  # of that arm's embeddings; found anew
     own = model.state_dict()
     foreign = [name for name in found if name not in own or own[name].shape != found[name].shape]
     if foreign:
@@ -400,7 +409,18 @@ An Antiphon dual encoder: windows of {config.sizes.window_s:g} s of sound or of 
 {result["dimensions"]} dimensions, compared by their dot product.
 
 * trained on {result["recordings"]} recordings of {", ".join(Path(spec).name for spec in config.corpora)}
-  ({result["segments"]} windows drawn, seed {config.seed}, data {config.data_hash[:12]})
+  ({_drawn(config, result)}, seed {config.seed}, data {config.data_hash[:12]})
 * parameters: {result["parameters"]["total"]:,}, trained: {result["parameters"]["trainable"]:,}
 * code: {result["code"]["version"]}, commit {result["code"]["commit"]}
 """
+
+
+def _drawn(config: RunConfig, result: dict[str, Any]) -> str:
+    """How many windows what was learned comes from."""
+    mapped = config.training.discriminant_batches * config.training.batch_size
+    ways = [
+        *([f"from {config.foundation}, {config.foundation_hash[:12]}"] if config.foundation_hash else []),
+        f"{result['segments']} windows drawn",
+        *([f"{mapped} for the map of towers and descriptors"] if config.arm.beside else []),
+    ]
+    return ", ".join(ways)

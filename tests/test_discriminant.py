@@ -1,0 +1,250 @@
+"""The map of both sides in closed form: it finds what sides share, and training ends with it."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from antiphon.arms import Arm, Beside, find_arm
+from antiphon.batch import AS_RECORDED, Playback, Tokens, collate
+from antiphon.descriptors import DESCRIPTORS, View, describe
+from antiphon.discriminant import Discriminant, PairScatter
+from antiphon.errors import AntiphonError
+from antiphon.model import SIDES, DualEncoder, ModelConfig, load_dual_encoder, save_model, to_plain
+from antiphon.notes import Notes
+from antiphon.presets import find_preset
+from antiphon.rendering.additive import AdditivePiano
+from antiphon.training.discriminant import fit_discriminant
+from builders import RATE_HZ, WINDOW, random_batch, random_notes
+from subjects import tiny_model
+
+
+def recall(audio: torch.Tensor, notes: torch.Tensor) -> float:
+    """How many rows of one side are nearest to their own of the other."""
+    cosine = F.normalize(audio, dim=1) @ F.normalize(notes, dim=1).T
+    return float((cosine.argmax(dim=1) == torch.arange(len(cosine))).float().mean())
+
+
+class TestPairScatter:
+    def sides(self, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Three numbers that the sides share, nearly, and seventeen louder ones that each has for itself."""
+        generator = torch.Generator().manual_seed(seed)
+        shared = torch.randn(400, 3, generator=generator)
+        audio, notes = (3 * torch.randn(400, 20, generator=generator) for _ in SIDES)
+        audio[:, :3], notes[:, :3] = shared, shared + 0.1 * torch.randn(400, 3, generator=generator)
+        turn = torch.linalg.qr(torch.randn(20, 20, generator=torch.Generator().manual_seed(0))).Q
+        return audio @ turn, notes @ turn
+
+    def test_finds_what_both_sides_share(self):
+        scatter = PairScatter()
+        for seed in range(5):
+            scatter.add(*self.sides(seed))
+        found = scatter.discriminant(3, ridge=1e-3)
+        assert found.shape == (20, 3)
+        audio, notes = self.sides(9)
+        assert recall(audio, notes) < 0.1
+        assert recall(audio @ found, notes @ found) > 0.4
+
+    def test_solves_the_generalised_eigenproblem(self):
+        audio, notes = self.sides(1)
+        scatter = PairScatter()
+        scatter.add(audio[:150], notes[:150])
+        scatter.add(audio[150:], notes[150:])
+        found = scatter.discriminant(20, ridge=0.5).double()
+        together = (audio.T @ notes + notes.T @ audio).double() / (2 * 400)
+        apart = ((audio - notes).T @ (audio - notes)).double() / 400
+        apart += 0.5 * apart.trace() / 20 * torch.eye(20)
+        values = (found.T @ together @ found).diagonal()
+        torch.testing.assert_close(found.T @ apart @ found, torch.eye(20).double(), atol=1e-4, rtol=0)
+        torch.testing.assert_close(together @ found, apart @ found * values, atol=1e-4, rtol=1e-3)
+        assert (values.diff() <= 1e-6).all()
+
+    def test_needs_windows(self):
+        with pytest.raises(ValueError, match="no windows"):
+            PairScatter().discriminant(3, 1.0)
+
+
+class TestDiscriminant:
+    def test_maps_either_at_unit_length(self):
+        module = Discriminant(4, 6, 3)
+        embedded, descriptor = torch.randn(2, 4), torch.randn(2, 3, 2)
+        found = module(embedded, Tokens(descriptor))
+        beside = torch.cat([F.normalize(embedded), F.normalize(descriptor.flatten(1))], dim=1)
+        torch.testing.assert_close(found, beside @ module.map)
+        torch.testing.assert_close(found, module(7 * embedded, Tokens(0.1 * descriptor)))
+
+    def test_is_as_long_without_a_descriptor_that_found_nothing(self):
+        module = Discriminant(4, 6, 3)
+        embedded = torch.randn(2, 4)
+        torch.testing.assert_close(
+            module(embedded, Tokens(torch.zeros(2, 3, 2))), F.normalize(embedded) @ module.map[:4]
+        )
+
+
+class TestArm:
+    def test_is_left_out_while_training_and_comes_in_afterwards(self):
+        model, batch = deepcopy(tiny_model("onsets")), random_batch()
+        found = model.describe(batch)
+        for side in SIDES:
+            alone = model.encode_alone(side, batch, found)[0]
+            assert torch.equal(model.train().encode(side, batch, found)[0], model.encode_alone(side, batch, found)[0])
+            mapped = model.eval().encode(side, batch, found)[0]
+            assert mapped.shape == (3, model.dimensions) == (3, 192)
+            assert alone.shape == (3, 32)
+
+    def test_needs_descriptors_that_are_alike(self):
+        sizes = find_preset("tiny").sizes
+        for beside, says in (
+            (Beside("band_energy", "predicted_onsets", 8), "not of one fixed shape"),
+            (Beside("predicted_onsets", "onset_strength", 8), "not one of the sound and one of the notes"),
+            (Beside("onset_strength", "predicted_onsets", 0), "not to 0"),
+            (Beside("onset_strength", "predicted_onsets", 5000), "4832 numbers are mapped"),
+        ):
+            with pytest.raises(AntiphonError, match=says):
+                DualEncoder(ModelConfig(Arm("x", beside=beside), sizes))
+        with pytest.raises(AntiphonError, match="describe windows of 4 s, not of 2"):
+            DualEncoder(ModelConfig(find_arm("onsets"), replace(sizes, window_s=2.0)))
+
+    def test_is_described_only_when_its_towers_are_trained(self):
+        model = deepcopy(tiny_model("onsets"))
+        assert list(model.eval().describe(random_batch())) == ["onset_strength", "predicted_onsets"]
+        assert model.train().describe(random_batch()) == {}
+
+    def test_without_it_a_config_is_what_it_was(self):
+        assert "beside" not in to_plain(tiny_model("D0").config)["arm"]
+        assert to_plain(tiny_model("onsets").config)["arm"]["beside"]["dimensions"] == 192
+
+    def test_is_kept_in_the_model_folder(self, tmp_path):
+        model = tiny_model("onsets")
+        save_model(model, tmp_path, "A tiny model.")
+        loaded = load_dual_encoder(tmp_path)
+        assert loaded.config.arm == find_arm("onsets")
+        assert torch.equal(loaded.state_dict()["discriminant.map"], model.state_dict()["discriminant.map"])
+
+    def test_is_fitted_to_the_batches_given(self):
+        """Windows of notes that were not among them find each other then."""
+        model, other = deepcopy(tiny_model("onsets")), rendered(9)
+        assert model.discriminant is not None
+
+        def cosines() -> torch.Tensor:
+            rows = (model.encode(side, other, model.describe(other))[0] for side in SIDES)
+            audio, notes = (F.normalize(one, dim=1) for one in rows)
+            return audio @ notes.T
+
+        apart = ~torch.eye(len(other.audio), dtype=torch.bool)
+        before = cosines()
+        fit_discriminant(model, [rendered(seed) for seed in range(4)])
+        assert model.discriminant.map.shape == (32 + 4800, 192)
+        after = cosines()
+        assert (after.argmax(dim=1) == torch.arange(len(after))).float().mean() > 0.9
+        spread = [(found.diagonal().mean() - found[apart].mean()) / found[apart].std() for found in (before, after)]
+        assert spread[1] > spread[0] + 0.5  # 4.6 and 3.8 when this was written
+
+    def test_without_anything_beside_is_not_fitted(self):
+        with pytest.raises(ValueError, match="D0 has nothing beside"):
+            fit_discriminant(tiny_model("D0"), [])
+
+
+def rendered(seed: int, count: int = 24):
+    """Windows of random notes, played by the additive piano."""
+    rng, piano = np.random.default_rng(seed), AdditivePiano(RATE_HZ)
+    notes = [random_notes(rng, 20) for _ in range(count)]
+    return collate(np.stack([piano.render(one, 4.0)[:WINDOW] for one in notes]), notes)
+
+
+def slow_strength(sound: np.ndarray) -> np.ndarray:
+    """Rise of log(1 + magnitude / mean) in every frame and band, each spectrum from its formula."""
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(4096) / 4096)
+    padded = np.concatenate([np.zeros(4096), sound, np.zeros(4096)])
+    bin_hz = np.arange(2049) * RATE_HZ / 4096
+    bands = np.zeros((51, 96))
+    for frame in range(51):
+        middle = 4096 + round((80 * (frame - 1) + 40) * RATE_HZ / 1000)
+        magnitude = np.abs(np.fft.rfft(window * padded[middle - 2048 : middle + 2048]))
+        for band in range(96):
+            centre_hz = 440 * 2 ** ((21 + band - 69) / 12)
+            half_hz = max(centre_hz * (2 ** (1 / 12) - 1), RATE_HZ / 4096)
+            weight = np.maximum(0, 1 - np.abs(bin_hz - centre_hz) / half_hz)
+            bands[frame, band] = (weight * magnitude).sum() / weight.sum()
+    return np.maximum(0, np.diff(np.log(1 + bands / bands.mean()), axis=0))
+
+
+def slow_outline(frames: np.ndarray) -> np.ndarray:
+    padded = np.pad(frames, ((1, 1), (0, 0)))
+    smooth = np.array([padded[t : t + 3].sum(axis=0) for t in range(len(frames))])
+    smooth -= smooth.mean(axis=0)
+    smooth -= 0.35 * smooth.mean(axis=1)[:, None]
+    return smooth / np.linalg.norm(smooth)
+
+
+class TestOnsets:
+    def test_of_sound_are_what_their_formula_gives(self):
+        batch = rendered(5, 1)
+        expected = slow_outline(slow_strength(batch.audio[0].double().numpy()))
+        found = DESCRIPTORS["onset_strength"].compute(View(batch, RATE_HZ)).values[0]
+        np.testing.assert_allclose(found, expected, atol=2e-5)
+
+    def test_of_notes_are_what_their_formula_gives(self):
+        notes = random_notes(np.random.default_rng(5), 20)
+        expected = np.zeros((50, 96))
+        for onset_s, pitch, velocity in zip(notes.onset_s, notes.pitch, notes.velocity, strict=True):
+            for harmonic in range(1, 7):
+                band = int(pitch) - 21 + round(12 * np.log2(harmonic))
+                if 0 <= band < 96:
+                    expected[int(onset_s / 0.08), band] += int(velocity) / 127 * 0.6 ** (harmonic - 1)
+        batch = collate(np.zeros((1, 0), np.float32), [notes])
+        found = DESCRIPTORS["predicted_onsets"].compute(View(batch, RATE_HZ)).values[0]
+        np.testing.assert_allclose(found, slow_outline(np.sqrt(expected)), atol=1e-5)
+
+    def test_sound_that_reaches_no_higher_than_a_few_kilohertz_is_refused(self):
+        with pytest.raises(ValueError, match="sound at 12000 Hz does not reach"):
+            describe(random_batch(), ["onset_strength"], 12_000)
+
+    def test_sound_and_notes_agree(self):
+        found = describe(rendered(0), ["onset_strength", "predicted_onsets"], RATE_HZ)
+        audio, notes = (found[name].values.flatten(1) for name in ("onset_strength", "predicted_onsets"))
+        assert recall(audio, notes) == 1.0
+        cosine = audio @ notes.T
+        assert cosine.diagonal().min() > cosine[~torch.eye(len(cosine), dtype=torch.bool)].max() + 0.1
+
+    def test_sound_has_no_level(self):
+        batch = rendered(0, 3)
+        loud, soft = (
+            describe(replace(batch, audio=gain * batch.audio), ["onset_strength"], RATE_HZ)["onset_strength"].values
+            for gain in (1.0, 0.01)
+        )
+        torch.testing.assert_close(loud, soft, atol=1e-4, rtol=0)
+
+    @pytest.mark.parametrize(("onset_s", "frame"), [(0.0, 0), (0.079, 0), (0.081, 1), (3.99, 49)])
+    def test_a_note_is_where_it_begins_and_at_its_harmonics(self, onset_s: float, frame: int):
+        window = collate(np.zeros((1, 0), np.float32), [Notes.of([onset_s], [0.1], [60], [127])])
+        values = DESCRIPTORS["predicted_onsets"].compute(View(window, RATE_HZ)).values[0]
+        time, band = divmod(int(values.argmax()), values.shape[1])
+        assert abs(time - frame) <= 1  # smoothed over three frames
+        assert DESCRIPTORS["predicted_onsets"].dimensions[band] == "C4"
+        octave_up = DESCRIPTORS["predicted_onsets"].dimensions.index("C5")
+        assert values[frame, octave_up] > values[frame, octave_up + 1] + 0.05
+
+    @pytest.mark.parametrize("playback", [Playback(0.8, 0), Playback(1.2, -3), Playback(1.0, 5)], ids=str)
+    def test_sound_is_heard_at_another_playback(self, playback: Playback):
+        piano, starts = AdditivePiano(RATE_HZ), np.random.default_rng(3)
+        notes = random_notes(starts, 20)
+        played = Notes(
+            notes.onset_s * playback.tempo,
+            notes.duration_s * playback.tempo,
+            notes.pitch - np.int64(playback.semitones).astype(np.uint8),
+            notes.velocity,
+        )
+        asked = piano.render(played, 4 * playback.tempo)[None, : round(WINDOW * playback.tempo)]
+        own = describe(collate(np.zeros((1, 0), np.float32), [notes]), ["predicted_onsets"], RATE_HZ)
+        cosine = {}
+        for heard in (playback, AS_RECORDED):
+            batch = collate(asked.astype(np.float32), [notes], heard)
+            values = describe(batch, ["onset_strength"], RATE_HZ)["onset_strength"].values
+            cosine[heard] = float((values * own["predicted_onsets"].values).sum())
+        assert cosine[playback] > max(0.3, cosine[AS_RECORDED] + 0.15)

@@ -231,8 +231,9 @@ class TestChoice:
         assert choose(sure, score={("a", "y"): 0.5, ("b", "x"): 0.5}) == {0: "y", 1: "x"}
 
     def test_excerpts_without_a_file_count_as_nothing_and_silent_ones_not_at_all(
-        self, monkeypatch: pytest.MonkeyPatch, place: Path
+        self, monkeypatch: pytest.MonkeyPatch, place: Path, paired: Pairing
     ):
+        assert paired.pairs, "the index is there once something was paired"
         hit = Hit("x.mid", 0.0, 20.0, 0.0, 20.0, 1.0, 0, 0.4, 0.9)
         answers: list[list[Hit] | None] = [[hit, replace(hit, confidence=0.2)], [], None]
 

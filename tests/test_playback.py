@@ -20,11 +20,11 @@ from antiphon.notes import Notes
 from antiphon.presets import Sizes, find_preset
 from antiphon.rendering.additive import AdditivePiano
 from antiphon.segments import as_played
+from antiphon.spectra import power_spectrum
 from antiphon.towers import Elasticity, constant_q
 from antiphon.towers.constant_q import ConstantQFrames, half_rate
 from antiphon.towers.convolutional import level_free
 from antiphon.towers.spectrogram import MelFrames
-from antiphon.towers.stft import power_spectrum
 from builders import RATE_HZ, WINDOW, random_batch, random_notes
 
 STARTS = np.array([0.0, 2.5, 5.3])

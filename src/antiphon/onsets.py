@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from antiphon.notes import Notes
+from antiphon.spectra import power
 
 GRID_HZ = 50
 RISE_FRAMES = 4
@@ -42,8 +43,8 @@ def onset_strength(samples: NDArray[np.float32], sample_rate_hz: int, n_fft: int
         pad_mode="constant",
         return_complex=True,
     )
-    magnitude = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag).sqrt_()  # faster than abs()
-    level = torch.log1p(compression * (semitone_bands(n_fft, sample_rate_hz) @ magnitude)).T
+    bands = semitone_bands(n_fft, sample_rate_hz) @ power(spectrum).sqrt_()
+    level = torch.log1p(compression * bands).T
     rise = torch.zeros_like(level)
     rise[RISE_FRAMES:] = (level[RISE_FRAMES:] - level[:-RISE_FRAMES]).clamp_min(0.0)
     return rise.numpy()

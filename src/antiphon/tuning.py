@@ -15,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from antiphon.spectra import power
+
 _FFT = 8192
 _FRAMES = 1000  # at most, spread over the recording
 _LOWEST_HZ, _HIGHEST_HZ = 80.0, 2000.0
@@ -56,8 +58,7 @@ def _power(samples: NDArray[np.float32]) -> Tensor:
     """|STFT|² of at most 1000 Hann windows, half a window apart or more: [frames, bins]."""
     sound = torch.from_numpy(np.pad(samples, (0, max(0, _FFT - len(samples)))))
     hop = max(_FFT // 2, math.ceil(len(sound) / _FRAMES))
-    spectrum = torch.fft.rfft(sound.unfold(0, _FFT, hop) * torch.hann_window(_FFT))
-    return torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
+    return power(torch.fft.rfft(sound.unfold(0, _FFT, hop) * torch.hann_window(_FFT)))
 
 
 def _peaks(power: Tensor, bin_hz: float) -> tuple[Tensor, Tensor]:

@@ -16,11 +16,13 @@ from torch import Tensor
 
 from antiphon.batch import Batch, NoteBatch, Tokens
 from antiphon.registry import Registry
+from antiphon.spectra import in_parts, power
 
 Side = Literal["audio", "notes"]
 
 N_FFT = 2048
 HOP = 512
+_ROWS_AT_A_TIME = 4
 
 
 class View:
@@ -36,16 +38,12 @@ class View:
     def magnitude(self) -> Tensor:
         """|STFT| float32 [B, 1025, T]: n_fft 2048, hop 512, Hann, centred, zeros beyond the ends (T = 188 for 4 s)."""
         window = torch.hann_window(N_FFT, device=self.audio.device)
-        # A few rows at a time, so that a CPU reuses its buffers instead of asking for fresh pages.
-        rows = 4 if self.audio.device.type == "cpu" else max(1, len(self.audio))
-        parts = [self.audio[begin : begin + rows].float() for begin in range(0, len(self.audio), rows)]
-        return torch.cat([_magnitude(part, window) for part in parts])
+        return in_parts(lambda windows: _magnitude(windows, window), self.audio, _ROWS_AT_A_TIME)
 
 
 def _magnitude(audio: Tensor, window: Tensor) -> Tensor:
     spectrum = torch.stft(audio, N_FFT, HOP, window=window, center=True, pad_mode="constant", return_complex=True)
-    # Root of the sum of squares: many times faster on a CPU than abs(), which guards against overflow.
-    return torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag).sqrt_()
+    return power(spectrum).sqrt_()
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,16 @@ from torch.nn import functional as F
 from antiphon.batch import Tokens
 from antiphon.descriptors import Descriptor, View
 from antiphon.onsets import BAND_NAMES, outlined, semitone_bands
+from antiphon.spectra import in_parts, power
 
 FRAME_HZ = 12.5
 FRAMES = 50
 """Of 80 ms: a window of 4 s."""
 _FFT = 4096
-_ROWS = 8  # at a time, so that a CPU reuses its buffers instead of asking for fresh pages
+_ROWS_AT_A_TIME = 8
 
 
-def onset_strength(audio: Tensor, sample_rate_hz: int, tempo: float = 1.0) -> Tensor:
+def _rise(audio: Tensor, sample_rate_hz: int, tempo: float) -> Tensor:
     """Rise of log(1 + magnitude / its mean over the window) in each band of mono windows [B, S]: [B, 50, 96].
 
     The same at any level; zeros for silence, as which counts what is beyond a window. Frame t is the rise from
@@ -31,18 +32,17 @@ def onset_strength(audio: Tensor, sample_rate_hz: int, tempo: float = 1.0) -> Te
     hop = round(sample_rate_hz / FRAME_HZ * tempo)
     before = hop // 2 + _FFT // 2  # the first frame rises from an instant before the window
     needed = FRAMES * hop + _FFT
-    audio = F.pad(audio.float(), (before, max(0, needed - before - audio.shape[1])))[:, :needed]
+    audio = F.pad(audio, (before, max(0, needed - before - audio.shape[1])))[:, :needed]
     window = torch.hann_window(_FFT, device=audio.device)
-    spectrum = torch.fft.rfft(audio.unfold(1, _FFT, hop) * window)
-    magnitude = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag).sqrt_()
+    magnitude = power(torch.fft.rfft(audio.unfold(1, _FFT, hop) * window)).sqrt_()
     bands = magnitude @ semitone_bands(_FFT, sample_rate_hz).to(audio.device).T
     level = torch.log1p(bands / bands.mean(dim=(1, 2), keepdim=True).clamp_min(1e-9))
     return (level[:, 1:] - level[:, :-1]).clamp_min_(0.0)
 
 
 def _compute(view: View) -> Tokens:
-    parts = torch.split(view.audio, _ROWS if view.audio.device.type == "cpu" else max(1, len(view.audio)))
-    rise = torch.cat([onset_strength(part, view.sample_rate_hz, view.playback.tempo) for part in parts])
+    tempo = view.playback.tempo
+    rise = in_parts(lambda windows: _rise(windows, view.sample_rate_hz, tempo), view.audio, _ROWS_AT_A_TIME)
     higher = view.playback.semitones
     return Tokens(outlined(F.pad(rise, (higher, -higher)) if higher else rise))
 

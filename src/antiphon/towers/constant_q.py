@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from antiphon.batch import Batch, Overlap
+from antiphon.spectra import fill_up, power_spectrum
 from antiphon.towers import Elasticity, TowerKind
 from antiphon.towers.convolutional import ConvolutionalTower, level_free
-from antiphon.towers.stft import fill_up, power_spectrum
 
 _BINS_TO_A_SEMITONE = 2  # half the main lobe of a Hann window: a note's neighbour falls on its first zero
 _SEMITONE = 2 ** (1 / 12) - 1

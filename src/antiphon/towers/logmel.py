@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from antiphon.spectra import power_spectrum
 from antiphon.towers import TowerKind
 from antiphon.towers.frames import FrameTower
-from antiphon.towers.stft import power_spectrum
 
 _FLOOR = 1e-5
 

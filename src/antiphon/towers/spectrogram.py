@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from antiphon.batch import Batch
+from antiphon.spectra import fill_up, power_spectrum
 from antiphon.towers import Elasticity, TowerKind
 from antiphon.towers.convolutional import ConvolutionalTower, level_free
 from antiphon.towers.logmel import mel_filters
-from antiphon.towers.stft import fill_up, power_spectrum
 
 
 class MelFrames(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections import Counter
 from pathlib import Path
@@ -120,6 +121,29 @@ def test_what_is_there_is_not_computed_again(demo: Corpus, model: Path, tmp_path
     # Another model of that name.
     path.write_text(json.dumps(json.loads(path.read_text()) | {"model_hash": "another"}))
     assert computed(seed=1, split="validation") == [0, 1]
+
+
+def test_a_model_that_is_gone_keeps_its_row(demo: Corpus, model: Path, tmp_path: Path, calls: Counter[str]):
+    def rows(*models: str, **how: Any) -> list[str]:
+        calls.clear()
+        return [one["name"] for one in run_template(tmp_path, demo, *models, robustness_recordings=1, **how)["models"]]
+
+    gone = tmp_path / "gone"
+    shutil.copytree(model, gone)
+    assert rows("template", f"ours={gone}") == ["template", "ours"]
+    summary = json.loads((tmp_path / "suite.json").read_text())
+    shutil.rmtree(gone)
+    assert rows(f"another={model}") == ["template", "ours", "another"]
+    assert calls["find_places"] == 1
+    together = json.loads((tmp_path / "suite.json").read_text())
+    assert together["models"][:2] == summary["models"]
+    assert "\n| ours " in (tmp_path / "suite.md").read_text()
+    # In place, and only what was asked the same.
+    assert rows("template") == ["template", "ours", "another"]
+    assert calls["find_places"] == 0
+    (tmp_path / "results" / "another.strict.json").unlink()
+    assert rows("template") == ["template", "ours", "another"]
+    assert rows("template", seed=1) == ["template"]
 
 
 def test_a_stopped_suite_goes_on(demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: Counter[str]):

@@ -117,7 +117,7 @@ def evaluate(
 ) -> None:
     """Score a model: can it find each window's other side among 256, and among all?
 
-    With --suite several models get the same tasks; stopped, it goes on.
+    With --suite several models get the same tasks; stopped, it goes on, and later models join its table.
 
     Example: antiphon evaluate maestro-v3.0.0 --audio rendered --model template --protocol paper
 

@@ -1,7 +1,7 @@
 """Carrying a suite out: each result is written as soon as it is there, so that a stopped suite goes on.
 
 results/MODEL.TASK.json   one result each, made again only when model, data, seed or settings are others
-suite.json, suite.md      the table, after every model
+suite.json, suite.md      the table, after every model; models that were asked the same before keep their rows
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ def run_suite(
 ) -> Record:
     """Do what is left to do of a suite, write its table to `out` and return it.
 
-    `models` are as for `load_entrants`. Of either corpus the test split counts where it has one (of `corpus`, `split`
-    instead), of that `recordings` evenly spread; without `real` its tasks are left out. Raises `UnknownName` for the
-    suite.
+    Models of an earlier table in `out` keep their rows where they were asked the same, whether they are still there or
+    not; new ones follow. `models` are as for `load_entrants`. Of either corpus the test split counts where it has one
+    (of `corpus`, `split` instead), of that `recordings` evenly spread; without `real` its tasks are left out. Raises
+    `UnknownName` for the suite.
     """
     planned = look_up("suite", suite, SUITES)
     entrants = load_entrants(models)
@@ -55,12 +56,12 @@ def run_suite(
     tasks = [task for task in planned if task.corpus in corpora]
     questions = {task.name: task.question for task in tasks}
     (out / "results").mkdir(parents=True, exist_ok=True)
-    rows: list[Record] = []
+    rows = _earlier_rows(out, tasks, corpora, seed)
     summary: Record = {}
     for entrant in entrants:
-        found = _carry_out(entrant, tasks, corpora, out / "results", seed)
-        rows.append({"name": entrant.name, "parameters": entrant.embedder.parameters, "results": found})
-        summary = summarise(suite, questions, rows)
+        found = _carry_out(entrant, tasks, corpora, out, seed)
+        rows[entrant.name] = {"name": entrant.name, "parameters": entrant.embedder.parameters, "results": found}
+        summary = summarise(suite, questions, list(rows.values()))
         write_json(out / "suite.json", summary)
         with written_aside(out / "suite.md") as aside:
             aside.write_text(summary_as_markdown(summary), encoding="utf-8")
@@ -92,9 +93,31 @@ def _load_entrant(model: str) -> Entrant:
     return Entrant(name or embedder.name, embedder)
 
 
-def _carry_out(
-    entrant: Entrant, tasks: Sequence[Task], corpora: Mapping[Role, tuple[Corpus, str | None]], folder: Path, seed: int
-) -> dict[str, Record]:
+Corpora = Mapping[Role, tuple[Corpus, str | None]]
+"""The recordings of each role, and the split they are of."""
+
+
+def _earlier_rows(out: Path, tasks: Sequence[Task], corpora: Corpora, seed: int) -> dict[str, Record]:
+    """The rows of the table in `out` by model, with what their models were asked that is asked now."""
+    try:
+        models = json.loads((out / "suite.json").read_text(encoding="utf-8"))["models"]
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    rows = {}
+    for model in models:
+        found = {}
+        for task in tasks:
+            corpus, _ = corpora[task.corpus]
+            made_of = _made_of(model["model_hash"], corpus, seed, task)
+            result = _kept(_place(out, model["name"], task), made_of)
+            if result is not None:
+                found[task.name] = result
+        if found:
+            rows[model["name"]] = {"name": model["name"], "parameters": model["parameters"], "results": found}
+    return rows
+
+
+def _carry_out(entrant: Entrant, tasks: Sequence[Task], corpora: Corpora, out: Path, seed: int) -> dict[str, Record]:
     """The results of a model by task, those that are not in the folder measured and written there."""
     results = {}
     for role, together in groupby(tasks, key=lambda task: task.corpus):
@@ -103,10 +126,11 @@ def _carry_out(
         for task in together:
             if task.network_only and entrant.network is None:
                 continue
-            path = folder / f"{entrant.name}.{task.name}.json"
-            about = origin(entrant.embedder, corpus, split) | {"seed": seed, "settings": task.measure.settings}
-            result = _kept(path, about)
+            path = _place(out, entrant.name, task)
+            made_of = _made_of(entrant.embedder.fingerprint, corpus, seed, task)
+            result = _kept(path, made_of)
             if result is None:
+                about = origin(entrant.embedder, corpus, split) | made_of
                 began = time.perf_counter()
                 result = about | task.measure(trial)
                 write_json(path, result)
@@ -115,11 +139,24 @@ def _carry_out(
     return results
 
 
-def _kept(path: Path, about: Record) -> Record | None:
+def _place(out: Path, model: str, task: Task) -> Path:
+    return out / "results" / f"{model}.{task.name}.json"
+
+
+def _made_of(model_hash: str, corpus: Corpus, seed: int, task: Task) -> Record:
+    """What a result is remade for when it changes."""
+    return {
+        "model_hash": model_hash,
+        "data_hash": corpus.manifest_hash,
+        "seed": seed,
+        "settings": task.measure.settings,
+    }
+
+
+def _kept(path: Path, made_of: Record) -> Record | None:
     """An earlier result, if it is whole and was made of the same."""
     try:
         result: Record = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    same = all(result.get(key) == about[key] for key in ("model_hash", "data_hash", "seed", "settings"))
-    return result if same else None
+    return result if made_of.items() <= result.items() else None

@@ -1,8 +1,9 @@
-"""A SoundFont's piano played by FluidSynth: the font is loaded once, reverb and chorus are off."""
+"""A SoundFont's piano played by FluidSynth: its samples are loaded once, reverb and chorus are off."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,6 @@ _INSTALL = (
 _GAIN = 0.6
 _POLYPHONY = 512
 _BLOCK = 64
-_LONGEST_RELEASE_S = 10
 
 
 def find_soundfont(name: str) -> Path:
@@ -34,59 +34,68 @@ def find_soundfont(name: str) -> Path:
 
 
 class FluidSynthPiano:
-    """Program 0 of a SoundFont.
+    """Program 0 of a SoundFont, played by a new synthesizer each time.
+
+    One that has played before dithers from where it was, and its strings ring on: what it renders would depend on what
+    came before, by some steps of 16 bits, and with that on how files fell to processes. FluidSynth keeps samples for as
+    long as one synthesizer has them, so a new one is there in a tenth of a second.
 
     Raises `AntiphonError` when the FluidSynth library or its Python binding is missing, or the font does not load.
     """
 
     def __init__(self, soundfont: str, sample_rate_hz: int = 24_000) -> None:
-        path = find_soundfont(soundfont)
+        self._path = find_soundfont(soundfont)
+        self.name = self._path.stem
+        self.sample_rate_hz = sample_rate_hz
+        self._holds_the_samples = self._synthesizer()
+
+    def _synthesizer(self) -> Any:
         try:
             import fluidsynth
         except ImportError as error:
             raise AntiphonError(f"FluidSynth is not installed ({error}); {_INSTALL}") from None
-        self.name = path.stem
-        self.sample_rate_hz = sample_rate_hz
-        self._synth = fluidsynth.Synth(gain=_GAIN, samplerate=float(sample_rate_hz))
+        synth = fluidsynth.Synth(gain=_GAIN, samplerate=float(self.sample_rate_hz))
         for key in ("synth.reverb.active", "synth.chorus.active"):
-            self._synth.setting(key, 0)
-        self._synth.setting("synth.polyphony", _POLYPHONY)
-        font = self._synth.sfload(str(path))
-        if font == -1 or self._synth.program_select(0, font, 0, 0) != 0:
-            raise AntiphonError(f"{path}: FluidSynth cannot load a piano (bank 0, program 0) from this SoundFont")
+            synth.setting(key, 0)
+        synth.setting("synth.polyphony", _POLYPHONY)
+        font = synth.sfload(str(self._path))
+        if font == -1 or synth.program_select(0, font, 0, 0) != 0:
+            raise AntiphonError(f"{self._path}: FluidSynth cannot load a piano (bank 0, program 0) from this SoundFont")
+        return synth
 
     def render(self, notes: Notes, duration_s: float) -> NDArray[np.float32]:
         """Mono float32 samples of exactly `duration_s`; events fall on FluidSynth's grid of 64 samples."""
-        total = round(duration_s * self.sample_rate_hz)
-        begins = np.rint(notes.onset_s * self.sample_rate_hz).astype(np.int64)
-        ends = np.maximum(np.rint(notes.offset_s * self.sample_rate_hz).astype(np.int64), begins + _BLOCK)
-        at = np.concatenate([ends, begins])
-        kind = np.repeat([0, 1], len(notes))  # at equal times a key is released before it is struck again
-        which = np.tile(np.arange(len(notes)), 2)
-        sounding = np.zeros(128, np.int64)
-        blocks: list[NDArray[np.int16]] = []
-        now = 0
-        for index in np.lexsort((kind, at)):
-            if at[index] >= total:
-                break
-            if at[index] > now:
-                blocks.append(self._synth.get_samples(int(at[index]) - now))
-                now = int(at[index])
-            note = which[index]
-            key = int(notes.pitch[note])
-            if kind[index]:
-                sounding[key] += 1
-                self._synth.noteon(0, key, max(1, int(notes.velocity[note])))
-            else:
-                sounding[key] -= 1
-                if sounding[key] <= 0:  # overlapping strokes of one key end with the last
-                    self._synth.noteoff(0, key)
-        # Whole blocks only, so that the next file starts on FluidSynth's own grid and does not depend on this one.
-        blocks.append(self._synth.get_samples(-(-total // _BLOCK) * _BLOCK - now))
-        self._synth.system_reset()
-        # A reset lets strings ring on, 0.7 s at a time: they must fall to the dither before the next file begins.
-        for _ in range(_LONGEST_RELEASE_S * self.sample_rate_hz // _BLOCK):
-            if np.abs(self._synth.get_samples(_BLOCK)).max() <= 1:
-                break
-        stereo = np.concatenate(blocks).reshape(-1, 2)[:total].astype(np.float32)
-        return stereo.mean(axis=1) / np.float32(32768)
+        synth = self._synthesizer()
+        try:
+            return _play(synth, notes, round(duration_s * self.sample_rate_hz), self.sample_rate_hz)
+        finally:
+            synth.delete()
+
+
+def _play(synth: Any, notes: Notes, total: int, sample_rate_hz: int) -> NDArray[np.float32]:
+    begins = np.rint(notes.onset_s * sample_rate_hz).astype(np.int64)
+    ends = np.maximum(np.rint(notes.offset_s * sample_rate_hz).astype(np.int64), begins + _BLOCK)
+    at = np.concatenate([ends, begins])
+    kind = np.repeat([0, 1], len(notes))  # at equal times a key is released before it is struck again
+    which = np.tile(np.arange(len(notes)), 2)
+    sounding = np.zeros(128, np.int64)
+    blocks: list[NDArray[np.int16]] = []
+    now = 0
+    for index in np.lexsort((kind, at)):
+        if at[index] >= total:
+            break
+        if at[index] > now:
+            blocks.append(synth.get_samples(int(at[index]) - now))
+            now = int(at[index])
+        note = which[index]
+        key = int(notes.pitch[note])
+        if kind[index]:
+            sounding[key] += 1
+            synth.noteon(0, key, max(1, int(notes.velocity[note])))
+        else:
+            sounding[key] -= 1
+            if sounding[key] <= 0:  # overlapping strokes of one key end with the last
+                synth.noteoff(0, key)
+    blocks.append(synth.get_samples(total - now))
+    stereo = np.concatenate(blocks).reshape(-1, 2).astype(np.float32)
+    return stereo.mean(axis=1) / np.float32(32768)

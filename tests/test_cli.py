@@ -138,7 +138,9 @@ def test_what_is_wrong_is_said_in_one_line_with_exit_code_2(
     assert says in lines[0]
 
 
-@pytest.mark.parametrize("words", [["train", "demo"], ["train", "--resume", "x", "--arm", "D0"]])
+@pytest.mark.parametrize(
+    "words", [["train", "demo"], ["train", "--resume", "x", "--arm", "D0"], ["train", "--resume", "x", "--seed", "42"]]
+)
 def test_train_says_what_it_needs(words: list[str]):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 2

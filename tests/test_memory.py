@@ -84,13 +84,17 @@ def test_info_nce_counts_the_past_as_wrong_typed_slowly():
 
 
 class TestRunsThatRemember:
-    def config(self, memory: int, loss: str = "info_nce", memory_from: int = 0) -> tuple[tuple[Corpus, ...], RunConfig]:
-        corpora, config = prepare_run(["demo"], "D0", "tiny", split="test", epochs=1, seed=5)
+    def config(
+        self, memory: int, loss: str = "info_nce", memory_from: int = 0, arm: str = "D0"
+    ) -> tuple[tuple[Corpus, ...], RunConfig]:
+        corpora, config = prepare_run(["demo"], arm, "tiny", split="test", epochs=1, seed=5)
         training = replace(config.training, loss=loss, memory=memory, memory_from=memory_from, checkpoint_every=4)
         return corpora, replace(config, training=training)
 
-    def test_stopped_and_resumed_end_bit_identical(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-        start_run(tmp_path / "whole", *self.config(40))
+    @pytest.mark.parametrize("arm", ["D0", "moe-a4-v2"])
+    def test_stopped_and_resumed_end_bit_identical(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arm: str):
+        """The second arm draws noise at every step, from the generator that a checkpoint restores."""
+        start_run(tmp_path / "whole", *self.config(40, arm=arm))
         saved = run_module._save_checkpoint
 
         def save_and_stop(*state):
@@ -99,10 +103,10 @@ class TestRunsThatRemember:
 
         monkeypatch.setattr(run_module, "_save_checkpoint", save_and_stop)
         with pytest.raises(KeyboardInterrupt):
-            start_run(tmp_path / "stopped", *self.config(40))
+            start_run(tmp_path / "stopped", *self.config(40, arm=arm))
         monkeypatch.undo()
         resume_run(tmp_path / "stopped")
-        start_run(tmp_path / "forgetful", *self.config(0))
+        start_run(tmp_path / "forgetful", *self.config(0, arm=arm))
         whole, stopped, forgetful = (
             (tmp_path / name / MODEL / "model.safetensors").read_bytes() for name in ("whole", "stopped", "forgetful")
         )

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from antiphon.arms import find_arm
+from antiphon.audio import read_audio
 from antiphon.augmentation import Augmentation
 from antiphon.corpora import Corpus
 from antiphon.descriptors import describe
@@ -103,6 +105,24 @@ class TestBatches:
         again = open_sample_cache(pairs, 24_000, 4.0)
         assert all(map(np.array_equal, first.samples, again.samples))
         assert len(again.recordings) == 4
+
+    def test_the_cache_hears_of_other_sound_of_as_many_bytes(self, pairs: Corpus, tmp_path: Path):
+        recordings = []
+        for one in pairs.recordings:
+            assert one.audio_path is not None
+            path = tmp_path / f"{len(recordings)}.wav"
+            soundfile.write(path, read_audio(one.audio_path, 24_000), 24_000)
+            recordings.append(replace(one, audio_path=path))
+        corpus = replace(pairs, recordings=tuple(recordings))
+        first = open_sample_cache(corpus, 24_000, 4.0)
+        path = recordings[0].audio_path
+        sound = read_audio(path, 24_000)
+        written, size = path.stat().st_mtime_ns, path.stat().st_size
+        soundfile.write(path, -sound, 24_000)
+        os.utime(path, ns=(written + 1, written + 1))
+        assert path.stat().st_size == size
+        again = open_sample_cache(corpus, 24_000, 4.0)
+        np.testing.assert_array_equal(again.samples[0], -first.samples[0])
 
     def test_unreadable_sound_is_skipped_and_named(self, pairs: Corpus, tmp_path: Path):
         broken = tmp_path / "broken.flac"
@@ -210,6 +230,17 @@ class TestRun:
         with pytest.raises(AntiphonError, match="--resume"):
             start_run(finished, *prepare_run(["demo"], "D0", "tiny", split="test", epochs=1, seed=0))
 
+    def test_what_cannot_work_is_refused_before_there_is_a_folder(self, tmp_path: Path):
+        corpora, config = prepare_run(["demo"], "D0", "tiny", split="test", epochs=1, seed=0)
+        config = replace(config, training=replace(config.training, memory=8))  # vicreg has no wrong answers
+        with pytest.raises(AntiphonError, match="no use for a memory"):
+            start_run(tmp_path / "run", corpora, config)
+        assert not (tmp_path / "run").exists()
+
+    def test_no_epochs_are_for_arms_with_descriptors_beside(self, finished: Path):
+        with pytest.raises(AntiphonError, match="d4a4 has nothing to train"):
+            prepare_run(["demo"], "d4a4", "tiny", split="test", epochs=0, foundation=finished / MODEL)
+
     def test_changed_data_are_refused(self, tmp_path: Path):
         corpora, config = prepare_run(["demo"], "D0", "tiny", split="test", epochs=1, seed=0)
         folder = tmp_path / "run"
@@ -233,7 +264,7 @@ class TestRun:
 def test_an_arm_with_onsets_beside_ends_with_a_map_that_tells_windows_apart(
     demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Ten steps teach the towers nothing, and 80 windows are few to find a map from; 72 % when this was written.
+    """Ten steps teach the towers nothing, and 80 windows are few to find a map from; 70 % when this was written.
 
     It goes on from where the towers are trained when it was stopped while the map was sought.
     """
@@ -254,9 +285,12 @@ def test_an_arm_with_onsets_beside_ends_with_a_map_that_tells_windows_apart(
     assert isinstance(embedder, ModelEmbedder)
     assert embedder.model.discriminant is not None
     found = whole_pool(embedder, demo)
-    torch.nn.init.normal_(embedder.model.discriminant.map)
+    at_random = []  # 34 to 66 %
+    for seed in range(3):
+        torch.nn.init.normal_(embedder.model.discriminant.map, generator=torch.Generator().manual_seed(seed))
+        at_random.append(whole_pool(embedder, demo))
     assert found > 60
-    assert found > whole_pool(embedder, demo) + 10
+    assert found > np.mean(at_random) + 10
 
 
 def whole_pool(embedder: ModelEmbedder, demo: Corpus) -> float:

@@ -41,7 +41,7 @@ def train(
     foundation: Annotated[
         Path | None, typer.Option(metavar="MODEL", help="start from this model's weights instead of at random")
     ] = None,
-    seed: int = 42,
+    seed: Annotated[int | None, typer.Option(help="42 unless given")] = None,
     resume: Annotated[Path | None, typer.Option("--resume", metavar="RUN", help="go on with a stopped run")] = None,
     json_: JsonOption = False,
 ) -> None:
@@ -55,8 +55,9 @@ def train(
     from antiphon.training.run import MODEL, prepare_run, resume_run, start_run
 
     if resume is not None:
-        if corpora or arm or recipe or out:
-            raise typer.BadParameter("--resume takes no corpus, arm, recipe or --out: the run folder knows them")
+        given = (arm, preset, recipe, out, audio, split, epochs, schedule, variant, foundation, seed)
+        if corpora or any(option is not None for option in given):
+            raise typer.BadParameter("--resume takes no corpus and no other option: the run folder knows them")
         folder, result = resume, resume_run(resume)
     else:
         if recipe is not None:
@@ -76,7 +77,7 @@ def train(
             schedule=schedule,
             variant=variant,
             foundation=foundation,
-            seed=seed,
+            seed=42 if seed is None else seed,
         )
         folder, result = out, start_run(out, *prepared)
     if json_:

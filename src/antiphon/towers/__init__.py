@@ -1,7 +1,7 @@
 """Towers: a window of sound or notes → tokens → transformer layers → one vector.
 
-A tower is a module with the four steps of the `Tower` protocol; `antiphon.model.encode` runs them in order and lets
-injections act in between. One file per tower, each defining `TOWER`.
+A tower is a module with the four steps of the `Tower` protocol; `antiphon.model.DualEncoder` runs them in order and
+lets injections act in between. One file per tower, each defining `TOWER`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -60,7 +61,7 @@ def open_sample_cache(corpus: Corpus, sample_rate_hz: int, window_s: float) -> S
     Recordings whose sound cannot be read are skipped. Raises `AntiphonError` when none can.
     """
     corpus = corpus.with_sound()
-    folder = cache_folder("samples") / f"{corpus.manifest_hash[:16]}-{sample_rate_hz}"
+    folder = cache_folder("samples") / _cache_key(corpus, sample_rate_hz, window_s)
     if not (folder / "index.json").exists():
         _decode_all(corpus.recordings, sample_rate_hz, window_s, folder)
     index = json.loads((folder / "index.json").read_text())
@@ -71,6 +72,13 @@ def open_sample_cache(corpus: Corpus, sample_rate_hz: int, window_s: float) -> S
     samples = np.memmap(folder / "samples.int16", np.int16, mode="r")
     parts = tuple(samples[begin:end] for begin, end in pairwise(index["offset"]))
     return SampleCache(kept, parts, (*corpus.skipped, *skipped))
+
+
+def _cache_key(corpus: Corpus, sample_rate_hz: int, window_s: float) -> str:
+    """Of what samples are decoded from. Another font or a mended file may have just as many bytes: times count too."""
+    written = [one.audio_path.stat().st_mtime_ns for one in corpus.recordings if one.audio_path is not None]
+    made_of = json.dumps([corpus.manifest_hash, written, sample_rate_hz, window_s])
+    return hashlib.sha256(made_of.encode()).hexdigest()[:16]
 
 
 def _decode_all(recordings: tuple[Recording, ...], sample_rate_hz: int, window_s: float, folder: Path) -> None:

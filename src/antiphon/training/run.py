@@ -88,11 +88,13 @@ def prepare_run(
 
     Without `split`, the split `train` of each corpus that has one. `epochs` and `schedule` replace the preset's;
     `variant` changes the preset (`antiphon list variants`). No epochs at all leave a foundation's towers as they are
-    and find the map of an arm with descriptors beside them; without a foundation they raise `AntiphonError`.
+    and find the map of an arm with descriptors beside them; without either they raise `AntiphonError`.
     """
     if epochs == 0 and foundation is None:
         raise AntiphonError("without epochs there is nothing to train but on a foundation: name one, or epochs")
     found, size = find_arm(arm), varied_preset(preset, variant)
+    if epochs == 0 and found.beside is None:
+        raise AntiphonError(f"without epochs arm {arm} has nothing to train: it has no descriptors beside its towers")
     training = size.training
     if epochs is not None:
         training = replace(training, epochs=epochs)
@@ -135,6 +137,7 @@ def start_run(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
     """Begin a run in a new or empty folder and carry it to its end; returns its result."""
     if folder.exists() and any(folder.iterdir()):
         raise AntiphonError(f"{folder} is not empty; go on with it by --resume {folder}, or choose another folder")
+    _build(config)  # what cannot work is refused before there is a folder
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / CONFIG, to_plain(config))
     return _carry_on(folder, corpora, config)
@@ -159,20 +162,27 @@ def resume_run(folder: Path) -> dict[str, Any]:
     return _carry_on(folder, corpora, config)
 
 
+def _build(config: RunConfig) -> DualEncoder:
+    """The model as it begins. Raises `AntiphonError` for settings that do not go together."""
+    settings, loss = config.training, LOSSES[config.training.loss]
+    if settings.memory and not loss.remembers:
+        raise AntiphonError(f"loss {loss.name} has no use for a memory of {settings.memory} windows; set it to 0")
+    torch.manual_seed(config.seed)
+    model = DualEncoder(ModelConfig(config.arm, config.sizes))
+    if model.discriminant is not None and settings.discriminant_batches < 1:
+        raise AntiphonError(f"arm {config.arm.name} needs discriminant_batches for what stands beside its embeddings")
+    return model
+
+
 def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dict[str, Any]:
     """The loop, from whatever the folder holds to the end of the run."""
     settings, sizes, device = config.training, config.sizes, pick_device()
     steps = settings.epochs * settings.batches_per_epoch
     keep_freed_memory()
     code = code_version()  # now: the checkout may move on while the run goes on
-    torch.manual_seed(config.seed)
-    model = DualEncoder(ModelConfig(config.arm, sizes)).to(device)
+    model = _build(config).to(device)
     optimiser = torch.optim.AdamW(apply_rates(model, settings.rates), weight_decay=settings.weight_decay)
     multiplier, loss = SCHEDULES[settings.schedule].multiplier, LOSSES[settings.loss]
-    if settings.memory and not loss.remembers:
-        raise AntiphonError(f"loss {loss.name} has no use for a memory of {settings.memory} windows; set it to 0")
-    if model.discriminant is not None and settings.discriminant_batches < 1:
-        raise AntiphonError(f"arm {config.arm.name} needs discriminant_batches for what stands beside its embeddings")
     memory = Memory(settings.memory) if settings.memory else None
     cache = open_sample_caches(corpora, sizes.sample_rate_hz, sizes.window_s)
     batches = TrainingBatches(
@@ -303,6 +313,7 @@ def _prefetched(batches: TrainingBatches, first: int, steps: int, device: torch.
         num_workers=workers,
         pin_memory=device.type == "cuda",
         prefetch_factor=4 if workers else None,
+        generator=torch.Generator(),  # not the one that dropout draws from, which a checkpoint has restored
     )
 
 
@@ -367,7 +378,7 @@ class _Log(contextlib.AbstractContextManager["_Log"]):
         with contextlib.suppress(ImportError):
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=done)
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
 
     def write(
         self, step: int, terms: dict[str, Tensor], recall: float, norm: float, scale: float, elapsed_s: float

@@ -128,6 +128,18 @@ def test_equal_names_in_several_folders_pair_within_their_folder(tmp_path: Path)
     assert pairs == {tmp_path / name / "take.wav": tmp_path / name / "take.mid" for name in ("first", "second")}
 
 
+def test_a_name_that_two_share_pairs_within_its_folder_only(tmp_path: Path) -> None:
+    write_sine(tmp_path / "first" / "take.wav")
+    for folder in ("first", "second"):
+        write_scale(tmp_path / folder / "take.mid")
+    sound = {one.id: one.audio_path for one in open_corpus(tmp_path).recordings}
+    assert sound == {"first/take": tmp_path / "first" / "take.wav", "second/take": None}
+    write_sine(tmp_path / "take.wav")
+    corpus = open_corpus(tmp_path)
+    assert {one.id: one.audio_path for one in corpus.recordings} == sound
+    assert [error.path for error in corpus.skipped] == [tmp_path / "take.wav"]
+
+
 def test_sound_without_notes_is_named(tmp_path: Path) -> None:
     write_scale(tmp_path / "one.mid")
     write_sine(tmp_path / "two.wav")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from antiphon.index.query import heard_frames
 from antiphon.matching.chains import Link, chains, follows, weight_of
 from antiphon.matching.confidence import beforehand, confidence, evidence_for
 from antiphon.matching.fits import MARGIN_S, NEAR_TEMPO, Fit, Lines, region_s
@@ -16,7 +19,7 @@ from antiphon.notes import Notes
 from antiphon.onsets import BANDS, LOWEST_PITCH, Frames, transpose
 from antiphon.rendering.additive import AdditivePiano
 from builders import random_notes
-from helpers import sine
+from helpers import sine, write_sine
 
 RATE_HZ = 24_000
 
@@ -37,6 +40,11 @@ def played(notes: Notes, tempo: float) -> Notes:
 
 
 class TestFrames:
+    def test_of_a_file_are_silence_beyond_its_end(self, tmp_path: Path):
+        path = write_sine(tmp_path / "a.wav", 5.0)
+        np.testing.assert_array_equal(heard_frames(path, RATE_HZ, 7.0, 9.0), np.zeros((2 * FRAME_HZ, BANDS)))
+        assert heard_frames(path, RATE_HZ, 4.0, 6.0).shape == (2 * FRAME_HZ, BANDS)
+
     def test_of_notes_and_of_their_sound_rise_together(self, notes: Notes, sound: NDArray[np.float32]):
         heard, written = sound_frames(sound, RATE_HZ, 5.0, 25.0), note_frames(notes, 5.0, 25.0)
         assert heard.shape == written.shape == (20 * FRAME_HZ, BANDS)

@@ -243,9 +243,10 @@ class TestChoice:
                 raise UnreadableInput(recording, "it is silent")
             return answer
 
-        monkeypatch.setattr(pairing_module, "search", search)
+        monkeypatch.setattr(pairing_module, "search_library", search)
         with Store(place / "index") as store:
-            asked = pairing_module._ask(place / "audio" / "take 1.flac", store, EMBEDDER, Filters(), False)
+            library = store.library("notes")
+            asked = pairing_module._ask(place / "audio" / "take 1.flac", library, EMBEDDER, Filters(), False)
         assert answers == []
         assert asked.mean("confidence") == {"x.mid": pytest.approx(0.45)}
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from antiphon.index.search import search as search_index
 from antiphon.index.store import Store
 from antiphon.notes import Notes, read_notes, write_midi
 from antiphon.serving.aligned import aligned_midi
+from antiphon.serving.atlas import draw_map
+from antiphon.serving.holdings import open_holdings
 from antiphon.serving.models import Hit, SearchOptions
 from antiphon.serving.questions import Question
 from serving import as_wav, ask, events_of, finished, read_wav, recordings, refusal, search, served, service_of
@@ -104,6 +107,18 @@ def test_the_map_has_a_point_for_each_and_pairs_lie_together(client: TestClient)
     composers = {one["id"]: one["composer"] for one in all_of(client)}
     named = [drawn["composers"][number] for number in drawn["of"]]
     assert named == [composers[point["id"]] for point in drawn["points"]]
+
+
+def test_the_map_leaves_out_what_is_not_listed_yet_and_one_lies_in_the_middle(served_index: Path):
+    holdings = open_holdings(served_index, load_embedder("template"))
+    library = holdings.libraries["notes"]
+    for listed in (1, 3):
+        paths = library.paths[:listed]
+        known = tuple(one for one in holdings.recordings if str(holdings.paths[one.id]) in paths)
+        drawn = draw_map(replace(holdings, recordings=known, libraries={"notes": library}))
+        assert [point.id for point in drawn.points] == [one.id for one in known]
+        if listed == 1:
+            assert (drawn.points[0].x, drawn.points[0].y) == (0.5, 0.5)
 
 
 def test_a_clip_of_sound_is_that_stretch_of_the_file(client: TestClient, demo: Corpus):

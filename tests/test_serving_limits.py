@@ -19,7 +19,7 @@ from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.serving import searches
 from antiphon.serving.decoders import Decoders
 from antiphon.serving.errors import Busy
-from antiphon.serving.guard import is_loopback
+from antiphon.serving.guard import COOKIE, is_loopback
 from antiphon.serving.limits import Gate, Limits
 from antiphon.serving.run import settings_for
 from helpers import END_OF_TRACK, midi, sine, write_scale
@@ -447,6 +447,10 @@ def test_the_pages_address_with_the_token_sets_a_cookie(served_index: Path, tmp_
         assert "samesite=strict" in cookie
         assert client.get("/").text == "page"
         assert client.get("/api/recordings").status_code == 200
+    with served(served_index, tmp_path, token=SECRET, hosts=()) as client:
+        for others in ('theme={"a": 1}', "plain", "café=ü", "a b=c; d"):
+            headers = {"cookie": f"{others}; {COOKIE}={SECRET}".encode()}
+            assert client.get("/api/recordings", headers=headers).status_code == 200, others
 
 
 def test_other_computers_need_a_token(tmp_path: Path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from antiphon.corpora import Corpus
-from antiphon.embedding import embed_corpus, load_embedder, read_sound
+from antiphon.embedding import embed_corpus, lasting_name, load_embedder, read_sound
 from antiphon.evaluation.protocols import evaluate
 from antiphon.model import load_dual_encoder
 from antiphon.models import shipped_models
@@ -55,5 +55,11 @@ def test_default_hears_no_level_and_tells_order_apart(demo: Corpus):
 
 def test_a_shipped_name_comes_before_a_folder_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "default").mkdir()
+    (tmp_path / "mine").mkdir()
     monkeypatch.chdir(tmp_path)
     assert load_embedder("default").name == "default"
+    assert [lasting_name(name) for name in ("default", "template", "mine")] == [
+        "default",
+        "template",
+        f"{tmp_path}/mine",
+    ]

@@ -102,6 +102,11 @@ def load_embedder(name: str | Path) -> Embedder:
     raise AntiphonError(f"{name}: no such model: neither a model folder nor one of {', '.join((*shipped, *BASELINES))}")
 
 
+def lasting_name(model: str) -> str:
+    """A model as an index remembers it: a folder by its full path, since the index is used from other places too."""
+    return model if model in (*shipped_models(), *BASELINES) else str(Path(model).resolve())
+
+
 def read_sound(
     path: Path, sample_rate_hz: int, window_s: float, start_s: float = 0.0, length_s: float | None = None
 ) -> NDArray[np.float32]:

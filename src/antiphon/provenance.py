@@ -11,13 +11,13 @@ from antiphon import __version__
 def code_version() -> dict[str, str | None]:
     """The package's version and, in a git checkout, its commit (`-dirty` when files differ from it)."""
     try:
-        commit = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
+        _git("ls-files", "--error-unmatch", Path(__file__).name)  # installed within another's checkout, it is not of it
+        commit = _git("describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):
         commit = None
     return {"version": __version__, "commit": commit}
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

@@ -15,7 +15,6 @@ from antiphon.cli.shared import (
     ModelOption,
     app,
     index_app,
-    lasting_name,
     print_json,
     report_skipped,
     stdout,
@@ -111,7 +110,7 @@ def _fill_index(
     keep_going: bool,
     json_: bool,
 ) -> None:
-    from antiphon.embedding import load_embedder
+    from antiphon.embedding import lasting_name, load_embedder
     from antiphon.index.build import build_index
     from antiphon.index.query import SUFFIXES
     from antiphon.index.works import Works

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from antiphon.cli.shared import JsonOption, ModelOption, app, lasting_name, report_skipped
+from antiphon.cli.shared import JsonOption, ModelOption, app, report_skipped
 
 if TYPE_CHECKING:
     from antiphon.embedding import Embedder
@@ -64,7 +64,7 @@ def pair_command(
     Example: antiphon pair recordings/ scores/ --csv --out pairs.csv --write aligned
     """
     from antiphon.corpora import files_below
-    from antiphon.embedding import load_embedder
+    from antiphon.embedding import lasting_name, load_embedder
     from antiphon.errors import AntiphonError
     from antiphon.index.build import build_index
     from antiphon.index.library import Filters
@@ -88,16 +88,17 @@ def pair_command(
         least = LIKELY if min_confidence is None else min_confidence
         pairing = pair(recordings, store, embedder, Filters(folder=midi_dir), many, least, transpose)
     report_skipped(pairing.skipped)
-    if write is not None:
-        _write_aligned(pairing.pairs, audio_dir, write)
     failed = [str(error) for error in (*report.failed, *pairing.skipped)]
     text = _as_csv(pairing) if csv_ else _as_json(pairing, failed) if json_ else _as_text(pairing)
     if out is None:
         typer.echo(text)
     else:
         form = text if csv_ or json_ else _as_json(pairing, failed) if out.suffix == ".json" else _as_csv(pairing)
+        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(form + "\n", encoding="utf-8")
         typer.echo(f"{_summary(pairing)}; table in {out}", err=csv_ or json_)
+    if write is not None:
+        _write_aligned(pairing.pairs, audio_dir, write)
     if len(pairing.skipped) == len(recordings):
         raise typer.Exit(2)
 

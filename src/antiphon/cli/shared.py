@@ -64,8 +64,3 @@ def _plain(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}: {inner}" for key, inner in value.items())
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def lasting_name(model: str) -> str:
-    """A model as an index remembers it: a folder by its full path, since the index is used from other places too."""
-    return str(Path(model).resolve()) if Path(model).is_dir() else model

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -109,8 +109,8 @@ CORPUS_KINDS: Registry[CorpusKind] = Registry("kind of corpus", "antiphon.corpor
 def open_corpus(spec: str | Path, audio: Path | None = None) -> Corpus:
     """Open a MAESTRO folder, a rendered corpus, a folder of pairs, or `demo`.
 
-    `audio` names a parallel folder whose sound files, of any format, replace the corpus's own: matched by relative
-    path without suffix, else by file name without suffix. Raises `AntiphonError` when nothing is there.
+    `audio` names a parallel folder whose sound files, of any format, replace the corpus's own, see `match_by_name`.
+    Raises `AntiphonError` when nothing is there.
     """
     for kind in sorted(CORPUS_KINDS.values(), key=lambda kind: kind.rank):
         if kind.recognises(str(spec)):
@@ -129,11 +129,11 @@ def with_audio_folder(corpus: Corpus, folder: Path) -> Corpus:
     if not folder.is_dir():
         raise AntiphonError(f"{folder}: no such folder of sound files")
     files = files_by_stem(folder, AUDIO_SUFFIXES)
+    partner = match_by_name([recording.id for recording in corpus.recordings], files)
     matched, skipped = [], list(corpus.skipped)
     for recording in corpus.recordings:
-        path = files.get(recording.id) or files.get(Path(recording.id).name)
         try:
-            matched.append(with_sound_file(recording, path))
+            matched.append(with_sound_file(recording, partner.get(recording.id)))
         except UnreadableInput as error:
             skipped.append(error)
     if not any(recording.audio_path for recording in matched):
@@ -155,8 +155,34 @@ def files_below(folder: Path, suffixes: frozenset[str]) -> set[Path]:
 
 
 def files_by_stem(folder: Path, suffixes: frozenset[str]) -> dict[str, Path]:
-    """Files below a folder, keyed by relative path without suffix and, where unique, by bare name without suffix."""
+    """Files below a folder by relative path without suffix; of several that differ in suffix only, the last."""
     found = sorted(files_below(folder, suffixes))
-    bare = Counter(path.stem for path in found)
-    by_name = {path.stem: path for path in found if bare[path.stem] == 1}
-    return by_name | {path.relative_to(folder).with_suffix("").as_posix(): path for path in found}
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in found}
+
+
+def match_by_name(names: Collection[str], files: Mapping[str, Path]) -> dict[str, Path]:
+    """The file of each name that has one, both known by relative path without suffix.
+
+    That is the file of the same path, else the one whose bare name is the same, where nothing else on either side has
+    that bare name.
+
+    >>> match_by_name(["midi/a", "midi/b"], {"midi/a": Path("midi/a.wav"), "audio/b": Path("audio/b.wav")})
+    {'midi/a': PosixPath('midi/a.wav'), 'midi/b': PosixPath('audio/b.wav')}
+    >>> match_by_name(["1/a", "2/a"], {"1/a": Path("1/a.wav")})
+    {'1/a': PosixPath('1/a.wav')}
+    """
+    named, heard = (Counter(bare_name(path) for path in paths) for paths in (names, files))
+    by_bare_name = {bare_name(path): file for path, file in files.items()}
+    partner = {}
+    for name in names:
+        bare = bare_name(name)
+        if name in files:
+            partner[name] = files[name]
+        elif named[bare] == heard[bare] == 1:
+            partner[name] = by_bare_name[bare]
+    return partner
+
+
+def bare_name(path: str) -> str:
+    """What follows the last slash."""
+    return path.rpartition("/")[2]

@@ -1,7 +1,8 @@
 """A folder of pairs matched by file name: sound (any format) beside MIDI or MAPS-style TSV, in one folder or two.
 
-`a/take1.flac` pairs with `a/take1.mid`; failing that, with the only file of that name anywhere below the folder
-(`audio/take1.flac` with `midi/take1.mid`). A performance counts as a work of its own, since names do not tell.
+`a/take1.flac` pairs with `a/take1.mid`; failing that, where one sound and one note file of that name lie below the
+folder, those two pair (`audio/take1.flac` with `midi/take1.mid`). A performance counts as a work of its own, since
+names do not tell.
 """
 
 from __future__ import annotations
@@ -9,7 +10,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from antiphon.audio import AUDIO_SUFFIXES
-from antiphon.corpora import Corpus, CorpusKind, Recording, files_below, files_by_stem, with_sound_file
+from antiphon.corpora import (
+    Corpus,
+    CorpusKind,
+    Recording,
+    files_below,
+    files_by_stem,
+    match_by_name,
+    with_sound_file,
+)
 from antiphon.errors import UnreadableInput
 from antiphon.notes import NOTE_SUFFIXES, read_notes
 
@@ -21,11 +30,9 @@ def open_folder(spec: str) -> Corpus:
     sound = files_by_stem(root, AUDIO_SUFFIXES)
     recordings: list[Recording] = []
     skipped: list[UnreadableInput] = []
-    used: set[Path] = set()
-    for path in sorted(set(notes.values())):
-        id_ = path.relative_to(root).with_suffix("").as_posix()
-        audio = sound.get(id_) or sound.get(path.stem)
-        used |= {audio} if audio else set()
+    partner = match_by_name(notes, sound)
+    for id_, path in notes.items():
+        audio = partner.get(id_)
         recording = Recording(id_, path, None, float("inf"), "", path.stem, "", id_)
         try:
             recording = with_sound_file(recording, audio)
@@ -35,7 +42,8 @@ def open_folder(spec: str) -> Corpus:
             skipped.append(error)
             continue
         recordings.append(recording)
-    skipped += [UnreadableInput(path, "no notes of the same name") for path in sorted({*sound.values()} - used)]
+    alone = {*sound.values()} - {*partner.values()}
+    skipped += [UnreadableInput(path, "no notes of the same name") for path in sorted(alone)]
     doubles = files_below(root, NOTE_SUFFIXES) - {*notes.values()}
     skipped += [UnreadableInput(path, "another note file has the same name") for path in sorted(doubles)]
     return Corpus(root.name, tuple(recordings), tuple(skipped))

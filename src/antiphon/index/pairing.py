@@ -25,9 +25,9 @@ from scipy.optimize import linear_sum_assignment
 from antiphon.audio import audio_info
 from antiphon.embedding import Embedder
 from antiphon.errors import UnreadableInput
-from antiphon.index.library import ALL, Filters
+from antiphon.index.library import ALL, Filters, Library
 from antiphon.index.query import Query, open_query
-from antiphon.index.search import Hit, search
+from antiphon.index.search import Hit, search_library
 from antiphon.index.store import Store
 from antiphon.matching.chains import Link, chains
 from antiphon.matching.confidence import LIKELY
@@ -138,7 +138,8 @@ def pair(
     With `many` several recordings may be of one file. `filters` leave note files out, `transpose` looks for them up to
     6 semitones off as well. Raises `AntiphonError` when the index holds no notes, and as `search` does.
     """
-    library = store.library("notes")
+    store.claim(embedder, store.meta("model"), float(store.meta("hop_s")))
+    library = store.library("notes")  # one for all, whatever is added meanwhile
     among = np.ones(len(library.paths), bool) if filters == ALL else library.among(filters)
     files = [path for path, fits in zip(library.paths, among, strict=True) if fits]
     filters = ALL if among.all() else filters
@@ -146,7 +147,7 @@ def pair(
     skipped: list[UnreadableInput] = []
     for recording in track(recordings, "listening"):
         try:
-            asked.append(_ask(recording, store, embedder, filters, transpose))
+            asked.append(_ask(recording, library, embedder, filters, transpose))
         except UnreadableInput as error:
             skipped.append(error)
     confidence = [one.mean("confidence") for one in asked]
@@ -166,13 +167,13 @@ def pair(
     return Pairing(tuple(pairs), tuple(alone), tuple(file for file in files if file not in taken), tuple(skipped))
 
 
-def _ask(recording: Path, store: Store, embedder: Embedder, filters: Filters, transpose: bool) -> _Asked:
+def _ask(recording: Path, library: Library, embedder: Embedder, filters: Filters, transpose: bool) -> _Asked:
     """Search with every excerpt that can be used. Raises `UnreadableInput` where none can, or the file cannot."""
     duration_s = audio_info(recording).duration_s
     found, faults = [], []
     for start_s, length_s in excerpts(duration_s):
         try:
-            hits = search(recording, store, embedder, start_s, length_s, _TOP, "notes", filters, transpose=transpose)
+            hits = search_library(recording, library, embedder, start_s, length_s, _TOP, filters, transpose=transpose)
         except UnreadableInput as error:
             faults.append(error)
         else:

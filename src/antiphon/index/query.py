@@ -10,15 +10,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.audio import AUDIO_SUFFIXES, read_audio
+from antiphon.audio import AUDIO_SUFFIXES, audio_info, read_audio
 from antiphon.augmentation.varispeed import samples_needed, varispeed
 from antiphon.batch import Playback
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder, read_sound
 from antiphon.errors import UnreadableInput
-from antiphon.matching.frames import note_frames, sound_frames
+from antiphon.matching.frames import FRAME_HZ, note_frames, sound_frames
 from antiphon.notes import NOTE_SUFFIXES, Notes, read_notes
-from antiphon.onsets import Frames
+from antiphon.onsets import BANDS, Frames
 from antiphon.tuning import estimate_detuning_cents
 
 SUFFIXES: dict[Side, frozenset[str]] = {"audio": AUDIO_SUFFIXES, "notes": NOTE_SUFFIXES}
@@ -141,5 +141,7 @@ def heard_frames(path: Path, sample_rate_hz: int, begin_s: float, end_s: float) 
     Raises `UnreadableInput` when the file cannot be read any more.
     """
     first_s = max(0.0, begin_s - 1.0)
+    if first_s >= audio_info(path).duration_s:
+        return np.zeros((round((end_s - begin_s) * FRAME_HZ), BANDS), np.float32)
     samples = read_audio(path, sample_rate_hz, first_s, max(end_s + 1.0 - first_s, 1.0))
     return sound_frames(samples, sample_rate_hz, begin_s - first_s, end_s - first_s)

@@ -17,7 +17,7 @@ from antiphon.audio import write_flac
 from antiphon.corpora import Corpus, Recording
 from antiphon.corpora.rendered import MANIFEST, open_rendered, write_manifest
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.files import written_aside
+from antiphon.files import write_json, written_aside
 from antiphon.notes import read_notes
 from antiphon.rendering import Renderer, make_renderer
 
@@ -86,7 +86,7 @@ def _claim(out: Path, settings: dict[str, object]) -> None:
     elif any(out.iterdir()):
         raise AntiphonError(f"{out} is not empty and was not made by antiphon render; choose another folder")
     else:
-        path.write_text(json.dumps(settings, indent=1) + "\n")
+        write_json(path, settings)
 
 
 def _load_renderer(soundfont: str, sample_rate_hz: int) -> None:

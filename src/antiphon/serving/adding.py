@@ -11,7 +11,7 @@ from pathlib import Path
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder
 from antiphon.errors import UnreadableInput
-from antiphon.files import content_hash
+from antiphon.files import content_hash, written_aside
 from antiphon.index.build import build_index
 from antiphon.index.store import Store
 from antiphon.progress import track
@@ -51,7 +51,7 @@ def add_files(received: Sequence[Received], index: Path, embedder: Embedder, dec
     with Store(index) as store:
         model = store.meta("model")
         known = {content for _, content in store.known().values()}
-    stored: dict[str, Received] = {}
+    usable: list[Received] = []
     unchanged, failed = [], []
     for one in track(received, "reading"):
         try:
@@ -64,8 +64,12 @@ def add_files(received: Sequence[Received], index: Path, embedder: Embedder, dec
             failed.append(Failure(file=one.shown, reason=error.reason))
             continue
         known.add(content)
+        usable.append(one)
+    stored: dict[str, Received] = {}  # none before all are read: a job that is turned away leaves nothing behind
+    for one in usable:
         path = free_name(folder, one.name)
-        shutil.copyfile(one.path, path)
+        with written_aside(path) as aside:
+            shutil.copyfile(one.path, aside)
         stored[os.fspath(path.resolve())] = one
     report = build_index([folder], embedder, model, index) if stored else None
     reasons = {os.fspath(error.path): error.reason for error in report.failed} if report else {}

@@ -18,8 +18,10 @@ def draw_map(holdings: Holdings) -> Map:
     """Means of the recordings' windows in their two principal directions, each spread over 0 to 1."""
     ids, means = [], []
     for library in holdings.libraries.values():
-        ids += [holdings.by_path[path].id for path in library.paths]
-        means.append(_means(library))
+        # One that was indexed between the list of recordings and this library is in the next map.
+        listed = np.array([path in holdings.by_path for path in library.paths])
+        ids += [holdings.by_path[path].id for path in np.array(library.paths, object)[listed]]
+        means.append(_means(library)[listed])
     composers = sorted({one.composer for one in holdings.recordings})
     if not ids:
         return Map(points=[], composers=[], of=[])
@@ -51,5 +53,6 @@ def _principal(centred: NDArray[np.float32]) -> NDArray[np.float32]:
     found = np.random.default_rng(0).standard_normal((centred.shape[1], _ITERATED)).astype(np.float32)
     for _ in range(_ITERATIONS):
         found, _ = np.linalg.qr(centred.T @ (centred @ found))
-    _, _, best = np.linalg.svd(centred @ found, full_matrices=False)
-    return found @ best[:2].T
+    along = centred @ found
+    _, best = np.linalg.eigh(along.T @ along)  # by ascending variance; of one row too it has all directions
+    return found @ best[:, :-3:-1]

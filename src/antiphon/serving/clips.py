@@ -23,7 +23,6 @@ from antiphon.serving.models import NotesOfRange
 
 SOUNDFONTS = ("FluidR3_GM", "default-GM", "TimGM6mb")
 _RENDERED_AT_ONCE = 1  # an instrument plays one piece at a time
-_RINGS_ON_S = 1.0
 
 
 def best_instrument() -> Renderer:

@@ -6,9 +6,9 @@ import asyncio
 import hmac
 import ipaddress
 from collections.abc import Sequence
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from antiphon.serving.errors import Busy, ServingError, problem_response
@@ -182,11 +182,8 @@ def _shown_token(headers: Headers) -> str:
     scheme, _, shown = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return shown.strip()
-    try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return "" if cookie is None else cookie.value
+    # Other programs on this host set cookies too, of any form: SimpleCookie stops at the first that is unusual.
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
 
 
 def _without_port(host: str) -> str:

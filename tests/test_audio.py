@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -178,3 +179,11 @@ def test_m4a_without_pyav_says_what_to_install(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(UnreadableInput, match=r"tone.m4a: .*pip install 'antiphon\[av\]'"):
         read_audio(path, RATE_HZ)
+
+
+def test_a_name_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav"))
+    write_sine(tmp_path / "plain.wav").rename(path)
+    for read in (lambda: audio_info(path), lambda: read_audio(path, 24_000)):
+        with pytest.raises(UnreadableInput, match="not UTF-8"):
+            read()

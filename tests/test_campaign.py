@@ -75,6 +75,8 @@ class TestGrids:
             (("epochs = 1\n", "epochs = 1\nschedule = 'cosin'\n"), UnknownName, "cosine"),
             (("epochs = 1\n", "epochs = 1\nvariant = 'logmel'\n"), UnknownName, "log-mel"),
             (("epochs = 1\n", "epoch = 1\n"), UnreadableInput, "not a grid"),
+            (('{ arm = "D0"', '{ arm = "D00"'), UnknownName, "D0"),
+            ((GRID[GRID.index("[[runs]]") :], "runs = []"), UnreadableInput, "no runs"),
             (("title", "= title"), UnreadableInput, "not a grid"),
         ],
     )
@@ -87,7 +89,7 @@ class TestGrids:
             load_grid("screning")
 
     def test_the_same_run_twice_is_refused(self, tmp_path: Path):
-        with pytest.raises(ValueError, match="'A4' twice"):
+        with pytest.raises(AntiphonError, match="'A4' twice"):
             plan(load_grid(write_grid(tmp_path, GRID.replace('"D0", "A4"', '"A4", "A4"'))))
 
 

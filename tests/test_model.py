@@ -215,6 +215,20 @@ def damage_config(folder):
     (folder / "config.json").write_text("{")
 
 
+def damage_config_to_a_list(folder):
+    (folder / "config.json").write_text("[1]")
+
+
+def damage_encoding(folder):
+    (folder / "config.json").write_bytes(b'{"caf\xe9": 1}')
+
+
+def damage_tower_option(folder):
+    config = json.loads((folder / "config.json").read_text())
+    config["sizes"]["audio_options"]["widht"] = 3
+    (folder / "config.json").write_text(json.dumps(config))
+
+
 def damage_unknown_key(folder):
     config = json.loads((folder / "config.json").read_text())
     config["sizes"]["headhidden"] = 3
@@ -241,6 +255,9 @@ def damage_weights(folder):
     [
         (damage_nothing_there, "no model.safetensors"),
         (damage_config, "not a model's config"),
+        (damage_config_to_a_list, "not a model's config"),
+        (damage_encoding, "not a model's config"),
+        (damage_tower_option, "widht"),
         (damage_unknown_key, "headhidden"),
         (damage_format, "format"),
         (damage_width, "do not fit the config"),

@@ -7,6 +7,7 @@ PyAV where the extra `antiphon[av]` is installed. Resampling is soxr's, high qua
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,8 +59,8 @@ def read_audio(
 
     Returns float32 samples [n] at `sample_rate_hz`, channels averaged, nominally within ±1. A window that runs past
     the end of the file comes back shorter; only the window (and 50 ms either side, for the resampler) is decoded.
-    Raises `UnreadableInput` for a file that is missing, empty, truncated to nothing, not sound, holds samples that
-    are not finite, or ends before `offset_s`.
+    Raises `UnreadableInput` for a file that is missing, not to be read, empty, truncated to nothing, not sound, holds
+    samples that are not finite, ends before `offset_s`, or whose name is not UTF-8.
     """
     if sample_rate_hz <= 0:
         raise ValueError(f"sample_rate_hz must be positive, got {sample_rate_hz}")
@@ -97,6 +98,10 @@ def write_flac(path: str | Path, samples: NDArray[np.float32], sample_rate_hz: i
 
 def _check_file(path: str | Path) -> None:
     path = Path(path)
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        raise UnreadableInput(path, "its name is not UTF-8; rename it") from None
     if not path.exists():
         raise UnreadableInput(path, "no such file")
     if path.is_dir():
@@ -104,8 +109,11 @@ def _check_file(path: str | Path) -> None:
     size = path.stat().st_size
     if size == 0:
         raise UnreadableInput(path, "the file is empty (0 bytes)")
-    with path.open("rb") as file:
-        head = file.read(12)
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError as error:
+        raise UnreadableInput(path, f"cannot be read ({error.strerror})") from None
     promised = int.from_bytes(head[4:8], "little") + 8
     # libsndfile shortens a cut wav without a word. Writers to a pipe, who cannot know the size, leave 0 or the maximum.
     if head[:4] == b"RIFF" and head[8:] == b"WAVE" and 8 < promised < 0xFFFFFF00 and size < promised - 1:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 import torch
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -260,7 +260,7 @@ def load_dual_encoder(folder: str | Path) -> DualEncoder:
             raise UnreadableInput(folder / _CONFIG, f"its format is not {_FORMAT}, the one this version reads")
         model = DualEncoder(TypeAdapter(ModelConfig).validate_python(plain))
         model.load_state_dict(load_file(folder / _WEIGHTS))
-    except (json.JSONDecodeError, ValidationError) as error:
+    except (ValueError, TypeError, AttributeError) as error:  # JSON's, pydantic's, and of towers that reject options
         raise UnreadableInput(folder / _CONFIG, f"not a model's config ({error})") from None
     except SafetensorError as error:
         raise UnreadableInput(folder / _WEIGHTS, f"not readable weights ({error})") from None

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from antiphon.arms import find_arm
-from antiphon.errors import UnknownName, UnreadableInput
+from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
 from antiphon.schedules import SCHEDULES
 from antiphon.variants import find_variant
 
@@ -91,6 +91,10 @@ def load_grid(name: str) -> Grid:
         grid = TypeAdapter(Grid).validate_python(tomllib.loads(text))
     except (tomllib.TOMLDecodeError, ValidationError) as error:
         raise UnreadableInput(path, f"not a grid ({error})") from None
+    if not grid.runs:
+        raise UnreadableInput(path, "not a grid (it has no runs)")
+    if grid.foundation is not None:
+        find_arm(grid.foundation.arm)
     for rows in grid.runs:
         for arm in rows.arms:
             find_arm(arm)
@@ -104,7 +108,7 @@ def load_grid(name: str) -> Grid:
 def plan(grid: Grid, epochs_scale: float = 1.0) -> list[PlannedRun]:
     """The grid's runs in order, the foundation first; epochs are multiplied by the scale, and at least one.
 
-    A run is named by its arm and whatever tells it from others of the grid. Raises `ValueError` when two are the same.
+    A run is named by its arm and whatever tells it from others of the grid. Raises `AntiphonError` when two are alike.
     """
 
     def scaled(epochs: int) -> int:
@@ -144,5 +148,5 @@ def plan(grid: Grid, epochs_scale: float = 1.0) -> list[PlannedRun]:
     names = [run.name for run in runs]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise ValueError(f"the grid has the run {sorted(twice)[0]!r} twice")
+        raise AntiphonError(f"the grid has the run {sorted(twice)[0]!r} twice")
     return runs

@@ -17,7 +17,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from antiphon.errors import UnreadableInput
+from antiphon.errors import MissingDecoder, UnreadableInput
 
 AUDIO_SUFFIXES = frozenset(
     ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .m4a .mp4 .aac .wma .webm .mkv .mov".split()
@@ -178,7 +178,7 @@ def _decode_with_av(path: str | Path, libsndfile_says: str) -> tuple[NDArray[np.
         from av.error import FFmpegError
     except ImportError:
         hint = f"{_AV_HINT}; " if Path(path).suffix.lower() in AUDIO_SUFFIXES else ""
-        raise UnreadableInput(path, f"not a readable sound file ({hint}libsndfile: {libsndfile_says})") from None
+        raise MissingDecoder(path, f"not a readable sound file ({hint}libsndfile: {libsndfile_says})") from None
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:

@@ -31,6 +31,10 @@ class UnreadableInput(AntiphonError):
         return type(self), (self.path, self.reason)  # processes send it to each other
 
 
+class MissingDecoder(UnreadableInput):
+    """A file that something which is not installed might read."""
+
+
 class UnknownName(AntiphonError):
     """A name that is not in a table, with the nearest that are.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from antiphon.corpora import files_below
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder, read_sound
-from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.errors import AntiphonError, MissingDecoder, UnreadableInput
 from antiphon.files import content_hash
 from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.query import SUFFIXES
@@ -127,7 +127,8 @@ def _bring_up_to_date(
     try:
         file = embed_file(path, kind, embedder, HOP_S)
     except UnreadableInput as error:
-        store.put_failure(name, state, error.reason)
+        if not isinstance(error, MissingDecoder):  # which may be installed by the next time
+            store.put_failure(name, state, error.reason)
         report.failed.append(error)
         return
     kept = np.flatnonzero(np.any(file.vectors, axis=1))

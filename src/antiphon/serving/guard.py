@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import ipaddress
 from collections.abc import Sequence
@@ -115,7 +116,8 @@ class Guard:
         if not given.isascii() or not given.isdigit():
             raise ServingError(400, "bad_request", "Content-Length is no number")
         if int(given[:20]) > self._limits.upload_bytes:
-            await self._drain(receive)
+            with contextlib.suppress(TimeoutError):
+                await self._drain(receive)
             raise self._too_large()
 
     async def _drain(self, receive: Receive) -> None:

@@ -41,7 +41,7 @@ class Jobs:
         self._limits = limits
         self._held: dict[str, _Job] = {}
         self._waiting: queue.Queue[_Job | None] = queue.Queue()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
     def start(self) -> None:
@@ -79,7 +79,8 @@ class Jobs:
 
     def check_room(self) -> None:
         """Raises `Busy` when the queue is full."""
-        waiting = sum(job.shown.status == "queued" for job in self._held.values())
+        with self._lock:
+            waiting = sum(job.shown.status == "queued" for job in self._held.values())
         if waiting >= self._limits.jobs:
             raise Busy(f"{waiting} jobs are waiting", 30.0)
 

@@ -310,6 +310,21 @@ def test_an_arm_is_a_foundation_with_or_without_what_is_beside(arm: str, other: 
         assert torch.equal(tensor, expected)
 
 
+def test_a_foundations_injections_go_where_the_same_is_injected(tmp_path: Path):
+    sizes = find_preset("tiny").sizes
+    model, later, another = (DualEncoder(ModelConfig(find_arm(name), sizes)) for name in ("A4", "d4a4", "A8"))
+    save_model(model, tmp_path, "A tiny model.")
+    run_module._start_from(later, tmp_path, weights_hash(tmp_path))
+    (place,) = (at for at, one in enumerate(later.config.arm.injected) if (one.descriptor, one.into) == ("a4", "audio"))
+    assert place != 0
+    for name, tensor in model.injections[0].state_dict().items():
+        assert torch.equal(later.injections[place].state_dict()[name], tensor)
+    # Of as many dimensions, but not the same.
+    save_model(another, tmp_path, "A tiny model.")
+    with pytest.raises(AntiphonError, match=r"the first is injections\.a8\."):
+        run_module._start_from(DualEncoder(ModelConfig(find_arm("A7"), sizes)), tmp_path, weights_hash(tmp_path))
+
+
 def test_no_epochs_need_a_foundation():
     with pytest.raises(AntiphonError, match="nothing to train but on a foundation"):
         prepare_run(["demo"], "onsets", "tiny", epochs=0)

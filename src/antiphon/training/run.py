@@ -285,10 +285,14 @@ def read_progress(folder: Path) -> Progress:
 
 
 def _start_from(model: DualEncoder, foundation: Path, expected_hash: str | None) -> None:
-    """Take the weights of another arm of the same sizes, without its map; what it lacks stays as initialised."""
+    """Take the weights of another arm of the same sizes, without its map; what it lacks stays as initialised.
+
+    Its injections go where this arm injects the same descriptor into the same tower by the same mechanism.
+    """
     if weights_hash(foundation) != expected_hash:
         raise AntiphonError(f"{foundation}: its weights have changed since this run was prepared; start a new run")
-    found = load_dual_encoder(foundation).state_dict()
+    theirs = load_dual_encoder(foundation)
+    found = {_name_in(model.config.arm, name, theirs.config.arm): kept for name, kept in theirs.state_dict().items()}
     found.pop("discriminant.map", None)  # of that arm's embeddings; found anew
     own = model.state_dict()
     foreign = [name for name in found if name not in own or own[name].shape != found[name].shape]
@@ -298,6 +302,18 @@ def _start_from(model: DualEncoder, foundation: Path, expected_hash: str | None)
             f"do not fit, the first is {foreign[0]}"
         )
     model.load_state_dict(own | found)
+
+
+def _name_in(arm: Arm, name: str, theirs: Arm) -> str:
+    """What a tensor of `theirs` is called in an arm; one of an injection that the arm lacks, by its descriptor."""
+    part, _, rest = name.partition(".")
+    if part != "injections":
+        return name
+    number, _, rest = rest.partition(".")
+    one = theirs.injected[int(number)]
+    places = [(own.descriptor, own.into, own.by) for own in arm.injected]
+    wanted = (one.descriptor, one.into, one.by)
+    return f"injections.{places.index(wanted) if wanted in places else one.descriptor}.{rest}"
 
 
 def _prefetched(batches: TrainingBatches, first: int, steps: int, device: torch.device) -> DataLoader[Batch]:

@@ -18,12 +18,12 @@ from antiphon.analysis.perturbation import Dimension, dimensions_of, distances, 
 from antiphon.analysis.robustness import SWEEPS
 from antiphon.arms import find_arm
 from antiphon.batch import Tokens
-from antiphon.campaign.published import ABLATION, PERTURBATION
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
 from antiphon.injection.concat import Concat
 from antiphon.model import DualEncoder, ModelConfig
 from antiphon.presets import find_preset
+from antiphon.published import ABLATION, PERTURBATION
 from builders import random_batch
 
 

@@ -17,11 +17,11 @@ from matplotlib.figure import Figure
 
 from antiphon.analysis import Analysis, Finding, Subject, geometry, report
 from antiphon.analysis.report import json_ready, markdown_blocks, run_analyses
-from antiphon.campaign.html import Bullets, Paragraph, Table
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError, UnknownName
 from antiphon.model import DualEncoder
 from antiphon.registry import Registry
+from antiphon.reporting import Bullets, Paragraph, Table
 from subjects import small_subject, tiny_model
 
 SUMMARY = "Of `32` windows.\n\n| layer | CKA |\n|-------|----:|\n| **a<b** | 0.5 |"

@@ -19,12 +19,10 @@ from antiphon.augmentation import (
     augment_sound,
     draw_chain,
     draw_detune,
-    samples_needed,
-    scale_times,
-    varispeed,
 )
 from antiphon.augmentation.rooms import RoomPool, rooms
 from antiphon.augmentation.spectrum import EQUALISER_HZ
+from antiphon.varispeed import samples_needed, scale_times, varispeed
 from builders import RATE_HZ, random_notes
 
 SECOND = RATE_HZ

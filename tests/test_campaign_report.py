@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from antiphon.campaign import published as paper
-from antiphon.campaign.html import Heading, Paragraph, Table, as_html, as_markdown, cell
+from antiphon import published as paper
 from antiphon.campaign.plots import Mark, draw_against_paper, draw_plots
 from antiphon.campaign.report import CampaignFacts, write_report
+from antiphon.reporting import Heading, Paragraph, Table, as_html, as_markdown, cell
 
 SCREENING = CampaignFacts(
     name="screening",

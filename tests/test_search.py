@@ -14,7 +14,6 @@ import soundfile
 from matplotlib.image import imread
 
 from antiphon.audio import read_audio
-from antiphon.augmentation.varispeed import varispeed
 from antiphon.baselines.template import TemplateEmbedder
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
@@ -24,6 +23,7 @@ from antiphon.index.store import Store
 from antiphon.matching.confidence import LIKELY
 from antiphon.notes import Notes, read_notes, write_midi
 from antiphon.pictures import draw_match
+from antiphon.varispeed import varispeed
 from helpers import scale, sine, write_scale, write_sine
 
 NEAR_S = 0.5

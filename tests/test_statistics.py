@@ -16,10 +16,10 @@ from antiphon.campaign.statistics import (
     group_runs,
     holm,
     number_at,
-    rank_correlation,
     sample_sd,
     value_at,
 )
+from antiphon.evaluation.scores import rank_correlation
 
 VALUES = st.lists(st.integers(0, 1000).map(lambda n: n / 10), min_size=2, max_size=8)
 

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from antiphon.augmentation.varispeed import scale_times
 from antiphon.batch import AS_RECORDED, Overlap, Playback
 from antiphon.corpora import Recording
 from antiphon.notes import Notes
+from antiphon.varispeed import scale_times
 
 HEADER_SLACK_S = 1e-3
 """A sound file may be a rounding shorter than the duration its metadata gives."""

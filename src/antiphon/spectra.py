@@ -25,6 +25,12 @@ def power_spectrum(audio: Tensor, window: Tensor, hop: int, bins: slice = _ALL) 
     return power(spectrum[:, bins, : audio.shape[1] // hop]).transpose(1, 2)
 
 
+def in_bands(power: Tensor, filters: Tensor) -> Tensor:
+    """Power [B, T, bins] through filters [bins, bands]: [B, T, bands], in float32 under autocast too."""
+    with torch.autocast(power.device.type, enabled=False):
+        return power @ filters
+
+
 def fill_up(audio: Tensor, hop: int, frames: int) -> Tensor:
     """Samples [B, S], with zeros after them where they are fewer than `frames` hops."""
     missing = frames * hop - audio.shape[1]

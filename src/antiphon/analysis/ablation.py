@@ -20,12 +20,12 @@ from antiphon.analysis.conditions import Condition, ConditionedScores, Score, em
 from antiphon.analysis.drawing import bars, descriptor_title, new_figure
 from antiphon.analysis.text import as_table, paper_row
 from antiphon.batch import Tokens
-from antiphon.campaign.html import cell
-from antiphon.campaign.published import ABLATION
 from antiphon.descriptors import DESCRIPTORS
 from antiphon.descriptors.alter import Values, alter
 from antiphon.errors import AntiphonError
 from antiphon.model import SIDES, DualEncoder
+from antiphon.published import ABLATION
+from antiphon.reporting import cell
 
 _VALUES: tuple[Values, ...] = tuple(value for value in get_args(Values) if value != "real")
 

@@ -21,7 +21,6 @@ from torch.nn import functional as F
 
 from antiphon.analysis import Subject
 from antiphon.audio import SILENCE_PEAK, is_silent
-from antiphon.augmentation import scale_times
 from antiphon.batch import Batch, NoteBatch, Tokens, collate_notes
 from antiphon.descriptors import DESCRIPTORS, Side, describe
 from antiphon.embedding import EmbeddedSegments, OpenedRecording, open_recording
@@ -32,6 +31,7 @@ from antiphon.evaluation.scores import RESAMPLES, chance, per_query
 from antiphon.model import SIDES, DualEncoder
 from antiphon.progress import track
 from antiphon.segments import PAPER_GRID, SegmentTable, WindowGrid
+from antiphon.varispeed import scale_times
 
 _BATCH = 32
 _TOGETHER = 32

@@ -22,10 +22,10 @@ from antiphon.analysis.measuring import Load, peak_mib, seconds_per_window
 from antiphon.analysis.sample import sample_windows
 from antiphon.analysis.text import as_table
 from antiphon.arms import find_arm
-from antiphon.campaign.html import cell
-from antiphon.campaign.published import REFERENCE
 from antiphon.model import ModelConfig
 from antiphon.presets import find_preset
+from antiphon.published import REFERENCE
+from antiphon.reporting import cell
 
 PAPER_RATIOS = {"tokens": 12.8, "pairs": 163.0, "learning": 34 / 13}
 """D0 over a4r in the paper (§4): tokens, self-attention pairs of the audio tower, minutes an epoch (34 and 13)."""

@@ -23,8 +23,8 @@ from antiphon.analysis import Analysis, Finding, Subject
 from antiphon.analysis.drawing import OURS, PAPER, REFERENCE, new_figure, tidy
 from antiphon.analysis.sample import Sample, embed_sample, sample_windows
 from antiphon.analysis.text import as_table
-from antiphon.campaign.html import cell
 from antiphon.errors import AntiphonError
+from antiphon.reporting import cell
 
 NEIGHBOURS = 10
 _SHOWN = 8

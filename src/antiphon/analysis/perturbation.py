@@ -32,13 +32,13 @@ from antiphon.analysis.drawing import ARM_COLOURS, OURS, Curve, bars, curves, de
 from antiphon.analysis.sample import Sample, sample_windows
 from antiphon.analysis.text import as_table
 from antiphon.batch import Batch, Tokens
-from antiphon.campaign.html import cell
-from antiphon.campaign.published import PERTURBATION
-from antiphon.campaign.statistics import rank_correlation
 from antiphon.descriptors import DESCRIPTORS, Side, describe
 from antiphon.errors import AntiphonError
+from antiphon.evaluation.scores import rank_correlation
 from antiphon.model import SIDES, DualEncoder
 from antiphon.progress import track
+from antiphon.published import PERTURBATION
+from antiphon.reporting import cell
 
 EPSILON = 0.1
 _MEASURES = ("raised_raw", "raised_unit", "zeroed_raw", "zeroed_unit")

@@ -23,14 +23,14 @@ from antiphon.analysis.drawing import bars, new_figure
 from antiphon.analysis.sample import Sample, embed_sample, sample_windows
 from antiphon.analysis.text import as_table, compared_arms, paper_row
 from antiphon.batch import NoteBatch
-from antiphon.campaign.html import cell
-from antiphon.campaign.published import PROBES
 from antiphon.descriptors import N_FFT, Side, View
 from antiphon.descriptors.a7 import share
 from antiphon.descriptors.a8 import pitch_class_energy
 from antiphon.descriptors.d3 import d3
 from antiphon.errors import AntiphonError
 from antiphon.model import SIDES
+from antiphon.published import PROBES
+from antiphon.reporting import cell
 
 FOLDS = 5
 STRENGTHS = tuple(10.0**power for power in range(-2, 6))

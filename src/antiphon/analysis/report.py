@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from antiphon.analysis import ANALYSES, Analysis, Finding, Subject
-from antiphon.campaign.html import Block, Bullets, Heading, Paragraph, Picture, Table, as_html, as_markdown, cell
 from antiphon.errors import AntiphonError
 from antiphon.files import written_aside
 from antiphon.model_embedder import ModelEmbedder
 from antiphon.provenance import code_version
+from antiphon.reporting import Block, Bullets, Heading, Paragraph, Picture, Table, as_html, as_markdown, cell
 
 Record = dict[str, Any]
 _SUBJECT = ("fingerprint", "corpus_hash", "seed")

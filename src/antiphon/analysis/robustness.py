@@ -21,8 +21,8 @@ from antiphon.analysis.conditions import Condition, ConditionedScores, embed_con
 from antiphon.analysis.drawing import ARM_COLOURS, OURS, Curve, curves, new_figure
 from antiphon.analysis.text import as_table, paper_row
 from antiphon.batch import NoteBatch
-from antiphon.campaign.html import cell
-from antiphon.campaign.published import NOISE, OCTAVES, SCORES, TIME_SHIFT, TRANSPOSITION, VELOCITY
+from antiphon.published import NOISE, OCTAVES, SCORES, TIME_SHIFT, TRANSPOSITION, VELOCITY
+from antiphon.reporting import cell
 
 PAPER_ARMS = ("D0", "d4a4", "a4r")
 """The arms whose curves the paper gives."""

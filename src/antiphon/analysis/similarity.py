@@ -15,11 +15,11 @@ from antiphon.analysis.drawing import heat_map, new_figure
 from antiphon.analysis.sample import Sample, embed_sample, sample_windows
 from antiphon.analysis.text import as_table, compared_arms
 from antiphon.batch import Tokens
-from antiphon.campaign.html import cell
-from antiphon.campaign.published import SIMILARITY
 from antiphon.descriptors import Side
 from antiphon.errors import AntiphonError
 from antiphon.model import SIDES, DualEncoder
+from antiphon.published import SIMILARITY
+from antiphon.reporting import cell
 
 _FEWEST = 3
 

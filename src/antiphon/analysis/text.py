@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from antiphon.campaign.html import Table, as_markdown
-from antiphon.campaign.published import REFERENCE
+from antiphon.published import REFERENCE
+from antiphon.reporting import Table, as_markdown
 
 Figures = TypeVar("Figures")
 

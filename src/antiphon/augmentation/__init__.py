@@ -8,8 +8,7 @@ and step. Parameters are drawn by numpy; arithmetic on sound runs on its own dev
 
 from antiphon.augmentation.notes import NoteAugmentation, augment_notes
 from antiphon.augmentation.settings import Augmentation
-from antiphon.augmentation.sound import RecordingChain, SoundAugmentation, augment_sound, draw_chain
-from antiphon.augmentation.varispeed import draw_detune, samples_needed, scale_times, varispeed
+from antiphon.augmentation.sound import RecordingChain, SoundAugmentation, augment_sound, draw_chain, draw_detune
 
 __all__ = [
     "Augmentation",
@@ -20,7 +19,4 @@ __all__ = [
     "augment_sound",
     "draw_chain",
     "draw_detune",
-    "samples_needed",
-    "scale_times",
-    "varispeed",
 ]

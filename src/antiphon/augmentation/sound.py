@@ -32,6 +32,7 @@ from antiphon.augmentation.spectrum import (
 Range = tuple[float, float]
 
 _RINGING_S = 0.1
+_QUARTER_TONE_CENTS = 50.0
 _QUIETEST_PEAK = 10 * SILENCE_PEAK
 _NOTHING = 1e-12  # of what filters leave nothing, no amplitude is divided by 0
 
@@ -231,3 +232,13 @@ def _convert(samples: Tensor, chain: RecordingChain) -> Tensor:
     gain = torch.full_like(peak, 10.0 ** ((chain.level_db or 0.0) / 20.0))
     gain = torch.minimum(torch.maximum(gain, _QUIETEST_PEAK / peak), 1.0 / peak)
     return (samples * gain).clamp_(-1.0, 1.0)
+
+
+def draw_detune(rng: np.random.Generator, cents: float = 40.0) -> float:
+    """A playback speed between −cents and +cents, evenly: at ±40 cents within 0.977–1.023.
+
+    Raises `ValueError` beyond 50 cents, where the nearest key would be another.
+    """
+    if not 0.0 <= cents <= _QUARTER_TONE_CENTS:
+        raise ValueError(f"detuning is within 0–{_QUARTER_TONE_CENTS:g} cents, got {cents}; beyond, keys change")
+    return float(2.0 ** (rng.uniform(-cents, cents) / 1200.0))

@@ -13,8 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from antiphon.campaign.html import Picture
 from antiphon.files import written_aside
+from antiphon.reporting import Picture
 
 _OURS, _PAPER, _REFERENCE = "#1f5fa8", "#c4621b", "#6b7280"
 _DPI = 110

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from antiphon.campaign.html import Block, Bullets, Heading, Paragraph, Picture, as_html, as_markdown, cell
 from antiphon.campaign.plots import Mark, draw_plots
-from antiphon.campaign.published import REFERENCE, published_arms
 from antiphon.campaign.results import (
     SETTINGS,
     Record,
@@ -28,7 +26,7 @@ from antiphon.campaign.results import (
     setting_text,
     setting_word,
 )
-from antiphon.campaign.statistics import Group, Setting, number_at, rank_correlation, value_at
+from antiphon.campaign.statistics import Group, Setting, number_at, value_at
 from antiphon.campaign.tables import (
     arms_table,
     changes_table,
@@ -38,7 +36,10 @@ from antiphon.campaign.tables import (
     tests_table,
     variants_table,
 )
+from antiphon.evaluation.scores import rank_correlation
 from antiphon.files import written_aside
+from antiphon.published import REFERENCE, published_arms
+from antiphon.reporting import Block, Bullets, Heading, Paragraph, Picture, as_html, as_markdown, cell
 
 
 @dataclass(frozen=True)

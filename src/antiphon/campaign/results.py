@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from antiphon.campaign.published import FOUNDATION_S, REFERENCE, Published, published, published_gain
 from antiphon.campaign.statistics import Group, Setting, group_runs, number_at, sample_sd
+from antiphon.published import FOUNDATION_S, REFERENCE, Published, published, published_gain
 
 Record = dict[str, Any]
 EvaluationKey = tuple[str, str, str]

@@ -110,22 +110,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
-    """Spearman's ρ of paired values: the correlation of their ranks, ties at their mean rank.
-
-    nan with fewer than 3 pairs or when one side is constant. Raises `ValueError` for sides of different lengths.
-
-    >>> rank_correlation([1, 2, 3, 4], [10, 30, 20, 40])
-    0.8
-    """
-    left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    if left.shape != right.shape or left.ndim != 1:
-        raise ValueError(f"pairs need two lists of one length, got shapes {left.shape} and {right.shape}")
-    if len(left) < 3 or np.ptp(left) == 0 or np.ptp(right) == 0:
-        return float("nan")
-    return round(float(stats.spearmanr(left, right).statistic), 12)
-
-
 def _values(name: str, given: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(given, np.float64)
     if values.ndim != 1 or len(values) < 2:

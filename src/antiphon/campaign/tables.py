@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from antiphon.campaign.html import Table, cell
-from antiphon.campaign.published import CONTROLS, REFERENCE
 from antiphon.campaign.results import (
     SETTINGS,
     UNCHANGED,
@@ -24,6 +22,8 @@ from antiphon.campaign.results import (
     setting_text,
 )
 from antiphon.campaign.statistics import Group, compare, holm, number_at, sample_sd, value_at
+from antiphon.published import CONTROLS, REFERENCE
+from antiphon.reporting import Table, cell
 
 _WAYS = {"a2m": "audio→notes", "m2a": "notes→audio"}
 _DESCRIPTORS = {"d4a4": "real", "d4a4-zero": "zeros", "d4a4-noise": "random", "d4a4-shuffle": "shuffled"}

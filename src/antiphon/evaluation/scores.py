@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -69,3 +69,21 @@ def interval_95(means: NDArray[np.float64]) -> list[float]:
     """The middle 95 % of resampled means: [low, high]."""
     low, high = np.percentile(means, [2.5, 97.5])
     return [round(float(low), 4), round(float(high), 4)]
+
+
+def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
+    """Spearman's ρ of paired values: the correlation of their ranks, ties at their mean rank.
+
+    nan with fewer than 3 pairs or when one side is constant. Raises `ValueError` for sides of different lengths.
+
+    >>> rank_correlation([1, 2, 3, 4], [10, 30, 20, 40])
+    0.8
+    """
+    left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if left.shape != right.shape or left.ndim != 1:
+        raise ValueError(f"pairs need two lists of one length, got shapes {left.shape} and {right.shape}")
+    if len(left) < 3 or np.ptp(left) == 0 or np.ptp(right) == 0:
+        return float("nan")
+    from scipy import stats  # half a second, for this alone
+
+    return round(float(stats.spearmanr(left, right).statistic), 12)

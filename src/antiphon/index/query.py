@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.audio import AUDIO_SUFFIXES, audio_info, read_audio
-from antiphon.augmentation.varispeed import samples_needed, varispeed
 from antiphon.batch import Playback
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder, read_sound
@@ -20,6 +19,7 @@ from antiphon.matching.frames import FRAME_HZ, note_frames, sound_frames
 from antiphon.notes import NOTE_SUFFIXES, Notes, read_notes
 from antiphon.onsets import BANDS, Frames
 from antiphon.tuning import estimate_detuning_cents
+from antiphon.varispeed import samples_needed, varispeed
 
 SUFFIXES: dict[Side, frozenset[str]] = {"audio": AUDIO_SUFFIXES, "notes": NOTE_SUFFIXES}
 SHORTEST_S = 3.0

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from antiphon.campaign.html import Block, Bullets, Heading, Paragraph, Table, as_markdown, cell
+from antiphon.reporting import Block, Bullets, Heading, Paragraph, Table, as_markdown, cell
 
 Record = dict[str, Any]
 

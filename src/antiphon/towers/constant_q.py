@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from antiphon.batch import Batch, Overlap
-from antiphon.spectra import fill_up, power_spectrum
+from antiphon.spectra import fill_up, in_bands, power_spectrum
 from antiphon.towers import Elasticity, TowerKind
 from antiphon.towers.convolutional import ConvolutionalTower, level_free
 
@@ -101,7 +101,7 @@ class ConstantQFrames(nn.Module):
     def _level(self, audio: Tensor, hop: int, halved: int) -> Tensor:
         """The bands that are taken from sound `halved` times [B, S]: [B, S // hop, some of the bands]."""
         power = power_spectrum(audio, self.get_buffer("window"), hop >> halved, self.bins[halved])
-        return power @ self.get_buffer(f"filters_{halved}")
+        return in_bands(power, self.get_buffer(f"filters_{halved}"))
 
     def _shared_power(self, overlap: Overlap, audio: Tensor, hop: int, frames: int) -> Tensor:
         """What `_power` gives of windows that overlap: frames that lie within a window are computed for all of them at

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from antiphon.spectra import power_spectrum
+from antiphon.spectra import in_bands, power_spectrum
 from antiphon.towers import TowerKind
 from antiphon.towers.frames import FrameTower
 
@@ -32,7 +32,7 @@ class LogMel(nn.Module):
     def forward(self, audio: Tensor) -> Tensor:
         """Samples [B, S] → frames [B, S // hop, width]."""
         power = power_spectrum(audio.float(), self.get_buffer("window"), self.hop)
-        mel = (power @ self.get_buffer("filters")).clamp_min(_FLOOR).log()
+        mel = in_bands(power, self.get_buffer("filters")).clamp_min(_FLOOR).log()
         frames: Tensor = self.norm(self.mix(mel))
         return frames
 

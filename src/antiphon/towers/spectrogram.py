@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from antiphon.batch import Batch
-from antiphon.spectra import fill_up, power_spectrum
+from antiphon.spectra import fill_up, in_bands, power_spectrum
 from antiphon.towers import Elasticity, TowerKind
 from antiphon.towers.convolutional import ConvolutionalTower, level_free
 from antiphon.towers.logmel import mel_filters
@@ -33,7 +33,7 @@ class MelFrames(nn.Module):
         frames = round(batch.audio.shape[1] / batch.playback.tempo) // self.hop
         audio = fill_up(batch.audio.float(), hop, frames)
         power = power_spectrum(audio, self.get_buffer("window"), hop)[:, :frames]
-        return level_free(power @ self.get_buffer("filters"))
+        return level_free(in_bands(power, self.get_buffer("filters")))
 
 
 def spectrogram_tower(

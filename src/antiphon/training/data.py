@@ -19,8 +19,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from antiphon.audio import is_silent
-from antiphon.augmentation import Augmentation, augment_notes, augment_sound
-from antiphon.augmentation.varispeed import draw_detune, samples_needed, scale_times, varispeed
+from antiphon.augmentation import Augmentation, augment_notes, augment_sound, draw_detune
 from antiphon.batch import Batch, collate
 from antiphon.cache import cache_folder
 from antiphon.corpora import Corpus, Recording
@@ -29,6 +28,7 @@ from antiphon.embedding import read_sound
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.notes import Notes, read_notes
 from antiphon.progress import track
+from antiphon.varispeed import samples_needed, scale_times, varispeed
 
 _FULL_SCALE = np.float32(32767)
 _DRAWS = 1000

@@ -15,17 +15,6 @@ from antiphon.notes import Notes
 
 _FULL_SCALE = np.float32(32767)
 _SLOWEST, _FASTEST = 0.5, 2.0
-_QUARTER_TONE_CENTS = 50.0
-
-
-def draw_detune(rng: np.random.Generator, cents: float = 40.0) -> float:
-    """A playback speed between −cents and +cents, evenly: at ±40 cents within 0.977–1.023.
-
-    Raises `ValueError` beyond 50 cents, where the nearest key would be another.
-    """
-    if not 0.0 <= cents <= _QUARTER_TONE_CENTS:
-        raise ValueError(f"detuning is within 0–{_QUARTER_TONE_CENTS:g} cents, got {cents}; beyond, keys change")
-    return float(2.0 ** (rng.uniform(-cents, cents) / 1200.0))
 
 
 def samples_needed(length: int, ratio: float) -> int:

@@ -290,6 +290,7 @@ def test_an_arm_with_onsets_beside_ends_with_a_map_that_tells_windows_apart(
         torch.nn.init.normal_(embedder.model.discriminant.map, generator=torch.Generator().manual_seed(seed))
         at_random.append(whole_pool(embedder, demo))
     assert found > 60
+    assert found > max(at_random)
     assert found > np.mean(at_random) + 10
 
 

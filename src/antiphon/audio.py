@@ -7,7 +7,6 @@ PyAV where the extra `antiphon[av]` is installed. Resampling is soxr's, high qua
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from antiphon.errors import MissingDecoder, UnreadableInput
+from antiphon.files import utf8_name
 
 AUDIO_SUFFIXES = frozenset(
     ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .m4a .mp4 .aac .wma .webm .mkv .mov".split()
@@ -98,10 +98,7 @@ def write_flac(path: str | Path, samples: NDArray[np.float32], sample_rate_hz: i
 
 def _check_file(path: str | Path) -> None:
     path = Path(path)
-    try:
-        os.fspath(path).encode()
-    except UnicodeEncodeError:
-        raise UnreadableInput(path, "its name is not UTF-8; rename it") from None
+    utf8_name(path)
     if not path.exists():
         raise UnreadableInput(path, "no such file")
     if path.is_dir():

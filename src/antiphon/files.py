@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from antiphon.errors import UnreadableInput
+
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
@@ -23,6 +25,14 @@ def write_json(path: Path, value: Any) -> None:
     """Write a value as JSON, whole or not at all."""
     with written_aside(path) as aside:
         aside.write_text(json.dumps(value, indent=1) + "\n")
+
+
+def utf8_name(path: Path) -> str:
+    """A path as text, which JSON, SQLite and libsndfile take. Raises `UnreadableInput` where it is not UTF-8."""
+    try:
+        return os.fsencode(path).decode()
+    except UnicodeDecodeError:
+        raise UnreadableInput(path, "its name is not UTF-8; rename it") from None
 
 
 def content_hash(path: Path) -> str:

@@ -25,10 +25,10 @@ def power_spectrum(audio: Tensor, window: Tensor, hop: int, bins: slice = _ALL) 
     return power(spectrum[:, bins, : audio.shape[1] // hop]).transpose(1, 2)
 
 
-def in_bands(power: Tensor, filters: Tensor) -> Tensor:
-    """Power [B, T, bins] through filters [bins, bands]: [B, T, bands], in float32 under autocast too."""
-    with torch.autocast(power.device.type, enabled=False):
-        return power @ filters
+def in_bands(spectra: Tensor, filters: Tensor) -> Tensor:
+    """Spectra [B, T, bins] through filters [bins, bands]: [B, T, bands], in float32 under autocast too."""
+    with torch.autocast(spectra.device.type, enabled=False):
+        return spectra @ filters
 
 
 def fill_up(audio: Tensor, hop: int, frames: int) -> Tensor:

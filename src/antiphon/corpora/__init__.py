@@ -171,18 +171,13 @@ def match_by_name(names: Collection[str], files: Mapping[str, Path]) -> dict[str
     >>> match_by_name(["1/a", "2/a"], {"1/a": Path("1/a.wav")})
     {'1/a': PosixPath('1/a.wav')}
     """
-    named, heard = (Counter(bare_name(path) for path in paths) for paths in (names, files))
-    by_bare_name = {bare_name(path): file for path, file in files.items()}
+    named, heard = (Counter(Path(path).name for path in paths) for paths in (names, files))
+    by_bare_name = {Path(path).name: file for path, file in files.items()}
     partner = {}
     for name in names:
-        bare = bare_name(name)
+        bare = Path(name).name
         if name in files:
             partner[name] = files[name]
         elif named[bare] == heard[bare] == 1:
             partner[name] = by_bare_name[bare]
     return partner
-
-
-def bare_name(path: str) -> str:
-    """What follows the last slash."""
-    return path.rpartition("/")[2]

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from antiphon.batch import Tokens
 from antiphon.descriptors import Descriptor, View
 from antiphon.onsets import BAND_NAMES, outlined, semitone_bands
-from antiphon.spectra import in_parts, power
+from antiphon.spectra import in_bands, in_parts, power
 
 FRAME_HZ = 12.5
 FRAMES = 50
@@ -35,7 +35,7 @@ def _rise(audio: Tensor, sample_rate_hz: int, tempo: float) -> Tensor:
     audio = F.pad(audio, (before, max(0, needed - before - audio.shape[1])))[:, :needed]
     window = torch.hann_window(_FFT, device=audio.device)
     magnitude = power(torch.fft.rfft(audio.unfold(1, _FFT, hop) * window)).sqrt_()
-    bands = magnitude @ semitone_bands(_FFT, sample_rate_hz).to(audio.device).T
+    bands = in_bands(magnitude, semitone_bands(_FFT, sample_rate_hz).to(audio.device).T)
     level = torch.log1p(bands / bands.mean(dim=(1, 2), keepdim=True).clamp_min(1e-9))
     return (level[:, 1:] - level[:, :-1]).clamp_min_(0.0)
 

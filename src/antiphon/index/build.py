@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from antiphon.corpora import files_below
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder, read_sound
 from antiphon.errors import AntiphonError, MissingDecoder, UnreadableInput
-from antiphon.files import content_hash
+from antiphon.files import content_hash, utf8_name
 from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.query import SUFFIXES
 from antiphon.index.store import FileState, Store, is_index
@@ -109,9 +108,9 @@ def _bring_up_to_date(
     report: BuildReport,
 ) -> None:
     try:
-        name, state = os.fsencode(path).decode(), FileState.of(path)
-    except UnicodeDecodeError:
-        report.failed.append(UnreadableInput(path, "its name is not UTF-8; rename it"))
+        name, state = utf8_name(path), FileState.of(path)
+    except UnreadableInput as error:
+        report.failed.append(error)
         return
     if name in held and held[name][0] == state:
         report.unchanged += 1

@@ -138,7 +138,7 @@ def pair(
     With `many` several recordings may be of one file. `filters` leave note files out, `transpose` looks for them up to
     6 semitones off as well. Raises `AntiphonError` when the index holds no notes, and as `search` does.
     """
-    store.claim(embedder, store.meta("model"), float(store.meta("hop_s")))
+    store.check_model(embedder)
     library = store.library("notes")  # one for all, whatever is added meanwhile
     among = np.ones(len(library.paths), bool) if filters == ALL else library.among(filters)
     files = [path for path, fits in zip(library.paths, among, strict=True) if fits]

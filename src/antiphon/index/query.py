@@ -141,7 +141,10 @@ def heard_frames(path: Path, sample_rate_hz: int, begin_s: float, end_s: float) 
     Raises `UnreadableInput` when the file cannot be read any more.
     """
     first_s = max(0.0, begin_s - 1.0)
-    if first_s >= audio_info(path).duration_s:
+    try:
+        samples = read_audio(path, sample_rate_hz, first_s, max(end_s + 1.0 - first_s, 1.0))
+    except UnreadableInput:
+        if first_s < audio_info(path).duration_s:
+            raise
         return np.zeros((round((end_s - begin_s) * FRAME_HZ), BANDS), np.float32)
-    samples = read_audio(path, sample_rate_hz, first_s, max(end_s + 1.0 - first_s, 1.0))
     return sound_frames(samples, sample_rate_hz, begin_s - first_s, end_s - first_s)

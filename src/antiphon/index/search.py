@@ -66,7 +66,7 @@ def search(
     cannot be used, `AntiphonError` for filters that leave nothing.
     """
     against = against or what_to_search(kind_of(query), store.counts())
-    store.claim(embedder, store.meta("model"), float(store.meta("hop_s")))
+    store.check_model(embedder)
     library = store.library(against)
     return search_library(query, library, embedder, start_s, length_s, top, filters, by_work, transpose)
 

@@ -166,6 +166,10 @@ class Store:
                     "different models cannot be compared: build another index"
                 )
 
+    def check_model(self, embedder: Embedder) -> None:
+        """Raises `AntiphonError` where the index was built with another model."""
+        self.claim(embedder, self.meta("model"), float(self.meta("hop_s")))
+
     def known(self) -> dict[str, tuple[FileState, str]]:
         """Path → state and content hash of every recording held."""
         rows = self._rows("SELECT path, size, mtime_ns, content_hash FROM recordings")

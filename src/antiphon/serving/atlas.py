@@ -19,8 +19,8 @@ def draw_map(holdings: Holdings) -> Map:
     ids, means = [], []
     for library in holdings.libraries.values():
         # One that was indexed between the list of recordings and this library is in the next map.
-        listed = np.array([path in holdings.by_path for path in library.paths])
-        ids += [holdings.by_path[path].id for path in np.array(library.paths, object)[listed]]
+        listed = [number for number, path in enumerate(library.paths) if path in holdings.by_path]
+        ids += [holdings.by_path[library.paths[number]].id for number in listed]
         means.append(_means(library)[listed])
     composers = sorted({one.composer for one in holdings.recordings})
     if not ids:

@@ -65,7 +65,7 @@ class Holdings:
 def open_holdings(folder: Path, embedder: Embedder) -> Holdings:
     """Open an index to be served. Raises `AntiphonError` where it is none, or was built with another model."""
     with Store(folder) as store:
-        store.claim(embedder, store.meta("model"), float(store.meta("hop_s")))
+        store.check_model(embedder)
         held, about, failed = store.recordings(), store.about(), store.failed()
         libraries = {kind: store.library(kind) for kind in store.counts()}
     for library in libraries.values():

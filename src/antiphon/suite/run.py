@@ -21,6 +21,8 @@ from antiphon.progress import console
 from antiphon.suite.report import summarise, summary_as_markdown
 from antiphon.suite.tasks import SUITES, Entrant, Record, Role, Task, Trial
 
+Corpora = Mapping[Role, tuple[Corpus, str | None]]
+"""The recordings of each role, and the split they are of."""
 ROBUSTNESS_RECORDINGS = 46
 """How many recordings robustness is measured on, if nobody says otherwise."""
 
@@ -91,10 +93,6 @@ def _load_entrant(model: str) -> Entrant:
         name, place = "", model
     embedder = load_embedder(place)
     return Entrant(name or embedder.name, embedder)
-
-
-Corpora = Mapping[Role, tuple[Corpus, str | None]]
-"""The recordings of each role, and the split they are of."""
 
 
 def _earlier_rows(out: Path, tasks: Sequence[Task], corpora: Corpora, seed: int) -> dict[str, Record]:

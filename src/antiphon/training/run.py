@@ -137,10 +137,10 @@ def start_run(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
     """Begin a run in a new or empty folder and carry it to its end; returns its result."""
     if folder.exists() and any(folder.iterdir()):
         raise AntiphonError(f"{folder} is not empty; go on with it by --resume {folder}, or choose another folder")
-    _build(config)  # what cannot work is refused before there is a folder
+    model = _build(config)  # what cannot work is refused before there is a folder
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / CONFIG, to_plain(config))
-    return _carry_on(folder, corpora, config)
+    return _carry_on(folder, corpora, config, model)
 
 
 def resume_run(folder: Path) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def resume_run(folder: Path) -> dict[str, Any]:
     corpora = _open(config.corpora, Path(config.audio) if config.audio else None, config.split)
     if _data_hash(corpora) != config.data_hash:
         raise AntiphonError(f"{', '.join(config.corpora)}: the data have changed since {folder} began; start a new run")
-    return _carry_on(folder, corpora, config)
+    return _carry_on(folder, corpora, config, _build(config))
 
 
 def _build(config: RunConfig) -> DualEncoder:
@@ -174,13 +174,13 @@ def _build(config: RunConfig) -> DualEncoder:
     return model
 
 
-def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dict[str, Any]:
-    """The loop, from whatever the folder holds to the end of the run."""
+def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig, model: DualEncoder) -> dict[str, Any]:
+    """The loop, from whatever the folder holds to the end of the run; `model` is as it begins."""
     settings, sizes, device = config.training, config.sizes, pick_device()
     steps = settings.epochs * settings.batches_per_epoch
     keep_freed_memory()
     code = code_version()  # now: the checkout may move on while the run goes on
-    model = _build(config).to(device)
+    model = model.to(device)
     optimiser = torch.optim.AdamW(apply_rates(model, settings.rates), weight_decay=settings.weight_decay)
     multiplier, loss = SCHEDULES[settings.schedule].multiplier, LOSSES[settings.loss]
     memory = Memory(settings.memory) if settings.memory else None

@@ -31,7 +31,7 @@ epochs = 1
 
 def write_grid(folder: Path, text: str) -> str:
     path = folder / "two.toml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return str(path)
 
 
@@ -135,12 +135,14 @@ def test_killed_and_called_again_it_goes_on_to_its_report(folder: Path, tmp_path
     assert not record_path(out, "A4").exists()
     subprocess.run(command, env=environment, check=True, timeout=240)
     assert record_path(out, FOUNDATION).stat().st_mtime_ns == before
-    records = {name: json.loads(record_path(out, name).read_text()) for name in (FOUNDATION, "D0", "A4")}
+    records = {
+        name: json.loads(record_path(out, name).read_text(encoding="utf-8")) for name in (FOUNDATION, "D0", "A4")
+    }
     hashes = {record["evaluations"][0]["model_hash"] for record in records.values()}
     assert len(hashes) == 3
     assert records["A4"]["training"]["foundation_hash"] == records["D0"]["training"]["foundation_hash"] is not None
     assert records["A4"]["training"]["steps"] == 10
-    report = (out / "report.md").read_text()
+    report = (out / "report.md").read_text(encoding="utf-8")
     assert "3 of 3 runs are finished" in report
     assert f"{records['A4']['evaluations'][0]['S']:.1f}" in report
     assert (out / "report.html").exists()
@@ -151,7 +153,7 @@ def test_a_run_that_fails_is_named_with_its_log(folder: Path, tmp_path: Path):
     out = tmp_path / "campaign"
     open_campaign(out, campaign)
     run_folder(out, FOUNDATION).mkdir(parents=True)
-    (run_folder(out, FOUNDATION) / "in the way").write_text("")
+    (run_folder(out, FOUNDATION) / "in the way").write_text("", encoding="utf-8")
     with pytest.raises(AntiphonError, match=r"1 of 3 runs failed; the first: foundation: .*not empty.*foundation\.log"):
         run_campaign(out, campaign, jobs=2)
     assert not record_path(out, "D0").exists()

@@ -181,8 +181,8 @@ class TestRates:
 
 class TestRun:
     def test_learns(self, finished: Path):
-        rows = (finished / "log.csv").read_text().splitlines()
-        result = json.loads((finished / "result.json").read_text())
+        rows = (finished / "log.csv").read_text(encoding="utf-8").splitlines()
+        result = json.loads((finished / "result.json").read_text(encoding="utf-8"))
         assert rows[0].startswith("step,invariance,variance,covariance")
         assert result["steps"] == 20
         assert result["segments"] == 160
@@ -218,7 +218,7 @@ class TestRun:
         assert not (folder / "result.json").exists()
         resume_run(folder)
         assert digest(folder) == digest(finished)
-        steps = [line.split(",")[0] for line in (folder / "log.csv").read_text().splitlines()[1:]]
+        steps = [line.split(",")[0] for line in (folder / "log.csv").read_text(encoding="utf-8").splitlines()[1:]]
         assert steps == ["20"]
 
     def test_a_finished_run_is_not_run_again(self, finished: Path):

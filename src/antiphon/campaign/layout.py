@@ -72,7 +72,7 @@ def open_campaign(folder: Path, campaign: Campaign) -> None:
 def load_campaign(folder: Path) -> Campaign:
     """The campaign of a folder. Raises `UnreadableInput`."""
     try:
-        return TypeAdapter(Campaign).validate_json((folder / _PLAN).read_text())
+        return TypeAdapter(Campaign).validate_json((folder / _PLAN).read_text(encoding="utf-8"))
     except (OSError, ValidationError) as error:
         raise UnreadableInput(folder / _PLAN, f"not a campaign's plan ({error})") from None
 
@@ -80,4 +80,4 @@ def load_campaign(folder: Path) -> Campaign:
 def load_records(folder: Path, campaign: Campaign) -> list[dict[str, Any]]:
     """The records of the runs that have finished, in the order of the plan."""
     paths = (record_path(folder, run.name) for run in campaign.runs)
-    return [json.loads(path.read_text()) for path in paths if path.exists()]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]

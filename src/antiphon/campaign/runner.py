@@ -133,7 +133,7 @@ def _start(folder: Path, run: PlannedRun, jobs: int) -> _Running:
 def _failure(folder: Path, one: _Running) -> str:
     """The last line of a failed run's log, and where the rest is."""
     log = log_path(folder, one.run.name)
-    lines = log.read_text(errors="replace").strip().splitlines()
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return f"{one.run.name}: {lines[-1] if lines else f'exit status {one.process.returncode}'} (see {log})"
 
 

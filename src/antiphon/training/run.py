@@ -23,7 +23,7 @@ from antiphon.arms import Arm, find_arm
 from antiphon.batch import Batch
 from antiphon.corpora import Corpus, open_corpus
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.files import write_json, written_aside
+from antiphon.files import atomic_file, write_json
 from antiphon.losses import LOSSES
 from antiphon.memory import keep_freed_memory
 from antiphon.model import (
@@ -151,11 +151,11 @@ def resume_run(folder: Path) -> dict[str, Any]:
     if not (folder / CONFIG).is_file():
         raise AntiphonError(f"{folder}: not a run folder (it has no {CONFIG})")
     try:
-        config = TypeAdapter(RunConfig).validate_json((folder / CONFIG).read_text())
+        config = TypeAdapter(RunConfig).validate_json((folder / CONFIG).read_text(encoding="utf-8"))
     except ValidationError as error:
         raise UnreadableInput(folder / CONFIG, f"not a run's config ({error})") from None
     if (folder / RESULT).exists():
-        return json.loads((folder / RESULT).read_text())
+        return json.loads((folder / RESULT).read_text(encoding="utf-8"))
     corpora = _open(config.corpora, Path(config.audio) if config.audio else None, config.split)
     if _data_hash(corpora) != config.data_hash:
         raise AntiphonError(f"{', '.join(config.corpora)}: the data have changed since {folder} began; start a new run")
@@ -279,7 +279,7 @@ def read_progress(folder: Path) -> Progress:
     rows = list(_rows(folder / _LOG))
     if not (folder / CONFIG).exists() or not rows:
         return Progress(0, 0, 0.0)
-    settings = TypeAdapter(RunConfig).validate_json((folder / CONFIG).read_text()).training
+    settings = TypeAdapter(RunConfig).validate_json((folder / CONFIG).read_text(encoding="utf-8")).training
     step, seconds = int(rows[-1]["step"]), float(rows[-1]["seconds"])
     return Progress(step, settings.epochs * settings.batches_per_epoch, step * settings.batch_size / max(seconds, 1e-9))
 
@@ -358,7 +358,7 @@ def _save_checkpoint(
         "step": done,
         "elapsed_s": elapsed_s,
     }
-    with written_aside(folder / _CHECKPOINT) as aside:
+    with atomic_file(folder / _CHECKPOINT) as aside:
         torch.save(state, aside)
 
 
@@ -386,7 +386,7 @@ class _Log(contextlib.AbstractContextManager["_Log"]):
     def __init__(self, folder: Path, done: int) -> None:
         path = folder / _LOG
         kept = [row for row in _rows(path) if int(row["step"]) <= done]
-        self._file = path.open("w", newline="")
+        self._file = path.open("w", encoding="utf-8", newline="")
         self._writer: csv.DictWriter[str] | None = None
         for row in kept:
             self._write_row(row)
@@ -425,7 +425,7 @@ class _Log(contextlib.AbstractContextManager["_Log"]):
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
     if path.exists():
-        with path.open(newline="") as file:
+        with path.open(encoding="utf-8", newline="") as file:
             yield from csv.DictReader(file)
 
 

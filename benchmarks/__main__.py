@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import warnings
@@ -17,6 +16,7 @@ from pathlib import Path
 import torch
 
 from antiphon.errors import AntiphonError, UnknownName
+from antiphon.files import write_json
 from antiphon.progress import track
 from benchmarks import decode, descriptors, embedding, midi, render, training
 from benchmarks.report import markdown_table, replace_section
@@ -61,7 +61,7 @@ def main() -> None:
     print(text)
     if options.json:
         plain = [{"name": name, **asdict(row), "ratio": row.ratio} for name, row in rows]
-        options.json.write_text(json.dumps({"facts": facts, "rows": plain}, indent=1, ensure_ascii=False) + "\n")
+        write_json(options.json, {"facts": facts, "rows": plain})
     if options.update:
         replace_section(options.update, "figures", text)
 

@@ -20,14 +20,18 @@ _SOUND = {
 
 def main() -> None:
     """Read every result, write the tables."""
-    found = [json.loads(path.read_text()) for path in sorted(Path("results/evaluation").glob("*.json"))]
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path("results/evaluation").glob("*.json"))]
     if not found:
         raise SystemExit("results/evaluation holds no JSON; run from the root of the checkout")
     paper = sorted((one for one in found if one["protocol"] == "paper"), key=_order)
     strict = sorted((one for one in found if one["protocol"] == "strict"), key=_order)
     replace_section(Path("docs/results.md"), "paper", _long(paper))
     replace_section(Path("docs/results.md"), "strict", _long(strict))
-    suite = summary_as_markdown(json.loads(Path("results/suite/suite.json").read_text())).split("\n", 2)[2].strip()
+    suite = (
+        summary_as_markdown(json.loads(Path("results/suite/suite.json").read_text(encoding="utf-8")))
+        .split("\n", 2)[2]
+        .strip()
+    )
     first_table = next(part for part in suite.split("\n\n") if part.startswith("|"))
     replace_section(Path("README.md"), "suite", first_table)
     replace_section(Path("docs/default-model.md"), "suite", suite.replace("\n## ", "\n### "))

@@ -33,7 +33,7 @@ def _train(arm: str, preset: str, device: str, batch_size: int | None, effort: E
 
 
 def _train_here(arm: str, preset: str, device: str, batch_size: int | None, effort: Effort) -> list[Row]:
-    """The steps of `antiphon.training.run`, on the demo corpus's training split."""
+    """The steps of `antiphon.training.loop`, on the demo corpus's training split."""
     keep_freed_memory()
     settings, sizes = find_preset(preset).training, find_preset(preset).sizes
     batch_size = batch_size or settings.batch_size

@@ -70,11 +70,11 @@ def test_each_finding_becomes_json_csv_and_a_picture(subject: Subject, tmp_path:
     assert sorted(path.name for path in out.iterdir()) == [
         "plain.csv", "plain.json", "plain.png", "report.html", "report.md",
     ]  # fmt: skip
-    record = json.loads((out / "plain.json").read_text())
+    record = json.loads((out / "plain.json").read_text(encoding="utf-8"))
     assert record == found["analyses"]["plain"]
     assert record["facts"] == {"value": 0.5, "nothing": None, "3": [None]}
     assert (record["arm"], record["seed"], record["recordings"]) == ("d4a4", 42, 2)
-    with (out / "plain.csv").open(newline="") as file:
+    with (out / "plain.csv").open(newline="", encoding="utf-8") as file:
         assert list(csv.DictReader(file)) == [{"x": "1", "y": "a,b"}, {"x": "2", "y": ""}]
     assert (out / "plain.png").read_bytes().startswith(b"\x89PNG")
 
@@ -95,7 +95,7 @@ def test_what_is_there_is_not_run_again_unless_something_changed(
     assert again(replace(subject, model=other, name="another name")) == 5
     (tmp_path / "plain.png").unlink()
     assert again(replace(subject, model=other)) == 6
-    (tmp_path / "plain.json").write_text("{ cut off")
+    (tmp_path / "plain.json").write_text("{ cut off", encoding="utf-8")
     assert again(replace(subject, model=other)) == 7
     monkeypatch.setattr(report, "code_version", lambda: {"version": "1", "commit": "abd"})
     assert again(replace(subject, model=other)) == 8
@@ -103,14 +103,14 @@ def test_what_is_there_is_not_run_again_unless_something_changed(
 
 def test_an_analysis_that_does_not_apply_leaves_its_reason(subject: Subject, runs: Counter[str], tmp_path: Path):
     for suffix in ("csv", "png"):
-        (tmp_path / f"refusing.{suffix}").write_text("of an earlier run")
+        (tmp_path / f"refusing.{suffix}").write_text("of an earlier run", encoding="utf-8")
     for times in (1, 2):
         found = run_analyses(["refusing", "plain"], subject, tmp_path)
         assert found["analyses"]["refusing"]["reason"] == "D0 has no descriptors"
         assert runs["refusing"] == times
     assert not list(tmp_path.glob("refusing.[cp]*"))
     for suffix in ("md", "html"):
-        text = (tmp_path / f"report.{suffix}").read_text()
+        text = (tmp_path / f"report.{suffix}").read_text(encoding="utf-8")
         assert "Does not apply: D0 has no descriptors" in text
         assert "What of plain?" in text
 
@@ -128,22 +128,22 @@ def test_a_run_that_breaks_off_leaves_no_record(subject: Subject, runs: Counter[
 def test_the_report_keeps_what_was_found_before_of_the_same_subject_only(subject: Subject, tmp_path: Path):
     run_analyses(["plain"], subject, tmp_path)
     run_analyses(["refusing"], subject, tmp_path)
-    assert "What of plain?" in (tmp_path / "report.md").read_text()
+    assert "What of plain?" in (tmp_path / "report.md").read_text(encoding="utf-8")
     run_analyses(["refusing"], replace(subject, seed=7), tmp_path)
-    assert "What of plain?" not in (tmp_path / "report.md").read_text()
+    assert "What of plain?" not in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("runs")
 def test_the_html_needs_no_other_file_and_escapes_what_it_shows(subject: Subject, tmp_path: Path):
     run_analyses(["plain"], replace(subject, name="<b>bold</b>"), tmp_path)
-    text = (tmp_path / "report.html").read_text()
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
     sources = re.findall(r'(?:src|href)="([^"]*)"', text)
     assert sources
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert "<b>bold" not in text
     assert '<tr class="marked"><td>a&lt;b</td>' in text
     assert "prefers-color-scheme: dark" in text
-    markdown = (tmp_path / "report.md").read_text()
+    markdown = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert SUMMARY in markdown
     assert "![What of plain?](plain.png)" in markdown
     assert f"{sum(one.numel() for one in subject.model.parameters()):,}".replace(",", " ") in markdown
@@ -189,7 +189,7 @@ def test_real_analyses_from_end_to_end(demo: Corpus, tmp_path: Path, monkeypatch
         assert record["reason"] is None
         assert record["facts"] == same["facts"]
         assert record["facts"]["windows"] == 32
-    text = (tmp_path / "report.html").read_text()
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert text.count("data:image/png;base64,") == 3
     assert text.index("Geometry:") < text.index("Probes:") < text.index("Similarity:")
     assert not subject.model.training

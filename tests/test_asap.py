@@ -29,7 +29,7 @@ class TestAsap:
     def write(self, place: Path, *rows: str) -> Path:
         for folder in ("Bach/f846", "Bach/f846_no_repeat", "Bach/p846", "Ravel/ondine"):
             write_scale(place / folder / "midi_score.mid", lowest=40 + len(folder))
-        (place / "metadata.csv").write_text("\n".join((self.HEADER, *rows)) + "\n")
+        (place / "metadata.csv").write_text("\n".join((self.HEADER, *rows)) + "\n", encoding="utf-8")
         return place
 
     def test_reads_scores_and_the_stretches_that_play_them(self, tmp_path: Path):
@@ -60,7 +60,7 @@ class TestAsap:
             read_asap(self.write(tmp_path, self.ROWS[0], second))
         with pytest.raises(UnreadableInput, match="it names no score"):
             read_asap(self.write(tmp_path))
-        (tmp_path / "metadata.csv").write_text("a,b\n1,2\n")
+        (tmp_path / "metadata.csv").write_text("a,b\n1,2\n", encoding="utf-8")
         with pytest.raises(UnreadableInput, match="a table of ASAP has folder, midi_score"):
             read_asap(tmp_path)
 

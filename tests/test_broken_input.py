@@ -243,14 +243,14 @@ def test_index_names_every_broken_file_and_goes_on(mixed_folder: Path, tmp_path:
 
 def test_folder_of_nothing_but_broken_files_fails(tmp_path: Path) -> None:
     (tmp_path / "sound").mkdir()
-    (tmp_path / "sound/text.wav").write_text("no sound")
+    (tmp_path / "sound/text.wav").write_text("no sound", encoding="utf-8")
     assert antiphon("index", "build", tmp_path / "sound", "--out", tmp_path / "index").exit_code == 2
 
 
 def test_mended_file_is_taken_in(tmp_path: Path) -> None:
     path = tmp_path / "library/take.mid"
     write_scale(path.with_name("good.mid"))
-    path.write_text("not yet")
+    path.write_text("not yet", encoding="utf-8")
     build = ("index", "build", path.parent, "--out", tmp_path / "index", "--json")
     assert len(json.loads(antiphon(*build).stdout)["failed"]) == 1
     write_scale(path)

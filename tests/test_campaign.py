@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ epochs = 1
 
 def write_grid(folder: Path, text: str) -> str:
     path = folder / "two.toml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return str(path)
 
 
@@ -101,18 +102,62 @@ def test_a_variant_that_does_not_suit_the_preset_is_refused_before_anything_is_d
 
 
 class TestFolder:
-    def test_of_another_campaign_is_refused(self, tmp_path: Path):
-        campaign = campaign_of(tmp_path, tmp_path)
-        open_campaign(tmp_path / "c", campaign)
-        open_campaign(tmp_path / "c", campaign)
-        assert load_campaign(tmp_path / "c") == campaign
+    def test_of_another_campaign_is_refused(self, folder: Path, tmp_path: Path):
+        campaign = campaign_of(tmp_path, folder)
+        opened = open_campaign(tmp_path / "c", campaign)
+        assert replace(opened, data_hash=None) == campaign
+        assert open_campaign(tmp_path / "c", campaign) == opened
+        assert load_campaign(tmp_path / "c") == opened
         with pytest.raises(AntiphonError, match="another campaign"):
-            open_campaign(tmp_path / "c", campaign_of(tmp_path, tmp_path, GRID.replace("A4", "A7")))
+            open_campaign(tmp_path / "c", campaign_of(tmp_path, folder, GRID.replace("A4", "A7")))
         with pytest.raises(AntiphonError, match="no campaign"):
             open_campaign(tmp_path, campaign)
 
-    def test_in_which_another_process_works_is_refused(self, tmp_path: Path):
-        campaign = campaign_of(tmp_path, tmp_path)
+    def test_remembers_its_data_for_every_working_folder(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.chdir(folder.parent)
+        campaign = campaign_of(tmp_path, Path(folder.name))
+        opened = open_campaign(tmp_path / "c", campaign)
+        assert opened.corpora == opened.evaluate_on == (str(folder),)
+        monkeypatch.chdir(tmp_path)
+        assert load_campaign(tmp_path / "c") == open_campaign(tmp_path / "c", campaign_of(tmp_path, folder)) == opened
+
+    def test_takes_its_data_from_where_they_have_been_moved(self, folder: Path, tmp_path: Path):
+        opened = open_campaign(tmp_path / "c", campaign_of(tmp_path, folder))
+        moved = folder.rename(tmp_path / "moved")
+        found = open_campaign(tmp_path / "c", campaign_of(tmp_path, moved))
+        expected = replace(opened, corpora=(str(moved),), evaluate_on=(str(moved),))
+        assert found == load_campaign(tmp_path / "c") == expected
+        next(moved.rglob("*.mid")).unlink()
+        with pytest.raises(AntiphonError, match="the data have changed"):
+            open_campaign(tmp_path / "c", campaign_of(tmp_path, moved))
+
+    def test_needs_no_data_when_all_is_finished(self, folder: Path, tmp_path: Path):
+        campaign = campaign_of(tmp_path, folder)
+        opened = open_campaign(tmp_path / "c", campaign)
+        for run in campaign.runs:
+            record_path(tmp_path / "c", run.name).parent.mkdir(exist_ok=True)
+            record_path(tmp_path / "c", run.name).touch()
+        folder.rename(tmp_path / "gone")
+        assert open_campaign(tmp_path / "c", campaign) == opened
+
+    def test_without_a_format_number_still_opens(self, folder: Path, tmp_path: Path):
+        """As it was written before there were numbers and hashes."""
+        campaign, out = campaign_of(tmp_path, folder), tmp_path / "c"
+        opened = open_campaign(out, campaign)
+        plain = json.loads((out / "campaign.json").read_text(encoding="utf-8"))
+        assert plain["format"] == 1
+        del plain["format"], plain["data_hash"]
+        (out / "campaign.json").write_text(json.dumps(plain), encoding="utf-8")
+        assert load_campaign(out) == campaign
+        with pytest.raises(AntiphonError, match="another campaign"):
+            open_campaign(out, replace(campaign, corpora=("demo",)))
+        assert open_campaign(out, campaign) == opened
+        assert load_campaign(out) == opened
+
+    def test_in_which_another_process_works_is_refused(self, folder: Path, tmp_path: Path):
+        campaign = campaign_of(tmp_path, folder)
         open_campaign(tmp_path / "c", campaign)
         with FileLock(tmp_path / "c" / LOCK), pytest.raises(AntiphonError, match="another process"):
             run_campaign(tmp_path / "c", campaign, jobs=1)
@@ -135,12 +180,14 @@ def test_killed_and_called_again_it_goes_on_to_its_report(folder: Path, tmp_path
     assert not record_path(out, "A4").exists()
     subprocess.run(command, env=environment, check=True, timeout=240)
     assert record_path(out, FOUNDATION).stat().st_mtime_ns == before
-    records = {name: json.loads(record_path(out, name).read_text()) for name in (FOUNDATION, "D0", "A4")}
+    records = {
+        name: json.loads(record_path(out, name).read_text(encoding="utf-8")) for name in (FOUNDATION, "D0", "A4")
+    }
     hashes = {record["evaluations"][0]["model_hash"] for record in records.values()}
     assert len(hashes) == 3
     assert records["A4"]["training"]["foundation_hash"] == records["D0"]["training"]["foundation_hash"] is not None
     assert records["A4"]["training"]["steps"] == 10
-    report = (out / "report.md").read_text()
+    report = (out / "report.md").read_text(encoding="utf-8")
     assert "3 of 3 runs are finished" in report
     assert f"{records['A4']['evaluations'][0]['S']:.1f}" in report
     assert (out / "report.html").exists()
@@ -151,7 +198,7 @@ def test_a_run_that_fails_is_named_with_its_log(folder: Path, tmp_path: Path):
     out = tmp_path / "campaign"
     open_campaign(out, campaign)
     run_folder(out, FOUNDATION).mkdir(parents=True)
-    (run_folder(out, FOUNDATION) / "in the way").write_text("")
+    (run_folder(out, FOUNDATION) / "in the way").write_text("", encoding="utf-8")
     with pytest.raises(AntiphonError, match=r"1 of 3 runs failed; the first: foundation: .*not empty.*foundation\.log"):
         run_campaign(out, campaign, jobs=2)
     assert not record_path(out, "D0").exists()

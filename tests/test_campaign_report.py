@@ -179,7 +179,7 @@ def test_no_record_makes_a_report_without_figures(tmp_path: Path):
     assert tables(text) == []
     assert list((tmp_path / "plots").iterdir()) == []  # those of the earlier report are gone
     parsed(tmp_path / "report.html")
-    assert len((tmp_path / "report.csv").read_text().splitlines()) == 1
+    assert len((tmp_path / "report.csv").read_text(encoding="utf-8").splitlines()) == 1
 
 
 def test_one_record_makes_a_report(tmp_path: Path):

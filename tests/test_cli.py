@@ -68,7 +68,7 @@ def test_train_evaluate_index_search_in_one_line_each(demo: Corpus, tmp_path: Pa
     scores = run_json("evaluate", "demo", "--model", model, "--protocol", "strict", "--out", str(tmp_path / "s.json"))
     assert scores["split"] == "test"
     assert 0 <= scores["S"] <= 100
-    assert json.loads((tmp_path / "s.json").read_text()) == scores
+    assert json.loads((tmp_path / "s.json").read_text(encoding="utf-8")) == scores
 
     folder = tmp_path / "pieces"
     folder.mkdir()

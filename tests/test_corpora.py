@@ -150,7 +150,7 @@ def test_sound_without_notes_is_named(tmp_path: Path) -> None:
 
 def test_notes_without_sound_last_until_the_last_note_ends(tmp_path: Path) -> None:
     write_scale(tmp_path / "one.mid")
-    (tmp_path / "two.tsv").write_text("onset\toffset\tnote\tvelocity\n0\t2.5\t60\t64\n")
+    (tmp_path / "two.tsv").write_text("onset\toffset\tnote\tvelocity\n0\t2.5\t60\t64\n", encoding="utf-8")
     found = open_corpus(tmp_path).recordings
     assert [one.audio_path for one in found] == [None, None]
     assert [one.duration_s for one in found] == pytest.approx([scale().end_s, 2.5], abs=1e-3)
@@ -213,7 +213,7 @@ def test_rendered_corpus_names_lost_files(rendered: Path, lost: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", '{"recordings": [{}]}', '{"recordings": [{"id": "one"'])
 def test_damaged_manifest_is_named(rendered: Path, text: str) -> None:
-    (rendered / "rendered.json").write_text(text)
+    (rendered / "rendered.json").write_text(text, encoding="utf-8")
     with pytest.raises(UnreadableInput, match=r"rendered.json: not a manifest of rendered sound"):
         open_corpus(rendered)
 

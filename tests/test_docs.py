@@ -44,12 +44,16 @@ def test_every_command_shown_is_one_that_exists(document: str, line: str):
 @pytest.mark.parametrize(("document", "line"), lines_beginning("make"))
 def test_every_make_target_shown_exists(document: str, line: str):
     target = line.split()[1]
-    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.M), f"{document}: no target {target}"
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.M), (
+        f"{document}: no target {target}"
+    )
 
 
 def test_the_example_of_a_new_descriptor_works():
     block = re.search(
-        r"```python\n# (src/antiphon/descriptors/\w+\.py)\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.S
+        r"```python\n# (src/antiphon/descriptors/\w+\.py)\n(.*?)```",
+        (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"),
+        re.S,
     )
     assert block
     module: dict[str, object] = {}

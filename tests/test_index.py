@@ -195,7 +195,7 @@ class TestFolders:
 
     def test_a_folder_that_holds_something_else_is_refused(self, folder: Path, out: Path):
         out.mkdir()
-        (out / "thesis.txt").write_text("precious")
+        (out / "thesis.txt").write_text("precious", encoding="utf-8")
         with pytest.raises(AntiphonError, match="is not empty and not an index"):
             bring_up_to_date(folder, out)
         assert [path.name for path in out.iterdir()] == ["thesis.txt"]
@@ -232,7 +232,7 @@ class TestFolders:
         path = out / "index.sqlite"
         size = path.stat().st_size
         if damage == "text":
-            path.write_text("this was a database once " * 1000)
+            path.write_text("this was a database once " * 1000, encoding="utf-8")
         elif damage == "overwritten":
             content = bytearray(path.read_bytes())
             content[4096:] = b"\xa5" * (size - 4096)

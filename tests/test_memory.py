@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-import antiphon.training.run as run_module
+import antiphon.training.loop as loop
 from antiphon.augmentation import Augmentation
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
 from antiphon.losses import Past
 from antiphon.losses.info_nce import info_nce
+from antiphon.training.config import MODEL, RunConfig, prepare_run
 from antiphon.training.data import TrainingBatches, open_sample_cache
+from antiphon.training.loop import resume_run, start_run
 from antiphon.training.memory import Memory
-from antiphon.training.run import MODEL, RunConfig, prepare_run, resume_run, start_run
 
 
 def embeddings(count: int, seed: int) -> torch.Tensor:
@@ -95,13 +96,13 @@ class TestRunsThatRemember:
     def test_stopped_and_resumed_end_bit_identical(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arm: str):
         """The second arm draws noise at every step, from the generator that a checkpoint restores."""
         start_run(tmp_path / "whole", *self.config(40, arm=arm))
-        saved = run_module._save_checkpoint
+        saved = loop.save_checkpoint
 
         def save_and_stop(*state):
             saved(*state)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(run_module, "_save_checkpoint", save_and_stop)
+        monkeypatch.setattr(loop, "save_checkpoint", save_and_stop)
         with pytest.raises(KeyboardInterrupt):
             start_run(tmp_path / "stopped", *self.config(40, arm=arm))
         monkeypatch.undo()
@@ -114,13 +115,13 @@ class TestRunsThatRemember:
 
     def test_remember_nothing_before_they_are_to(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         asked: list[bool] = []
-        step = run_module.training_step
+        step = loop.training_step
 
         def telling(*arguments):
             asked.append(arguments[-1] is not None)
             return step(*arguments)
 
-        monkeypatch.setattr(run_module, "training_step", telling)
+        monkeypatch.setattr(loop, "training_step", telling)
         start_run(tmp_path / "late", *self.config(40, memory_from=3))
         assert len(asked) > 5
         assert asked == [False] * 3 + [True] * (len(asked) - 3)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import locale
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from antiphon.arms import find_arm
@@ -16,7 +20,7 @@ from antiphon.catalogue import list_entries
 from antiphon.descriptors.a4 import a4
 from antiphon.descriptors.band_energy import band_energy
 from antiphon.descriptors.d4 import d4
-from antiphon.errors import UnreadableInput
+from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.losses.vicreg import vicreg
 from antiphon.model import DualEncoder, ModelConfig, load_dual_encoder, save_model
 from antiphon.model_embedder import ModelEmbedder, load_model
@@ -196,7 +200,61 @@ def test_a_saved_model_comes_back_the_same(tmp_path):
     loaded = load_dual_encoder(tmp_path / "m")
     assert_same_state(model.state_dict(), loaded.state_dict())
     assert load_model(tmp_path / "m").fingerprint == ModelEmbedder(model, "other name").fingerprint
-    assert (tmp_path / "m" / "README.md").read_text() == "# card"
+    assert (tmp_path / "m" / "README.md").read_text(encoding="utf-8") == "# card"
+
+
+class TestSaving:
+    def test_a_failure_leaves_the_model_that_was_there(self, tmp_path, monkeypatch: pytest.MonkeyPatch):
+        folder = tmp_path / "m"
+        save_model(model_of(), folder, "old")
+
+        def half(_, path: Path) -> None:
+            path.write_bytes(b"half")
+            raise OSError("no space left")
+
+        monkeypatch.setattr("antiphon.model.save_file", half)
+        with pytest.raises(OSError, match="no space"):
+            save_model(model_of("A4"), folder, "new")
+        monkeypatch.undo()
+        assert load_dual_encoder(folder).config.arm.name == model_of().config.arm.name
+        assert (folder / "README.md").read_text(encoding="utf-8") == "old"
+        assert [one.name for one in tmp_path.iterdir()] == ["m"]
+
+    def test_a_reader_never_has_the_config_of_one_and_the_weights_of_another(
+        self, tmp_path, monkeypatch: pytest.MonkeyPatch
+    ):
+        old, new = model_of(), model_of()
+        with torch.no_grad():
+            new.heads["audio"].linears[0].weight += 1.0
+        new.config = replace(new.config, arm=replace(new.config.arm, name="newer"))
+        save_model(old, tmp_path / "m", "")
+        calls = []
+
+        def replaced_before_weights(path: Path) -> dict[str, torch.Tensor]:
+            if not calls:
+                save_model(new, tmp_path / "m", "")
+            calls.append(path)
+            return load_file(path)
+
+        monkeypatch.setattr("antiphon.model.load_file", replaced_before_weights)
+        loaded = load_dual_encoder(tmp_path / "m")
+        assert loaded.config.arm.name == "newer"
+        assert_same_state(new.state_dict(), loaded.state_dict())
+
+    def test_a_folder_with_other_files_is_not_replaced(self, tmp_path):
+        (tmp_path / "thesis.tex").touch()
+        with pytest.raises(AntiphonError, match=r"more than a model \(thesis\.tex\)"):
+            save_model(model_of(), tmp_path, "")
+        assert (tmp_path / "thesis.tex").exists()
+
+    def test_the_card_is_utf8_in_every_locale(self, tmp_path):
+        before = locale.setlocale(locale.LC_CTYPE)
+        locale.setlocale(locale.LC_CTYPE, "C")
+        try:
+            save_model(model_of(), tmp_path / "m", "sound → vectors")
+        finally:
+            locale.setlocale(locale.LC_CTYPE, before)
+        assert (tmp_path / "m" / "README.md").read_bytes() == "sound → vectors".encode()
 
 
 def test_a_changed_weight_changes_the_fingerprint():
@@ -212,11 +270,11 @@ def damage_nothing_there(folder):
 
 
 def damage_config(folder):
-    (folder / "config.json").write_text("{")
+    (folder / "config.json").write_text("{", encoding="utf-8")
 
 
 def damage_config_to_a_list(folder):
-    (folder / "config.json").write_text("[1]")
+    (folder / "config.json").write_text("[1]", encoding="utf-8")
 
 
 def damage_encoding(folder):
@@ -224,26 +282,26 @@ def damage_encoding(folder):
 
 
 def damage_tower_option(folder):
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     config["sizes"]["audio_options"]["widht"] = 3
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
 
 
 def damage_unknown_key(folder):
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     config["sizes"]["headhidden"] = 3
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
 
 
 def damage_format(folder):
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"format": 99}))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps(config | {"format": 99}), encoding="utf-8")
 
 
 def damage_width(folder):
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     config["sizes"]["dimensions"] = 8
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
 
 
 def damage_weights(folder):

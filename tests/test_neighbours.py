@@ -159,7 +159,11 @@ class TestFile:
     @pytest.mark.parametrize("suffix", ["pq", "pq.json"])
     @pytest.mark.parametrize(
         "damage",
-        [Path.unlink, lambda path: os.truncate(path, path.stat().st_size // 2), lambda path: path.write_text("null")],
+        [
+            Path.unlink,
+            lambda path: os.truncate(path, path.stat().st_size // 2),
+            lambda path: path.write_text("null", encoding="utf-8"),
+        ],
         ids=["missing", "cut off", "something else"],
     )
     def test_is_made_again_by_the_first_search_that_needs_it(

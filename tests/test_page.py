@@ -274,7 +274,7 @@ def test_downloads(open_page: Open, demo: Corpus, take: Path, tmp_path: Path) ->
     table = fetched(lambda: page.click("text=all hits, CSV")).read_text(encoding="utf-8")
     rows = list(csv.DictReader(table.splitlines()))
     assert rows[0]["file"] == first(demo).notes_path.name
-    hits = json.loads(fetched(lambda: page.click("text=all hits, JSON")).read_text())
+    hits = json.loads(fetched(lambda: page.click("text=all hits, JSON")).read_text(encoding="utf-8"))
     assert len(hits if isinstance(hits, list) else hits["hits"]) == len(rows) == page.locator(CARD).count()
 
 

@@ -335,9 +335,9 @@ class TestCommand:
             result = command(brief, place / "midi", *words, "--out", tmp_path / name)
             assert result.exit_code == 0, result.output
             assert "3 pairs" in result.output
-        assert (tmp_path / "a.csv").read_text() == (tmp_path / "c.txt").read_text()
-        assert (tmp_path / "b.json").read_text() == (tmp_path / "d.txt").read_text()
-        assert len(json.loads((tmp_path / "b.json").read_text())["pairs"]) == 3
+        assert (tmp_path / "a.csv").read_text(encoding="utf-8") == (tmp_path / "c.txt").read_text(encoding="utf-8")
+        assert (tmp_path / "b.json").read_text(encoding="utf-8") == (tmp_path / "d.txt").read_text(encoding="utf-8")
+        assert len(json.loads((tmp_path / "b.json").read_text(encoding="utf-8"))["pairs"]) == 3
 
     def test_names_broken_files_on_both_sides_and_goes_on(self, place: Path, brief: Path, tmp_path: Path):
         shutil.copytree(brief, tmp_path / "audio")
@@ -408,7 +408,7 @@ class TestBenchmark:
         name = "maestro-v3.0.0.csv"
         columns = "canonical_composer,canonical_title,split,year,midi_filename,audio_filename,duration"
         lines = [f"Nobody,Etude {number},test,2004,{number}.mid,{number}.wav,6" for number in range(10, 14)]
-        (tmp_path / name).write_text("\n".join([columns, *lines]) + "\n")
+        (tmp_path / name).write_text("\n".join([columns, *lines]) + "\n", encoding="utf-8")
         for number in range(10, 13):
             write_scale(tmp_path / f"{number}.mid", lowest=50 + number)
         shutil.copy(demo.recordings[0].notes_path, tmp_path / "13.mid")

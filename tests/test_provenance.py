@@ -17,7 +17,7 @@ def test_code_in_anothers_checkout_is_of_no_commit(tmp_path: Path, monkeypatch: 
 
     git("init")
     git("commit", "--allow-empty", "-m", "another")
-    (tmp_path / "provenance.py").write_text("")
+    (tmp_path / "provenance.py").write_text("", encoding="utf-8")
     monkeypatch.setattr(provenance, "__file__", str(tmp_path / "provenance.py"))
     assert provenance.code_version()["commit"] is None
     git("add", "provenance.py")

@@ -40,9 +40,11 @@ def test_a_registry_is_not_empty_and_names_the_nearest(registry):
 def test_two_entries_of_one_name_are_refused(tmp_path, monkeypatch):
     package = tmp_path / "twins"
     package.mkdir()
-    (package / "__init__.py").write_text("")
+    (package / "__init__.py").write_text("", encoding="utf-8")
     for module in ("one", "two"):
-        (package / f"{module}.py").write_text("from types import SimpleNamespace\nTHING = SimpleNamespace(name='x')\n")
+        (package / f"{module}.py").write_text(
+            "from types import SimpleNamespace\nTHING = SimpleNamespace(name='x')\n", encoding="utf-8"
+        )
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ValueError, match="two things are named 'x'"):
         len(Registry("thing", "twins", "THING"))

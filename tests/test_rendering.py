@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -90,7 +91,7 @@ def test_other_settings_are_refused(three: Corpus, rendered: Path) -> None:
 
 
 def test_foreign_folder_is_refused(three: Corpus, tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").write_text("")
+    (tmp_path / "thesis.tex").write_text("", encoding="utf-8")
     with pytest.raises(AntiphonError, match="is not empty and was not made by antiphon render"):
         render(three, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
@@ -112,7 +113,9 @@ def test_killed_run_goes_on_past_a_broken_file(three: Corpus, tmp_path: Path) ->
     before = written(out)
     # As if the run had been killed while it wrote the third.
     (out / "rendered.json").unlink()
-    (out / f"{third.id}.flac").rename(out / f"{third.id}.flac.part")
+    left = out / f"{third.id}.flac.0.part"
+    (out / f"{third.id}.flac").rename(left)
+    os.utime(left, (0, 0))
     assert len(render(three, out)) == 3
     assert written(out)[first.id] == before[first.id]
     assert written(out)[third.id] != before[third.id]

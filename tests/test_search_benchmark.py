@@ -331,7 +331,7 @@ class TestExchange:
         assert [replace(one, path=Path("r.flac")) for one in again.queries] == list(asked.queries)
 
     def test_another_file_holds_no_queries(self, tmp_path: Path):
-        (tmp_path / "q.json").write_text('{"row": "real"}')
+        (tmp_path / "q.json").write_text('{"row": "real"}', encoding="utf-8")
         with pytest.raises(UnreadableInput, match=r"no queries of benchmarks\.search \(KeyError"):
             read_queries(tmp_path / "q.json")
 
@@ -355,7 +355,9 @@ class TestExchange:
             (peers / "chroma.json", "chroma", theirs),
         ):
             path.parent.mkdir(exist_ok=True)
-            path.write_text(json.dumps(answers_as_dict(name, "sound-10s", hash_, asked.library, answers, None)))
+            path.write_text(
+                json.dumps(answers_as_dict(name, "sound-10s", hash_, asked.library, answers, None)), encoding="utf-8"
+            )
         merged = {one["peer"]: one for one in merge(peers, exchange)}
         shares = {name: (one["measures"]["place"]["count"], one["queries"]) for name, one in merged.items()}
         assert shares == {"chroma": (1, 2), "antiphon": (2, 2)}
@@ -369,7 +371,7 @@ class TestExchange:
         with pytest.raises(AntiphonError, match="no answers of peers below it"):
             merge(tmp_path / "answers", tmp_path)
         content = answers_as_dict("chroma", "real", "another", asked.library, [Answer(None, 1.0)], None)
-        (tmp_path / "answers" / "chroma.json").write_text(json.dumps(content))
+        (tmp_path / "answers" / "chroma.json").write_text(json.dumps(content), encoding="utf-8")
         with pytest.raises(AntiphonError, match="answers other queries than"):
             merge(tmp_path / "answers", tmp_path)
 
@@ -414,7 +416,7 @@ class TestRunning:
         self, demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ):
         page = tmp_path / "page.md"
-        page.write_text("before\n<!-- search: begin -->\n<!-- search: end -->\nafter\n")
+        page.write_text("before\n<!-- search: begin -->\n<!-- search: end -->\nafter\n", encoding="utf-8")
         how = "--corpus demo --model template --queries 4".split()
         how += ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "results" / "search.json")]
         for rows in (("sound-10s", "real"), ("absent", "notes-4s")):
@@ -423,7 +425,7 @@ class TestRunning:
             command.main()
         printed = capsys.readouterr().out
         assert "real is left out: needs --real" in printed
-        results = json.loads((tmp_path / "results" / "search.json").read_text())
+        results = json.loads((tmp_path / "results" / "search.json").read_text(encoding="utf-8"))
         assert list(results["rows"]) == ["sound-10s", "absent", "notes-4s"]
         assert results["rows"]["notes-4s"]["measures"]["performance"]["count"] >= 2
         assert results["rows"]["notes-4s"]["library"]["recordings"] == len(demo)
@@ -433,10 +435,10 @@ class TestRunning:
         assert row_facts["model_hash"] == TemplateEmbedder.fingerprint
         assert row_facts["library"]["recordings"] == len(demo)
         assert row_facts["seed"] == 42
-        assert str(tmp_path) not in (tmp_path / "results" / "search.json").read_text()
-        assert page.read_text().startswith("before\n<!-- search: begin -->\n| row ")
-        assert rows_as_markdown(results["rows"]) in page.read_text()
-        answers = json.loads((tmp_path / "cache" / "exchange" / "absent.answers.json").read_text())
+        assert str(tmp_path) not in (tmp_path / "results" / "search.json").read_text(encoding="utf-8")
+        assert page.read_text(encoding="utf-8").startswith("before\n<!-- search: begin -->\n| row ")
+        assert rows_as_markdown(results["rows"]) in page.read_text(encoding="utf-8")
+        answers = json.loads((tmp_path / "cache" / "exchange" / "absent.answers.json").read_text(encoding="utf-8"))
         assert len(answers["answers"]) == 4
 
     def test_the_command_names_a_row_that_there_is_not(

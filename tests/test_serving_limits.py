@@ -380,10 +380,10 @@ def test_names_of_uploads_lead_nowhere(client: TestClient, name: str, tmp_path: 
 def test_nothing_beside_the_bundle_is_read(served_index: Path, tmp_path: Path, path: str):
     bundle = tmp_path / "page"
     (bundle / "sub").mkdir(parents=True)
-    (bundle / "index.html").write_text("<title>the page</title>")
-    (bundle / "app.js").write_text("run()")
+    (bundle / "index.html").write_text("<title>the page</title>", encoding="utf-8")
+    (bundle / "app.js").write_text("run()", encoding="utf-8")
     (bundle / "sub" / "font.woff2").write_bytes(b"font")
-    (tmp_path / "canary.txt").write_text("canary")
+    (tmp_path / "canary.txt").write_text("canary", encoding="utf-8")
     with served(served_index, bundle) as client:
         answer = client.get(path)
         assert answer.status_code in (200, 400, 404)
@@ -424,7 +424,7 @@ def test_pages_from_elsewhere_change_nothing(client: TestClient):
 
 
 def test_with_a_token_nothing_but_health_goes_without(served_index: Path, tmp_path: Path):
-    (tmp_path / "index.html").write_text("page")
+    (tmp_path / "index.html").write_text("page", encoding="utf-8")
     with served(served_index, tmp_path, token=SECRET, hosts=()) as client:
         assert client.get("/api/health").status_code == 200
         for path in ("/", "/metrics", "/openapi.json", "/api/recordings", "/index.html"):
@@ -437,7 +437,7 @@ def test_with_a_token_nothing_but_health_goes_without(served_index: Path, tmp_pa
 
 
 def test_the_pages_address_with_the_token_sets_a_cookie(served_index: Path, tmp_path: Path):
-    (tmp_path / "index.html").write_text("page")
+    (tmp_path / "index.html").write_text("page", encoding="utf-8")
     with served(served_index, tmp_path, token=SECRET, hosts=()) as client:
         refusal(client.get("/", params={"token": "wrong"}), 401, "no_token")
         answer = client.get("/", params={"token": SECRET}, follow_redirects=False)

@@ -26,7 +26,7 @@ def test_a_model_is_small_and_has_a_card(name: str):
     folder = SHIPPED[name]
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 16 * 2**20
     assert sum(parameter.numel() for parameter in load_dual_encoder(folder).parameters()) <= 6e6
-    card = (folder / "README.md").read_text()
+    card = (folder / "README.md").read_text(encoding="utf-8")
     for heading in ("## Trained on", "## Measured", "## Limits", "## Licence"):
         assert heading in card
 

@@ -56,7 +56,7 @@ def run_template(out: Path, corpus: Corpus, *models: str, **how: Any) -> dict[st
 
 
 def results(out: Path) -> dict[str, Any]:
-    return {path.stem: json.loads(path.read_text()) for path in (out / "results").iterdir()}
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (out / "results").iterdir()}
 
 
 def test_every_task_for_every_model_from_one_command(demo: Corpus, model: Path, folder: Path, tmp_path: Path):
@@ -66,7 +66,7 @@ def test_every_task_for_every_model_from_one_command(demo: Corpus, model: Path, 
     done = CliRunner().invoke(app, words, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     summary = json.loads(done.stdout)
-    assert summary == json.loads((out / "suite.json").read_text())
+    assert summary == json.loads((out / "suite.json").read_text(encoding="utf-8"))
 
     found = results(out)
     expected = {f"{name}.{task}" for name in ("template", "tiny") for task in TASKS} - {"template.robustness"}
@@ -91,7 +91,7 @@ def test_every_task_for_every_model_from_one_command(demo: Corpus, model: Path, 
     assert {point["change"] for point in tiny["robustness"]} >= {"noise", "velocity", "transposition", "shift"}
     assert template["figures"]["paper S"]["value"] == found["template.paper"]["S"]
     assert list(summary["tasks"]) == TASKS
-    text = (out / "suite.md").read_text()
+    text = (out / "suite.md").read_text(encoding="utf-8")
     for start in ("| template ", "| tiny ", "| random order ", "| noise, SNR, dB ", "| d4a4, published "):
         assert f"\n{start}" in text
 
@@ -108,18 +108,20 @@ def test_what_is_there_is_not_computed_again(demo: Corpus, model: Path, tmp_path
     assert run_template(tmp_path, demo) == first
     (tmp_path / "results" / "template.strict.json").unlink()
     assert computed() == [1, 0]
-    (tmp_path / "results" / "template.anywhere.json").write_text("{ cut off")
+    (tmp_path / "results" / "template.anywhere.json").write_text("{ cut off", encoding="utf-8")
     assert computed() == [0, 1]
     assert computed(seed=1) == [1, 1]
     assert computed(seed=1, split="validation") == [1, 1]
     assert computed(seed=1, split="validation") == [0, 0]
     path = tmp_path / "results" / "template.anywhere.json"
-    changed = json.loads(path.read_text())
+    changed = json.loads(path.read_text(encoding="utf-8"))
     changed["settings"]["tolerance_s"] = 0.25
-    path.write_text(json.dumps(changed))
+    path.write_text(json.dumps(changed), encoding="utf-8")
     assert computed(seed=1, split="validation") == [0, 1]
     # Another model of that name.
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_hash": "another"}))
+    path.write_text(
+        json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"model_hash": "another"}), encoding="utf-8"
+    )
     assert computed(seed=1, split="validation") == [0, 1]
 
 
@@ -131,13 +133,13 @@ def test_a_model_that_is_gone_keeps_its_row(demo: Corpus, model: Path, tmp_path:
     gone = tmp_path / "gone"
     shutil.copytree(model, gone)
     assert rows("template", f"ours={gone}") == ["template", "ours"]
-    summary = json.loads((tmp_path / "suite.json").read_text())
+    summary = json.loads((tmp_path / "suite.json").read_text(encoding="utf-8"))
     shutil.rmtree(gone)
     assert rows(f"another={model}") == ["template", "ours", "another"]
     assert calls["find_places"] == 1
-    together = json.loads((tmp_path / "suite.json").read_text())
+    together = json.loads((tmp_path / "suite.json").read_text(encoding="utf-8"))
     assert together["models"][:2] == summary["models"]
-    assert "\n| ours " in (tmp_path / "suite.md").read_text()
+    assert "\n| ours " in (tmp_path / "suite.md").read_text(encoding="utf-8")
     # In place, and only what was asked the same.
     assert rows("template") == ["template", "ours", "another"]
     assert calls["find_places"] == 0
@@ -159,7 +161,7 @@ def test_a_stopped_suite_goes_on(demo: Corpus, tmp_path: Path, monkeypatch: pyte
     summary = run_template(tmp_path, demo)
     assert (calls["embed_corpus"], calls["find_places"]) == (0, 1)
     assert list(summary["tasks"]) == ["paper", "strict", "anywhere", "robustness"]  # no --real, none of its tasks
-    text = (tmp_path / "suite.md").read_text()
+    text = (tmp_path / "suite.md").read_text(encoding="utf-8")
     assert "real" not in text
     assert "Robustness" not in text
 

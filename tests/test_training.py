@@ -19,19 +19,23 @@ import torch
 from antiphon.arms import find_arm
 from antiphon.audio import read_audio
 from antiphon.augmentation import Augmentation
-from antiphon.corpora import Corpus
+from antiphon.corpora import Corpus, open_corpus
 from antiphon.descriptors import describe
 from antiphon.embedding import embed_corpus, load_embedder
 from antiphon.errors import AntiphonError
 from antiphon.evaluation.protocols import evaluate
 from antiphon.files import content_hash
+from antiphon.formats import to_plain
+from antiphon.losses import LOSSES
 from antiphon.model import DualEncoder, ModelConfig, load_dual_encoder, save_model, weights_hash
 from antiphon.model_embedder import ModelEmbedder
 from antiphon.presets import RateRule, find_preset
-from antiphon.training import run as run_module
+from antiphon.training import loop
+from antiphon.training.config import MODEL, RunConfig, prepare_run, read_config, write_config
 from antiphon.training.data import TrainingBatches, open_sample_cache
+from antiphon.training.initialisation import start_from
+from antiphon.training.loop import resume_run, start_run
 from antiphon.training.rates import apply_rates, count_parameters
-from antiphon.training.run import MODEL, prepare_run, resume_run, start_run
 
 WEIGHTS = f"{MODEL}/model.safetensors"
 
@@ -153,7 +157,7 @@ class TestRates:
     def test_give_each_part_its_published_rate(self):
         preset = find_preset("paper")
         with torch.device("meta"):
-            model = DualEncoder(ModelConfig(run_module.find_arm("d4a4"), preset.sizes))
+            model = DualEncoder(ModelConfig(find_arm("d4a4"), preset.sizes))
         groups = apply_rates(model, preset.training.rates)
         rate_of = {id(parameter): group["base_lr"] for group in groups for parameter in group["params"]}
         named = dict(model.named_parameters())
@@ -181,18 +185,18 @@ class TestRates:
 
 class TestRun:
     def test_learns(self, finished: Path):
-        rows = (finished / "log.csv").read_text().splitlines()
-        result = json.loads((finished / "result.json").read_text())
+        rows = (finished / "log.csv").read_text(encoding="utf-8").splitlines()
+        result = json.loads((finished / "result.json").read_text(encoding="utf-8"))
         assert rows[0].startswith("step,invariance,variance,covariance")
         assert result["steps"] == 20
         assert result["segments"] == 160
         assert len(result["data_hash"]) == 64
         first = DualEncoder(load_dual_encoder(finished / MODEL).config).train()
         trained = load_dual_encoder(finished / MODEL).train()
-        batch = batches(run_module.open_corpus("demo").split("test"), seed=99)[0]
+        batch = batches(open_corpus("demo").split("test"), seed=99)[0]
         with torch.no_grad():
             losses = [
-                sum(run_module.LOSSES["vicreg"].compute(embedded.audio, embedded.notes).values())
+                sum(LOSSES["vicreg"].compute(embedded.audio, embedded.notes).values())
                 for embedded in (first(batch), trained(batch))
             ]
         assert losses[1] < losses[0]
@@ -218,7 +222,7 @@ class TestRun:
         assert not (folder / "result.json").exists()
         resume_run(folder)
         assert digest(folder) == digest(finished)
-        steps = [line.split(",")[0] for line in (folder / "log.csv").read_text().splitlines()[1:]]
+        steps = [line.split(",")[0] for line in (folder / "log.csv").read_text(encoding="utf-8").splitlines()[1:]]
         assert steps == ["20"]
 
     def test_a_finished_run_is_not_run_again(self, finished: Path):
@@ -249,6 +253,49 @@ class TestRun:
         with pytest.raises(AntiphonError, match="data have changed"):
             resume_run(folder)
 
+    def test_is_resumed_from_another_folder_and_after_its_data_were_moved(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        """Nothing is trained here: the runs end in their result at once, once their data have been found."""
+        found: list[RunConfig] = []
+
+        def note(_: Path, __: object, config: RunConfig, ___: object) -> dict[str, object]:
+            found.append(config)
+            return {}
+
+        monkeypatch.setattr(loop, "_carry_on", note)
+        monkeypatch.chdir(folder.parent)
+        save_model(DualEncoder(ModelConfig(find_arm("D0"), find_preset("tiny").sizes)), Path("model"), "")
+        run = tmp_path / "run"
+        start_run(run, *prepare_run([folder.name], "D0", "tiny", epochs=1, foundation=Path("model")))
+        monkeypatch.chdir("/")
+        resume_run(run)
+        assert to_plain(found[-1]) == to_plain(found[0])
+        assert found[-1].corpora == (str(folder),)
+        moved, foundation = folder.rename(tmp_path / "moved"), (folder.parent / "model").rename(tmp_path / "its model")
+        with pytest.raises(AntiphonError, match=rf"{folder.name}: .*antiphon train CORPUS… --resume {run}"):
+            resume_run(run)
+        with pytest.raises(AntiphonError, match="the data have changed"):
+            resume_run(run, corpora=["demo"])
+        resume_run(run, corpora=[str(moved)], foundation=foundation)
+        assert (found[-1].corpora, found[-1].foundation) == ((str(moved),), str(foundation))
+        resume_run(run)
+        assert found[-1] == found[-2]
+        save_model(DualEncoder(ModelConfig(find_arm("A4"), find_preset("tiny").sizes)), tmp_path / "other", "")
+        with pytest.raises(AntiphonError, match="not the foundation that"):
+            resume_run(run, foundation=tmp_path / "other")
+
+    def test_of_before_there_were_format_numbers_still_opens_and_a_newer_one_says_upgrade(self, tmp_path: Path):
+        _, config = prepare_run(["demo"], "d4a4", "tiny", split="test", epochs=1)
+        write_config(tmp_path, config)
+        plain = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+        assert plain.pop("format") == 1
+        (tmp_path / "run.json").write_text(json.dumps(plain), encoding="utf-8")
+        assert to_plain(read_config(tmp_path)) == to_plain(config)
+        (tmp_path / "run.json").write_text(json.dumps(plain | {"format": 2, "new": 1}), encoding="utf-8")
+        with pytest.raises(AntiphonError, match=r"its format is 2, .* reads up to 1: upgrade Antiphon$"):
+            resume_run(tmp_path)
+
     def test_a_folder_that_is_no_run_is_named(self, tmp_path: Path):
         with pytest.raises(AntiphonError, match="not a run folder"):
             resume_run(tmp_path)
@@ -274,11 +321,11 @@ def test_an_arm_with_onsets_beside_ends_with_a_map_that_tells_windows_apart(
 
     prepared = prepare_run(["demo"], "onsets", "tiny", split="train", epochs=1, seed=5)
     with monkeypatch.context() as patched:
-        patched.setattr(run_module, "fit_discriminant", stopped)
+        patched.setattr(loop, "fit_discriminant", stopped)
         with pytest.raises(KeyboardInterrupt):
             start_run(tmp_path / "run", *prepared)
     with monkeypatch.context() as patched:
-        patched.setattr(run_module, "training_step", stopped)
+        patched.setattr(loop, "training_step", stopped)
         result = resume_run(tmp_path / "run")
     assert (result["steps"], result["dimensions"]) == (10, 192)
     embedder = load_embedder(tmp_path / "run" / MODEL)
@@ -305,7 +352,7 @@ def test_an_arm_is_a_foundation_with_or_without_what_is_beside(arm: str, other: 
     model, later = (DualEncoder(ModelConfig(find_arm(name), find_preset("tiny").sizes)) for name in (arm, other))
     save_model(model, tmp_path, "A tiny model.")
     before = dict(later.state_dict())
-    run_module._start_from(later, tmp_path, weights_hash(tmp_path))
+    start_from(later, tmp_path, weights_hash(tmp_path))
     for name, tensor in later.state_dict().items():
         expected = before[name] if name == "discriminant.map" else model.state_dict()[name]
         assert torch.equal(tensor, expected)
@@ -315,7 +362,7 @@ def test_a_foundations_injections_go_where_the_same_is_injected(tmp_path: Path):
     sizes = find_preset("tiny").sizes
     model, later, another = (DualEncoder(ModelConfig(find_arm(name), sizes)) for name in ("A4", "d4a4", "A8"))
     save_model(model, tmp_path, "A tiny model.")
-    run_module._start_from(later, tmp_path, weights_hash(tmp_path))
+    start_from(later, tmp_path, weights_hash(tmp_path))
     (place,) = (at for at, one in enumerate(later.config.arm.injected) if (one.descriptor, one.into) == ("a4", "audio"))
     assert place != 0
     for name, tensor in model.injections[0].state_dict().items():
@@ -323,7 +370,7 @@ def test_a_foundations_injections_go_where_the_same_is_injected(tmp_path: Path):
     # Of as many dimensions, but not the same.
     save_model(another, tmp_path, "A tiny model.")
     with pytest.raises(AntiphonError, match=r"the first is injections\.a8\."):
-        run_module._start_from(DualEncoder(ModelConfig(find_arm("A7"), sizes)), tmp_path, weights_hash(tmp_path))
+        start_from(DualEncoder(ModelConfig(find_arm("A7"), sizes)), tmp_path, weights_hash(tmp_path))
 
 
 def test_no_epochs_need_a_foundation():

@@ -40,14 +40,15 @@ def write_maestro(folder: Path) -> Path:
     table = folder / "maestro-v3.0.0.csv"
     table.write_text(
         f"{HEADER}Johann Sebastian Bach,Fugue,train,2004,a.midi,a.wav,6.0\n"
-        "Suk,Jaro,test,2004,deeper/c.midi,deeper/c.wav,6.0\nSuk,Gone,test,2004,gone.midi,gone.wav,6.0\n"
+        "Suk,Jaro,test,2004,deeper/c.midi,deeper/c.wav,6.0\nSuk,Gone,test,2004,gone.midi,gone.wav,6.0\n",
+        encoding="utf-8",
     )
     return table
 
 
 def write_table(path: Path, text: str) -> Path:
     path.parent.mkdir(exist_ok=True)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -108,7 +109,7 @@ class TestSources:
     ):
         works = folder / "works.csv"
         if text is not None:
-            works.write_text(text)
+            works.write_text(text, encoding="utf-8")
         with pytest.raises(UnreadableInput, match=says):
             bring_up_to_date(folder, out, works=works)
         assert not out.exists()

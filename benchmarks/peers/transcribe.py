@@ -40,7 +40,7 @@ class Transcriber:
         module: Any = import_module("transkun.ModelTransformer")
         with as_file(files("transkun") / "pretrained") as folder:
             config = module.TransKun.Config()
-            for name, value in json.loads((folder / "2.0.conf").read_text())["Model"]["config"].items():
+            for name, value in json.loads((folder / "2.0.conf").read_text(encoding="utf-8"))["Model"]["config"].items():
                 setattr(config, name, value)
             checkpoint = torch.load(folder / "2.0.pt", map_location="cpu", weights_only=True)
         self._model: Any = module.TransKun(conf=config)

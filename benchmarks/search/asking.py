@@ -12,7 +12,7 @@ from pathlib import Path
 import antiphon.index.search as engine
 from antiphon.embedding import Embedder
 from antiphon.errors import UnreadableInput
-from antiphon.files import written_aside
+from antiphon.files import atomic_folder
 from antiphon.index.build import build_index
 from antiphon.index.store import Store, is_index
 from antiphon.index.works import About
@@ -61,9 +61,8 @@ class Indexes:
         names = "\0".join([self.embedder.fingerprint, *map(str, library.files)])
         place = self.folder / hashlib.sha256(names.encode()).hexdigest()[:12]
         if not is_index(place):
-            with written_aside(place) as aside:
-                shutil.rmtree(aside, ignore_errors=True)
-                shutil.copytree(whole, aside)
+            with atomic_folder(place) as aside:
+                shutil.copytree(whole, aside, dirs_exist_ok=True)
                 with Store(aside) as store:
                     store.remove(sorted({*store.known(), *store.failed()} - set(map(str, library.files))))
         build_index(library.files, self.embedder, self.model, place, only=library.side)

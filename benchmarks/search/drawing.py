@@ -14,7 +14,7 @@ from antiphon.audio import write_flac
 from antiphon.corpora import Corpus, Recording, open_corpus
 from antiphon.descriptors import Side
 from antiphon.errors import AntiphonError
-from antiphon.files import written_aside
+from antiphon.files import atomic_file
 from antiphon.notes import Notes, read_notes
 from antiphon.rendering import Renderer, make_renderer
 from benchmarks.search.asap import read_asap, work_of
@@ -159,7 +159,7 @@ def _render(renderer: Renderer, notes_path: Path, begin_s: float, length_s: floa
     pitch = heard.pitch.astype(np.int64) + semitones
     kept = (heard.onset_s >= 0) & (pitch >= 0) & (pitch <= 127)
     moved = Notes.of(heard.onset_s[kept], heard.duration_s[kept], pitch[kept], heard.velocity[kept])
-    with written_aside(path) as aside:
+    with atomic_file(path) as aside:
         write_flac(aside, renderer.render(moved, length_s), _RENDERED_HZ)
 
 

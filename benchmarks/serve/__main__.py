@@ -94,7 +94,7 @@ def _run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "library": {"recordings": health["index"], "hours": round(health["hours"], 1)},
         "query_s": options.length,
     }
-    earlier = json.loads(options.out.read_text())["measures"] if options.out.exists() else {}
+    earlier = json.loads(options.out.read_text(encoding="utf-8"))["measures"] if options.out.exists() else {}
     return {"measures": earlier | {name: found | {"about": about} for name, found in measures.items()}}
 
 

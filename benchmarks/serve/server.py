@@ -33,7 +33,7 @@ class Server:
         total = 0.0
         for process in (self.process, *_children(self.process)):
             try:
-                status = Path(f"/proc/{process}/status").read_text()
+                status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
             except OSError:
                 continue
             total += sum(int(found) for found in re.findall(r"VmRSS:\s+(\d+) kB", status)) / 1024
@@ -44,7 +44,7 @@ class Server:
 
 def _children(process: int) -> list[int]:
     found = Path(f"/proc/{process}/task/{process}/children")
-    return [int(one) for one in found.read_text().split()] if found.exists() else []
+    return [int(one) for one in found.read_text(encoding="utf-8").split()] if found.exists() else []
 
 
 @contextmanager

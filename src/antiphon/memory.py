@@ -36,7 +36,7 @@ def resident_mib(what: str) -> float:
     # On Linux getrusage's figure survives exec and so starts at the parent's size; the kernel's high-water mark of
     # this address space does not.
     status = Path("/proc/self/status")
-    if status.exists() and (found := re.search(rf"{what}:\s+(\d+) kB", status.read_text())):
+    if status.exists() and (found := re.search(rf"{what}:\s+(\d+) kB", status.read_text(encoding="utf-8"))):
         return int(found[1]) / 1024
     if sys.platform == "win32" or what == "VmRSS":
         return float("nan")

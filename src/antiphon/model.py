@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 import torch
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -25,13 +24,15 @@ from antiphon.descriptors import DESCRIPTORS, Side, describe
 from antiphon.descriptors.alter import alter
 from antiphon.discriminant import Discriminant
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.files import atomic_folder, write_text_atomic
+from antiphon.formats import Format
 from antiphon.heads import NORMS, LinearHead, ProjectionHead
 from antiphon.injection import MECHANISMS, Annealed, Penalties, Place, Shape
 from antiphon.presets import Sizes
 from antiphon.segments import PAPER_GRID
 from antiphon.towers import TOWERS, Tower
 
-_FORMAT = 1
+_FORMAT = Format("model", 1, {})
 _CONFIG, _WEIGHTS, _CARD = "config.json", "model.safetensors", "README.md"
 _PLACES: tuple[Place, ...] = get_args(Place)
 SIDES: tuple[Side, Side] = ("audio", "notes")
@@ -240,12 +241,17 @@ def _add(penalties: Penalties, found: Penalties) -> None:
 
 
 def save_model(model: DualEncoder, folder: Path, card: str) -> None:
-    """Write a model folder; `card` is its README."""
-    folder.mkdir(parents=True, exist_ok=True)
-    config = {"format": _FORMAT, **to_plain(model.config)}
-    (folder / _CONFIG).write_text(json.dumps(config, indent=1) + "\n")
-    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / _WEIGHTS)
-    (folder / _CARD).write_text(card)
+    """Write a model folder atomically; `card` is its README.
+
+    Raises `AntiphonError` where the folder holds anything else, which would be lost with the model that it replaces.
+    """
+    others = sorted({one.name for one in folder.iterdir()} - {_CONFIG, _WEIGHTS, _CARD}) if folder.exists() else []
+    if others:
+        raise AntiphonError(f"{folder}: holds more than a model ({others[0]}); save the model in a folder of its own")
+    with atomic_folder(folder) as temporary:
+        _FORMAT.write(temporary / _CONFIG, model.config)
+        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary / _WEIGHTS)
+        write_text_atomic(temporary / _CARD, card)
 
 
 def load_dual_encoder(folder: str | Path) -> DualEncoder:
@@ -254,13 +260,17 @@ def load_dual_encoder(folder: str | Path) -> DualEncoder:
     for name in (_CONFIG, _WEIGHTS):
         if not (folder / name).is_file():
             raise UnreadableInput(folder, f"not a model folder: it has no {name}")
+    identity = folder.stat().st_ino
     try:
-        plain = json.loads((folder / _CONFIG).read_text())
-        if plain.pop("format", None) != _FORMAT:
-            raise UnreadableInput(folder / _CONFIG, f"its format is not {_FORMAT}, the one this version reads")
-        model = DualEncoder(TypeAdapter(ModelConfig).validate_python(plain))
-        model.load_state_dict(load_file(folder / _WEIGHTS))
-    except (ValueError, TypeError, AttributeError) as error:  # JSON's, pydantic's, and of towers that reject options
+        config = _FORMAT.read(folder / _CONFIG, ModelConfig)
+        weights = load_file(folder / _WEIGHTS)
+        if folder.stat().st_ino != identity:  # replaced between the two: they may belong to different models
+            return load_dual_encoder(folder)
+        model = DualEncoder(config)
+        model.load_state_dict(weights)
+    except FileNotFoundError:  # replaced or removed since its files were found
+        return load_dual_encoder(folder)
+    except (ValueError, TypeError, AttributeError) as error:  # of towers that reject options
         raise UnreadableInput(folder / _CONFIG, f"not a model's config ({error})") from None
     except SafetensorError as error:
         raise UnreadableInput(folder / _WEIGHTS, f"not readable weights ({error})") from None
@@ -275,11 +285,6 @@ def weights_hash(folder: str | Path) -> str:
     if not path.is_file():
         raise UnreadableInput(Path(folder), f"not a model folder: it has no {_WEIGHTS}")
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def to_plain(config: Any) -> dict[str, Any]:
-    """A config as JSON-ready data."""
-    return TypeAdapter(type(config)).dump_python(config, mode="json")
 
 
 def pick_device() -> torch.device:

@@ -15,7 +15,7 @@ import numpy as np
 
 from antiphon.analysis import ANALYSES, Analysis, Finding, Subject
 from antiphon.errors import AntiphonError
-from antiphon.files import written_aside
+from antiphon.files import atomic_file, write_text_atomic
 from antiphon.model_embedder import ModelEmbedder
 from antiphon.provenance import code_version
 from antiphon.reporting import Block, Bullets, Heading, Paragraph, Picture, Table, as_html, as_markdown, cell
@@ -87,15 +87,15 @@ def _carry_out(analysis: Analysis, subject: Subject, about: Record, out: Path) -
         record |= {"summary": finding.summary, "facts": json_ready(finding.facts)}
     record["seconds"] = round(time.perf_counter() - began, 2)
     # Last, so that a record stands for files that are there.
-    with written_aside(out / f"{analysis.name}.json") as aside:
-        aside.write_text(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_text_atomic(out / f"{analysis.name}.json", text)
     return record
 
 
 def _write_finding(finding: Finding, name: str, out: Path) -> None:
-    with written_aside(out / f"{name}.png") as aside:
+    with atomic_file(out / f"{name}.png") as aside:
         finding.figure.savefig(aside, format="png")
-    with written_aside(out / f"{name}.csv") as aside, aside.open("w", encoding="utf-8", newline="") as file:
+    with atomic_file(out / f"{name}.csv") as aside, aside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(finding.rows[0]) if finding.rows else [], lineterminator="\n")
         writer.writeheader()
         writer.writerows(finding.rows)
@@ -134,8 +134,7 @@ def _write_report(subject: Subject, about: Record, out: Path) -> None:
         markdown += [heading, Paragraph(record["summary"]), picture]
         html += [heading, *markdown_blocks(record["summary"]), picture]
     for suffix, text in (("md", as_markdown(title, markdown)), ("html", as_html(title, html, out))):
-        with written_aside(out / f"report.{suffix}") as aside:
-            aside.write_text(text, encoding="utf-8")
+        write_text_atomic(out / f"report.{suffix}", text)
 
 
 def _facts(subject: Subject, about: Record) -> Table:

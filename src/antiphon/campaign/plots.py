@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from antiphon.files import written_aside
+from antiphon.files import atomic_file
 from antiphon.reporting import Picture
 
 _OURS, _PAPER, _REFERENCE = "#1f5fa8", "#c4621b", "#6b7280"
@@ -164,5 +164,5 @@ def _label(figure: Figure, axes: Axes, points: Sequence[tuple[float, float, str]
 
 def _save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_aside(path) as aside:
+    with atomic_file(path) as aside:
         figure.savefig(aside, format="png", metadata={"Software": None})

@@ -37,7 +37,7 @@ from antiphon.campaign.tables import (
     variants_table,
 )
 from antiphon.evaluation.scores import rank_correlation
-from antiphon.files import written_aside
+from antiphon.files import atomic_file, write_text_atomic
 from antiphon.published import REFERENCE, published_arms
 from antiphon.reporting import Block, Bullets, Heading, Paragraph, Picture, as_html, as_markdown, cell
 
@@ -72,9 +72,8 @@ def write_report(folder: Path, campaign: CampaignFacts, records: list[Record]) -
         ("report.md", as_markdown(campaign.title, blocks)),
         ("report.html", as_html(campaign.title, blocks, folder)),
     ):
-        with written_aside(folder / name) as aside:
-            aside.write_text(text, encoding="utf-8")
-    with written_aside(folder / "report.csv") as aside, aside.open("w", encoding="utf-8", newline="") as file:
+        write_text_atomic(folder / name, text)
+    with atomic_file(folder / "report.csv") as aside, aside.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(csv_rows(results))
 
 

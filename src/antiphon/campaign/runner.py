@@ -22,7 +22,7 @@ from antiphon.campaign.report import CampaignFacts, write_report
 from antiphon.campaign.results import Record
 from antiphon.errors import AntiphonError
 from antiphon.progress import console
-from antiphon.training.run import Progress, read_progress
+from antiphon.training.run_log import Progress, read_progress
 from antiphon.variants import varied_preset
 
 LOCK = "campaign.lock"
@@ -44,7 +44,7 @@ def run_campaign(folder: Path, campaign: Campaign, jobs: int) -> None:
     """
     for run in campaign.runs:
         varied_preset(campaign.preset, run.variant)  # raises now what would end the run after hours of others
-    open_campaign(folder, campaign)
+    campaign = open_campaign(folder, campaign)
     with _locked(folder):
         records = load_records(folder, campaign)
         waiting = [run for run in campaign.runs if not record_path(folder, run.name).exists()]
@@ -133,7 +133,7 @@ def _start(folder: Path, run: PlannedRun, jobs: int) -> _Running:
 def _failure(folder: Path, one: _Running) -> str:
     """The last line of a failed run's log, and where the rest is."""
     log = log_path(folder, one.run.name)
-    lines = log.read_text(errors="replace").strip().splitlines()
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return f"{one.run.name}: {lines[-1] if lines else f'exit status {one.process.returncode}'} (see {log})"
 
 

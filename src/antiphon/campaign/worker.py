@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from antiphon.campaign.grid import FOUNDATION
-from antiphon.campaign.layout import Campaign, load_campaign, record_path, run_folder
+from antiphon.campaign.layout import Campaign, load_campaign, record_path, run_folder, scored_audio, trained_audio
 from antiphon.corpora import open_corpus
 from antiphon.embedding import load_embedder
 from antiphon.errors import AntiphonError
 from antiphon.evaluation.model import evaluate_model
 from antiphon.files import write_json
 from antiphon.memory import keep_freed_memory
-from antiphon.training.run import CONFIG, MODEL, prepare_run, resume_run, start_run
+from antiphon.training.config import CONFIG, MODEL, prepare_run
+from antiphon.training.loop import resume_run, start_run
 
 
 def carry_out(folder: Path, name: str) -> dict[str, Any]:
@@ -27,14 +28,15 @@ def carry_out(folder: Path, name: str) -> dict[str, Any]:
     planned = next(run for run in campaign.runs if run.name == name)
     run = run_folder(folder, name)
     foundation = run_folder(folder, FOUNDATION) / MODEL if planned.from_foundation else None
-    if (run / CONFIG).exists():
-        training = resume_run(run)
+    audio = trained_audio(campaign)
+    if (run / CONFIG).exists():  # the campaign knows where everything is now
+        training = resume_run(run, corpora=campaign.corpora, audio=audio, foundation=foundation)
     else:
         prepared = prepare_run(
             campaign.corpora,
             planned.arm,
             campaign.preset,
-            audio=Path(campaign.audio) if campaign.audio else None,
+            audio=audio,
             epochs=planned.epochs,
             schedule=planned.schedule,
             variant=planned.variant,
@@ -64,9 +66,8 @@ def carry_out(folder: Path, name: str) -> dict[str, Any]:
 def _evaluations(campaign: Campaign, model: Path) -> list[dict[str, Any]]:
     """The paper's protocol on every corpus of the campaign, the headline one first."""
     embedder = load_embedder(model)
-    audio = Path(campaign.audio) if campaign.audio and campaign.evaluate_on == campaign.corpora else None
     return [
-        evaluate_model(embedder, open_corpus(spec, audio), "paper", recordings=campaign.recordings)
+        evaluate_model(embedder, open_corpus(spec, scored_audio(campaign)), "paper", recordings=campaign.recordings)
         for spec in campaign.evaluate_on
     ]
 

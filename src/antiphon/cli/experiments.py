@@ -47,18 +47,24 @@ def train(
 ) -> None:
     """Train an arm. A stopped run goes on with --resume and ends as if it had not been stopped.
 
+    If its data or foundation have been moved, name them again with --resume.
+
     Example: antiphon train maestro-v3.0.0 --audio rendered --arm d4a4 --preset medium --out runs/d4a4
 
     Example: antiphon train train-fluidr3 train-salamander --recipe default --out runs/default
     """
     from antiphon.recipes import find_recipe
-    from antiphon.training.run import MODEL, prepare_run, resume_run, start_run
+    from antiphon.training.config import MODEL, prepare_run
+    from antiphon.training.loop import resume_run, start_run
 
     if resume is not None:
-        given = (arm, preset, recipe, out, audio, split, epochs, schedule, variant, foundation, seed)
-        if corpora or any(option is not None for option in given):
-            raise typer.BadParameter("--resume takes no corpus and no other option: the run folder knows them")
-        folder, result = resume, resume_run(resume)
+        given = (arm, preset, recipe, out, split, epochs, schedule, variant, seed)
+        if any(option is not None for option in given):
+            raise typer.BadParameter(
+                "--resume takes no option except --audio and --foundation: the run folder knows the others"
+            )
+        result = resume_run(resume, corpora=corpora or (), audio=audio, foundation=foundation)
+        folder = resume
     else:
         if recipe is not None:
             if arm is not None or preset is not None:
@@ -181,6 +187,8 @@ def campaign(
     json_: JsonOption = False,
 ) -> None:
     """Train and score every run of a grid, and report them beside the paper's figures. Stopped, it goes on.
+
+    If its data have been moved, name them where they are now.
 
     Example: antiphon campaign screening --preset tiny --out screening
     """

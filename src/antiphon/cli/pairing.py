@@ -66,6 +66,7 @@ def pair_command(
     from antiphon.corpora import files_below
     from antiphon.embedding import lasting_name, load_embedder
     from antiphon.errors import AntiphonError
+    from antiphon.files import write_text_atomic
     from antiphon.index.build import build_index
     from antiphon.index.library import Filters
     from antiphon.index.pairing import pair
@@ -95,7 +96,7 @@ def pair_command(
     else:
         form = text if csv_ or json_ else _as_json(pairing, failed) if out.suffix == ".json" else _as_csv(pairing)
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(form + "\n", encoding="utf-8")
+        write_text_atomic(out, form + "\n")
         typer.echo(f"{_summary(pairing)}; table in {out}", err=csv_ or json_)
     if write is not None:
         _write_aligned(pairing.pairs, audio_dir, write)
@@ -113,7 +114,7 @@ def _cached_index(midi_dir: Path, embedder: Embedder) -> Path:
 
 def _write_aligned(pairs: Sequence[Pair], audio_dir: Path, out: Path) -> None:
     """Write MIDI named after the recordings, in the same folders below `out`."""
-    from antiphon.files import written_aside
+    from antiphon.files import atomic_file
     from antiphon.index.pairing import aligned_notes
     from antiphon.notes import write_midi
 
@@ -124,7 +125,7 @@ def _write_aligned(pairs: Sequence[Pair], audio_dir: Path, out: Path) -> None:
         # Two formats of one name would become one file.
         path = out / (name.with_suffix(".mid") if alike[name.with_suffix("")] == 1 else f"{name}.mid")
         path.parent.mkdir(parents=True, exist_ok=True)
-        with written_aside(path) as aside:
+        with atomic_file(path) as aside:
             write_midi(aligned_notes(one), aside)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from antiphon.audio import AUDIO_SUFFIXES, audio_info
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.files import utf8_name
 from antiphon.registry import Registry
 
 
@@ -122,6 +123,18 @@ def open_corpus(spec: str | Path, audio: Path | None = None) -> Corpus:
         reason = f"; {len(corpus.skipped)} skipped, the first: {corpus.skipped[0]}" if corpus.skipped else ""
         raise AntiphonError(f"{spec}: no recordings found{reason}")
     return corpus if audio is None else with_audio_folder(corpus, audio)
+
+
+def absolute_spec(spec: str | Path) -> str:
+    """The spec as it reads in any working folder: a path made absolute; a word, or what is no corpus, as it is.
+
+    Raises `UnreadableInput` for a path that is not UTF-8.
+    """
+    absolute = utf8_name(Path(spec).absolute())
+    for kind in sorted(CORPUS_KINDS.values(), key=lambda kind: kind.rank):
+        if kind.recognises(str(spec)):
+            return absolute if kind.recognises(absolute) else str(spec)
+    return str(spec)
 
 
 def with_audio_folder(corpus: Corpus, folder: Path) -> Corpus:

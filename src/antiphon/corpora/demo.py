@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 from antiphon.audio import write_flac
@@ -11,6 +9,7 @@ from antiphon.cache import cache_folder
 from antiphon.corpora import Corpus, CorpusKind, Recording
 from antiphon.corpora.composer import compose_demo
 from antiphon.corpora.rendered import open_rendered, write_manifest
+from antiphon.files import atomic_folder
 from antiphon.notes import read_notes, write_midi
 from antiphon.progress import track
 from antiphon.rendering.additive import AdditivePiano
@@ -25,12 +24,8 @@ def demo_folder() -> Path:
     """The folder of the demo corpus, MIDI and FLAC side by side with a manifest; made if missing (a few seconds)."""
     folder = cache_folder("demo") / VERSION
     if not folder.exists():
-        aside = folder.with_name(f"{VERSION}.{os.getpid()}.part")
-        _make(aside)
-        try:
-            os.replace(aside, folder)
-        except OSError:  # another process was faster
-            shutil.rmtree(aside)
+        with atomic_folder(folder, replace=False) as aside:  # another process may be faster, and its files in use
+            _make(aside)
     return folder
 
 
@@ -40,7 +35,6 @@ def _make(folder: Path) -> None:
     for piece in track(compose_demo(), "making the demo corpus"):
         id_ = f"{piece.composer} - {piece.title} ({piece.performer})"
         notes_path, audio_path = folder / f"{id_}.mid", folder / f"{id_}.flac"
-        folder.mkdir(parents=True, exist_ok=True)
         write_midi(piece.notes, notes_path, piece.pedal_s)
         notes = read_notes(notes_path, sustain=True)
         duration_s = notes.end_s + _TAIL_S

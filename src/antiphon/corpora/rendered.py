@@ -10,7 +10,7 @@ from typing import Any
 
 from antiphon.corpora import Corpus, CorpusKind, Recording
 from antiphon.errors import UnreadableInput
-from antiphon.files import written_aside
+from antiphon.files import write_json
 
 MANIFEST = "rendered.json"
 
@@ -41,9 +41,7 @@ def write_manifest(folder: Path, recordings: Iterable[Recording], settings: dict
         | {"notes_path": recording.id + recording.notes_path.suffix, "audio_path": recording.id + ".flac"}
         for recording in recordings
     ]
-    text = json.dumps({"settings": settings, "recordings": entries}, indent=1) + "\n"
-    with written_aside(folder / MANIFEST) as aside:
-        aside.write_text(text, encoding="utf-8")
+    write_json(folder / MANIFEST, {"settings": settings, "recordings": entries})
 
 
 def _entry_to_recording(root: Path, entry: dict[str, Any]) -> Recording:

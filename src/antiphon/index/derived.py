@@ -7,17 +7,13 @@ the last to finish is kept.
 
 from __future__ import annotations
 
-import os
 import re
-import time
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_ABANDONED_S = 3600.0  # an unfinished file of this age belongs to a process that died
-_UNFINISHED = ".part"
+from antiphon.files import UNFINISHED, atomic_file, remove_abandoned
 
 
 @dataclass(frozen=True)
@@ -38,26 +34,18 @@ class Derived:
         What the block maps or reads there stays valid, whatever other processes do to the names afterwards. If it
         fails, nothing is left behind.
         """
-        mine = f".{uuid.uuid4().hex}{_UNFINISHED}"
-        aside = [self.path(suffix + mine) for suffix in suffixes]
-        try:
-            yield aside
-            for path, suffix in zip(aside, suffixes, strict=True):
-                os.replace(path, self.path(suffix))
-        finally:
-            for path in aside:
-                path.unlink(missing_ok=True)
+        with ExitStack() as stack:  # which ends the last entered first
+            aside = [stack.enter_context(atomic_file(self.path(suffix))) for suffix in reversed(suffixes)]
+            yield aside[::-1]
         self._tidy()
 
     def _tidy(self) -> None:
         """Remove files of older generations, and what died half-written."""
+        remove_abandoned(self.folder, f"{self.kind}-")
         finished = {}
         for path in self.folder.glob(f"{self.kind}-*"):
-            if path.suffix == _UNFINISHED:
-                with suppress(FileNotFoundError):
-                    if time.time() - path.stat().st_mtime > _ABANDONED_S:
-                        path.unlink()
-            elif name := re.match(rf"{self.kind}-(\d+)\.", path.name):
+            name = re.match(rf"{self.kind}-(\d+)\.", path.name)
+            if name and path.suffix != UNFINISHED:
                 finished[path] = int(name[1])
         newest = max(finished.values(), default=0)
         for path, generation in finished.items():

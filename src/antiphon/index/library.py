@@ -156,12 +156,14 @@ def open_library(
         )
 
     try:
-        return mapped(derived.path(_VECTORS), derived.path(_ONSETS), json.loads(derived.path(_FACTS).read_text()))
+        return mapped(
+            derived.path(_VECTORS), derived.path(_ONSETS), json.loads(derived.path(_FACTS).read_text(encoding="utf-8"))
+        )
     except (OSError, ValueError):  # missing, or cut off
         pass
     with derived.written_aside(*_SUFFIXES) as (vectors_aside, onsets_aside, facts_aside):
         facts = _write_flat(vectors_aside, onsets_aside, recordings)
-        facts_aside.write_text(json.dumps(facts))
+        facts_aside.write_text(json.dumps(facts), encoding="utf-8")
         return mapped(vectors_aside, onsets_aside, facts)  # before another reader's newer files take their place
 
 

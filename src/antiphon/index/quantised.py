@@ -66,14 +66,14 @@ def quantised(vectors: NDArray[np.float16], derived: Derived) -> Quantised:
     made = quantise(vectors)
     with derived.written_aside(*_SUFFIXES) as (index_aside, facts_aside):
         faiss.write_index(made.index, str(index_aside))
-        facts_aside.write_text(json.dumps(asdict(made.facts)))
+        facts_aside.write_text(json.dumps(asdict(made.facts)), encoding="utf-8")
     return made
 
 
 def facts_of(derived: Derived) -> QuantisedFacts | None:
     """How good the quantised copy is; None where it has yet to be made."""
     try:
-        return QuantisedFacts(**json.loads(derived.path(_FACTS).read_text()))
+        return QuantisedFacts(**json.loads(derived.path(_FACTS).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):  # missing, or cut off
         return None
 

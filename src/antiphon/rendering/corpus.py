@@ -17,7 +17,7 @@ from antiphon.audio import write_flac
 from antiphon.corpora import Corpus, Recording
 from antiphon.corpora.rendered import MANIFEST, open_rendered, write_manifest
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.files import write_json, written_aside
+from antiphon.files import atomic_file, write_json
 from antiphon.notes import read_notes
 from antiphon.rendering import Renderer, make_renderer
 
@@ -78,7 +78,7 @@ def _claim(out: Path, settings: dict[str, object]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     path = out / "render-settings.json"
     if path.exists():
-        before = json.loads(path.read_text())
+        before = json.loads(path.read_text(encoding="utf-8"))
         changed = [key for key in settings if before.get(key) != settings[key]]
         if changed:
             was = ", ".join(f"{key} {before.get(key)!r}" for key in changed)
@@ -102,5 +102,5 @@ def _render_one(recording: Recording, out: Path, sample_rate_hz: int) -> None:
     recording.audio_path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(recording.notes_path, out / f"{recording.id}{recording.notes_path.suffix}")
     # The sound appears under its name only when it is complete: its presence is what "done" means on a second run.
-    with written_aside(recording.audio_path) as aside:
+    with atomic_file(recording.audio_path) as aside:
         write_flac(aside, samples, sample_rate_hz)

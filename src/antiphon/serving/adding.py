@@ -11,7 +11,7 @@ from pathlib import Path
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder
 from antiphon.errors import UnreadableInput
-from antiphon.files import content_hash, written_aside
+from antiphon.files import atomic_file, content_hash
 from antiphon.index.build import build_index
 from antiphon.index.store import Store
 from antiphon.progress import track
@@ -68,7 +68,7 @@ def add_files(received: Sequence[Received], index: Path, embedder: Embedder, dec
     stored: dict[str, Received] = {}  # none before all are read: a job that is turned away leaves nothing behind
     for one in usable:
         path = free_name(folder, one.name)
-        with written_aside(path) as aside:
+        with atomic_file(path) as aside:
             shutil.copyfile(one.path, aside)
         stored[os.fspath(path.resolve())] = one
     report = build_index([folder], embedder, model, index) if stored else None

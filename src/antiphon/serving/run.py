@@ -18,7 +18,7 @@ from antiphon.corpora import Recording, open_corpus
 from antiphon.corpora.demo import VERSION
 from antiphon.embedding import load_embedder
 from antiphon.errors import AntiphonError
-from antiphon.files import written_aside
+from antiphon.files import atomic_file
 from antiphon.index.build import build_index
 from antiphon.index.store import Store
 from antiphon.serving.app import create_app
@@ -51,7 +51,7 @@ def demo_index() -> Path:
 
 
 def _write_works(recordings: Sequence[Recording], path: Path) -> None:
-    with written_aside(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
+    with atomic_file(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(["file", "work", "composer", "title", "split"])
         for one in recordings:

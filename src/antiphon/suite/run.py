@@ -16,7 +16,7 @@ from antiphon.corpora import Corpus
 from antiphon.embedding import load_embedder
 from antiphon.errors import AntiphonError, look_up
 from antiphon.evaluation.model import choose, origin
-from antiphon.files import write_json, written_aside
+from antiphon.files import write_json, write_text_atomic
 from antiphon.progress import console
 from antiphon.suite.report import summarise, summary_as_markdown
 from antiphon.suite.tasks import SUITES, Entrant, Record, Role, Task, Trial
@@ -65,8 +65,7 @@ def run_suite(
         rows[entrant.name] = {"name": entrant.name, "parameters": entrant.embedder.parameters, "results": found}
         summary = summarise(suite, questions, list(rows.values()))
         write_json(out / "suite.json", summary)
-        with written_aside(out / "suite.md") as aside:
-            aside.write_text(summary_as_markdown(summary), encoding="utf-8")
+        write_text_atomic(out / "suite.md", summary_as_markdown(summary))
     return summary
 
 

@@ -26,6 +26,7 @@ from antiphon.corpora import Corpus, Recording
 from antiphon.descriptors import Side
 from antiphon.embedding import read_sound
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.files import atomic_file, write_json
 from antiphon.notes import Notes, read_notes
 from antiphon.progress import track
 from antiphon.varispeed import samples_needed, scale_times, varispeed
@@ -64,7 +65,7 @@ def open_sample_cache(corpus: Corpus, sample_rate_hz: int, window_s: float) -> S
     folder = cache_folder("samples") / _cache_key(corpus, sample_rate_hz, window_s)
     if not (folder / "index.json").exists():
         _decode_all(corpus.recordings, sample_rate_hz, window_s, folder)
-    index = json.loads((folder / "index.json").read_text())
+    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
     kept = tuple(corpus.recordings[number] for number in index["recordings"])
     if not kept:
         raise AntiphonError(f"{corpus.name}: no recording can be read; first: {': '.join(index['skipped'][0])}")
@@ -94,8 +95,11 @@ def _decode_all(recordings: tuple[Recording, ...], sample_rate_hz: int, window_s
     kept: list[int] = []
     skipped: list[tuple[str, str]] = []
     offset = [0]
-    samples_aside, index_aside = (folder / f"{name}.{os.getpid()}.part" for name in ("samples", "index"))
-    with samples_aside.open("wb") as file, ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with (
+        atomic_file(folder / "samples.int16") as aside,
+        aside.open("wb") as file,
+        ThreadPoolExecutor(max_workers=os.cpu_count()) as pool,
+    ):
         # In slices, since a pool maps eagerly and decoded recordings waiting to be written would pile up.
         slices = [recordings[begin : begin + 16] for begin in range(0, len(recordings), 16)]
         decoded = (result for part in slices for result in pool.map(decode, part))
@@ -106,9 +110,7 @@ def _decode_all(recordings: tuple[Recording, ...], sample_rate_hz: int, window_s
             result.tofile(file)
             kept.append(number)
             offset.append(offset[-1] + len(result))
-    index_aside.write_text(json.dumps({"recordings": kept, "offset": offset, "skipped": skipped}))
-    os.replace(samples_aside, folder / "samples.int16")
-    os.replace(index_aside, folder / "index.json")
+    write_json(folder / "index.json", {"recordings": kept, "offset": offset, "skipped": skipped})
 
 
 @dataclass(frozen=True)

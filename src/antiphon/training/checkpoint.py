@@ -1,0 +1,58 @@
+"""Checkpoints: every state that a run needs to go on as if it had not been stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from antiphon.files import atomic_file
+from antiphon.model import DualEncoder
+from antiphon.training.memory import Memory
+
+_CHECKPOINT = "checkpoint.pt"
+
+
+def save_checkpoint(
+    folder: Path,
+    model: DualEncoder,
+    optimiser: torch.optim.Optimizer,
+    memory: Memory | None,
+    done: int,
+    elapsed_s: float,
+) -> None:
+    """Model, optimiser, memory, random state, and the step, from which schedule and data position follow."""
+    state = {
+        "model": model.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "memory": None if memory is None else memory.state_dict(),
+        "random": torch.get_rng_state(),
+        "random_gpu": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+        "step": done,
+        "elapsed_s": elapsed_s,
+    }
+    with atomic_file(folder / _CHECKPOINT) as temporary:
+        torch.save(state, temporary)
+
+
+def load_checkpoint(
+    folder: Path, model: DualEncoder, optimiser: torch.optim.Optimizer, memory: Memory | None, device: torch.device
+) -> tuple[int, float]:
+    """Restore the last checkpoint if there is one: (steps done, seconds spent)."""
+    path = folder / _CHECKPOINT
+    if not path.exists():
+        return 0, 0.0
+    state = torch.load(path, map_location=device, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimiser.load_state_dict(state["optimiser"])
+    if memory is not None:
+        memory.load_state_dict(state["memory"])
+    torch.set_rng_state(state["random"].cpu())
+    if state["random_gpu"] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["random_gpu"].cpu())
+    return int(state["step"]), float(state["elapsed_s"])
+
+
+def remove_checkpoint(folder: Path) -> None:
+    """Remove the checkpoint of a finished run."""
+    (folder / _CHECKPOINT).unlink(missing_ok=True)

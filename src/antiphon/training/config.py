@@ -1,0 +1,158 @@
+"""The config of a training run: resolved from names, kept in the run folder, opened again where the data are now."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from antiphon.arms import Arm, find_arm
+from antiphon.corpora import Corpus, absolute_spec, open_corpus
+from antiphon.errors import AntiphonError
+from antiphon.files import utf8_name
+from antiphon.formats import Format
+from antiphon.model import weights_hash
+from antiphon.presets import Sizes, TrainingSettings
+from antiphon.schedules import SCHEDULES
+from antiphon.variants import varied_preset
+
+CONFIG, RESULT, MODEL = "run.json", "result.json", "model"
+_FORMAT = Format("run", 1, {0: lambda document: document})
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class RunConfig:
+    """Everything a run depends on; kept in its folder as `run.json`.
+
+    `corpora`, `audio` and `foundation` are absolute paths, except for a corpus that is a word. `foundation` is the
+    model folder whose weights the run starts from; `data_hash` and `foundation_hash` are of their content.
+    """
+
+    corpora: tuple[str, ...]
+    audio: str | None
+    split: str | None
+    data_hash: str
+    arm: Arm
+    preset: str
+    variant: str | None
+    sizes: Sizes
+    training: TrainingSettings
+    seed: int
+    foundation: str | None
+    foundation_hash: str | None
+
+    @property
+    def steps(self) -> int:
+        return self.training.epochs * self.training.batches_per_epoch
+
+
+def prepare_run(
+    corpora: Sequence[str],
+    arm: str,
+    preset: str,
+    *,
+    audio: Path | None = None,
+    split: str | None = None,
+    epochs: int | None = None,
+    schedule: str | None = None,
+    variant: str | None = None,
+    foundation: Path | None = None,
+    seed: int = 42,
+) -> tuple[tuple[Corpus, ...], RunConfig]:
+    """Resolve names into the data and the config of a run.
+
+    Without `split`, the split `train` of each corpus that has one. `epochs` and `schedule` replace the preset's;
+    `variant` changes the preset (`antiphon list variants`). No epochs at all leave a foundation's towers as they are
+    and find the map of an arm with descriptors beside them; without either they raise `AntiphonError`.
+    """
+    if epochs == 0 and foundation is None:
+        raise AntiphonError("without epochs there is nothing to train but on a foundation: name one, or epochs")
+    found, size = find_arm(arm), varied_preset(preset, variant)
+    if epochs == 0 and found.beside is None:
+        raise AntiphonError(f"without epochs arm {arm} has nothing to train: it has no descriptors beside its towers")
+    training = size.training
+    if epochs is not None:
+        training = replace(training, epochs=epochs)
+    if schedule is not None:
+        training = replace(training, schedule=SCHEDULES[schedule].name)
+    opened = _open(corpora, audio, split)
+    return opened, RunConfig(
+        corpora=tuple(absolute_spec(spec) for spec in corpora),
+        audio=absolute_path(audio),
+        split=split,
+        data_hash=_data_hash(opened),
+        arm=found,
+        preset=size.name,
+        variant=variant,
+        sizes=size.sizes,
+        training=training,
+        seed=seed,
+        foundation=absolute_path(foundation),
+        foundation_hash=None if foundation is None else weights_hash(foundation),
+    )
+
+
+def reopen_run(
+    folder: Path, *, corpora: Sequence[str] = (), audio: Path | None = None, foundation: Path | None = None
+) -> tuple[tuple[Corpus, ...], RunConfig]:
+    """The data and the config of a run that has begun; `folder` remembers new locations of what has been moved.
+
+    Raises `AntiphonError` where the data or the foundation are not those that the run began with.
+    """
+    stored = read_config(folder)
+    config = replace(
+        stored,
+        corpora=tuple(absolute_spec(spec) for spec in corpora or stored.corpora),
+        audio=absolute_path(audio or stored.audio),
+        foundation=absolute_path(foundation or stored.foundation),
+    )
+    try:
+        opened = _open(config.corpora, Path(config.audio) if config.audio else None, config.split)
+    except AntiphonError as error:
+        hint = f"where the data have been moved, name them: antiphon train CORPUS… --resume {folder}"
+        raise AntiphonError(f"{error}; {hint}") from None
+    if _data_hash(opened) != config.data_hash:
+        names = ", ".join(config.corpora)
+        raise AntiphonError(f"{names}: the data have changed since {folder} began, or are others; start a new run")
+    if foundation is not None and weights_hash(foundation) != config.foundation_hash:
+        raise AntiphonError(f"{foundation}: not the foundation that {folder} began with")
+    if config != stored:
+        write_config(folder, config)
+    return opened, config
+
+
+def read_config(folder: Path) -> RunConfig:
+    """The config of a run folder. Raises `AntiphonError` where there is none, or none that can be read."""
+    if not (folder / CONFIG).is_file():
+        raise AntiphonError(f"{folder}: not a run folder (it has no {CONFIG})")
+    return _FORMAT.read(folder / CONFIG, RunConfig)
+
+
+def write_config(folder: Path, config: RunConfig) -> None:
+    """Keep a config in its run folder."""
+    _FORMAT.write(folder / CONFIG, config)
+
+
+def absolute_path(path: str | Path | None) -> str | None:
+    """A path as it reads in any working folder. Raises `UnreadableInput` where it is not UTF-8."""
+    return None if path is None else utf8_name(Path(path).absolute())
+
+
+def _open(corpora: Sequence[str], audio: Path | None, split: str | None) -> tuple[Corpus, ...]:
+    """The recordings with sound to train on. Raises `AntiphonError` when there are none."""
+    if audio is not None and len(corpora) != 1:
+        raise AntiphonError("--audio is the sound of one corpus; name rendered corpora instead of several with --audio")
+    opened = []
+    for spec in corpora:
+        corpus = open_corpus(spec, audio)
+        wanted = "train" if split is None and "train" in corpus.splits else split
+        opened.append((corpus if wanted is None else corpus.split(wanted)).with_sound())
+    return tuple(opened)
+
+
+def _data_hash(corpora: Sequence[Corpus]) -> str:
+    return hashlib.sha256("".join(corpus.manifest_hash for corpus in corpora).encode()).hexdigest()

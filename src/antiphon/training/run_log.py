@@ -1,0 +1,114 @@
+"""The log of a run, `log.csv`: losses and speed every `LOG_EVERY` steps, from which its progress is read."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+from antiphon.files import write_text_atomic
+from antiphon.training.config import CONFIG, read_config
+
+LOG_EVERY = 50
+_LOG = "log.csv"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is, by its log; zeros before the first line of it."""
+
+    step: int
+    steps: int
+    segments_per_second: float
+
+    @property
+    def share(self) -> float:
+        """Steps done, from 0 to 1."""
+        return self.step / self.steps if self.steps else 0.0
+
+
+def read_progress(folder: Path) -> Progress:
+    """How far the run in a folder is, whether it is being trained or not; a folder that is not there is at zero."""
+    rows = _rows(folder / _LOG)
+    if not (folder / CONFIG).exists() or not rows:
+        return Progress(0, 0, 0.0)
+    config = read_config(folder)
+    step, seconds = int(rows[-1]["step"]), float(rows[-1]["seconds"])
+    return Progress(step, config.steps, step * config.training.batch_size / max(seconds, 1e-9))
+
+
+class RunLog(contextlib.AbstractContextManager["RunLog"]):
+    """Writes `log.csv`, and TensorBoard beside it where that is installed.
+
+    Rows after step `done`, where the run goes on, are dropped: they are written again.
+    """
+
+    def __init__(self, folder: Path, done: int) -> None:
+        path = folder / _LOG
+        kept = [row for row in _rows(path) if int(row["step"]) <= done]
+        self._columns = list(kept[0]) if kept else None
+        text = io.StringIO()
+        if self._columns is not None:
+            table = csv.DictWriter(text, self._columns, lineterminator="\n")
+            table.writeheader()
+            table.writerows(kept)
+        write_text_atomic(path, text.getvalue())
+        self._file = path.open("a", encoding="utf-8", newline="")
+        self._board: Any = None
+        with contextlib.suppress(ImportError):
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
+
+    def write(
+        self, step: int, terms: dict[str, Tensor], recall: float, norm: float, scale: float, elapsed_s: float
+    ) -> None:
+        """Add the figures of a step."""
+        values = {
+            **{name: term.item() for name, term in terms.items()},
+            "in_batch_recall": recall,
+            "gradient_norm": norm,
+            "rate_multiplier": scale,
+        }
+        self._write_row({"step": step, **{k: f"{v:.6g}" for k, v in values.items()}, "seconds": f"{elapsed_s:.1f}"})
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(name, value, step)
+
+    def _write_row(self, row: dict[str, Any]) -> None:
+        begins, self._columns = self._columns is None, self._columns or list(row)
+        table = csv.DictWriter(self._file, self._columns, lineterminator="\n")
+        if begins:
+            table.writeheader()
+        table.writerow(row)
+        self._file.flush()
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """The whole rows of a log; a row that is being written, or was when its writer was killed, is left out."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return []
+    lines = text[: text.rfind("\n") + 1].splitlines()
+    return [row for row in csv.DictReader(lines) if _is_whole(row)]
+
+
+def _is_whole(row: dict[str, Any]) -> bool:
+    """Whether each column has a value and no value is without a column; after a crash a line may hold anything."""
+    if None in row or None in row.values():
+        return False
+    try:
+        return int(row["step"]) > 0 and float(row["seconds"]) >= 0
+    except (KeyError, ValueError):
+        return False

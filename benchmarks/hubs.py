@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from antiphon.corpora import open_corpus
-from antiphon.embedding import embed_corpus, load_embedder
+from antiphon.corpus_embedding import embed_corpus
 from antiphon.evaluation.hubs import hold_back_hubs
 from antiphon.evaluation.model import choose, origin
 from antiphon.evaluation.ranks import whole_pool_ranks
 from antiphon.evaluation.scores import summary
 from antiphon.files import write_json
+from antiphon.model_loading import load_embedder
 from antiphon.segments import WindowGrid
 from benchmarks.report import markdown_table
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from antiphon.corpora import Corpus, open_corpus
-from antiphon.embedding import load_embedder
 from antiphon.index.build import build_index
+from antiphon.model_loading import load_embedder
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -58,7 +58,7 @@ def join(recordings: list[Recording], path: Path) -> Path:
 
 def make_library(demo: Corpus, place: Path) -> Path:
     """An index of five pieces as sound and notes, a tone whose name is an attack, and a file that is no sound."""
-    from antiphon.embedding import load_embedder
+    from antiphon.model_loading import load_embedder
 
     music = place / "music"
     music.mkdir(parents=True)

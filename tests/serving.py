@@ -15,7 +15,7 @@ import soundfile
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
-from antiphon.embedding import load_embedder
+from antiphon.model_loading import load_embedder
 from antiphon.rendering import make_renderer
 from antiphon.serving.app import create_app
 from antiphon.serving.clips import Clips

@@ -16,8 +16,8 @@ from antiphon.arms import find_arm
 from antiphon.audio import is_silent, read_audio, write_flac
 from antiphon.batch import Batch, NoteBatch, Tokens, collate, collate_notes
 from antiphon.corpora import Corpus, Recording
+from antiphon.corpus_embedding import embed_corpus
 from antiphon.descriptors.alter import alter
-from antiphon.embedding import embed_corpus
 from antiphon.errors import AntiphonError
 from antiphon.evaluation.protocols import evaluate
 from antiphon.model import DualEncoder, ModelConfig

@@ -15,7 +15,8 @@ from antiphon.batch import AS_RECORDED, Playback, Tokens, collate
 from antiphon.descriptors import DESCRIPTORS, View, describe
 from antiphon.discriminant import Discriminant, PairScatter
 from antiphon.errors import AntiphonError
-from antiphon.model import SIDES, DualEncoder, ModelConfig, load_dual_encoder, save_model, to_plain
+from antiphon.model import SIDES, DualEncoder, ModelConfig
+from antiphon.model_saving import load_dual_encoder, save_model, to_plain
 from antiphon.notes import Notes
 from antiphon.presets import find_preset
 from antiphon.rendering.additive import AdditivePiano

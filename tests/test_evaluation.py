@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from antiphon.corpora import Corpus, Recording
-from antiphon.embedding import EmbeddedSegments, embed_corpus
+from antiphon.corpus_embedding import EmbeddedSegments, embed_corpus
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
 from antiphon.evaluation.pools import Pools, not_wrong, sample_pools
 from antiphon.evaluation.protocols import PROTOCOLS, default_split, evaluate, scores_as_text

@@ -16,9 +16,9 @@ from starlette.testclient import TestClient
 
 from antiphon.audio import read_audio
 from antiphon.corpora import Corpus
-from antiphon.embedding import load_embedder
 from antiphon.index.search import search as search_index
 from antiphon.index.store import Store
+from antiphon.model_loading import load_embedder
 from antiphon.notes import Notes, read_notes, write_midi
 from antiphon.serving.aligned import aligned_midi
 from antiphon.serving.atlas import draw_map

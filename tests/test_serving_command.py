@@ -17,9 +17,9 @@ import pytest
 from typer.testing import CliRunner
 
 from antiphon.cli import app
-from antiphon.embedding import load_embedder
 from antiphon.errors import AntiphonError
 from antiphon.index.store import Store
+from antiphon.model_loading import load_embedder
 from antiphon.serving import run
 from antiphon.serving.holdings import open_holdings
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from antiphon.corpora import Corpus
-from antiphon.embedding import embed_corpus, lasting_name, load_embedder, read_sound
+from antiphon.corpus_embedding import embed_corpus, read_sound
 from antiphon.evaluation.protocols import evaluate
-from antiphon.model import load_dual_encoder
+from antiphon.model_loading import lasting_name, load_embedder
+from antiphon.model_saving import load_dual_encoder
 from antiphon.models import shipped_models
 
 SHIPPED = shipped_models()

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from antiphon.cli import app, main
 from antiphon.corpora import Corpus
-from antiphon.embedding import load_embedder
 from antiphon.evaluation.model import evaluate_model
-from antiphon.model import save_model
+from antiphon.model_loading import load_embedder
+from antiphon.model_saving import save_model
 from antiphon.published import NOISE
 from antiphon.suite import tasks as suite_tasks
 from antiphon.suite.report import summarise, summary_as_markdown

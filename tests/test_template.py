@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from antiphon.baselines.template import TemplateEmbedder
 from antiphon.corpora import Corpus
-from antiphon.embedding import embed_corpus, load_embedder, read_sound
+from antiphon.corpus_embedding import embed_corpus, read_sound
 from antiphon.evaluation.protocols import evaluate
+from antiphon.model_loading import load_embedder
 from antiphon.notes import Notes, read_notes
 from antiphon.rendering.additive import AdditivePiano
 from builders import random_notes

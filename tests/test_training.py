@@ -20,13 +20,15 @@ from antiphon.arms import find_arm
 from antiphon.audio import read_audio
 from antiphon.augmentation import Augmentation
 from antiphon.corpora import Corpus
+from antiphon.corpus_embedding import embed_corpus
 from antiphon.descriptors import describe
-from antiphon.embedding import embed_corpus, load_embedder
 from antiphon.errors import AntiphonError
 from antiphon.evaluation.protocols import evaluate
 from antiphon.files import content_hash
-from antiphon.model import DualEncoder, ModelConfig, load_dual_encoder, save_model, weights_hash
+from antiphon.model import DualEncoder, ModelConfig
 from antiphon.model_embedder import ModelEmbedder
+from antiphon.model_loading import load_embedder
+from antiphon.model_saving import load_dual_encoder, save_model, weights_hash
 from antiphon.presets import RateRule, find_preset
 from antiphon.training import run as run_module
 from antiphon.training.data import TrainingBatches, open_sample_cache

@@ -17,9 +17,9 @@ from typing import Any
 import torch
 
 from antiphon.corpora import open_corpus
-from antiphon.embedding import load_embedder
 from antiphon.errors import AntiphonError, UnknownName
 from antiphon.files import write_json
+from antiphon.model_loading import load_embedder
 from benchmarks.report import replace_section
 from benchmarks.search.asking import Indexes
 from benchmarks.search.drawing import Data

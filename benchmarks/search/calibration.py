@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from antiphon.corpora import open_corpus
-from antiphon.embedding import Embedder, load_embedder
+from antiphon.embedding import Embedder
 from antiphon.errors import UnreadableInput
 from antiphon.index.finding import find_candidates
 from antiphon.index.query import open_query
 from antiphon.matching.confidence import FEATURES, beforehand, features_of
+from antiphon.model_loading import load_embedder
 from antiphon.progress import track
 from benchmarks.search.asking import Indexes
 from benchmarks.search.drawing import Data, names_of, own_sound, scores

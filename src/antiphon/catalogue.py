@@ -10,12 +10,13 @@ from antiphon.arms import ARMS
 from antiphon.campaign.grid import builtin_grids, load_grid, plan
 from antiphon.corpora import open_corpus
 from antiphon.descriptors import DESCRIPTORS
-from antiphon.embedding import BASELINES, load_embedder
 from antiphon.errors import look_up
 from antiphon.index.store import Store, is_index
 from antiphon.injection import MECHANISMS
 from antiphon.losses import LOSSES
-from antiphon.model import DualEncoder, ModelConfig, load_dual_encoder
+from antiphon.model import DualEncoder, ModelConfig
+from antiphon.model_loading import BASELINES, load_embedder
+from antiphon.model_saving import load_dual_encoder
 from antiphon.models import shipped_models
 from antiphon.presets import PRESETS
 from antiphon.recipes import RECIPES

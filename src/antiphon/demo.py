@@ -10,12 +10,12 @@ import numpy as np
 
 from antiphon.audio import read_audio
 from antiphon.corpora import Recording, open_corpus
-from antiphon.embedding import lasting_name, load_embedder
 from antiphon.errors import AntiphonError
 from antiphon.index.build import build_index
 from antiphon.index.library import Filters
 from antiphon.index.search import Hit, search
 from antiphon.index.store import Store
+from antiphon.model_loading import lasting_name, load_embedder
 from antiphon.notes import read_notes
 from antiphon.pictures import draw_match
 from antiphon.progress import track

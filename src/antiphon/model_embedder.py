@@ -17,7 +17,8 @@ from antiphon.audio import is_silent
 from antiphon.batch import AS_RECORDED, Batch, Playback, collate
 from antiphon.descriptors import DESCRIPTORS, Side, describe
 from antiphon.errors import AntiphonError
-from antiphon.model import DualEncoder, load_dual_encoder, pick_device, to_plain
+from antiphon.model import DualEncoder, pick_device
+from antiphon.model_saving import load_dual_encoder, to_plain
 from antiphon.notes import Notes
 from antiphon.segments import SoundWindows, as_played
 from antiphon.towers import Elasticity, elasticity_of

@@ -12,11 +12,11 @@ from typing import Any
 from antiphon.campaign.grid import FOUNDATION
 from antiphon.campaign.layout import Campaign, load_campaign, record_path, run_folder
 from antiphon.corpora import open_corpus
-from antiphon.embedding import load_embedder
 from antiphon.errors import AntiphonError
 from antiphon.evaluation.model import evaluate_model
 from antiphon.files import write_json
 from antiphon.memory import keep_freed_memory
+from antiphon.model_loading import load_embedder
 from antiphon.training.run import CONFIG, MODEL, prepare_run, resume_run, start_run
 
 

@@ -127,10 +127,10 @@ def evaluate(
     from antiphon.corpora import open_corpus
 
     if suite is None:
-        from antiphon.embedding import load_embedder
         from antiphon.evaluation.model import evaluate_model
         from antiphon.evaluation.protocols import scores_as_text
         from antiphon.files import write_json
+        from antiphon.model_loading import load_embedder
 
         if len(model) > 1 or real is not None or robustness_recordings is not None:
             raise typer.BadParameter("a second --model, --real and --robustness-recordings need --suite")
@@ -231,7 +231,8 @@ def analyze(
     from antiphon.analysis.report import run_analyses
     from antiphon.corpora import open_corpus
     from antiphon.evaluation.model import choose
-    from antiphon.model import load_dual_encoder, pick_device
+    from antiphon.model import pick_device
+    from antiphon.model_saving import load_dual_encoder
 
     names = list(ANALYSES) if name == "all" else [ANALYSES[name].name]
     source, _ = choose(open_corpus(corpus, audio), "paper", split, recordings)

@@ -110,10 +110,10 @@ def _fill_index(
     keep_going: bool,
     json_: bool,
 ) -> None:
-    from antiphon.embedding import lasting_name, load_embedder
     from antiphon.index.build import build_index
     from antiphon.index.query import SUFFIXES
     from antiphon.index.works import Works
+    from antiphon.model_loading import lasting_name, load_embedder
 
     if only is not None and only not in SUFFIXES:
         raise typer.BadParameter(f"--only takes audio or notes, not {only!r}")
@@ -163,12 +163,12 @@ def search_command(
 
     Example: antiphon search take1.flac --index library --start 10 --length 20
     """
-    from antiphon.embedding import load_embedder
     from antiphon.index.library import Filters
     from antiphon.index.query import SUFFIXES
     from antiphon.index.search import search
     from antiphon.index.store import Store
     from antiphon.matching.confidence import LIKELY
+    from antiphon.model_loading import load_embedder
 
     if against is not None and against not in SUFFIXES:
         raise typer.BadParameter(f"--against takes audio or notes, not {against!r}")

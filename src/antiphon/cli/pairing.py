@@ -64,7 +64,6 @@ def pair_command(
     Example: antiphon pair recordings/ scores/ --csv --out pairs.csv --write aligned
     """
     from antiphon.corpora import files_below
-    from antiphon.embedding import lasting_name, load_embedder
     from antiphon.errors import AntiphonError
     from antiphon.index.build import build_index
     from antiphon.index.library import Filters
@@ -72,6 +71,7 @@ def pair_command(
     from antiphon.index.query import SUFFIXES
     from antiphon.index.store import Store
     from antiphon.matching.confidence import LIKELY
+    from antiphon.model_loading import lasting_name, load_embedder
 
     if json_ and csv_:
         raise typer.BadParameter("--json and --csv are two forms of one table; choose one")

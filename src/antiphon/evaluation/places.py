@@ -25,8 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.corpora import Corpus, Recording
+from antiphon.corpus_embedding import OpenedRecording, open_recordings
 from antiphon.descriptors import Side
-from antiphon.embedding import Embedder, OpenedRecording, open_recordings
+from antiphon.embedding import Embedder
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.evaluation.ranks import TIE
 from antiphon.evaluation.repeats import is_repeat

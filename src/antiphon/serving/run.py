@@ -16,11 +16,11 @@ import uvicorn
 from antiphon.cache import cache_folder
 from antiphon.corpora import Recording, open_corpus
 from antiphon.corpora.demo import VERSION
-from antiphon.embedding import load_embedder
 from antiphon.errors import AntiphonError
 from antiphon.files import written_aside
 from antiphon.index.build import build_index
 from antiphon.index.store import Store
+from antiphon.model_loading import load_embedder
 from antiphon.serving.app import create_app
 from antiphon.serving.guard import is_loopback
 from antiphon.serving.service import Service, Settings

@@ -13,10 +13,10 @@ from itertools import groupby
 from pathlib import Path
 
 from antiphon.corpora import Corpus
-from antiphon.embedding import load_embedder
 from antiphon.errors import AntiphonError, look_up
 from antiphon.evaluation.model import choose, origin
 from antiphon.files import write_json, written_aside
+from antiphon.model_loading import load_embedder
 from antiphon.progress import console
 from antiphon.suite.report import summarise, summary_as_markdown
 from antiphon.suite.tasks import SUITES, Entrant, Record, Role, Task, Trial

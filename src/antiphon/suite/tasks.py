@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from antiphon.corpora import Corpus
-from antiphon.embedding import EmbeddedSegments, Embedder, embed_corpus
+from antiphon.corpus_embedding import EmbeddedSegments, embed_corpus
+from antiphon.embedding import Embedder
 from antiphon.evaluation.model import score_segments
 from antiphon.evaluation.places import Queries, find_places
 from antiphon.model import DualEncoder

@@ -26,15 +26,8 @@ from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.files import write_json, written_aside
 from antiphon.losses import LOSSES
 from antiphon.memory import keep_freed_memory
-from antiphon.model import (
-    DualEncoder,
-    ModelConfig,
-    load_dual_encoder,
-    pick_device,
-    save_model,
-    to_plain,
-    weights_hash,
-)
+from antiphon.model import DualEncoder, ModelConfig, pick_device
+from antiphon.model_saving import load_dual_encoder, save_model, to_plain, weights_hash
 from antiphon.presets import Sizes, TrainingSettings
 from antiphon.progress import track
 from antiphon.provenance import code_version

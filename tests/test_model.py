@@ -19,7 +19,8 @@ from antiphon.descriptors.d4 import d4
 from antiphon.errors import UnreadableInput
 from antiphon.losses.vicreg import vicreg
 from antiphon.model import DualEncoder, ModelConfig
-from antiphon.model_embedder import ModelEmbedder, load_model
+from antiphon.model_embedder import ModelEmbedder
+from antiphon.model_loading import load_model
 from antiphon.model_saving import load_dual_encoder, save_model
 from antiphon.notes import Notes
 from antiphon.presets import find_preset

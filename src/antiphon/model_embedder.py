@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from antiphon.batch import AS_RECORDED, Batch, Playback, collate
 from antiphon.descriptors import DESCRIPTORS, Side, describe
 from antiphon.errors import AntiphonError
 from antiphon.model import DualEncoder, pick_device
-from antiphon.model_saving import load_dual_encoder, to_plain
+from antiphon.model_saving import to_plain
 from antiphon.notes import Notes
 from antiphon.segments import SoundWindows, as_played
 from antiphon.towers import Elasticity, elasticity_of
@@ -29,12 +28,6 @@ _BATCH = 32
 _QUERY_HOP_S = 0.44
 
 Rows = NDArray[np.float32]
-
-
-def load_model(folder: str | Path, name: str | None = None) -> ModelEmbedder:
-    """A model folder, ready to embed on the GPU where there is one; without a name it is named after its arm."""
-    model = load_dual_encoder(folder)
-    return ModelEmbedder(model, name or model.config.arm.name)
 
 
 class ModelEmbedder:

@@ -1,6 +1,7 @@
 """Saving and loading a dual encoder.
 
-A model folder is `config.json` + `model.safetensors` + `README.md`; nothing is ever unpickled.
+A model folder is `config.json` + `model.safetensors` + `README.md`; nothing is ever unpickled. A run folder is
+`run.json` and, once the run has finished, a model folder in `model/`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from antiphon.model import DualEncoder, ModelConfig
 
 _FORMAT = 1
 _CONFIG, _WEIGHTS, _CARD = "config.json", "model.safetensors", "README.md"
+RUN_CONFIG, RUN_MODEL = "run.json", "model"
 
 
 def save_model(model: DualEncoder, folder: Path, card: str) -> None:
@@ -28,6 +30,16 @@ def save_model(model: DualEncoder, folder: Path, card: str) -> None:
     (folder / _CONFIG).write_text(json.dumps(config, indent=1) + "\n")
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / _WEIGHTS)
     (folder / _CARD).write_text(card)
+
+
+def is_model_folder(folder: Path) -> bool:
+    """Whether a folder has a model's config and weights; neither is read."""
+    return all((folder / name).is_file() for name in (_CONFIG, _WEIGHTS))
+
+
+def is_run_folder(folder: Path) -> bool:
+    """Whether a folder is that of a training run, finished or not."""
+    return (folder / RUN_CONFIG).is_file()
 
 
 def load_dual_encoder(folder: str | Path) -> DualEncoder:

@@ -129,10 +129,10 @@ def embed_conditions(
 ) -> ConditionedSegments:
     """Embed both sides of every window, unchanged and under each condition, decoding each recording once.
 
-    Rows are those of `antiphon.corpus_embedding.embed_corpus`: unit vectors float32 [n, D] in the order of the table, zeros
-    for a silent window or one without notes, before the change or after it. Batches of 32 are drawn at random from 32
-    recordings read together, so that a window's neighbours in a batch are other pieces (of its own recording about
-    once in 32, or once in as many recordings as there are). Chance depends on the subject's seed and the condition's
+    Rows are those of `antiphon.corpus_embedding.embed_corpus`: unit vectors float32 [n, D] in the order of the table,
+    zeros for a silent window or one without notes, before the change or after it. Batches of 32 are drawn at random
+    from 32 recordings read together, so that a window's neighbours in a batch are other pieces (of its own recording
+    about once in 32, or once in as many recordings as there are). Chance depends on the subject's seed and the condition's
     name alone: equal calls on one device give equal rows. Recordings that cannot be read are skipped; raises
     `AntiphonError` when none can.
     """

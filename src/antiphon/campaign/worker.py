@@ -16,8 +16,9 @@ from antiphon.errors import AntiphonError
 from antiphon.evaluation.model import evaluate_model
 from antiphon.files import write_json
 from antiphon.memory import keep_freed_memory
-from antiphon.model_loading import load_embedder
-from antiphon.training.run import CONFIG, MODEL, prepare_run, resume_run, start_run
+from antiphon.model_loading import load_model
+from antiphon.model_saving import RUN_CONFIG, RUN_MODEL
+from antiphon.training.run import prepare_run, resume_run, start_run
 
 
 def carry_out(folder: Path, name: str) -> dict[str, Any]:
@@ -26,8 +27,8 @@ def carry_out(folder: Path, name: str) -> dict[str, Any]:
     campaign = load_campaign(folder)
     planned = next(run for run in campaign.runs if run.name == name)
     run = run_folder(folder, name)
-    foundation = run_folder(folder, FOUNDATION) / MODEL if planned.from_foundation else None
-    if (run / CONFIG).exists():
+    foundation = run_folder(folder, FOUNDATION) / RUN_MODEL if planned.from_foundation else None
+    if (run / RUN_CONFIG).exists():
         training = resume_run(run)
     else:
         prepared = prepare_run(
@@ -53,7 +54,7 @@ def carry_out(folder: Path, name: str) -> dict[str, Any]:
         "preset": campaign.preset,
         "foundation": FOUNDATION if planned.from_foundation else None,
         "training": training,
-        "evaluations": _evaluations(campaign, run / MODEL),
+        "evaluations": _evaluations(campaign, run / RUN_MODEL),
     }
     path = record_path(folder, name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +64,7 @@ def carry_out(folder: Path, name: str) -> dict[str, Any]:
 
 def _evaluations(campaign: Campaign, model: Path) -> list[dict[str, Any]]:
     """The paper's protocol on every corpus of the campaign, the headline one first."""
-    embedder = load_embedder(model)
+    embedder = load_model(model)
     audio = Path(campaign.audio) if campaign.audio and campaign.evaluate_on == campaign.corpora else None
     return [
         evaluate_model(embedder, open_corpus(spec, audio), "paper", recordings=campaign.recordings)

@@ -16,7 +16,7 @@ from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError, look_up
 from antiphon.evaluation.model import choose, origin
 from antiphon.files import write_json, written_aside
-from antiphon.model_loading import load_embedder
+from antiphon.model_loading import load_model
 from antiphon.progress import console
 from antiphon.suite.report import summarise, summary_as_markdown
 from antiphon.suite.tasks import SUITES, Entrant, Record, Role, Task, Trial
@@ -91,7 +91,7 @@ def _load_entrant(model: str) -> Entrant:
     name, named, place = model.partition("=")
     if not named or Path(model).is_dir():
         name, place = "", model
-    embedder = load_embedder(place)
+    embedder = load_model(place)
     return Entrant(name or embedder.name, embedder)
 
 

@@ -27,7 +27,8 @@ from antiphon.files import write_json, written_aside
 from antiphon.losses import LOSSES
 from antiphon.memory import keep_freed_memory
 from antiphon.model import DualEncoder, ModelConfig, pick_device
-from antiphon.model_saving import load_dual_encoder, save_model, to_plain, weights_hash
+from antiphon.model_loading import lasting_name, trained_folder
+from antiphon.model_saving import RUN_CONFIG, RUN_MODEL, load_dual_encoder, save_model, to_plain, weights_hash
 from antiphon.presets import Sizes, TrainingSettings
 from antiphon.progress import track
 from antiphon.provenance import code_version
@@ -40,14 +41,15 @@ from antiphon.training.step import training_step
 from antiphon.variants import varied_preset
 
 LOG_EVERY = 50
-CONFIG, _CHECKPOINT, _LOG, RESULT, MODEL = "run.json", "checkpoint.pt", "log.csv", "result.json", "model"
+_CHECKPOINT, _LOG, RESULT = "checkpoint.pt", "log.csv", "result.json"
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class RunConfig:
     """Everything a run depends on; kept in its folder as `run.json`.
 
-    `foundation` is the model folder whose weights the run starts from, and `foundation_hash` what it held then.
+    `foundation` is the MODEL whose weights the run starts from (see `antiphon.model_loading`), and `foundation_hash`
+    the hash of its weights when the run was prepared.
     """
 
     corpora: tuple[str, ...]
@@ -74,7 +76,7 @@ def prepare_run(
     epochs: int | None = None,
     schedule: str | None = None,
     variant: str | None = None,
-    foundation: Path | None = None,
+    foundation: str | Path | None = None,
     seed: int = 42,
 ) -> tuple[tuple[Corpus, ...], RunConfig]:
     """Resolve names into the data and the config of a run.
@@ -105,8 +107,8 @@ def prepare_run(
         sizes=size.sizes,
         training=training,
         seed=seed,
-        foundation=None if foundation is None else str(foundation),
-        foundation_hash=None if foundation is None else weights_hash(foundation),
+        foundation=None if foundation is None else lasting_name(foundation),
+        foundation_hash=None if foundation is None else weights_hash(trained_folder(foundation, "a foundation")),
     )
 
 
@@ -132,7 +134,7 @@ def start_run(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
         raise AntiphonError(f"{folder} is not empty; go on with it by --resume {folder}, or choose another folder")
     model = _build(config)  # what cannot work is refused before there is a folder
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / CONFIG, to_plain(config))
+    write_json(folder / RUN_CONFIG, to_plain(config))
     return _carry_on(folder, corpora, config, model)
 
 
@@ -141,12 +143,12 @@ def resume_run(folder: Path) -> dict[str, Any]:
 
     Raises `AntiphonError` when the data are not those that the run began with.
     """
-    if not (folder / CONFIG).is_file():
-        raise AntiphonError(f"{folder}: not a run folder (it has no {CONFIG})")
+    if not (folder / RUN_CONFIG).is_file():
+        raise AntiphonError(f"{folder}: not a run folder (it has no {RUN_CONFIG})")
     try:
-        config = TypeAdapter(RunConfig).validate_json((folder / CONFIG).read_text())
+        config = TypeAdapter(RunConfig).validate_json((folder / RUN_CONFIG).read_text())
     except ValidationError as error:
-        raise UnreadableInput(folder / CONFIG, f"not a run's config ({error})") from None
+        raise UnreadableInput(folder / RUN_CONFIG, f"not a run's config ({error})") from None
     if (folder / RESULT).exists():
         return json.loads((folder / RESULT).read_text())
     corpora = _open(config.corpora, Path(config.audio) if config.audio else None, config.split)
@@ -192,7 +194,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig, model:
     )
     first, spent_s = _load_checkpoint(folder, model, optimiser, memory, device)
     if first == 0 and config.foundation is not None:
-        _start_from(model, Path(config.foundation), config.foundation_hash)
+        _start_from(model, trained_folder(config.foundation, "a foundation"), config.foundation_hash)
     began = time.monotonic()
 
     model.train()
@@ -247,7 +249,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig, model:
         "code": code,
         "device": str(device),
     }
-    save_model(model, folder / MODEL, _card(config, result))
+    save_model(model, folder / RUN_MODEL, _card(config, result))
     write_json(folder / RESULT, result)
     (folder / _CHECKPOINT).unlink(missing_ok=True)
     return result
@@ -270,9 +272,9 @@ class Progress:
 def read_progress(folder: Path) -> Progress:
     """How far the run in a folder is, whether it is being trained or not; a folder that is not there is at zero."""
     rows = list(_rows(folder / _LOG))
-    if not (folder / CONFIG).exists() or not rows:
+    if not (folder / RUN_CONFIG).exists() or not rows:
         return Progress(0, 0, 0.0)
-    settings = TypeAdapter(RunConfig).validate_json((folder / CONFIG).read_text()).training
+    settings = TypeAdapter(RunConfig).validate_json((folder / RUN_CONFIG).read_text()).training
     step, seconds = int(rows[-1]["step"]), float(rows[-1]["seconds"])
     return Progress(step, settings.epochs * settings.batches_per_epoch, step * settings.batch_size / max(seconds, 1e-9))
 

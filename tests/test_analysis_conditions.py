@@ -90,6 +90,16 @@ def played(one: Recording, tempo: float) -> list[Notes]:
 
 
 class TestEmbedConditions:
+    def test_windows_have_the_models_own_length(self, few: Corpus):
+        sizes = replace(find_preset("tiny").sizes, window_s=2.0)
+        subject = Subject(DualEncoder(ModelConfig(find_arm("d4a4"), sizes)).eval(), "short", few, 42)
+        found, expected = embed_conditions(subject, []).intact, embed_corpus(ModelEmbedder(subject.model, "s"), few)
+        assert found.table.window_s == expected.table.window_s == 2.0
+        assert found.table.start_s.tolist() == expected.table.start_s.tolist()
+        assert len(found.table) == 3 * int(LENGTH_S - 2 + 1)
+        np.testing.assert_allclose(found.audio, expected.audio, atol=1e-4)
+        np.testing.assert_allclose(found.notes, expected.notes, atol=1e-4)
+
     def test_intact_and_unchanged_rows_are_those_of_the_embedder(self, subject: Subject):
         found = embed_conditions(subject, [Condition("same", "both", same), Condition("nothing", "notes")])
         expected = embed_corpus(ModelEmbedder(subject.model, "tiny"), subject.corpus)

@@ -80,6 +80,7 @@ def test_every_task_for_every_model_from_one_command(demo: Corpus, model: Path, 
         assert result["code"]["version"]
         assert result["model_hash"] == load_model("template" if entrant == "template" else model).fingerprint
         assert result["settings"]
+        assert "window_s" not in result["settings"].get("grid", {})
     alone = evaluate_model(load_model("template"), demo, "strict", recordings=2)
     assert alone.items() <= found["template.strict"].items()
     assert found["tiny.real"]["whole_pool"]["n"] > 2 * 20

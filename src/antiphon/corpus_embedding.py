@@ -95,7 +95,11 @@ class EmbeddedSegments:
 
 
 def embed_corpus(embedder: Embedder, corpus: Corpus, grid: WindowGrid = PAPER_GRID) -> EmbeddedSegments:
-    """Embed both sides of every window of a corpus that has sound; recordings that cannot be read are skipped."""
+    """Embed both sides of every window of a corpus that has sound; recordings that cannot be read are skipped.
+
+    Windows have the length of the embedder's, whatever `grid` says; its hop and its limit count.
+    """
+    grid = grid.of_windows(embedder.window_s)
     kept: list[Recording] = []
     skipped: list[UnreadableInput] = []
     rows: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []

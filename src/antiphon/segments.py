@@ -6,7 +6,7 @@ The paper's grid (§1): windows of 4 s every 1 s, at most 100 per recording, so 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,11 +24,18 @@ HEADER_SLACK_S = 1e-3
 
 @dataclass(frozen=True)
 class WindowGrid:
-    """Windows of `window_s` every `hop_s` seconds, at most `max_windows` of them (None: as many as fit)."""
+    """Windows of `window_s` every `hop_s` seconds, at most `max_windows` of them (None: as many as fit).
+
+    A model has its own window: whatever embeds the windows of a grid takes `of_windows(embedder.window_s)`.
+    """
 
     window_s: float = 4.0
     hop_s: float = 1.0
     max_windows: int | None = 100
+
+    def of_windows(self, window_s: float) -> WindowGrid:
+        """The grid of the same hop and limit for windows of another length."""
+        return replace(self, window_s=window_s)
 
     def starts_s(self, duration_s: float) -> NDArray[np.float64]:
         """Starts of the whole windows that fit into `duration_s` seconds.

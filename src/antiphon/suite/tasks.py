@@ -42,7 +42,7 @@ class Trial:
         self._segments: dict[WindowGrid, EmbeddedSegments] = {}
 
     def segments(self, grid: WindowGrid) -> EmbeddedSegments:
-        """Both sides of every window of the grid."""
+        """Both sides of every window of the grid, of the model's own length."""
         if grid not in self._segments:
             self._segments[grid] = embed_corpus(self.entrant.embedder, self.corpus, grid)
         return self._segments[grid]
@@ -59,6 +59,11 @@ class Measure(Protocol):
     def __call__(self, trial: Trial) -> Record: ...
 
 
+def _without_window(grid: WindowGrid) -> Record:
+    """A grid but for the length of its windows, which is each model's own."""
+    return {"hop_s": grid.hop_s, "max_windows": grid.max_windows}
+
+
 @dataclass(frozen=True)
 class Retrieval:
     """A protocol: every window's other side, see `evaluate`."""
@@ -68,7 +73,7 @@ class Retrieval:
 
     @property
     def settings(self) -> Record:
-        return asdict(self)
+        return {"protocol": self.protocol, "grid": _without_window(self.grid)}
 
     def __call__(self, trial: Trial) -> Record:
         return score_segments(trial.segments(self.grid), self.protocol, trial.seed)
@@ -82,7 +87,7 @@ class Places:
 
     @property
     def settings(self) -> Record:
-        return asdict(self.queries)
+        return asdict(self.queries) | {"grid": _without_window(self.queries.grid)}
 
     def __call__(self, trial: Trial) -> Record:
         return find_places(trial.entrant.embedder, trial.corpus, self.queries, trial.seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from antiphon.batch import AS_RECORDED, Playback
 from antiphon.notes import Notes
@@ -16,6 +16,10 @@ class Embedder(Protocol):
 
     Rows are unit vectors, float32; a window with nothing in it (silence, no notes) gives a row of zeros, which an
     index leaves out and evaluation counts as a miss.
+
+    `samples` is any sequence of numbers [n], mono, from −1 to 1; `starts_s` is one of seconds [w]. An embedder passes
+    them through `antiphon.model_inputs`, which raises `ValueError` for anything else. A window that reaches out of the
+    sound, at either end, has zeros there.
 
     With a `playback` a recording is embedded as if it were played at another tempo and transposed. Starts stay seconds
     of the recording as it is, of which a window then takes window_s · tempo.
@@ -55,7 +59,7 @@ class Embedder(Protocol):
         ...
 
     def embed_audio(
-        self, samples: NDArray[np.float32], starts_s: NDArray[np.float64], playback: Playback = AS_RECORDED
+        self, samples: ArrayLike, starts_s: ArrayLike, playback: Playback = AS_RECORDED
     ) -> NDArray[np.float32]:
         """Embed windows of one recording's mono samples: [n, dimensions].
 
@@ -64,14 +68,12 @@ class Embedder(Protocol):
         """
         ...
 
-    def embed_notes(
-        self, notes: Notes, starts_s: NDArray[np.float64], playback: Playback = AS_RECORDED
-    ) -> NDArray[np.float32]:
+    def embed_notes(self, notes: Notes, starts_s: ArrayLike, playback: Playback = AS_RECORDED) -> NDArray[np.float32]:
         """Embed windows of one recording's notes: [n, dimensions]."""
         ...
 
     def embed_pairs(
-        self, samples: NDArray[np.float32], notes: Notes, starts_s: NDArray[np.float64]
+        self, samples: ArrayLike, notes: Notes, starts_s: ArrayLike
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Embed both sides of the same windows of a recording: what evaluation asks for."""
         ...

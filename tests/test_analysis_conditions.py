@@ -195,8 +195,8 @@ class TestEmbedConditions:
             assert set(condition.towers(model)) == reached[condition.name]
             for side in ("audio", "notes"):
                 rows, intact = getattr(found.under[condition.name], side), getattr(found.intact, side)
-                moved = np.abs(rows - intact).max(axis=1)
-                assert (moved > 1e-4).all() if side in reached[condition.name] else rows is intact
+                assert (rows is not intact) == (side in reached[condition.name])
+                assert ((np.abs(rows - intact).max(axis=1) > 1e-4) == (side in reached[condition.name])).all()
 
     def test_chance_depends_on_the_seed_and_the_name_alone(self, subject: Subject):
         noise, other = Condition("noisy", "audio", noisy), Condition("noisier", "audio", noisy)

@@ -15,11 +15,12 @@ from antiphon.audio import read_audio
 from antiphon.batch import AS_RECORDED
 from antiphon.corpora import open_corpus
 from antiphon.descriptors import Side
-from antiphon.embedding import Embedder, load_embedder
+from antiphon.embedding import Embedder
 from antiphon.index.build import embed_file
 from antiphon.index.query import open_query
 from antiphon.model import DualEncoder, ModelConfig
 from antiphon.model_embedder import ModelEmbedder
+from antiphon.model_loading import load_model
 from antiphon.notes import read_notes
 from antiphon.presets import find_preset
 from antiphon.segments import WindowGrid
@@ -64,7 +65,7 @@ def _default(effort: Effort) -> list[Row]:
 
 def _embed_default(effort: Effort) -> list[Row]:
     """A recording and its notes from file to vectors, a window every second; ten seconds of it as a query."""
-    embedder = load_embedder("default")
+    embedder = load_model("default")
     recording = max(open_corpus("demo").recordings, key=lambda recording: recording.duration_s)
     files: dict[Side, Path | None] = {"audio": recording.audio_path, "notes": recording.notes_path}
     rows = []

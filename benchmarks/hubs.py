@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from antiphon.corpora import open_corpus
-from antiphon.embedding import embed_corpus, load_embedder
+from antiphon.corpus_embedding import embed_corpus
 from antiphon.evaluation.hubs import hold_back_hubs
 from antiphon.evaluation.model import choose, origin
 from antiphon.evaluation.ranks import whole_pool_ranks
 from antiphon.evaluation.scores import summary
 from antiphon.files import write_json
+from antiphon.model_loading import load_model
 from antiphon.segments import WindowGrid
 from benchmarks.report import markdown_table
 
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("--whole-recordings", action="store_true", help="every window, not only the paper's first 100")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    embedder = load_embedder(options.model)
+    embedder = load_model(options.model)
     corpus, split = choose(open_corpus(options.corpus), "strict")
     about = origin(embedder, corpus, split)
     found = embed_corpus(embedder, corpus, WindowGrid(max_windows=None if options.whole_recordings else 100))

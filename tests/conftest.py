@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from antiphon.corpora import Corpus, open_corpus
-from antiphon.embedding import load_embedder
 from antiphon.index.build import build_index
+from antiphon.model_loading import load_model
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -105,5 +105,5 @@ def index_of_three(demo: Corpus, place: Path) -> Path:
             rows.append(f'"{path.name}","{one.work}","{one.composer}","{one.title}"')
     works = place / "works.csv"
     works.write_text("\n".join(rows), encoding="utf-8")
-    build_index([music], load_embedder("template"), "template", place / "index", works=works)
+    build_index([music], load_model("template"), "template", place / "index", works=works)
     return place / "index"

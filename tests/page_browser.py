@@ -58,7 +58,7 @@ def join(recordings: list[Recording], path: Path) -> Path:
 
 def make_library(demo: Corpus, place: Path) -> Path:
     """An index of five pieces as sound and notes, a tone whose name is an attack, and a file that is no sound."""
-    from antiphon.embedding import load_embedder
+    from antiphon.model_loading import load_model
 
     music = place / "music"
     music.mkdir(parents=True)
@@ -72,7 +72,7 @@ def make_library(demo: Corpus, place: Path) -> Path:
                 table.writerow([own.name, one.work, one.composer, one.title, one.split])
     write_sine(music / f"{HOSTILE}.wav", 12.0)
     (music / "damaged.flac").write_bytes(b"no sound at all" * 50)
-    build_index([music], load_embedder("default"), "default", place / "index", works=place / "works.csv")
+    build_index([music], load_model("default"), "default", place / "index", works=place / "works.csv")
     return place / "index"
 
 

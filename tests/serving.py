@@ -15,7 +15,7 @@ import soundfile
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
-from antiphon.embedding import load_embedder
+from antiphon.model_loading import load_model
 from antiphon.rendering import make_renderer
 from antiphon.serving.app import create_app
 from antiphon.serving.clips import Clips
@@ -28,7 +28,7 @@ PATIENCE_S = 30.0
 @contextmanager
 def served(index: Path, bundle: Path | None = None, **settings: Any) -> Iterator[TestClient]:
     """A client of a running server; it plays notes with the additive piano, which is there everywhere."""
-    service = Service(Settings(index, **settings), load_embedder("template"))
+    service = Service(Settings(index, **settings), load_model("template"))
     service.clips = Clips(
         service.settings.limits, service.decoders, service.temporary, lambda: make_renderer("additive", CLIP_RATE_HZ)
     )

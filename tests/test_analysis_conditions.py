@@ -16,8 +16,8 @@ from antiphon.arms import find_arm
 from antiphon.audio import is_silent, read_audio, write_flac
 from antiphon.batch import Batch, NoteBatch, Tokens, collate, collate_notes
 from antiphon.corpora import Corpus, Recording
+from antiphon.corpus_embedding import embed_corpus
 from antiphon.descriptors.alter import alter
-from antiphon.embedding import embed_corpus
 from antiphon.errors import AntiphonError
 from antiphon.evaluation.protocols import evaluate
 from antiphon.model import DualEncoder, ModelConfig
@@ -90,6 +90,16 @@ def played(one: Recording, tempo: float) -> list[Notes]:
 
 
 class TestEmbedConditions:
+    def test_windows_have_the_models_own_length(self, few: Corpus):
+        sizes = replace(find_preset("tiny").sizes, window_s=2.0)
+        subject = Subject(DualEncoder(ModelConfig(find_arm("d4a4"), sizes)).eval(), "short", few, 42)
+        found, expected = embed_conditions(subject, []).intact, embed_corpus(ModelEmbedder(subject.model, "s"), few)
+        assert found.table.window_s == expected.table.window_s == 2.0
+        assert found.table.start_s.tolist() == expected.table.start_s.tolist()
+        assert len(found.table) == 3 * int(LENGTH_S - 2 + 1)
+        np.testing.assert_allclose(found.audio, expected.audio, atol=1e-4)
+        np.testing.assert_allclose(found.notes, expected.notes, atol=1e-4)
+
     def test_intact_and_unchanged_rows_are_those_of_the_embedder(self, subject: Subject):
         found = embed_conditions(subject, [Condition("same", "both", same), Condition("nothing", "notes")])
         expected = embed_corpus(ModelEmbedder(subject.model, "tiny"), subject.corpus)
@@ -185,8 +195,8 @@ class TestEmbedConditions:
             assert set(condition.towers(model)) == reached[condition.name]
             for side in ("audio", "notes"):
                 rows, intact = getattr(found.under[condition.name], side), getattr(found.intact, side)
-                moved = np.abs(rows - intact).max(axis=1)
-                assert (moved > 1e-4).all() if side in reached[condition.name] else rows is intact
+                assert (rows is not intact) == (side in reached[condition.name])
+                assert ((np.abs(rows - intact).max(axis=1) > 1e-4) == (side in reached[condition.name])).all()
 
     def test_chance_depends_on_the_seed_and_the_name_alone(self, subject: Subject):
         noise, other = Condition("noisy", "audio", noisy), Condition("noisier", "audio", noisy)

@@ -82,12 +82,13 @@ def test_each_finding_becomes_json_csv_and_a_picture(subject: Subject, tmp_path:
 def test_what_is_there_is_not_run_again_unless_something_changed(
     subject: Subject, runs: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def again(changed: Subject = subject, force: bool = False) -> int:
-        run_analyses(["plain"], changed, tmp_path, force)
+    def again(changed: Subject = subject) -> int:
+        run_analyses(["plain"], changed, tmp_path)
         return runs["plain"]
 
     assert [again(), again(), again()] == [1, 1, 1]
-    assert again(force=True) == 2
+    (tmp_path / "plain.csv").unlink()
+    assert again() == 2
     assert again(replace(subject, seed=1)) == 3
     assert again(replace(subject, corpus=replace(subject.corpus, recordings=subject.corpus.recordings[:1]))) == 4
     other = DualEncoder(subject.model.config).eval()
@@ -183,7 +184,7 @@ def test_real_analyses_from_end_to_end(demo: Corpus, tmp_path: Path, monkeypatch
     names = ["similarity", "probes", "geometry"]
     found = run_analyses(names, subject, tmp_path)
     assert list(found["analyses"]) == names
-    again = run_analyses(names, subject, tmp_path, force=True)
+    again = run_analyses(names, subject, tmp_path / "again")
     for name in names:
         record, same = found["analyses"][name], again["analyses"][name]
         assert record["reason"] is None

@@ -16,7 +16,8 @@ from antiphon.descriptors import DESCRIPTORS, View, describe
 from antiphon.discriminant import Discriminant, PairScatter
 from antiphon.errors import AntiphonError
 from antiphon.formats import to_plain
-from antiphon.model import SIDES, DualEncoder, ModelConfig, load_dual_encoder, save_model
+from antiphon.model import SIDES, DualEncoder, ModelConfig
+from antiphon.model_saving import load_dual_encoder, save_model
 from antiphon.notes import Notes
 from antiphon.presets import find_preset
 from antiphon.rendering.additive import AdditivePiano

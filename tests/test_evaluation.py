@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from antiphon.corpora import Corpus, Recording
-from antiphon.embedding import EmbeddedSegments, embed_corpus
+from antiphon.corpus_embedding import EmbeddedSegments, embed_corpus
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
 from antiphon.evaluation.pools import Pools, not_wrong, sample_pools
 from antiphon.evaluation.protocols import PROTOCOLS, default_split, evaluate, scores_as_text
@@ -371,7 +371,10 @@ class FakeEmbedder:
     """Rows that say what they were made of: start, and the loudest sample or the lowest pitch in the recording."""
 
     name, fingerprint = "fake", "fake"
-    sample_rate_hz, window_s, dimensions = 24_000, 4.0, 2
+    sample_rate_hz, dimensions = 24_000, 2
+
+    def __init__(self, window_s: float = 4.0) -> None:
+        self.window_s = window_s
 
     def embed_audio(self, samples: NDArray[np.float32], starts_s: NDArray[np.float64]) -> NDArray[np.float32]:
         assert len(samples) >= (starts_s[-1] + self.window_s) * self.sample_rate_hz
@@ -425,6 +428,16 @@ class TestEmbedCorpus:
         words = ["3.mid", "4.flac: it is silent", "6.flac: 3.00 s of sound is too short", "8.flac: not a readable"]
         for error, expected in zip(found.skipped[2:], words, strict=True):
             assert expected in str(error)
+
+    @pytest.mark.parametrize("window_s", [2.0, 6.0])
+    def test_cuts_and_masks_windows_of_the_models_own_length(self, window_s: float, tmp_path: Path):
+        corpus = Corpus("two", tuple(recording(tmp_path, number, 9.0) for number in (1, 2)))
+        found = embed_corpus(FakeEmbedder(window_s), corpus)
+        count = int(9 - window_s) + 1
+        assert found.table.window_s == window_s
+        assert found.table.start_s.tolist() == [*range(count)] * 2
+        near = [index for index in range(count) if index < window_s]
+        assert np.flatnonzero(not_wrong(found.table, np.array([0]))[0]).tolist() == near
 
     def test_fails_with_the_first_reason_when_nothing_is_left(self, corpus: Corpus):
         broken = replace(corpus, recordings=corpus.recordings[:1], skipped=())

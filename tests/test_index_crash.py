@@ -145,8 +145,9 @@ def test_creating_waits_for_another_that_is_creating(out: Path):
     other.execute("BEGIN IMMEDIATE")
     done = threading.Timer(0.3, other.close)
     done.start()
-    Store(out, create=True).close()
-    done.join()
+    with Store(out, create=True) as store:
+        done.join()
+        assert store.counts() == {}
 
 
 BUILD_AND_KILL = """

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from antiphon.index.query import heard_frames
 from antiphon.matching.chains import Link, chains, follows, weight_of
-from antiphon.matching.confidence import beforehand, confidence, evidence_for
+from antiphon.matching.confidence import FEATURES, beforehand, confidence, evidence_for, features_of
 from antiphon.matching.fits import MARGIN_S, NEAR_TEMPO, Fit, Lines, region_s
 from antiphon.matching.frames import FRAME_HZ, note_frames, sound_frames
 from antiphon.matching.places import CELL_S, Place, keep_apart, vote
@@ -292,3 +292,8 @@ class TestConfidence:
 
     def test_is_a_probability_for_any_evidence(self):
         assert [confidence(evidence) for evidence in (-1e9, 0.0, 1e9)] == pytest.approx([0.0, 0.5, 1.0])
+
+
+def test_every_feature_of_the_confidence_counts():
+    assert len(FEATURES) == len(features_of([link(0, 1.0)], 4))
+    assert all(FEATURES.values())

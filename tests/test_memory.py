@@ -16,7 +16,8 @@ from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
 from antiphon.losses import Past
 from antiphon.losses.info_nce import info_nce
-from antiphon.training.config import MODEL, RunConfig, prepare_run
+from antiphon.model_saving import RUN_MODEL
+from antiphon.training.config import RunConfig, prepare_run
 from antiphon.training.data import TrainingBatches, open_sample_cache
 from antiphon.training.loop import resume_run, start_run
 from antiphon.training.memory import Memory
@@ -109,7 +110,8 @@ class TestRunsThatRemember:
         resume_run(tmp_path / "stopped")
         start_run(tmp_path / "forgetful", *self.config(0, arm=arm))
         whole, stopped, forgetful = (
-            (tmp_path / name / MODEL / "model.safetensors").read_bytes() for name in ("whole", "stopped", "forgetful")
+            (tmp_path / name / RUN_MODEL / "model.safetensors").read_bytes()
+            for name in ("whole", "stopped", "forgetful")
         )
         assert whole == stopped != forgetful
 

@@ -22,8 +22,10 @@ from antiphon.descriptors.band_energy import band_energy
 from antiphon.descriptors.d4 import d4
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.losses.vicreg import vicreg
-from antiphon.model import DualEncoder, ModelConfig, load_dual_encoder, save_model
-from antiphon.model_embedder import ModelEmbedder, load_model
+from antiphon.model import DualEncoder, ModelConfig
+from antiphon.model_embedder import ModelEmbedder
+from antiphon.model_loading import load_model
+from antiphon.model_saving import load_dual_encoder, save_model
 from antiphon.notes import Notes
 from antiphon.presets import find_preset
 from antiphon.towers.note_sequence import duration_bucket

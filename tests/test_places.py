@@ -402,6 +402,21 @@ class TestFindPlaces:
             asked_s = np.concatenate(embedder.windows[1:])[:, 0] * TICK
             assert 0.9 * last_s < asked_s.max() <= last_s
 
+    def test_asks_with_windows_of_the_models_own_length(self, corpus: Corpus):
+        embedder = ClockEmbedder()
+        embedder.window_s = 2.0
+        result = find_places(embedder, corpus, Queries(6.0, 0.5, per_recording=5), seed=3)
+        assert result["grid"]["window_s"] == 2.0
+        assert result["library"] == 19 + 11 + 4 + 3
+        assert {len(starts_s) for starts_s in embedder.starts_s} == {19, 11, 4, 3, 5}
+        assert [result[way]["piece"] for way in WAYS] == [100.0, 100.0]
+
+    def test_says_when_a_query_is_not_made_of_the_models_windows(self, corpus: Corpus):
+        embedder = ClockEmbedder()
+        embedder.window_s = 2.5
+        with pytest.raises(AntiphonError, match=r"a query of 6 s is not made of windows of 2.5 s, one every 1 s"):
+            find_places(embedder, corpus, Queries(6.0, 0.5))
+
     def test_says_when_nobody_can_ask(self, corpus: Corpus):
         short = replace(corpus, recordings=corpus.recordings[3:])
         with pytest.raises(AntiphonError, match="short: none of its recordings is longer than a query of 10 s"):

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from antiphon.arms import find_arm
 from antiphon.batch import AS_RECORDED, Batch, Playback
-from antiphon.embedding import load_embedder
 from antiphon.errors import AntiphonError
 from antiphon.model import DualEncoder, ModelConfig
 from antiphon.model_embedder import ModelEmbedder
+from antiphon.model_loading import load_model
 from antiphon.notes import Notes
 from antiphon.presets import Sizes, find_preset
 from antiphon.rendering.additive import AdditivePiano
@@ -34,7 +34,7 @@ CHANGED = [Playback(0.8), Playback(1.3), Playback(1.0, 3), Playback(1.0, -3), Pl
 
 @pytest.fixture(scope="module", params=["default", "template"])
 def embedder(request: pytest.FixtureRequest):
-    return load_embedder(request.param)
+    return load_model(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ from starlette.testclient import TestClient
 
 from antiphon.audio import read_audio
 from antiphon.corpora import Corpus
-from antiphon.embedding import load_embedder
 from antiphon.index.search import search as search_index
 from antiphon.index.store import Store
+from antiphon.model_loading import load_model
 from antiphon.notes import Notes, read_notes, write_midi
 from antiphon.serving.aligned import aligned_midi
 from antiphon.serving.atlas import draw_map
@@ -110,7 +110,7 @@ def test_the_map_has_a_point_for_each_and_pairs_lie_together(client: TestClient)
 
 
 def test_the_map_leaves_out_what_is_not_listed_yet_and_one_lies_in_the_middle(served_index: Path):
-    holdings = open_holdings(served_index, load_embedder("template"))
+    holdings = open_holdings(served_index, load_model("template"))
     library = holdings.libraries["notes"]
     for listed in (1, 3):
         paths = library.paths[:listed]
@@ -167,7 +167,7 @@ def test_a_search_by_upload_finds_what_the_command_finds(
     client: TestClient, done: dict, sound: Path, served_index: Path
 ):
     with Store(served_index) as store:
-        expected = search_index(sound, store, load_embedder("template"), 4.0, 10.0, top=5)
+        expected = search_index(sound, store, load_model("template"), 4.0, 10.0, top=5)
     assert len(expected) == len(done["hits"]) > 0
     for hit, other in zip(done["hits"], expected, strict=True):
         assert hit["recording"]["file"] == os.path.basename(other.file)

@@ -17,9 +17,9 @@ import pytest
 from typer.testing import CliRunner
 
 from antiphon.cli import app
-from antiphon.embedding import load_embedder
 from antiphon.errors import AntiphonError
 from antiphon.index.store import Store
+from antiphon.model_loading import load_model
 from antiphon.serving import run
 from antiphon.serving.holdings import open_holdings
 
@@ -79,12 +79,12 @@ def test_what_is_wrong_is_said_in_one_line(served_index: Path, tmp_path: Path):
 
 def test_an_index_of_another_model_is_refused(served_index: Path):
     with pytest.raises(AntiphonError, match="model_hash"):
-        open_holdings(served_index, load_embedder("default"))
+        open_holdings(served_index, load_model("default"))
 
 
 @pytest.mark.slow
 def test_the_demo_is_indexed_on_both_sides_and_only_once(cache: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(run, "load_embedder", lambda _: load_embedder("template"))
+    monkeypatch.setattr(run, "load_model", lambda _: load_model("template"))
     index = run.demo_index()
     assert index.is_relative_to(cache)
     with Store(index) as store:

@@ -12,9 +12,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from antiphon.corpora import Corpus
-from antiphon.embedding import load_embedder
 from antiphon.index.build import build_index
 from antiphon.index.store import Store
+from antiphon.model_loading import load_model
 from antiphon.progress import progress_told_to, track
 from antiphon.serving.errors import Busy
 from antiphon.serving.jobs import Jobs
@@ -98,7 +98,7 @@ def test_a_name_that_is_taken_gets_a_number(client: TestClient, index: Path, tmp
 def test_failures_of_the_library_are_listed(client: TestClient, index: Path, tmp_path: Path):
     assert client.get("/api/failures").json() == []
     (tmp_path / "music" / "broken.mid").write_bytes(b"MThd nothing")
-    build_index([tmp_path / "music"], load_embedder("template"), "template", index)
+    build_index([tmp_path / "music"], load_model("template"), "template", index)
     add(client, ("scale.mid", write_scale(tmp_path / "scale.mid", 30).read_bytes()))
     [failure] = client.get("/api/failures").json()
     assert failure["file"].endswith("broken.mid")
@@ -133,7 +133,7 @@ def test_sound_is_paired_with_its_notes(client: TestClient):
 
 def test_there_must_be_two_sides_to_pair(tmp_path: Path):
     write_scale(tmp_path / "music" / "scale.mid", 30)
-    build_index([tmp_path / "music"], load_embedder("template"), "template", tmp_path / "index")
+    build_index([tmp_path / "music"], load_model("template"), "template", tmp_path / "index")
     with served(tmp_path / "index") as client:
         assert "recordings" in refusal(client.post("/api/pairs"), 409, "nothing_to_pair")
         tone = {"file": ("a.mid", (tmp_path / "music" / "scale.mid").read_bytes())}

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from antiphon.corpora import Corpus
-from antiphon.embedding import embed_corpus, lasting_name, load_embedder, read_sound
+from antiphon.corpus_embedding import embed_corpus, read_sound
 from antiphon.evaluation.protocols import evaluate
-from antiphon.model import load_dual_encoder
+from antiphon.model_loading import lasting_name, load_model
+from antiphon.model_saving import load_dual_encoder
 from antiphon.models import shipped_models
 
 SHIPPED = shipped_models()
@@ -18,7 +19,7 @@ SHIPPED = shipped_models()
 
 def test_default_is_among_them():
     assert "default" in SHIPPED
-    assert load_embedder("default").name == "default"
+    assert load_model("default").name == "default"
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -33,14 +34,14 @@ def test_a_model_is_small_and_has_a_card(name: str):
 
 def test_default_finds_the_other_side_of_nearly_every_window(demo: Corpus):
     """The demo's additive piano was not among the sounds it was trained on, and the demo's pieces repeat themselves."""
-    segments = embed_corpus(load_embedder("default"), demo.split("test"))
+    segments = embed_corpus(load_model("default"), demo.split("test"))
     scores = evaluate(segments, "strict")
     assert scores["S"] >= 99
     assert min(scores["whole_pool"][way]["R@1"] for way in ("a2m", "m2a")) >= 80
 
 
 def test_default_hears_no_level_and_tells_order_apart(demo: Corpus):
-    embedder = load_embedder("default")
+    embedder = load_model("default")
     path = demo.recordings[0].audio_path
     assert path is not None
     sound = read_sound(path, embedder.sample_rate_hz, 4.0, 5.0, 4.0)
@@ -57,7 +58,7 @@ def test_a_shipped_name_comes_before_a_folder_of_that_name(tmp_path: Path, monke
     (tmp_path / "default").mkdir()
     (tmp_path / "mine").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert load_embedder("default").name == "default"
+    assert load_model("default").name == "default"
     assert [lasting_name(name) for name in ("default", "template", "mine")] == [
         "default",
         "template",

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from antiphon.cli import app, main
 from antiphon.corpora import Corpus
-from antiphon.embedding import load_embedder
 from antiphon.evaluation.model import evaluate_model
-from antiphon.model import save_model
+from antiphon.model_loading import load_model
+from antiphon.model_saving import save_model
 from antiphon.published import NOISE
 from antiphon.suite import tasks as suite_tasks
 from antiphon.suite.report import summarise, summary_as_markdown
@@ -78,9 +78,10 @@ def test_every_task_for_every_model_from_one_command(demo: Corpus, model: Path, 
         assert result["recordings"] == (1 if task == "robustness" else 2)
         assert result["seed"] == 42
         assert result["code"]["version"]
-        assert result["model_hash"] == load_embedder("template" if entrant == "template" else model).fingerprint
+        assert result["model_hash"] == load_model("template" if entrant == "template" else model).fingerprint
         assert result["settings"]
-    alone = evaluate_model(load_embedder("template"), demo, "strict", recordings=2)
+        assert "window_s" not in result["settings"].get("grid", {})
+    alone = evaluate_model(load_model("template"), demo, "strict", recordings=2)
     assert alone.items() <= found["template.strict"].items()
     assert found["tiny.real"]["whole_pool"]["n"] > 2 * 20
     assert found["tiny.real-10s"]["length_s"] == 10.0

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from antiphon.baselines.template import TemplateEmbedder
 from antiphon.corpora import Corpus
-from antiphon.embedding import embed_corpus, load_embedder, read_sound
+from antiphon.corpus_embedding import embed_corpus, read_sound
 from antiphon.evaluation.protocols import evaluate
+from antiphon.model_loading import load_model
 from antiphon.notes import Notes, read_notes
 from antiphon.rendering.additive import AdditivePiano
 from builders import random_notes
@@ -136,7 +137,7 @@ class TestDemo:
 
 
 def test_the_fingerprint_is_stable_and_the_name_loads_it():
-    found = load_embedder("template")
+    found = load_model("template")
     assert found.name == "template"
     assert found.fingerprint == EMBEDDER.fingerprint
     # Changes only together with the settings; an index that was built with others must then be refused.

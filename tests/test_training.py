@@ -20,24 +20,26 @@ from antiphon.arms import find_arm
 from antiphon.audio import read_audio
 from antiphon.augmentation import Augmentation
 from antiphon.corpora import Corpus, open_corpus
+from antiphon.corpus_embedding import embed_corpus
 from antiphon.descriptors import describe
-from antiphon.embedding import embed_corpus, load_embedder
 from antiphon.errors import AntiphonError
 from antiphon.evaluation.protocols import evaluate
 from antiphon.files import content_hash
 from antiphon.formats import to_plain
 from antiphon.losses import LOSSES
-from antiphon.model import DualEncoder, ModelConfig, load_dual_encoder, save_model, weights_hash
+from antiphon.model import DualEncoder, ModelConfig
 from antiphon.model_embedder import ModelEmbedder
+from antiphon.model_loading import load_model
+from antiphon.model_saving import RUN_MODEL, load_dual_encoder, save_model, weights_hash
 from antiphon.presets import RateRule, find_preset
 from antiphon.training import loop
-from antiphon.training.config import MODEL, RunConfig, prepare_run, read_config, write_config
+from antiphon.training.config import RunConfig, prepare_run, read_config, write_config
 from antiphon.training.data import TrainingBatches, open_sample_cache
 from antiphon.training.initialisation import start_from
 from antiphon.training.loop import resume_run, start_run
 from antiphon.training.rates import apply_rates, count_parameters
 
-WEIGHTS = f"{MODEL}/model.safetensors"
+WEIGHTS = f"{RUN_MODEL}/model.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +147,7 @@ class TestBatches:
 
 class TestRates:
     def test_freeze_what_the_policy_freezes(self, finished: Path):
-        ended = load_dual_encoder(finished / MODEL)
+        ended = load_dual_encoder(finished / RUN_MODEL)
         torch.manual_seed(5)  # the run's own seed: these are the weights that it began with
         begun, ended = DualEncoder(ended.config).state_dict(), ended.state_dict()
         frozen = [name for name in begun if name.startswith(("towers.audio.front", "towers.audio.positions"))]
@@ -191,8 +193,8 @@ class TestRun:
         assert result["steps"] == 20
         assert result["segments"] == 160
         assert len(result["data_hash"]) == 64
-        first = DualEncoder(load_dual_encoder(finished / MODEL).config).train()
-        trained = load_dual_encoder(finished / MODEL).train()
+        first = DualEncoder(load_dual_encoder(finished / RUN_MODEL).config).train()
+        trained = load_dual_encoder(finished / RUN_MODEL).train()
         batch = batches(open_corpus("demo").split("test"), seed=99)[0]
         with torch.no_grad():
             losses = [
@@ -243,7 +245,7 @@ class TestRun:
 
     def test_no_epochs_are_for_arms_with_descriptors_beside(self, finished: Path):
         with pytest.raises(AntiphonError, match="d4a4 has nothing to train"):
-            prepare_run(["demo"], "d4a4", "tiny", split="test", epochs=0, foundation=finished / MODEL)
+            prepare_run(["demo"], "d4a4", "tiny", split="test", epochs=0, foundation=finished / RUN_MODEL)
 
     def test_changed_data_are_refused(self, tmp_path: Path):
         corpora, config = prepare_run(["demo"], "D0", "tiny", split="test", epochs=1, seed=0)
@@ -328,7 +330,7 @@ def test_an_arm_with_onsets_beside_ends_with_a_map_that_tells_windows_apart(
         patched.setattr(loop, "training_step", stopped)
         result = resume_run(tmp_path / "run")
     assert (result["steps"], result["dimensions"]) == (10, 192)
-    embedder = load_embedder(tmp_path / "run" / MODEL)
+    embedder = load_model(tmp_path / "run" / RUN_MODEL)
     assert isinstance(embedder, ModelEmbedder)
     assert embedder.model.discriminant is not None
     found = whole_pool(embedder, demo)

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from tempfile import mkdtemp
 
-from antiphon.embedding import load_embedder
+from antiphon.model_loading import load_model
 from benchmarks.search.asking import Find, Indexes, search
 from benchmarks.search.queries import Library
 
@@ -17,6 +17,6 @@ def searcher(library: Library, model: str, folder: Path | None = None) -> Find:
     if folder is None:
         folder = Path(mkdtemp(prefix="antiphon-peer-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    embedder = load_embedder(model)
+    embedder = load_model(model)
     store = Indexes(folder, model, embedder).open(library)
     return lambda query: search(query, store, embedder)

@@ -17,9 +17,9 @@ from typing import Any
 import torch
 
 from antiphon.corpora import open_corpus
-from antiphon.embedding import load_embedder
 from antiphon.errors import AntiphonError, UnknownName
 from antiphon.files import write_json
+from antiphon.model_loading import load_model
 from benchmarks.report import replace_section
 from benchmarks.search.asking import Indexes
 from benchmarks.search.drawing import Data
@@ -77,7 +77,7 @@ def _run(options: argparse.Namespace) -> str:
     exchange = options.cache / "exchange"
     if chosen:
         data = _data(options)
-        indexes = Indexes(options.cache / options.model.replace("/", "_"), options.model, load_embedder(options.model))
+        indexes = Indexes(options.cache / options.model.replace("/", "_"), options.model, load_model(options.model))
         setting = Setting(data, indexes, options.queries, options.seed, exchange)
         for row in chosen:
             if lacking := row.lacks(data):

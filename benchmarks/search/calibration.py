@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from antiphon.corpora import open_corpus
-from antiphon.embedding import Embedder, load_embedder
+from antiphon.embedding import Embedder
 from antiphon.errors import UnreadableInput
 from antiphon.index.finding import find_candidates
 from antiphon.index.query import open_query
 from antiphon.matching.confidence import FEATURES, beforehand, features_of
+from antiphon.model_loading import load_model
 from antiphon.progress import track
 from benchmarks.search.asking import Indexes
 from benchmarks.search.drawing import Data, names_of, own_sound, scores
@@ -65,7 +66,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=120, help="of each source")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    embedder = load_embedder(options.model)
+    embedder = load_model(options.model)
     indexes = Indexes(options.index, options.model, embedder)
     samples = [
         sample

@@ -1,3 +1,5 @@
 """Find the MIDI for a recording and the recording for a MIDI."""
 
+from antiphon import openmp  # noqa: F401  # before anything imports torch or faiss
+
 __version__ = "0.1.0"

@@ -10,13 +10,14 @@ from antiphon.arms import ARMS
 from antiphon.campaign.grid import builtin_grids, load_grid, plan
 from antiphon.corpora import open_corpus
 from antiphon.descriptors import DESCRIPTORS
-from antiphon.embedding import BASELINES, load_embedder
+from antiphon.embedding import Embedder
 from antiphon.errors import look_up
 from antiphon.index.store import Store, is_index
 from antiphon.injection import MECHANISMS
 from antiphon.losses import LOSSES
-from antiphon.model import DualEncoder, ModelConfig, load_dual_encoder
-from antiphon.models import shipped_models
+from antiphon.model import DualEncoder, ModelConfig
+from antiphon.model_embedder import ModelEmbedder
+from antiphon.model_loading import is_model, load_model, model_names
 from antiphon.presets import PRESETS
 from antiphon.recipes import RECIPES
 from antiphon.schedules import SCHEDULES
@@ -70,9 +71,7 @@ LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "towers": lambda: [{"name": one.name, "side": one.side} for one in TOWERS.values()],
     "losses": lambda: [{"name": name} for name in LOSSES],
     "schedules": lambda: [{"name": name} for name in SCHEDULES],
-    "models": lambda: [
-        {"name": name, "parameters": load_embedder(name).parameters} for name in (*shipped_models(), *BASELINES)
-    ],
+    "models": lambda: [{"name": name, "parameters": load_model(name).parameters} for name in model_names()],
     "analyses": lambda: [{"name": one.name, "question": one.question} for one in _analyses().values()],
     "campaigns": lambda: [
         {"name": name, "title": load_grid(name).title, "runs": len(plan(load_grid(name)))} for name in builtin_grids()
@@ -89,10 +88,14 @@ def list_entries(what: str) -> list[dict[str, Any]]:
 
 
 def describe_path(spec: str, split: str | None) -> dict[str, Any]:
-    """Facts about an index folder, a model (by its folder, or by the name of one that comes along) or a corpus."""
-    path = shipped_models().get(spec, Path(spec))
-    if is_index(path):
-        with Store(path) as store:
+    """Facts about a MODEL (see `antiphon.model_loading`), an index folder or a corpus.
+
+    A corpus has no model: its `segments` are windows of the paper's grid, 4 s.
+    """
+    if is_model(spec):
+        return _describe_model(load_model(spec))
+    if is_index(Path(spec)):
+        with Store(Path(spec)) as store:
             counts = store.counts()
             return {
                 "kind": "index",
@@ -105,16 +108,6 @@ def describe_path(spec: str, split: str | None) -> dict[str, Any]:
                 **{f"{kind}_neighbours": facts for kind, facts in store.neighbours().items()},
                 "failed": {name: reason for name, (_, reason) in store.failed().items()},
             }
-    if (path / "model.safetensors").is_file():
-        model = load_dual_encoder(path)
-        return {
-            "kind": "model",
-            "arm": model.config.arm.name,
-            "dimensions": model.dimensions,
-            "window_s": model.config.sizes.window_s,
-            "sample_rate_hz": model.config.sizes.sample_rate_hz,
-            "parameters": count_parameters(model)["total"],
-        }
     corpus = open_corpus(spec)
     skipped = [str(error) for error in corpus.skipped]
     corpus = corpus if split is None else corpus.split(split)
@@ -127,4 +120,18 @@ def describe_path(spec: str, split: str | None) -> dict[str, Any]:
         "splits": corpus.splits,
         "works": len({recording.work for recording in corpus.recordings}),
         "skipped": skipped,
+    }
+
+
+def _describe_model(embedder: Embedder) -> dict[str, Any]:
+    """`arm` is there for models that were trained."""
+    arm = {"arm": embedder.model.config.arm.name} if isinstance(embedder, ModelEmbedder) else {}
+    return {
+        "kind": "model",
+        "name": embedder.name,
+        **arm,
+        "dimensions": embedder.dimensions,
+        "window_s": embedder.window_s,
+        "sample_rate_hz": embedder.sample_rate_hz,
+        "parameters": embedder.parameters,
     }

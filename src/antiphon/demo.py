@@ -10,12 +10,12 @@ import numpy as np
 
 from antiphon.audio import read_audio
 from antiphon.corpora import Recording, open_corpus
-from antiphon.embedding import lasting_name, load_embedder
 from antiphon.errors import AntiphonError
 from antiphon.index.build import build_index
 from antiphon.index.library import Filters
 from antiphon.index.search import Hit, search
 from antiphon.index.store import Store
+from antiphon.model_loading import lasting_name, load_model
 from antiphon.notes import read_notes
 from antiphon.pictures import draw_match
 from antiphon.progress import track
@@ -45,7 +45,7 @@ def run_demo(out: Path, model: str, queries: int | None = None) -> list[Answer]:
     `queries` limits how many recordings ask, from the first on.
     """
     corpus = open_corpus("demo")
-    embedder = load_embedder(model)
+    embedder = load_model(model)
     folder = corpus.recordings[0].notes_path.parent
     report = build_index([folder], embedder, lasting_name(model), out / "index", only="notes")
     if report.failed:

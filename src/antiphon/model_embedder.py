@@ -6,11 +6,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch.nn import functional as F
 
 from antiphon.audio import is_silent
@@ -18,7 +17,8 @@ from antiphon.batch import AS_RECORDED, Batch, Playback, collate
 from antiphon.descriptors import DESCRIPTORS, Side, describe
 from antiphon.errors import AntiphonError
 from antiphon.formats import to_plain
-from antiphon.model import DualEncoder, load_dual_encoder, pick_device
+from antiphon.model import DualEncoder, pick_device
+from antiphon.model_inputs import as_samples, as_starts
 from antiphon.notes import Notes
 from antiphon.segments import SoundWindows, as_played
 from antiphon.towers import Elasticity, elasticity_of
@@ -29,12 +29,6 @@ _BATCH = 32
 _QUERY_HOP_S = 0.44
 
 Rows = NDArray[np.float32]
-
-
-def load_model(folder: str | Path, name: str | None = None) -> ModelEmbedder:
-    """A model folder, ready to embed on the GPU where there is one; without a name it is named after its arm."""
-    model = load_dual_encoder(folder)
-    return ModelEmbedder(model, name or model.config.arm.name)
 
 
 class ModelEmbedder:
@@ -63,31 +57,30 @@ class ModelEmbedder:
             digest.update(key.encode() + tensor.cpu().contiguous().numpy().tobytes())
         self.fingerprint = digest.hexdigest()
 
-    def embed_audio(
-        self, samples: NDArray[np.float32], starts_s: NDArray[np.float64], playback: Playback = AS_RECORDED
-    ) -> Rows:
+    def embed_audio(self, samples: ArrayLike, starts_s: ArrayLike, playback: Playback = AS_RECORDED) -> Rows:
         """Windows of one recording's sound: unit vectors [n, dimensions], zeros for silent windows.
 
         Raises `AntiphonError` for a playback that the model cannot hear.
         """
         self._refuse_without("notes", into="audio")
         heard = self._nearest(playback)
-        windows = SoundWindows.at(samples, self.sample_rate_hz, starts_s, self.window_s * heard.tempo)
+        windows = SoundWindows.at(
+            as_samples(samples), self.sample_rate_hz, as_starts(starts_s), self.window_s * heard.tempo
+        )
         no_notes = [Notes.of([], [], [], [])] * len(windows)
         return self._embed(windows, no_notes, {"audio": _sounding(windows)}, heard)["audio"]
 
-    def embed_notes(self, notes: Notes, starts_s: NDArray[np.float64], playback: Playback = AS_RECORDED) -> Rows:
+    def embed_notes(self, notes: Notes, starts_s: ArrayLike, playback: Playback = AS_RECORDED) -> Rows:
         """Windows of one recording's notes: unit vectors [n, dimensions], zeros for windows without notes."""
         self._refuse_without("audio", into="notes")
         length_s = self.window_s * playback.tempo
-        windows = [as_played(notes.window(float(start), length_s), playback) for start in starts_s]
+        windows = [as_played(notes.window(float(start), length_s), playback) for start in as_starts(starts_s)]
         return self._embed(None, windows, {"notes": _filled(windows)})["notes"]
 
-    def embed_pairs(
-        self, samples: NDArray[np.float32], notes: Notes, starts_s: NDArray[np.float64]
-    ) -> tuple[Rows, Rows]:
+    def embed_pairs(self, samples: ArrayLike, notes: Notes, starts_s: ArrayLike) -> tuple[Rows, Rows]:
         """Both sides of the same windows, as `embed_audio` and `embed_notes` give them."""
-        audio = SoundWindows.at(samples, self.sample_rate_hz, starts_s, self.window_s)
+        starts_s = as_starts(starts_s)
+        audio = SoundWindows.at(as_samples(samples), self.sample_rate_hz, starts_s, self.window_s)
         windows = [notes.window(float(start), self.window_s) for start in starts_s]
         rows = self._embed(audio, windows, {"audio": _sounding(audio), "notes": _filled(windows)})
         return rows["audio"], rows["notes"]

@@ -6,7 +6,7 @@ The paper's grid (§1): windows of 4 s every 1 s, at most 100 per recording, so 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,11 +24,18 @@ HEADER_SLACK_S = 1e-3
 
 @dataclass(frozen=True)
 class WindowGrid:
-    """Windows of `window_s` every `hop_s` seconds, at most `max_windows` of them (None: as many as fit)."""
+    """Windows of `window_s` every `hop_s` seconds, at most `max_windows` of them (None: as many as fit).
+
+    A model has its own window: whatever embeds the windows of a grid takes `of_windows(embedder.window_s)`.
+    """
 
     window_s: float = 4.0
     hop_s: float = 1.0
     max_windows: int | None = 100
+
+    def of_windows(self, window_s: float) -> WindowGrid:
+        """The grid of the same hop and limit for windows of another length."""
+        return replace(self, window_s=window_s)
 
     def starts_s(self, duration_s: float) -> NDArray[np.float64]:
         """Starts of the whole windows that fit into `duration_s` seconds.
@@ -94,11 +101,12 @@ class SoundWindows:
     def at(
         cls, samples: NDArray[np.float32], sample_rate_hz: int, starts_s: NDArray[np.float64], window_s: float
     ) -> SoundWindows:
-        """Windows that begin at times from 0 on; one that passes the end is filled up with zeros."""
+        """Windows that begin at any times; one that begins before 0 or passes the end has zeros there."""
         length = round(window_s * sample_rate_hz)
         begin = np.rint(starts_s * sample_rate_hz).astype(np.int64)
-        missing = int(begin.max(initial=0)) + length - len(samples)
-        return cls(np.pad(samples, (0, missing)) if missing > 0 else samples, begin, length)
+        before = max(0, -int(begin.min(initial=0)))
+        after = max(0, int(begin.max(initial=0)) + length - len(samples))
+        return cls(np.pad(samples, (before, after)) if before or after else samples, begin + before, length)
 
     def __len__(self) -> int:
         return len(self.begin)
@@ -117,7 +125,7 @@ class SoundWindows:
 def cut_windows(
     samples: NDArray[np.float32], sample_rate_hz: int, starts_s: NDArray[np.float64], window_s: float
 ) -> NDArray[np.float32]:
-    """Windows [n, window] of mono samples; a window that passes the end is filled up with zeros."""
+    """Windows [n, window] of mono samples; a window that begins before 0 or passes the end has zeros there."""
     return SoundWindows.at(samples, sample_rate_hz, starts_s, window_s)[:]
 
 

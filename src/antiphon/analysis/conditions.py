@@ -22,8 +22,8 @@ from torch.nn import functional as F
 from antiphon.analysis import Subject
 from antiphon.audio import SILENCE_PEAK, is_silent
 from antiphon.batch import Batch, NoteBatch, Tokens, collate_notes
+from antiphon.corpus_embedding import EmbeddedSegments, OpenedRecording, open_recording
 from antiphon.descriptors import DESCRIPTORS, Side, describe
-from antiphon.embedding import EmbeddedSegments, OpenedRecording, open_recording
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.evaluation.pools import sample_pools
 from antiphon.evaluation.ranks import pool_ranks
@@ -129,12 +129,12 @@ def embed_conditions(
 ) -> ConditionedSegments:
     """Embed both sides of every window, unchanged and under each condition, decoding each recording once.
 
-    Rows are those of `antiphon.embedding.embed_corpus`: unit vectors float32 [n, D] in the order of the table, zeros
-    for a silent window or one without notes, before the change or after it. Batches of 32 are drawn at random from 32
-    recordings read together, so that a window's neighbours in a batch are other pieces (of its own recording about
-    once in 32, or once in as many recordings as there are). Chance depends on the subject's seed and the condition's
-    name alone: equal calls on one device give equal rows. Recordings that cannot be read are skipped; raises
-    `AntiphonError` when none can.
+    Rows are those of `antiphon.corpus_embedding.embed_corpus`: unit vectors float32 [n, D] in the order of the table,
+    zeros for a silent window or one without notes, before the change or after it. Batches of 32 are drawn at random
+    from 32 recordings read together, so that a window's neighbours in a batch are other pieces (of its own recording
+    about once in 32, or once in as many recordings as there are). Chance depends on the subject's seed and the
+    condition's name alone: equal calls on one device give equal rows. Recordings that cannot be read are skipped;
+    raises `AntiphonError` when none can. Windows have the length of the model's, whatever `grid` says.
     """
     if len({condition.name for condition in conditions}) < len(conditions):
         raise ValueError("two conditions have one name")
@@ -148,6 +148,7 @@ def embed_conditions(
     intact: dict[Side, dict[int, Rows]] = {side: {} for side in SIDES}
     waiting: dict[int, OpenedRecording] = {}
     sizes = model.config.sizes
+    grid = grid.of_windows(sizes.window_s)
 
     def embed_waiting() -> None:
         for number, opened in waiting.items():

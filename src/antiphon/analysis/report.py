@@ -24,11 +24,11 @@ Record = dict[str, Any]
 _SUBJECT = ("fingerprint", "corpus_hash", "seed")
 
 
-def run_analyses(names: Iterable[str], subject: Subject, out: Path, force: bool = False) -> Record:
+def run_analyses(names: Iterable[str], subject: Subject, out: Path) -> Record:
     """Write `NAME.json`, `NAME.csv` and `NAME.png` for each, then `report.md` and `report.html`; return the records.
 
-    What is there of the same weights, recordings, seed and code is not run again unless `force`d, so that a stopped
-    run goes on where it was; changes that a checkout has not committed are not seen. An analysis that does not apply
+    What is there of the same weights, recordings, seed and code is not run again, so that a stopped run goes on where
+    it was; changes that a checkout has not committed are not seen. An analysis that does not apply
     to the arm leaves its reason. The report shows all that `out` holds of this subject, whenever it was run, and the
     records are those of `names`. Raises `UnknownName`, and `AntiphonError` for a corpus without sound.
     """
@@ -37,7 +37,7 @@ def run_analyses(names: Iterable[str], subject: Subject, out: Path, force: bool 
     out.mkdir(parents=True, exist_ok=True)
     records = {}
     for analysis in analyses:
-        record = None if force else _kept(out, analysis.name, about, (*_SUBJECT, "code"))
+        record = _kept(out, analysis.name, about, (*_SUBJECT, "code"))
         if record is None or record["reason"] is not None:
             record = _carry_out(analysis, subject, about, out)
         records[analysis.name] = record

@@ -13,8 +13,8 @@ from antiphon.analysis import Subject
 from antiphon.audio import is_silent
 from antiphon.batch import Batch, collate
 from antiphon.corpora import Recording
+from antiphon.corpus_embedding import OpenedRecording, open_recording
 from antiphon.descriptors import describe
-from antiphon.embedding import OpenedRecording, open_recording
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.model import SIDES, DualEncoder, Observer
 from antiphon.notes import Notes

@@ -11,9 +11,10 @@ import hashlib
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from antiphon.batch import AS_RECORDED, Playback
+from antiphon.model_inputs import as_samples, as_starts
 from antiphon.notes import Notes
 from antiphon.onsets import (
     BANDS,
@@ -57,22 +58,21 @@ class TemplateEmbedder:
     elastic = True
 
     def embed_audio(
-        self, samples: NDArray[np.float32], starts_s: NDArray[np.float64], playback: Playback = AS_RECORDED
+        self, samples: ArrayLike, starts_s: ArrayLike, playback: Playback = AS_RECORDED
     ) -> NDArray[np.float32]:
         """Windows of onset strength: float32 [n, 4800]; at another tempo each of their frames is the nearest of the
         grid's."""
-        return _windows(transpose(_strength(samples), playback.semitones), starts_s, _LAG, playback.tempo)
+        strength = transpose(_strength(as_samples(samples)), playback.semitones)
+        return _windows(strength, as_starts(starts_s), _LAG, playback.tempo)
 
-    def embed_notes(
-        self, notes: Notes, starts_s: NDArray[np.float64], playback: Playback = AS_RECORDED
-    ) -> NDArray[np.float32]:
+    def embed_notes(self, notes: Notes, starts_s: ArrayLike, playback: Playback = AS_RECORDED) -> NDArray[np.float32]:
         """Windows of predicted onsets: float32 [n, 4800]."""
-        notes, starts_s = as_played(notes, playback), starts_s / playback.tempo
+        notes, starts_s = as_played(notes, playback), as_starts(starts_s) / playback.tempo
         last_s = float(starts_s.max(initial=0.0)) + _WINDOW_S
         return _windows(predicted_onsets(notes, last_s), starts_s, 0)
 
     def embed_pairs(
-        self, samples: NDArray[np.float32], notes: Notes, starts_s: NDArray[np.float64]
+        self, samples: ArrayLike, notes: Notes, starts_s: ArrayLike
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Both sides of the same windows."""
         return self.embed_audio(samples, starts_s), self.embed_notes(notes, starts_s)

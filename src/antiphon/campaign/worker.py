@@ -12,12 +12,13 @@ from typing import Any
 from antiphon.campaign.grid import FOUNDATION
 from antiphon.campaign.layout import Campaign, load_campaign, record_path, run_folder, scored_audio, trained_audio
 from antiphon.corpora import open_corpus
-from antiphon.embedding import load_embedder
 from antiphon.errors import AntiphonError
 from antiphon.evaluation.model import evaluate_model
 from antiphon.files import write_json
 from antiphon.memory import keep_freed_memory
-from antiphon.training.config import CONFIG, MODEL, prepare_run
+from antiphon.model_loading import load_model
+from antiphon.model_saving import RUN_CONFIG, RUN_MODEL
+from antiphon.training.config import prepare_run
 from antiphon.training.loop import resume_run, start_run
 
 
@@ -27,9 +28,9 @@ def carry_out(folder: Path, name: str) -> dict[str, Any]:
     campaign = load_campaign(folder)
     planned = next(run for run in campaign.runs if run.name == name)
     run = run_folder(folder, name)
-    foundation = run_folder(folder, FOUNDATION) / MODEL if planned.from_foundation else None
+    foundation = run_folder(folder, FOUNDATION) / RUN_MODEL if planned.from_foundation else None
     audio = trained_audio(campaign)
-    if (run / CONFIG).exists():  # the campaign knows where everything is now
+    if (run / RUN_CONFIG).exists():  # the campaign knows where everything is now
         training = resume_run(run, corpora=campaign.corpora, audio=audio, foundation=foundation)
     else:
         prepared = prepare_run(
@@ -55,7 +56,7 @@ def carry_out(folder: Path, name: str) -> dict[str, Any]:
         "preset": campaign.preset,
         "foundation": FOUNDATION if planned.from_foundation else None,
         "training": training,
-        "evaluations": _evaluations(campaign, run / MODEL),
+        "evaluations": _evaluations(campaign, run / RUN_MODEL),
     }
     path = record_path(folder, name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +66,7 @@ def carry_out(folder: Path, name: str) -> dict[str, Any]:
 
 def _evaluations(campaign: Campaign, model: Path) -> list[dict[str, Any]]:
     """The paper's protocol on every corpus of the campaign, the headline one first."""
-    embedder = load_embedder(model)
+    embedder = load_model(model)
     return [
         evaluate_model(embedder, open_corpus(spec, scored_audio(campaign)), "paper", recordings=campaign.recordings)
         for spec in campaign.evaluate_on

@@ -54,7 +54,7 @@ def info(
     split: SplitOption = None,
     json_: JsonOption = False,
 ) -> None:
-    """Say what a corpus, an index or a model folder holds.
+    """Describe a corpus, an index or a model.
 
     Example: antiphon info maestro-v3.0.0 --split validation
     """

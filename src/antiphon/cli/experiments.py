@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from antiphon.cli.shared import (
+    MODEL_HELP,
+    TRAINED_MODEL_HELP,
     AudioOption,
     CorpusArgument,
     JsonOption,
@@ -39,7 +41,7 @@ def train(
     schedule: Annotated[str | None, typer.Option(help="see antiphon list schedules")] = None,
     variant: Annotated[str | None, typer.Option(help="a what-if of the design; see antiphon list variants")] = None,
     foundation: Annotated[
-        Path | None, typer.Option(metavar="MODEL", help="start from this model's weights instead of at random")
+        str | None, typer.Option(metavar="MODEL", help=f"start from a trained model's weights: {TRAINED_MODEL_HELP}")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="42 unless given")] = None,
     resume: Annotated[Path | None, typer.Option("--resume", metavar="RUN", help="go on with a stopped run")] = None,
@@ -53,8 +55,9 @@ def train(
 
     Example: antiphon train train-fluidr3 train-salamander --recipe default --out runs/default
     """
+    from antiphon.model_saving import RUN_MODEL
     from antiphon.recipes import find_recipe
-    from antiphon.training.config import MODEL, prepare_run
+    from antiphon.training.config import prepare_run
     from antiphon.training.loop import resume_run, start_run
 
     if resume is not None:
@@ -91,7 +94,7 @@ def train(
     else:
         typer.echo(
             f"{result['arm']} ({result['preset']}): {result['segments']} windows in {result['seconds']:.0f} s, "
-            f"{result['segments_per_second']} a second; model in {folder / MODEL}"
+            f"{result['segments_per_second']} a second; model in {folder / RUN_MODEL}"
         )
 
 
@@ -100,9 +103,7 @@ def evaluate(
     corpus: CorpusArgument,
     model: Annotated[
         list[str],
-        typer.Option(
-            "--model", metavar="[NAME=]MODEL", help="default, template or a model folder; with --suite several"
-        ),
+        typer.Option("--model", metavar="[NAME=]MODEL", help=f"{MODEL_HELP}; with --suite several"),
     ],
     audio: AudioOption = None,
     split: SplitOption = None,
@@ -133,14 +134,14 @@ def evaluate(
     from antiphon.corpora import open_corpus
 
     if suite is None:
-        from antiphon.embedding import load_embedder
         from antiphon.evaluation.model import evaluate_model
         from antiphon.evaluation.protocols import scores_as_text
         from antiphon.files import write_json
+        from antiphon.model_loading import load_model
 
         if len(model) > 1 or real is not None or robustness_recordings is not None:
             raise typer.BadParameter("a second --model, --real and --robustness-recordings need --suite")
-        embedder = load_embedder(model[0])
+        embedder = load_model(model[0])
         result = evaluate_model(embedder, open_corpus(corpus, audio), protocol or "paper", split, seed, recordings)
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -223,7 +224,7 @@ def campaign(
 def analyze(
     name: Annotated[str, typer.Argument(metavar="ANALYSIS|all", help="see antiphon list analyses")],
     corpus: CorpusArgument,
-    model: Annotated[Path, typer.Option("--model", metavar="MODEL", help="the folder of a trained model")],
+    model: Annotated[str, typer.Option("--model", metavar="MODEL", help=f"a trained model: {TRAINED_MODEL_HELP}")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="JSON, CSV, pictures and a report go here")],
     audio: AudioOption = None,
     split: SplitOption = None,
@@ -239,10 +240,10 @@ def analyze(
     from antiphon.analysis.report import run_analyses
     from antiphon.corpora import open_corpus
     from antiphon.evaluation.model import choose
-    from antiphon.model import load_dual_encoder, pick_device
+    from antiphon.model_loading import load_trained
 
     names = list(ANALYSES) if name == "all" else [ANALYSES[name].name]
     source, _ = choose(open_corpus(corpus, audio), "paper", split, recordings)
-    network = load_dual_encoder(model).to(pick_device())
-    facts = run_analyses(names, Subject(network, network.config.arm.name, source, seed), out)
+    embedder = load_trained(model, "analyze")
+    facts = run_analyses(names, Subject(embedder.model, embedder.name, source, seed), out)
     print_json(facts) if json_ else typer.echo(f"{', '.join(names)}: report in {out / 'report.html'}")

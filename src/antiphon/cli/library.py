@@ -110,16 +110,16 @@ def _fill_index(
     keep_going: bool,
     json_: bool,
 ) -> None:
-    from antiphon.embedding import lasting_name, load_embedder
     from antiphon.index.build import build_index
     from antiphon.index.query import SUFFIXES
     from antiphon.index.works import Works
+    from antiphon.model_loading import lasting_name, load_model
 
     if only is not None and only not in SUFFIXES:
         raise typer.BadParameter(f"--only takes audio or notes, not {only!r}")
     side = next((kind for kind in SUFFIXES if kind == only), None)
     source: Works | None = "folders" if works == "folders" else Path(works) if works else None
-    report = build_index(folders, load_embedder(model), lasting_name(model), out, side, source)
+    report = build_index(folders, load_model(model), lasting_name(model), out, side, source)
     report_skipped(report.failed)
     facts = {
         "embedded": report.embedded,
@@ -163,18 +163,18 @@ def search_command(
 
     Example: antiphon search take1.flac --index library --start 10 --length 20
     """
-    from antiphon.embedding import load_embedder
     from antiphon.index.library import Filters
     from antiphon.index.query import SUFFIXES
     from antiphon.index.search import search
     from antiphon.index.store import Store
     from antiphon.matching.confidence import LIKELY
+    from antiphon.model_loading import load_model
 
     if against is not None and against not in SUFFIXES:
         raise typer.BadParameter(f"--against takes audio or notes, not {against!r}")
     side = next((kind for kind in SUFFIXES if kind == against), None)
     with Store(index) as store:
-        embedder, filters = load_embedder(store.meta("model")), Filters(composer, split, folder)
+        embedder, filters = load_model(store.meta("model")), Filters(composer, split, folder)
         hits = search(query, store, embedder, start, length, top, side, filters, by_work, transpose)
     if json_:
         print_json([hit.as_dict() for hit in hits])

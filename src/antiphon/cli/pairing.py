@@ -64,7 +64,6 @@ def pair_command(
     Example: antiphon pair recordings/ scores/ --csv --out pairs.csv --write aligned
     """
     from antiphon.corpora import files_below
-    from antiphon.embedding import lasting_name, load_embedder
     from antiphon.errors import AntiphonError
     from antiphon.files import write_text_atomic
     from antiphon.index.build import build_index
@@ -73,6 +72,7 @@ def pair_command(
     from antiphon.index.query import SUFFIXES
     from antiphon.index.store import Store
     from antiphon.matching.confidence import LIKELY
+    from antiphon.model_loading import lasting_name, load_model
 
     if json_ and csv_:
         raise typer.BadParameter("--json and --csv are two forms of one table; choose one")
@@ -81,7 +81,7 @@ def pair_command(
     recordings = sorted(files_below(audio_dir, SUFFIXES["audio"]))
     if not recordings:
         raise AntiphonError(f"{audio_dir}: no audio files below it")
-    embedder = load_embedder(model)
+    embedder = load_model(model)
     place = _cached_index(midi_dir, embedder) if index is None else index
     report = build_index([midi_dir], embedder, lasting_name(model), place, only="notes")
     report_skipped(report.failed)

@@ -31,9 +31,9 @@ AudioOption = Annotated[
     Path | None, typer.Option("--audio", metavar="DIR", help="parallel folder of sound, any format")
 ]
 SplitOption = Annotated[str | None, typer.Option("--split", help="train, validation, test, …")]
-ModelOption = Annotated[
-    str, typer.Option("--model", metavar="MODEL", help="default, template (nothing learned), or a model folder")
-]
+TRAINED_MODEL_HELP = "default, a model folder or a run folder"
+MODEL_HELP = f"{TRAINED_MODEL_HELP}, or template (nothing learned)"
+ModelOption = Annotated[str, typer.Option("--model", metavar="MODEL", help=MODEL_HELP)]
 RecordingsOption = Annotated[
     int | None, typer.Option(help="use this many recordings, evenly spread (all)", min=1, metavar="N")
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from antiphon.corpora import Corpus
-from antiphon.embedding import EmbeddedSegments, Embedder, embed_corpus
+from antiphon.corpus_embedding import EmbeddedSegments, embed_corpus
+from antiphon.embedding import Embedder
 from antiphon.evaluation.protocols import default_split, evaluate
 from antiphon.provenance import code_version
 

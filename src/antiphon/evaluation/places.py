@@ -18,15 +18,16 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.corpora import Corpus, Recording
+from antiphon.corpus_embedding import OpenedRecording, open_recordings
 from antiphon.descriptors import Side
-from antiphon.embedding import Embedder, OpenedRecording, open_recordings
+from antiphon.embedding import Embedder
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.evaluation.ranks import TIE
 from antiphon.evaluation.repeats import is_repeat
@@ -143,9 +144,14 @@ def find_places(embedder: Embedder, corpus: Corpus, queries: Queries, seed: int 
     """Ask with stretches of every recording for their place, both ways: `score_places`, with what was asked of what.
 
     Each recording is decoded once; those that cannot be read are named in `skipped`, those too short to ask are in the
-    library. Memory is that of the library and some 200 MB. Raises `AntiphonError` when no recording can be read or
-    none is long enough.
+    library. Memory is that of the library and some 200 MB. Windows have the length of the embedder's, whatever the
+    grid of `queries` says; the result has the queries as they were asked. Raises `AntiphonError` when a query is not
+    made of such windows, when no recording can be read or none is long enough.
     """
+    try:
+        queries = replace(queries, grid=queries.grid.of_windows(embedder.window_s))
+    except ValueError as error:
+        raise AntiphonError(f"model {embedder.name}: {error}") from None
     skipped: list[UnreadableInput] = []
     recordings = [
         _embed(embedder, opened, recording.work, queries, queries.starts_s(recording, seed))

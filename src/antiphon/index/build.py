@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.corpora import files_below
+from antiphon.corpus_embedding import read_sound
 from antiphon.descriptors import Side
-from antiphon.embedding import Embedder, read_sound
+from antiphon.embedding import Embedder
 from antiphon.errors import AntiphonError, MissingDecoder, UnreadableInput
 from antiphon.files import content_hash, utf8_name
 from antiphon.index.neighbours import EXACT_BELOW

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from antiphon.audio import AUDIO_SUFFIXES, audio_info, read_audio
 from antiphon.batch import Playback
+from antiphon.corpus_embedding import read_sound
 from antiphon.descriptors import Side
-from antiphon.embedding import Embedder, read_sound
+from antiphon.embedding import Embedder
 from antiphon.errors import UnreadableInput
 from antiphon.matching.frames import FRAME_HZ, note_frames, sound_frames
 from antiphon.notes import NOTE_SUFFIXES, Notes, read_notes

@@ -17,7 +17,7 @@ from antiphon.matching.chains import Chain, weight_of
 
 LIKELY = 0.5
 """From this confidence on a chain is called found."""
-FEATURES = MappingProxyType({"constant": -4.25, "weight": 42.17, "score": 7.49, "links": 0.0, "log stretches": -3.36})
+FEATURES = MappingProxyType({"constant": -4.25, "weight": 42.17, "score": 7.49, "log stretches": -3.36})
 """What is looked at, and how much log odds a unit of it is worth."""
 _ANOTHER_TEMPO, _PER_LOG_TEMPO = -2.5, -3.0
 _AS_RECORDED = 0.03  # a logarithm of tempo that a short stretch can hardly tell from none
@@ -26,7 +26,7 @@ _AS_RECORDED = 0.03  # a logarithm of tempo that a short stretch can hardly tell
 def features_of(chain: Chain, stretches: int) -> list[float]:
     """The features, in their order, of a chain through a query of so many stretches."""
     score = sum(link.score for link in chain)
-    return [1.0, weight_of(chain), score, float(len(chain)), math.log(stretches)]
+    return [1.0, weight_of(chain), score, math.log(stretches)]
 
 
 def beforehand(chain: Chain) -> float:

@@ -16,11 +16,11 @@ import uvicorn
 from antiphon.cache import cache_folder
 from antiphon.corpora import Recording, open_corpus
 from antiphon.corpora.demo import VERSION
-from antiphon.embedding import load_embedder
 from antiphon.errors import AntiphonError
 from antiphon.files import atomic_file
 from antiphon.index.build import build_index
 from antiphon.index.store import Store
+from antiphon.model_loading import load_model
 from antiphon.serving.app import create_app
 from antiphon.serving.guard import is_loopback
 from antiphon.serving.service import Service, Settings
@@ -33,7 +33,7 @@ def demo_index() -> Path:
     """The index of the demo corpus, sound and notes, in the cache folder; made or completed where it is not there."""
     corpus = open_corpus("demo")
     folder = corpus.recordings[0].notes_path.parent
-    embedder = load_embedder("default")
+    embedder = load_model("default")
     place = cache_folder("serving") / f"demo-{VERSION}-{embedder.fingerprint[:12]}"
     place.mkdir(exist_ok=True)
     works = place / "works.csv"
@@ -86,7 +86,7 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
     with _bound(host, port) as listening:
         with Store(settings.index) as store:
             model = store.meta("model")
-        service = Service(settings, load_embedder(model))
+        service = Service(settings, load_model(model))
         service.warm_up()
         name = f"[{host}]" if ":" in host else host
         query = f"?token={quote(settings.token)}" if settings.token else ""

@@ -13,10 +13,10 @@ from itertools import groupby
 from pathlib import Path
 
 from antiphon.corpora import Corpus
-from antiphon.embedding import load_embedder
 from antiphon.errors import AntiphonError, look_up
 from antiphon.evaluation.model import choose, origin
 from antiphon.files import write_json, write_text_atomic
+from antiphon.model_loading import load_model
 from antiphon.progress import console
 from antiphon.suite.report import summarise, summary_as_markdown
 from antiphon.suite.tasks import SUITES, Entrant, Record, Role, Task, Trial
@@ -90,7 +90,7 @@ def _load_entrant(model: str) -> Entrant:
     name, named, place = model.partition("=")
     if not named or Path(model).is_dir():
         name, place = "", model
-    embedder = load_embedder(place)
+    embedder = load_model(place)
     return Entrant(name or embedder.name, embedder)
 
 

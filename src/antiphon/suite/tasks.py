@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from antiphon.corpora import Corpus
-from antiphon.embedding import EmbeddedSegments, Embedder, embed_corpus
+from antiphon.corpus_embedding import EmbeddedSegments, embed_corpus
+from antiphon.embedding import Embedder
 from antiphon.evaluation.model import score_segments
 from antiphon.evaluation.places import Queries, find_places
 from antiphon.model import DualEncoder
@@ -41,7 +42,7 @@ class Trial:
         self._segments: dict[WindowGrid, EmbeddedSegments] = {}
 
     def segments(self, grid: WindowGrid) -> EmbeddedSegments:
-        """Both sides of every window of the grid."""
+        """Both sides of every window of the grid, of the model's own length."""
         if grid not in self._segments:
             self._segments[grid] = embed_corpus(self.entrant.embedder, self.corpus, grid)
         return self._segments[grid]
@@ -58,6 +59,11 @@ class Measure(Protocol):
     def __call__(self, trial: Trial) -> Record: ...
 
 
+def _without_window(grid: WindowGrid) -> Record:
+    """A grid but for the length of its windows, which is each model's own."""
+    return {"hop_s": grid.hop_s, "max_windows": grid.max_windows}
+
+
 @dataclass(frozen=True)
 class Retrieval:
     """A protocol: every window's other side, see `evaluate`."""
@@ -67,7 +73,7 @@ class Retrieval:
 
     @property
     def settings(self) -> Record:
-        return asdict(self)
+        return {"protocol": self.protocol, "grid": _without_window(self.grid)}
 
     def __call__(self, trial: Trial) -> Record:
         return score_segments(trial.segments(self.grid), self.protocol, trial.seed)
@@ -81,7 +87,7 @@ class Places:
 
     @property
     def settings(self) -> Record:
-        return asdict(self.queries)
+        return asdict(self.queries) | {"grid": _without_window(self.queries.grid)}
 
     def __call__(self, trial: Trial) -> Record:
         return find_places(trial.entrant.embedder, trial.corpus, self.queries, trial.seed)

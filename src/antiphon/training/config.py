@@ -15,12 +15,13 @@ from antiphon.corpora import Corpus, absolute_spec, open_corpus
 from antiphon.errors import AntiphonError
 from antiphon.files import utf8_name
 from antiphon.formats import Format
-from antiphon.model import weights_hash
+from antiphon.model_loading import lasting_name, trained_folder
+from antiphon.model_saving import RUN_CONFIG, weights_hash
 from antiphon.presets import Sizes, TrainingSettings
 from antiphon.schedules import SCHEDULES
 from antiphon.variants import varied_preset
 
-CONFIG, RESULT, MODEL = "run.json", "result.json", "model"
+RESULT = "result.json"
 _FORMAT = Format("run", 1, {0: lambda document: document})
 
 
@@ -28,8 +29,8 @@ _FORMAT = Format("run", 1, {0: lambda document: document})
 class RunConfig:
     """Everything a run depends on; kept in its folder as `run.json`.
 
-    `corpora`, `audio` and `foundation` are absolute paths, except for a corpus that is a word. `foundation` is the
-    model folder whose weights the run starts from; `data_hash` and `foundation_hash` are of their content.
+    `corpora`, `audio` and `foundation` are absolute paths, except for a corpus or a model that has a name. `foundation`
+    is the MODEL whose weights the run starts from; `data_hash` and `foundation_hash` are of their content.
     """
 
     corpora: tuple[str, ...]
@@ -60,7 +61,7 @@ def prepare_run(
     epochs: int | None = None,
     schedule: str | None = None,
     variant: str | None = None,
-    foundation: Path | None = None,
+    foundation: str | Path | None = None,
     seed: int = 42,
 ) -> tuple[tuple[Corpus, ...], RunConfig]:
     """Resolve names into the data and the config of a run.
@@ -91,13 +92,13 @@ def prepare_run(
         sizes=size.sizes,
         training=training,
         seed=seed,
-        foundation=absolute_path(foundation),
-        foundation_hash=None if foundation is None else weights_hash(foundation),
+        foundation=None if foundation is None else lasting_name(foundation),
+        foundation_hash=None if foundation is None else _weights_hash(foundation),
     )
 
 
 def reopen_run(
-    folder: Path, *, corpora: Sequence[str] = (), audio: Path | None = None, foundation: Path | None = None
+    folder: Path, *, corpora: Sequence[str] = (), audio: Path | None = None, foundation: str | Path | None = None
 ) -> tuple[tuple[Corpus, ...], RunConfig]:
     """The data and the config of a run that has begun; `folder` remembers new locations of what has been moved.
 
@@ -108,7 +109,7 @@ def reopen_run(
         stored,
         corpora=tuple(absolute_spec(spec) for spec in corpora or stored.corpora),
         audio=absolute_path(audio or stored.audio),
-        foundation=absolute_path(foundation or stored.foundation),
+        foundation=stored.foundation if foundation is None else lasting_name(foundation),
     )
     try:
         opened = _open(config.corpora, Path(config.audio) if config.audio else None, config.split)
@@ -118,7 +119,7 @@ def reopen_run(
     if _data_hash(opened) != config.data_hash:
         names = ", ".join(config.corpora)
         raise AntiphonError(f"{names}: the data have changed since {folder} began, or are others; start a new run")
-    if foundation is not None and weights_hash(foundation) != config.foundation_hash:
+    if foundation is not None and _weights_hash(foundation) != config.foundation_hash:
         raise AntiphonError(f"{foundation}: not the foundation that {folder} began with")
     if config != stored:
         write_config(folder, config)
@@ -127,14 +128,14 @@ def reopen_run(
 
 def read_config(folder: Path) -> RunConfig:
     """The config of a run folder. Raises `AntiphonError` where there is none, or none that can be read."""
-    if not (folder / CONFIG).is_file():
-        raise AntiphonError(f"{folder}: not a run folder (it has no {CONFIG})")
-    return _FORMAT.read(folder / CONFIG, RunConfig)
+    if not (folder / RUN_CONFIG).is_file():
+        raise AntiphonError(f"{folder}: not a run folder (it has no {RUN_CONFIG})")
+    return _FORMAT.read(folder / RUN_CONFIG, RunConfig)
 
 
 def write_config(folder: Path, config: RunConfig) -> None:
     """Keep a config in its run folder."""
-    _FORMAT.write(folder / CONFIG, config)
+    _FORMAT.write(folder / RUN_CONFIG, config)
 
 
 def absolute_path(path: str | Path | None) -> str | None:
@@ -152,6 +153,10 @@ def _open(corpora: Sequence[str], audio: Path | None, split: str | None) -> tupl
         wanted = "train" if split is None and "train" in corpus.splits else split
         opened.append((corpus if wanted is None else corpus.split(wanted)).with_sound())
     return tuple(opened)
+
+
+def _weights_hash(foundation: str | Path) -> str:
+    return weights_hash(trained_folder(foundation, "a foundation"))
 
 
 def _data_hash(corpora: Sequence[Corpus]) -> str:

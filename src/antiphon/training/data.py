@@ -23,8 +23,8 @@ from antiphon.augmentation import Augmentation, augment_notes, augment_sound, dr
 from antiphon.batch import Batch, collate
 from antiphon.cache import cache_folder
 from antiphon.corpora import Corpus, Recording
+from antiphon.corpus_embedding import read_sound
 from antiphon.descriptors import Side
-from antiphon.embedding import read_sound
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.files import atomic_file, write_json
 from antiphon.notes import Notes, read_notes

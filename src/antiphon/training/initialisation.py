@@ -9,7 +9,8 @@ import torch
 from antiphon.arms import Arm
 from antiphon.errors import AntiphonError
 from antiphon.losses import LOSSES
-from antiphon.model import DualEncoder, ModelConfig, load_dual_encoder, weights_hash
+from antiphon.model import DualEncoder, ModelConfig
+from antiphon.model_saving import load_dual_encoder, weights_hash
 from antiphon.training.config import RunConfig
 
 

@@ -19,12 +19,14 @@ from antiphon.errors import AntiphonError
 from antiphon.files import write_json
 from antiphon.losses import LOSSES
 from antiphon.memory import keep_freed_memory
-from antiphon.model import DualEncoder, pick_device, save_model
+from antiphon.model import DualEncoder, pick_device
+from antiphon.model_loading import trained_folder
+from antiphon.model_saving import RUN_MODEL, save_model
 from antiphon.progress import track
 from antiphon.provenance import code_version
 from antiphon.schedules import SCHEDULES
 from antiphon.training.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
-from antiphon.training.config import MODEL, RESULT, RunConfig, read_config, reopen_run, write_config
+from antiphon.training.config import RESULT, RunConfig, read_config, reopen_run, write_config
 from antiphon.training.data import TrainingBatches, open_sample_caches
 from antiphon.training.discriminant import fit_discriminant
 from antiphon.training.initialisation import build_model, start_from
@@ -46,7 +48,7 @@ def start_run(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
 
 
 def resume_run(
-    folder: Path, *, corpora: Sequence[str] = (), audio: Path | None = None, foundation: Path | None = None
+    folder: Path, *, corpora: Sequence[str] = (), audio: Path | None = None, foundation: str | Path | None = None
 ) -> dict[str, Any]:
     """Go on from the last checkpoint, or from the start if there is none; a finished run's result is returned.
 
@@ -85,7 +87,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig, model:
     )
     first, spent_s = load_checkpoint(folder, model, optimiser, memory, device)
     if first == 0 and config.foundation is not None:
-        start_from(model, Path(config.foundation), config.foundation_hash)
+        start_from(model, trained_folder(config.foundation, "a foundation"), config.foundation_hash)
     began = time.monotonic()
 
     model.train()
@@ -140,7 +142,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig, model:
         "code": code,
         "device": str(device),
     }
-    save_model(model, folder / MODEL, model_card(config, result))
+    save_model(model, folder / RUN_MODEL, model_card(config, result))
     write_json(folder / RESULT, result)
     remove_checkpoint(folder)
     return result

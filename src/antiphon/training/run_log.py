@@ -12,7 +12,8 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from antiphon.files import write_text_atomic
-from antiphon.training.config import CONFIG, read_config
+from antiphon.model_saving import RUN_CONFIG
+from antiphon.training.config import read_config
 
 LOG_EVERY = 50
 _LOG = "log.csv"
@@ -35,7 +36,7 @@ class Progress:
 def read_progress(folder: Path) -> Progress:
     """How far the run in a folder is, whether it is being trained or not; a folder that is not there is at zero."""
     rows = _rows(folder / _LOG)
-    if not (folder / CONFIG).exists() or not rows:
+    if not (folder / RUN_CONFIG).exists() or not rows:
         return Progress(0, 0, 0.0)
     config = read_config(folder)
     step, seconds = int(rows[-1]["step"]), float(rows[-1]["seconds"])

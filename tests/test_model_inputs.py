@@ -1,0 +1,94 @@
+"""What embedders take: any sequence of numbers of the right shape, and a line that names what else was given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from antiphon.baselines.template import TemplateEmbedder
+from antiphon.embedding import Embedder
+from antiphon.model_embedder import ModelEmbedder
+from antiphon.segments import cut_windows
+from helpers import scale, sine
+from subjects import tiny_model
+
+SOUND = sine(6.0)
+STARTS_S = np.array([0.0, 1.0])
+
+
+@pytest.fixture(params=["template", "network"])
+def embedder(request: pytest.FixtureRequest) -> Embedder:
+    return TemplateEmbedder() if request.param == "template" else ModelEmbedder(tiny_model("A4"), "tiny")
+
+
+@pytest.mark.parametrize("convert", [list, np.float64, torch.from_numpy], ids=["list", "float64", "tensor"])
+def test_any_sequence_of_numbers_gives_the_same_vectors(embedder: Embedder, convert: Any):
+    samples, starts_s, notes = convert(SOUND), convert(STARTS_S), scale()
+    audio = embedder.embed_audio(SOUND, STARTS_S)
+    assert audio.shape == (2, embedder.dimensions)
+    assert np.abs(audio).max() > 0
+    np.testing.assert_array_equal(embedder.embed_audio(samples, starts_s), audio)
+    np.testing.assert_array_equal(embedder.embed_notes(notes, starts_s), embedder.embed_notes(notes, STARTS_S))
+    pairs, expected = embedder.embed_pairs(samples, notes, starts_s), embedder.embed_pairs(SOUND, notes, STARTS_S)
+    for found, one in zip(pairs, expected, strict=True):
+        np.testing.assert_array_equal(found, one)
+
+
+def test_integers_are_numbers(embedder: Embedder):
+    assert embedder.embed_audio([0] * 96_000, [0]).shape == (1, embedder.dimensions)
+    np.testing.assert_array_equal(embedder.embed_notes(scale(), [0, 1]), embedder.embed_notes(scale(), STARTS_S))
+
+
+SAMPLES = [
+    (np.zeros((2, 96_000)), r"samples: expected mono sound of shape \[n\], found shape \(2, 96000\); mix the channels"),
+    (0.0, r"samples: expected mono sound of shape \[n\], found shape \(\)"),
+    ("take.wav", "samples: expected a sequence of numbers, found str"),
+    (None, r"samples: expected mono sound of shape \[n\], found shape \(\)"),
+    ([[0.0], [0.0, 1.0]], "samples: expected a sequence of numbers, found list"),
+    (np.zeros(8, complex), "samples: expected a sequence of numbers, found ndarray of complex128"),
+    ([0.0, float("nan")], "samples: expected finite numbers, found nan"),
+    ([float("inf"), -float("inf")], "samples: expected finite numbers, found inf"),
+]
+STARTS = [
+    (0.0, r"starts_s: expected seconds of shape \[w\], one for each window, found shape \(\)"),
+    ([[0.0, 4.0]], r"starts_s: expected seconds of shape \[w\], one for each window, found shape \(1, 2\)"),
+    ("0", "starts_s: expected a sequence of numbers, found str"),
+    ([0.0, float("nan")], "starts_s: expected finite seconds, found nan"),
+]
+
+
+@pytest.mark.parametrize(("samples", "says"), SAMPLES)
+def test_other_samples_are_named_in_a_line(embedder: Embedder, samples: Any, says: str):
+    for embed in (lambda: embedder.embed_audio(samples, [0.0]), lambda: embedder.embed_pairs(samples, scale(), [0.0])):
+        with pytest.raises(ValueError, match=says) as error:
+            embed()
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("starts_s", "says"), STARTS)
+def test_other_starts_are_named_in_a_line(embedder: Embedder, starts_s: Any, says: str):
+    for embed in (
+        lambda: embedder.embed_audio(SOUND, starts_s),
+        lambda: embedder.embed_notes(scale(), starts_s),
+        lambda: embedder.embed_pairs(SOUND, scale(), starts_s),
+    ):
+        with pytest.raises(ValueError, match=says) as error:
+            embed()
+        assert "\n" not in str(error.value)
+
+
+def test_a_window_that_begins_before_the_sound_has_zeros_there():
+    early, later = cut_windows(np.arange(1.0, 9.0, dtype=np.float32), 1, np.array([-2.0, 6.0]), 4.0)
+    assert early.tolist() == [0, 0, 1, 2]
+    assert later.tolist() == [7, 8, 0, 0]
+
+
+def test_a_network_embeds_a_window_before_the_sound_as_if_silence_came_first():
+    embedder = ModelEmbedder(tiny_model("A4"), "tiny")
+    padded = np.concatenate([np.zeros(24_000, np.float32), SOUND])
+    np.testing.assert_allclose(
+        embedder.embed_audio(SOUND, [-1.0, 0.5]), embedder.embed_audio(padded, [0.0, 1.5]), atol=1e-5
+    )

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from antiphon.training.run import prepare_run, start_run
+from antiphon.training.config import prepare_run
+from antiphon.training.loop import start_run
 from typer.testing import CliRunner
 
 from antiphon.cli import app, main

@@ -94,11 +94,11 @@ class SoundWindows:
     def at(
         cls, samples: NDArray[np.float32], sample_rate_hz: int, starts_s: NDArray[np.float64], window_s: float
     ) -> SoundWindows:
-        """Windows that begin at times from 0 on; one that passes the end is filled up with zeros."""
+        """Windows at these times; zeros where one begins before the first sample or passes the last."""
         length = round(window_s * sample_rate_hz)
         begin = np.rint(starts_s * sample_rate_hz).astype(np.int64)
-        missing = int(begin.max(initial=0)) + length - len(samples)
-        return cls(np.pad(samples, (0, missing)) if missing > 0 else samples, begin, length)
+        before, after = max(0, -int(begin.min(initial=0))), max(0, int(begin.max(initial=0)) + length - len(samples))
+        return cls(np.pad(samples, (before, after)) if before or after else samples, begin + before, length)
 
     def __len__(self) -> int:
         return len(self.begin)
@@ -117,7 +117,7 @@ class SoundWindows:
 def cut_windows(
     samples: NDArray[np.float32], sample_rate_hz: int, starts_s: NDArray[np.float64], window_s: float
 ) -> NDArray[np.float32]:
-    """Windows [n, window] of mono samples; a window that passes the end is filled up with zeros."""
+    """Windows [n, window] of mono samples; zeros where one begins before the first sample or passes the last."""
     return SoundWindows.at(samples, sample_rate_hz, starts_s, window_s)[:]
 
 

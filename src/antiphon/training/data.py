@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -37,12 +37,39 @@ _AS_IT_IS = Augmentation()
 
 
 @dataclass(frozen=True)
+class SampleFile:
+    """A file of int16 samples: those of recording i are samples offset[i] to offset[i + 1]."""
+
+    path: Path
+    offset: tuple[int, ...]
+
+    def map(self) -> tuple[NDArray[np.int16], ...]:
+        """The samples of each recording, mapped from disk. Raises `AntiphonError` when the file is gone."""
+        try:
+            samples = np.memmap(self.path, np.int16, mode="r")
+        except FileNotFoundError:
+            raise AntiphonError(f"{self.path}: the sample cache was removed while in use; start again") from None
+        return tuple(samples[begin:end] for begin, end in pairwise(self.offset))
+
+
+@dataclass(frozen=True)
 class SampleCache:
-    """Each recording with its samples, int16, mapped from disk; and what could not be read."""
+    """Recordings with their samples: `samples[i]`, int16, mapped from `files`, belongs to `recordings[i]`.
+
+    `skipped` names the recordings that could not be read. A pickled cache holds the paths of the files only and maps
+    them again where it is unpickled: loader processes that are spawned must not get a copy of all samples.
+    """
 
     recordings: tuple[Recording, ...]
-    samples: tuple[NDArray[np.int16], ...]
+    files: tuple[SampleFile, ...]
     skipped: tuple[UnreadableInput, ...]
+    samples: tuple[NDArray[np.int16], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "samples", tuple(part for file in self.files for part in file.map()))
+
+    def __reduce__(self) -> tuple[type[SampleCache], tuple[object, ...]]:
+        return SampleCache, (self.recordings, self.files, self.skipped)
 
 
 def open_sample_caches(corpora: Sequence[Corpus], sample_rate_hz: int, window_s: float) -> SampleCache:
@@ -50,7 +77,7 @@ def open_sample_caches(corpora: Sequence[Corpus], sample_rate_hz: int, window_s:
     caches = [open_sample_cache(corpus, sample_rate_hz, window_s) for corpus in corpora]
     return SampleCache(
         tuple(recording for cache in caches for recording in cache.recordings),
-        tuple(samples for cache in caches for samples in cache.samples),
+        tuple(file for cache in caches for file in cache.files),
         tuple(error for cache in caches for error in cache.skipped),
     )
 
@@ -69,9 +96,8 @@ def open_sample_cache(corpus: Corpus, sample_rate_hz: int, window_s: float) -> S
     if not kept:
         raise AntiphonError(f"{corpus.name}: no recording can be read; first: {': '.join(index['skipped'][0])}")
     skipped = tuple(UnreadableInput(path, reason) for path, reason in index["skipped"])
-    samples = np.memmap(folder / "samples.int16", np.int16, mode="r")
-    parts = tuple(samples[begin:end] for begin, end in pairwise(index["offset"]))
-    return SampleCache(kept, parts, (*corpus.skipped, *skipped))
+    file = SampleFile(folder / "samples.int16", tuple(index["offset"]))
+    return SampleCache(kept, (file,), (*corpus.skipped, *skipped))
 
 
 def _cache_key(corpus: Corpus, sample_rate_hz: int, window_s: float) -> str:

@@ -31,7 +31,7 @@ def test_help_imports_nothing_heavy():
     assert found.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["render", "train", "evaluate", "search", "demo", "info", "list", "index"])
+@pytest.mark.parametrize("command", ["render", "train", "evaluate", "search", "demo", "info", "list", "cache", "index"])
 def test_every_command_has_help_with_an_example(command: str):
     words = [command, "build", "--help"] if command == "index" else [command, "--help"]
     assert "Example: antiphon " in run(*words)

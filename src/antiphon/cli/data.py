@@ -1,4 +1,4 @@
-"""Commands about what there is: render, info, list."""
+"""Commands about what there is: render, info, list, cache."""
 
 from __future__ import annotations
 
@@ -77,3 +77,43 @@ def list_command(
 
     rows = list_entries(what)
     print_json(rows) if json_ else print_rows(rows)
+
+
+@app.command()
+def cache(
+    clear: Annotated[
+        bool, typer.Option("--clear", help="remove everything; it is made again when it is needed")
+    ] = False,
+    limit: Annotated[
+        float | None,
+        typer.Option(metavar="GB", help="remove the least recently used samples beyond this many gigabytes", min=0.0),
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show what the cache folder holds, and remove it.
+
+    The folder is $ANTIPHON_CACHE, else antiphon in the user's cache folder. Samples that training has decoded are
+    removed, the least recently used first, when they would exceed $ANTIPHON_CACHE_LIMIT_GB (100 unless set).
+
+    Example: antiphon cache --limit 20
+    """
+    from antiphon.cache import GB, cache_entries, cache_limit_bytes, cache_root, clear_cache, evict
+
+    removed = clear_cache() if clear else [] if limit is None else evict("samples", round(limit * GB))
+    entries = cache_entries()
+    kinds = {entry.kind: [one for one in entries if one.kind == entry.kind] for entry in entries}
+    size = {kind: sum(one.size_bytes for one in found) for kind, found in kinds.items()}
+    facts = {
+        "folder": str(cache_root()),
+        "samples_limit_gb": cache_limit_bytes() / GB,
+        "removed": len(removed),
+        "removed_gb": round(sum(one.size_bytes for one in removed) / GB, 3),
+        "kinds": {kind: {"entries": len(found), "gb": round(size[kind] / GB, 3)} for kind, found in kinds.items()},
+    }
+    if json_:
+        print_json(facts)
+        return
+    typer.echo(f"{facts['folder']}: samples may take {facts['samples_limit_gb']:g} GB")
+    print_rows([{"kind": kind, "entries": len(found), "GB": f"{size[kind] / GB:.3f}"} for kind, found in kinds.items()])
+    if clear or limit is not None:
+        typer.echo(f"{len(removed)} entries removed, {facts['removed_gb']:.3f} GB")

@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 from antiphon.audio import is_silent
 from antiphon.augmentation import Augmentation, augment_notes, augment_sound, draw_detune
 from antiphon.batch import Batch, collate
-from antiphon.cache import cache_folder
+from antiphon.cache import cache_folder, cache_limit_bytes, evict, mark_used
 from antiphon.corpora import Corpus, Recording
 from antiphon.descriptors import Side
 from antiphon.embedding import read_sound
@@ -31,6 +31,8 @@ from antiphon.progress import track
 from antiphon.varispeed import samples_needed, scale_times, varispeed
 
 _FULL_SCALE = np.float32(32767)
+_SAMPLE_BYTES = np.dtype(np.int16).itemsize
+_INDEX = "index.json"
 _DRAWS = 1000
 _FITTING = 1  # of the streams of chance that a seed and a step have; training has none of its own
 _AS_IT_IS = Augmentation()
@@ -73,8 +75,20 @@ class SampleCache:
 
 
 def open_sample_caches(corpora: Sequence[Corpus], sample_rate_hz: int, window_s: float) -> SampleCache:
-    """The caches of several corpora as one."""
-    caches = [open_sample_cache(corpus, sample_rate_hz, window_s) for corpus in corpora]
+    """Decode each corpus once and map the results as one cache; later calls with the same data only map them.
+
+    Recordings whose sound cannot be read are skipped. Raises `AntiphonError` when a corpus has none that can. Cached
+    samples of other corpora, the least recently used first, make room where all would exceed `cache_limit_bytes()`.
+    """
+    corpora = [corpus.with_sound() for corpus in corpora]
+    folders = [cache_folder("samples") / _cache_key(corpus, sample_rate_hz, window_s) for corpus in corpora]
+    missing_s = sum(
+        corpus.duration_s for corpus, folder in zip(corpora, folders, strict=True) if not (folder / _INDEX).exists()
+    )
+    evict("samples", cache_limit_bytes() - round(missing_s * sample_rate_hz) * _SAMPLE_BYTES, keep=folders)
+    caches = [
+        _open_one(corpus, folder, sample_rate_hz, window_s) for corpus, folder in zip(corpora, folders, strict=True)
+    ]
     return SampleCache(
         tuple(recording for cache in caches for recording in cache.recordings),
         tuple(file for cache in caches for file in cache.files),
@@ -83,15 +97,15 @@ def open_sample_caches(corpora: Sequence[Corpus], sample_rate_hz: int, window_s:
 
 
 def open_sample_cache(corpus: Corpus, sample_rate_hz: int, window_s: float) -> SampleCache:
-    """Decode a corpus once and map the result; later calls with the same data only map it.
+    """The cache of one corpus, see `open_sample_caches`."""
+    return open_sample_caches([corpus], sample_rate_hz, window_s)
 
-    Recordings whose sound cannot be read are skipped. Raises `AntiphonError` when none can.
-    """
-    corpus = corpus.with_sound()
-    folder = cache_folder("samples") / _cache_key(corpus, sample_rate_hz, window_s)
-    if not (folder / "index.json").exists():
+
+def _open_one(corpus: Corpus, folder: Path, sample_rate_hz: int, window_s: float) -> SampleCache:
+    if not (folder / _INDEX).exists():
         _decode_all(corpus.recordings, sample_rate_hz, window_s, folder)
-    index = json.loads((folder / "index.json").read_text())
+    mark_used(folder)
+    index = json.loads((folder / _INDEX).read_text())
     kept = tuple(corpus.recordings[number] for number in index["recordings"])
     if not kept:
         raise AntiphonError(f"{corpus.name}: no recording can be read; first: {': '.join(index['skipped'][0])}")
@@ -134,7 +148,7 @@ def _decode_all(recordings: tuple[Recording, ...], sample_rate_hz: int, window_s
             offset.append(offset[-1] + len(result))
     index_aside.write_text(json.dumps({"recordings": kept, "offset": offset, "skipped": skipped}))
     os.replace(samples_aside, folder / "samples.int16")
-    os.replace(index_aside, folder / "index.json")
+    os.replace(index_aside, folder / _INDEX)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from antiphon.cli.shared import CorpusArgument, JsonOption, SplitOption, app, print_json, print_rows, report_skipped
+from antiphon.cli.shared import (
+    CorpusArgument,
+    JsonOption,
+    SplitOption,
+    app,
+    output_folder,
+    positive,
+    print_json,
+    print_rows,
+    report_skipped,
+    within,
+)
 from antiphon.errors import UnreadableInput
 from antiphon.progress import track
 
@@ -15,15 +26,20 @@ from antiphon.progress import track
 @app.command()
 def render(
     corpus: CorpusArgument,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="folder for the sound; it becomes a corpus")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", help="folder for the sound; it becomes a corpus", callback=output_folder),
+    ],
     soundfont: Annotated[
         str,
         typer.Option("--soundfont", metavar="F", help="a SoundFont file or name, or additive (nothing needed)"),
     ] = "FluidR3_GM",
     split: SplitOption = None,
-    max_seconds: Annotated[float | None, typer.Option(help="render only this much of each piece")] = None,
-    jobs: Annotated[int, typer.Option(help="processes, each with the font loaded once", min=1)] = 2,
-    sample_rate: Annotated[int, typer.Option(help="Hz", min=4000)] = 24_000,
+    max_seconds: Annotated[
+        float | None, typer.Option(help="render only this much of each piece", callback=positive)
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="processes, each with the font loaded once", callback=within(1))] = 2,
+    sample_rate: Annotated[int, typer.Option(help="Hz, 8000 to 96000", callback=within(8000, 96_000))] = 24_000,
     json_: JsonOption = False,
 ) -> None:
     """Turn notes into sound. A stopped run goes on where it was.
@@ -86,7 +102,11 @@ def cache(
     ] = False,
     limit: Annotated[
         float | None,
-        typer.Option(metavar="GB", help="remove the least recently used samples beyond this many gigabytes", min=0.0),
+        typer.Option(
+            metavar="GB",
+            help="remove the least recently used samples beyond this many gigabytes",
+            callback=within(0.0),
+        ),
     ] = None,
     json_: JsonOption = False,
 ) -> None:

@@ -56,7 +56,7 @@ def render_corpus(
     ) as pool:
         waiting: dict[Future[None], Recording] = {}
         for recording in corpus.recordings:
-            length_s = min(recording.duration_s, max_seconds or float("inf"))
+            length_s = recording.duration_s if max_seconds is None else min(recording.duration_s, max_seconds)
             wanted = replace(recording, duration_s=length_s, audio_path=out / f"{recording.id}.flac")
             if _is_rendered(wanted, out, sample_rate_hz):
                 done[recording.id] = wanted

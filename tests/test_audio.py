@@ -177,6 +177,7 @@ def test_m4a_is_decoded_by_pyav(tmp_path: Path) -> None:
 def test_m4a_without_pyav_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_m4a(tmp_path / "tone.m4a", 1.0)
     monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.delitem(sys.modules, "antiphon.av_audio", raising=False)
     with pytest.raises(UnreadableInput, match=r"tone.m4a: .*pip install 'antiphon\[av\]'"):
         read_audio(path, RATE_HZ)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -148,6 +150,20 @@ def test_sound_without_notes_is_named(tmp_path: Path) -> None:
     assert [str(error) for error in corpus.skipped] == [f"{tmp_path}/two.wav: no notes of the same name"]
 
 
+def test_every_file_dropped_for_another_of_its_name_is_named(tmp_path: Path) -> None:
+    write_scale(tmp_path / "take.mid")
+    for suffix in (".flac", ".wav"):
+        write_sine(tmp_path / f"take{suffix}")
+    folder = open_corpus(tmp_path)
+    (tmp_path / "notes").mkdir()
+    parallel = open_corpus((tmp_path / "take.mid").rename(tmp_path / "notes/take.mid").parent, audio=tmp_path)
+    for corpus in (folder, parallel):
+        assert [one.audio_path for one in corpus.recordings] == [tmp_path / "take.wav"]
+        assert [str(error) for error in corpus.skipped] == [
+            f"{tmp_path}/take.flac: another sound file has the same name"
+        ]
+
+
 def test_notes_without_sound_last_until_the_last_note_ends(tmp_path: Path) -> None:
     write_scale(tmp_path / "one.mid")
     (tmp_path / "two.tsv").write_text("onset\toffset\tnote\tvelocity\n0\t2.5\t60\t64\n", encoding="utf-8")
@@ -235,6 +251,18 @@ def test_manifest_hash_follows_the_data_not_the_place(tmp_path: Path) -> None:
     assert open_corpus(tmp_path / "there").manifest_hash == original
     write_scale(tmp_path / "there/2006/two.midi", lowest=61)
     assert open_corpus(tmp_path / "there").manifest_hash != original
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"id": "other"}, {"split": "other"}, {"composer": "other"}, {"work": "other"}, {"duration_s": 1.0}],
+    ids=lambda change: next(iter(change)),
+)
+def test_manifest_hash_covers_each_field_that_evaluation_reads(tmp_path: Path, change: dict[str, Any]) -> None:
+    corpus = open_corpus(maestro(tmp_path))
+    first, *rest = corpus.recordings
+    changed = replace(corpus, recordings=(replace(first, **change), *rest))
+    assert changed.manifest_hash != corpus.manifest_hash
 
 
 @pytest.mark.parametrize(

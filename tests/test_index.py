@@ -108,6 +108,7 @@ class TestBuild:
         path.write_bytes(b"no sound that libsndfile knows")
         with monkeypatch.context() as without:
             without.setitem(sys.modules, "av", None)
+            without.delitem(sys.modules, "antiphon.av_audio", raising=False)
             report, _ = bring_up_to_date(folder, out)
         assert "libsndfile" in report.failed[0].reason
         report, _ = bring_up_to_date(folder, out)

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from antiphon.training.config import prepare_run
-from antiphon.training.loop import start_run
 from typer.testing import CliRunner
 
 from antiphon.cli import app, main
@@ -17,6 +15,8 @@ from antiphon.corpora import open_corpus
 from antiphon.errors import AntiphonError
 from antiphon.model_loading import lasting_name, load_model, trained_folder
 from antiphon.model_saving import RUN_CONFIG, RUN_MODEL, weights_hash
+from antiphon.training.config import prepare_run
+from antiphon.training.loop import start_run
 from helpers import write_scale, write_sine
 
 FORMS = ("default", "template", "model folder", "run folder")

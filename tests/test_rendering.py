@@ -16,7 +16,9 @@ from antiphon.audio import audio_info, is_silent, read_audio
 from antiphon.corpora import Corpus, Recording, open_corpus
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.notes import Notes, write_midi
+from antiphon.rendering import corpus as rendering_corpus
 from antiphon.rendering import make_renderer
+from antiphon.rendering.additive import AdditivePiano
 from antiphon.rendering.corpus import render_corpus
 from antiphon.rendering.fluidsynth import FluidSynthPiano, find_soundfont
 
@@ -88,6 +90,73 @@ def test_second_run_renders_nothing(three: Corpus, rendered: Path) -> None:
 def test_other_settings_are_refused(three: Corpus, rendered: Path) -> None:
     with pytest.raises(AntiphonError, match=r"holds sound rendered with max_seconds 6.0; choose another folder"):
         render(three, rendered, max_seconds=5.0)
+
+
+def test_changed_notes_are_rendered_again(three: Corpus, tmp_path: Path) -> None:
+    first, second = three.recordings[:2]
+    notes = tmp_path / "changing.mid"
+    write_midi(Notes.of([0.5], [2.0], [60], [90]), notes)
+    corpus = replace(three, recordings=(replace(first, notes_path=notes, duration_s=3.0), second))
+    out = tmp_path / "out"
+    render(corpus, out)
+    before = written(out)
+    assert is_silent(read_audio(out / f"{first.id}.flac", RATE_HZ, 0.0, 0.45))
+    write_midi(Notes.of([0.0], [2.0], [60], [90]), notes)
+    render(corpus, out)
+    assert not is_silent(read_audio(out / f"{first.id}.flac", RATE_HZ, 0.0, 0.45))
+    assert (out / f"{first.id}.mid").read_bytes() == notes.read_bytes()
+    assert written(out)[second.id] == before[second.id]
+
+
+def test_sound_of_another_corpus_of_the_same_names_is_not_taken(three: Corpus, tmp_path: Path) -> None:
+    first, second, _ = three.recordings
+    out = tmp_path / "out"
+    render(replace(three, recordings=(first,)), out)
+    other = replace(second, id=first.id)
+    render(replace(three, recordings=(other,)), out)
+    render(replace(three, recordings=(second,)), tmp_path / "fresh")
+    assert (out / f"{first.id}.flac").read_bytes() == (tmp_path / "fresh" / f"{second.id}.flac").read_bytes()
+    assert [one.title for one in open_corpus(out).recordings] == [second.title]
+
+
+def test_a_recording_that_has_become_longer_is_rendered_again(three: Corpus, tmp_path: Path) -> None:
+    short, long = (replace(three, recordings=(replace(three.recordings[0], duration_s=s),)) for s in (1.0, 2.0))
+    render(short, tmp_path / "out")
+    render(long, tmp_path / "out")
+    (found,) = open_corpus(tmp_path / "out").recordings
+    assert found.audio_path is not None
+    assert audio_info(found.audio_path).duration_s == found.duration_s == 2.0
+
+
+def test_a_run_killed_between_notes_and_sound_does_not_keep_the_old_sound(
+    three: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = tmp_path / "changing.mid"
+    write_midi(Notes.of([0.5], [2.0], [60], [90]), notes)
+    one = replace(
+        three.recordings[0], notes_path=notes, duration_s=3.0, audio_path=tmp_path / "out" / "one.flac", id="one"
+    )
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr(rendering_corpus, "_renderer", make_renderer("additive", RATE_HZ))
+    rendering_corpus._render_one(one, tmp_path / "out", RATE_HZ)
+    assert rendering_corpus._is_rendered(one, tmp_path / "out", RATE_HZ)
+    write_midi(Notes.of([0.0], [2.0], [60], [90]), notes)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rendering_corpus, "write_flac", killed)
+    with pytest.raises(KeyboardInterrupt):
+        rendering_corpus._render_one(one, tmp_path / "out", RATE_HZ)
+    assert not rendering_corpus._is_rendered(one, tmp_path / "out", RATE_HZ)
+
+
+def test_another_instrument_of_the_same_name_is_refused(
+    three: Corpus, rendered: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AdditivePiano, "fingerprint", "additive-0")
+    with pytest.raises(AntiphonError, match=r"holds sound rendered with instrument 'additive-1'"):
+        render(three, rendered)
 
 
 def test_foreign_folder_is_refused(three: Corpus, tmp_path: Path) -> None:

@@ -67,6 +67,18 @@ class TestRows:
             for row, start in zip(together, starts, strict=True):
                 np.testing.assert_array_equal(embed(whole, np.array([start]))[0], row)  # type: ignore[operator]
 
+    def test_that_begin_before_second_0_have_nothing_there(self):
+        notes = c_major(delay_s=0.51)  # off the grid, so that rounding moves no onset to another frame
+        sound = played(notes, 2.0)  # ends in the middle of the scale
+        padded = np.concatenate([np.zeros(2 * RATE_HZ, np.float32), sound])
+        later = Notes.of(notes.onset_s + 2.0, notes.duration_s, notes.pitch, notes.velocity)
+        starts = np.array([-1.0, -0.5])
+        for rows, expected in (
+            (EMBEDDER.embed_audio(sound, starts), EMBEDDER.embed_audio(padded, starts + 2.0)),
+            (EMBEDDER.embed_notes(notes, starts), EMBEDDER.embed_notes(later, starts + 2.0)),
+        ):
+            assert (np.sum(rows * expected, axis=1) > 0.999).all()
+
     def test_are_finite_for_notes_off_the_keyboard_and_beyond_the_window(self):
         notes = Notes.of([-1.0, 0.5, 1.0, 1.5, 90.0], [0.2] * 5, [60, 0, 127, 20, 60], [1, 127, 127, 0, 90])
         rows = EMBEDDER.embed_notes(notes, np.array([0.0, 86.5]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from torch.utils.data import DataLoader
 
 from antiphon.arms import find_arm
 from antiphon.audio import read_audio
@@ -138,9 +140,31 @@ class TestBatches:
         assert [error.path for error in cache.skipped] == [broken]
         assert cache.recordings == pairs.recordings[1:]
 
-    def test_a_corpus_of_silence_is_refused(self, pairs: Corpus):
+    def test_are_pickled_without_their_samples(self, pairs: Corpus):
+        original = batches(pairs)
+        pickled = pickle.dumps(original)
+        stored = sum(samples.nbytes for samples in original._cache.samples)
+        assert len(pickled) < 200_000 < stored / 10
+        again = pickle.loads(pickled)
+        assert all(isinstance(samples, np.memmap) for samples in again._cache.samples)
+        assert all(map(np.array_equal, original._cache.samples, again._cache.samples))
+
+    def test_are_the_same_from_a_spawned_worker(self, pairs: Corpus):
+        original = batches(pairs, steps=2)
+        loader = DataLoader(original, batch_size=None, num_workers=1, multiprocessing_context="spawn")
+        for step, batch in enumerate(loader):
+            torch.testing.assert_close(batch.audio, original[step].audio, rtol=0, atol=0)
+
+    def test_a_cache_removed_while_in_use_is_named(self, pairs: Corpus, tmp_path: Path):
+        (file,) = open_sample_cache(pairs, 24_000, 4.0).files
+        with pytest.raises(AntiphonError, match="the sample cache was removed while in use; start again"):
+            replace(file, path=tmp_path / "gone.int16").map()
+
+    def test_a_corpus_of_silence_is_refused(self, pairs: Corpus, tmp_path: Path):
         cache = open_sample_cache(pairs, 24_000, 4.0)
-        silent = replace(cache, samples=tuple(map(np.zeros_like, cache.samples)))
+        (file,) = cache.files
+        np.zeros(file.offset[-1], np.int16).tofile(tmp_path / "silent.int16")
+        silent = replace(cache, files=(replace(file, path=tmp_path / "silent.int16"),))
         with pytest.raises(AntiphonError, match="silent or without notes"):
             TrainingBatches(silent, 24_000, 4.0, 2, 2, 0)[0]
 

@@ -1,15 +1,17 @@
 """Sound files → mono float32 at a wanted rate, whole or one window of them.
 
 Decoding is libsndfile's (wav, flac, ogg, mp3, aiff, …); files that it cannot read, m4a and video among them, go to
-PyAV where the extra `antiphon[av]` is installed. Resampling is soxr's, high quality (alias about −147 dB).
+PyAV where the extra `antiphon[av]` is installed (`av_audio`). Resampling is soxr's, high quality (alias about −147 dB).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
@@ -18,6 +20,9 @@ from numpy.typing import NDArray
 
 from antiphon.errors import MissingDecoder, UnreadableInput
 from antiphon.files import utf8_name
+
+if TYPE_CHECKING:
+    from antiphon.av_audio import AvStream
 
 AUDIO_SUFFIXES = frozenset(
     ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .m4a .mp4 .aac .wma .webm .mkv .mov".split()
@@ -32,7 +37,7 @@ SILENCE_PEAK = 1e-4
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What the header says: length in seconds, rate in Hz, channel count."""
+    """Length in seconds, rate in Hz, channel count (1 where PyAV decodes)."""
 
     duration_s: float
     sample_rate_hz: int
@@ -40,13 +45,16 @@ class AudioInfo:
 
 
 def audio_info(path: str | Path) -> AudioInfo:
-    """Read a sound file's header only. Raises `UnreadableInput` like `read_audio`."""
+    """Length, rate and channels: from the header where libsndfile reads it, else from the packets (`av_audio`).
+
+    Raises `UnreadableInput` like `read_audio`.
+    """
     _check_file(path)
     try:
         found = soundfile.info(str(path))
     except soundfile.LibsndfileError as error:
-        samples, rate = _decode_with_av(path, error.error_string)
-        return AudioInfo(len(samples) / rate, rate, 1)
+        stream = _open_with_av(path, error.error_string)
+        return AudioInfo(stream.duration_s(), stream.sample_rate_hz, 1)
     if found.frames <= 0 or found.samplerate <= 0:
         raise UnreadableInput(path, "the file holds no samples")
     return AudioInfo(found.frames / found.samplerate, found.samplerate, found.channels)
@@ -70,12 +78,13 @@ def read_audio(
     try:
         file = soundfile.SoundFile(str(path))
     except soundfile.LibsndfileError as error:
-        decoded, rate = _decode_with_av(path, error.error_string)
-        samples = _cut(soxr.resample(decoded, rate, sample_rate_hz), sample_rate_hz, offset_s, duration_s)
+        stream = _open_with_av(path, error.error_string)
+        samples = _read_window(path, stream.read, stream.sample_rate_hz, sample_rate_hz, offset_s, duration_s)
     else:
         try:
             with file:
-                samples = _read_window(path, file, sample_rate_hz, offset_s, duration_s)
+                read = partial(_read_file, path, file)
+                samples = _read_window(path, read, file.samplerate, sample_rate_hz, offset_s, duration_s)
         except soundfile.LibsndfileError as error:
             raise UnreadableInput(path, f"truncated or damaged, decoding stops ({error.error_string})") from None
     if len(samples) == 0:
@@ -118,9 +127,14 @@ def _check_file(path: str | Path) -> None:
 
 
 def _read_window(
-    path: str | Path, file: soundfile.SoundFile, wanted_hz: int, offset_s: float, duration_s: float | None
+    path: str | Path,
+    read: Callable[[int, int | None], NDArray[np.float32]],
+    rate: int,
+    wanted_hz: int,
+    offset_s: float,
+    duration_s: float | None,
 ) -> NDArray[np.float32]:
-    rate: int = file.samplerate
+    """A window at the wanted rate; `read(begin, count)` gives mono samples at the file's own `rate`."""
     if rate < _LOWEST_RATE_HZ:  # a damaged header; resampling would make days of it
         raise UnreadableInput(path, f"its header gives a sample rate of {rate} Hz; {_LOWEST_RATE_HZ} is the least")
     # The resampler must start where an input and an output sample coincide, or a window would be shifted by a
@@ -129,21 +143,25 @@ def _read_window(
     first_wanted = round(offset_s * wanted_hz)
     steps_before = max(0, math.floor((first_wanted / wanted_hz - _RESAMPLER_MARGIN_S) * rate / step_in))
     begin = steps_before * step_in
-    if begin >= file.frames:
-        return np.zeros(0, np.float32)
-    count = -1
+    count = None
     if duration_s is not None:
         count = math.ceil((offset_s + duration_s + _RESAMPLER_MARGIN_S) * rate) - begin
-    if begin:
-        file.seek(begin)
-    blocks = list(_mono_blocks(file, count))
-    if not blocks:
-        raise UnreadableInput(path, "its header promises samples but none can be decoded (truncated?)")
-    mono = np.concatenate(blocks)
-    if rate != wanted_hz:
+    mono = read(begin, count)
+    if len(mono) and rate != wanted_hz:
         mono = soxr.resample(mono, rate, wanted_hz)
     skipped = first_wanted - steps_before * step_out
     return _cut(mono, wanted_hz, skipped / wanted_hz, duration_s)
+
+
+def _read_file(path: str | Path, file: soundfile.SoundFile, begin: int, count: int | None) -> NDArray[np.float32]:
+    if begin >= file.frames:
+        return np.zeros(0, np.float32)
+    if begin:
+        file.seek(begin)
+    blocks = list(_mono_blocks(file, -1 if count is None else count))
+    if not blocks:
+        raise UnreadableInput(path, "its header promises samples but none can be decoded (truncated?)")
+    return np.concatenate(blocks)
 
 
 def _mono_blocks(file: soundfile.SoundFile, count: int) -> Iterator[NDArray[np.float32]]:
@@ -168,29 +186,10 @@ def _cut(
     return np.ascontiguousarray(samples[begin:end], dtype=np.float32)
 
 
-def _decode_with_av(path: str | Path, libsndfile_says: str) -> tuple[NDArray[np.float32], int]:
-    """Whole file through PyAV: mono float32 and its own rate in Hz."""
+def _open_with_av(path: str | Path, libsndfile_says: str) -> AvStream:
     try:
-        import av
-        from av.error import FFmpegError
+        from antiphon.av_audio import AvStream
     except ImportError:
         hint = f"{_AV_HINT}; " if Path(path).suffix.lower() in AUDIO_SUFFIXES else ""
         raise MissingDecoder(path, f"not a readable sound file ({hint}libsndfile: {libsndfile_says})") from None
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.audio:
-                raise UnreadableInput(path, "the file has no sound track")
-            stream = container.streams.audio[0]
-            if stream.codec_context is None:
-                raise UnreadableInput(path, "nothing installed decodes the codec that its header names")
-            rate = stream.codec_context.sample_rate
-            resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
-            frames = [out for frame in container.decode(stream) for out in resampler.resample(frame)]
-            frames += resampler.resample(None)
-            blocks = [frame.to_ndarray()[0] for frame in frames]
-    except (FFmpegError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UnreadableInput(path, f"not a readable sound file ({reason})") from None
-    if not blocks:
-        raise UnreadableInput(path, f"not a readable sound file (libsndfile: {libsndfile_says})")
-    return np.concatenate(blocks).astype(np.float32, copy=False), int(rate)
+    return AvStream.open(path)

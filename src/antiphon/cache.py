@@ -1,15 +1,120 @@
-"""Where derived data is kept between runs."""
+"""The cache folder: derived data kept between runs, its size, and the removal of what was not used for longest."""
 
 from __future__ import annotations
 
+import math
 import os
+import shutil
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+
+from antiphon.errors import AntiphonError
+
+LIMIT_VARIABLE = "ANTIPHON_CACHE_LIMIT_GB"
+DEFAULT_LIMIT_GB = 100.0
+"""Enough for the samples of two corpora of MAESTRO's size (34 GB each, int16 at 24 kHz) and some smaller ones."""
+GB = 10**9
+
+
+def cache_root() -> Path:
+    """`$ANTIPHON_CACHE`, else `antiphon` in the user's cache folder; it need not exist."""
+    home = os.environ.get("ANTIPHON_CACHE")
+    return Path(home) if home else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "antiphon"
 
 
 def cache_folder(kind: str) -> Path:
-    """A folder for one kind of derived data: under `$ANTIPHON_CACHE`, else the user's cache folder; made if missing."""
-    home = os.environ.get("ANTIPHON_CACHE")
-    root = Path(home) if home else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "antiphon"
-    folder = root / kind
+    """A folder for one kind of derived data below `cache_root()`; made if missing."""
+    folder = cache_root() / kind
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def cache_limit_bytes() -> int:
+    """How large cached samples may become: `$ANTIPHON_CACHE_LIMIT_GB` gigabytes, else 100.
+
+    Raises `AntiphonError` unless that is a number from 0 on.
+    """
+    text = os.environ.get(LIMIT_VARIABLE) or str(DEFAULT_LIMIT_GB)
+    try:
+        limit_gb = float(text)
+    except ValueError:
+        limit_gb = math.nan
+    if not 0 <= limit_gb < math.inf:
+        raise AntiphonError(f"{LIMIT_VARIABLE} is {text!r}; it takes a number of gigabytes, 0 or more")
+    return round(limit_gb * GB)
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """One folder of derived data; `used_s` is when it was last used, in seconds since 1970."""
+
+    kind: str
+    path: Path
+    size_bytes: int
+    used_s: float
+
+
+def cache_entries(kind: str | None = None) -> list[CacheEntry]:
+    """The entries of one kind, or all, least recently used first."""
+    kinds = [folder for folder in _folders(cache_root()) if kind is None or folder.name == kind]
+    entries = [_entry(folder.name, path) for folder in kinds for path in _folders(folder)]
+    return sorted(entries, key=lambda entry: entry.used_s)
+
+
+def mark_used(entry: Path) -> None:
+    """Record that an entry is used now."""
+    os.utime(entry)
+
+
+def evict(kind: str, limit_bytes: int, keep: Collection[Path] = ()) -> list[CacheEntry]:
+    """Remove the least recently used entries of a kind until the rest takes at most `limit_bytes`; return the removed.
+
+    Entries in `keep` stay, even if they alone exceed the limit. So does an entry whose files the system holds open
+    (Windows); elsewhere, processes that have mapped a removed file go on reading it.
+    """
+    entries = cache_entries(kind)
+    excess = sum(entry.size_bytes for entry in entries) - limit_bytes
+    removed = []
+    for entry in entries:
+        if excess <= 0:
+            break
+        if entry.path not in keep and _remove(entry.path):
+            removed.append(entry)
+            excess -= entry.size_bytes
+    return removed
+
+
+def clear_cache() -> list[CacheEntry]:
+    """Remove every entry of every kind that can be removed, and return those."""
+    return [entry for entry in cache_entries() if _remove(entry.path)]
+
+
+def _remove(path: Path) -> bool:
+    # Renamed first, so that an interrupted removal does not leave an entry that looks whole.
+    aside = path.with_name(f"{path.name.removesuffix('.removed')}.{os.getpid()}.removed")
+    try:
+        os.replace(path, aside)
+    except OSError:
+        return False
+    shutil.rmtree(aside, ignore_errors=True)
+    return True
+
+
+def _folders(parent: Path) -> list[Path]:
+    return sorted(path for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []
+
+
+def _entry(kind: str, path: Path) -> CacheEntry:
+    found = list(_stats(path))
+    used_s = max((stat.st_mtime for stat in found), default=0.0)
+    return CacheEntry(kind, path, sum(stat.st_size for stat in found[1:]), used_s)
+
+
+def _stats(folder: Path) -> Iterator[os.stat_result]:
+    """Of the folder itself, then of every file below it; another process may remove some meanwhile."""
+    for path in (folder, *(found for found in folder.rglob("*") if found.is_file())):
+        try:
+            yield path.stat()
+        except FileNotFoundError:
+            continue

@@ -51,6 +51,7 @@ def onset_strength(samples: NDArray[np.float32], sample_rate_hz: int, n_fft: int
 
 
 @lru_cache(maxsize=4)
+@torch.inference_mode(mode=False)  # the cached tensor may be needed by autograd later
 def semitone_bands(n_fft: int, sample_rate_hz: int) -> Tensor:
     """Triangular filters a semitone apart, each summing to one: [bands, n_fft // 2 + 1].
 

@@ -101,11 +101,10 @@ class SoundWindows:
     def at(
         cls, samples: NDArray[np.float32], sample_rate_hz: int, starts_s: NDArray[np.float64], window_s: float
     ) -> SoundWindows:
-        """Windows that begin at any times; one that begins before 0 or passes the end has zeros there."""
+        """Windows at these times; zeros where one begins before the first sample or passes the last."""
         length = round(window_s * sample_rate_hz)
         begin = np.rint(starts_s * sample_rate_hz).astype(np.int64)
-        before = max(0, -int(begin.min(initial=0)))
-        after = max(0, int(begin.max(initial=0)) + length - len(samples))
+        before, after = max(0, -int(begin.min(initial=0))), max(0, int(begin.max(initial=0)) + length - len(samples))
         return cls(np.pad(samples, (before, after)) if before or after else samples, begin + before, length)
 
     def __len__(self) -> int:
@@ -125,7 +124,7 @@ class SoundWindows:
 def cut_windows(
     samples: NDArray[np.float32], sample_rate_hz: int, starts_s: NDArray[np.float64], window_s: float
 ) -> NDArray[np.float32]:
-    """Windows [n, window] of mono samples; a window that begins before 0 or passes the end has zeros there."""
+    """Windows [n, window] of mono samples; zeros where one begins before the first sample or passes the last."""
     return SoundWindows.at(samples, sample_rate_hz, starts_s, window_s)[:]
 
 

@@ -57,6 +57,7 @@ def rooms(pool: RoomPool) -> tuple[Room, ...]:
 
 
 @lru_cache(maxsize=2)
+@torch.inference_mode(mode=False)  # the cached tensor may be needed by autograd later
 def room_spectra(pool: RoomPool, length: int, device: torch.device) -> Tensor:
     """Spectra of the responses padded to `length` samples, complex64 [count, length // 2 + 1]; 33 MB for 64 rooms."""
     found = torch.empty((pool.count, length // 2 + 1), dtype=torch.complex64)

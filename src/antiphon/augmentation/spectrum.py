@@ -77,6 +77,7 @@ class Bins:
 
 
 @lru_cache(maxsize=4)
+@torch.inference_mode(mode=False)  # the cached tensor may be needed by autograd later
 def dft_bins(length: int, sample_rate_hz: int, device: torch.device) -> Bins:
     """What depends only on a transform's length and rate."""
     hertz = np.fft.rfftfreq(length, 1.0 / sample_rate_hz)
@@ -150,6 +151,7 @@ def noise_spectrum(noise: Noise, bins: Bins) -> Tensor:
 
 
 @lru_cache(maxsize=2)
+@torch.inference_mode(mode=False)  # the cached tensor may be needed by autograd later
 def _white(count: int, device: torch.device) -> Tensor:
     numbers = np.random.default_rng(_WHITE_SEED).standard_normal((count, 2), dtype=np.float32)
     return torch.view_as_complex(torch.from_numpy(numbers)).to(device)

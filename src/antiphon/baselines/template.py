@@ -85,10 +85,11 @@ def _strength(samples: NDArray[np.float32]) -> Frames:
 def _windows(
     grid: NDArray[np.float32], starts_s: NDArray[np.float64], lag: int, tempo: float = 1.0
 ) -> NDArray[np.float32]:
-    """Cut, outline and flatten: [n, frames · bands]; empty windows stay zero."""
+    """Cut, outline and flatten: [n, frames · bands]; empty windows stay zero, as does time outside the grid."""
     first = np.rint(starts_s * GRID_HZ).astype(np.int64)
     index = first[:, None] + np.rint(np.arange(_FRAMES) * _STRIDE * tempo).astype(np.int64)[None] + lag
-    missing = int(index.max(initial=0)) + 1 - len(grid)
-    if missing > 0:
-        grid = np.pad(grid, ((0, missing), (0, 0)))
-    return outlined(torch.from_numpy(grid[index])).flatten(1).numpy()
+    # A negative index would count from the end of the grid.
+    before, after = max(0, -int(index.min(initial=0))), max(0, int(index.max(initial=0)) + 1 - len(grid))
+    if before or after:
+        grid = np.pad(grid, ((before, after), (0, 0)))
+    return outlined(torch.from_numpy(grid[index + before])).flatten(1).numpy()

@@ -23,8 +23,13 @@ def main() -> None:
     try:
         app()
     except AntiphonError as error:
-        console.print(f"antiphon: {error}", markup=False)
-        sys.exit(2)
+        reason = str(error)
+    except OSError as error:  # a disk that is full, a file that may not be read or written
+        if error.filename is None:
+            raise
+        reason = f"{error.filename}: {error.strerror}"
+    console.print(f"antiphon: {reason}", markup=False)
+    sys.exit(2)
 
 
 @app.callback(invoke_without_command=True)

@@ -8,16 +8,21 @@ from typing import Annotated
 import typer
 
 from antiphon.cli.shared import (
+    MAX_SEED,
     MODEL_HELP,
     TRAINED_MODEL_HELP,
     AudioOption,
     CorpusArgument,
     JsonOption,
     RecordingsOption,
+    SeedOption,
     SplitOption,
     app,
+    output_file,
+    output_folder,
     print_json,
     report_skipped,
+    within,
 )
 
 
@@ -31,19 +36,23 @@ def train(
     recipe: Annotated[
         str | None, typer.Option(help="instead of arm and preset: how the model of that name is trained (default)")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="folder of the run")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="RUN", help="folder of the run", callback=output_folder)
+    ] = None,
     audio: AudioOption = None,
     split: SplitOption = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=0, help="instead of the preset's; 0: only the map of what is beside a foundation"),
+        typer.Option(
+            callback=within(0), help="instead of the preset's; 0: only the map of what is beside a foundation"
+        ),
     ] = None,
     schedule: Annotated[str | None, typer.Option(help="see antiphon list schedules")] = None,
     variant: Annotated[str | None, typer.Option(help="a what-if of the design; see antiphon list variants")] = None,
     foundation: Annotated[
         str | None, typer.Option(metavar="MODEL", help=f"start from a trained model's weights: {TRAINED_MODEL_HELP}")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="42 unless given")] = None,
+    seed: Annotated[int | None, typer.Option(help="42 unless given", callback=within(0, MAX_SEED))] = None,
     resume: Annotated[Path | None, typer.Option("--resume", metavar="RUN", help="go on with a stopped run")] = None,
     json_: JsonOption = False,
 ) -> None:
@@ -108,7 +117,7 @@ def evaluate(
     audio: AudioOption = None,
     split: SplitOption = None,
     protocol: Annotated[str | None, typer.Option(help="paper (as published, the default) or strict")] = None,
-    seed: int = 42,
+    seed: SeedOption = 42,
     recordings: RecordingsOption = None,
     suite: Annotated[str | None, typer.Option(help="default: every task for every model, in one table")] = None,
     real: Annotated[
@@ -116,7 +125,9 @@ def evaluate(
     ] = None,
     robustness_recordings: Annotated[
         int | None,
-        typer.Option(help="with --suite: recordings that robustness is measured on (46)", min=1, metavar="N"),
+        typer.Option(
+            help="with --suite: recordings that robustness is measured on (46)", callback=within(1), metavar="N"
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE|DIR", help="also write the JSON here; a suite's folder")
@@ -141,6 +152,7 @@ def evaluate(
 
         if len(model) > 1 or real is not None or robustness_recordings is not None:
             raise typer.BadParameter("a second --model, --real and --robustness-recordings need --suite")
+        output_file(out)
         embedder = load_model(model[0])
         result = evaluate_model(embedder, open_corpus(corpus, audio), protocol or "paper", split, seed, recordings)
         if out is not None:
@@ -153,6 +165,7 @@ def evaluate(
 
         if out is None or protocol is not None:
             raise typer.BadParameter("--suite needs --out DIR, and no --protocol: its tasks have their own")
+        output_folder(out)
         result = run_suite(
             suite,
             model,
@@ -172,7 +185,12 @@ def evaluate(
 @app.command()
 def campaign(
     name: Annotated[str, typer.Argument(metavar="NAME", help="antiphon list campaigns, or the path of a TOML grid")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="folder of the campaign; named again, it goes on")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", metavar="DIR", help="folder of the campaign; named again, it goes on", callback=output_folder
+        ),
+    ],
     corpora: Annotated[
         list[str] | None, typer.Argument(metavar="CORPUS…", help="what to train on; several are joined (demo)")
     ] = None,
@@ -183,8 +201,8 @@ def campaign(
         typer.Option("--evaluate", metavar="CORPUS", help="what to score on, the first for the headline (as trained)"),
     ] = None,
     recordings: RecordingsOption = None,
-    epochs_scale: Annotated[float, typer.Option(help="multiply the grid's epochs", min=0.0)] = 1.0,
-    jobs: Annotated[int, typer.Option(help="runs side by side, sharing the cores", min=1)] = 1,
+    epochs_scale: Annotated[float, typer.Option(help="multiply the grid's epochs", callback=within(0.0))] = 1.0,
+    jobs: Annotated[int, typer.Option(help="runs side by side, sharing the cores", callback=within(1))] = 1,
     json_: JsonOption = False,
 ) -> None:
     """Train and score every run of a grid, and report them beside the paper's figures. Stopped, it goes on.
@@ -225,11 +243,14 @@ def analyze(
     name: Annotated[str, typer.Argument(metavar="ANALYSIS|all", help="see antiphon list analyses")],
     corpus: CorpusArgument,
     model: Annotated[str, typer.Option("--model", metavar="MODEL", help=f"a trained model: {TRAINED_MODEL_HELP}")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="JSON, CSV, pictures and a report go here")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", help="JSON, CSV, pictures and a report go here", callback=output_folder),
+    ],
     audio: AudioOption = None,
     split: SplitOption = None,
     recordings: RecordingsOption = None,
-    seed: int = 42,
+    seed: SeedOption = 42,
     json_: JsonOption = False,
 ) -> None:
     """Ask a trained model what it has learned and what it rests on. Stopped, it goes on.

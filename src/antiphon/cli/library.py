@@ -15,9 +15,12 @@ from antiphon.cli.shared import (
     ModelOption,
     app,
     index_app,
+    output_folder,
+    positive,
     print_json,
     report_skipped,
     stdout,
+    within,
 )
 
 WorksOption = Annotated[
@@ -31,9 +34,11 @@ WorksOption = Annotated[
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="index and pictures go here")] = Path("demo"),
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="index and pictures go here", callback=output_folder)
+    ] = Path("demo"),
     model: ModelOption = "default",
-    queries: Annotated[int | None, typer.Option(help="how many recordings ask (all)", min=1)] = None,
+    queries: Annotated[int | None, typer.Option(help="how many recordings ask (all)", callback=within(1))] = None,
     json_: JsonOption = False,
 ) -> None:
     """Make a small corpus, render it, index its notes and find them again from sound. Needs nothing but itself.
@@ -65,7 +70,7 @@ def demo(
 @index_app.command("build")
 def index_build(
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="sound and note files, at any depth")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="folder of the index")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="folder of the index", callback=output_folder)],
     model: ModelOption = "default",
     only: Annotated[str | None, typer.Option(help="audio or notes: index one kind only")] = None,
     works: WorksOption = None,
@@ -144,9 +149,11 @@ def _fill_index(
 def search_command(
     query: Annotated[Path, typer.Argument(metavar="QUERY", help="a sound file or a note file")],
     index: Annotated[Path, typer.Option("--index", metavar="DIR", help="the library to search")],
-    start: Annotated[float, typer.Option("--start", help="where the query begins, seconds", min=0.0)] = 0.0,
-    length: Annotated[float | None, typer.Option("--length", help="how long it is, seconds")] = None,
-    top: Annotated[int, typer.Option("--top", help="how many hits", min=1)] = 10,
+    start: Annotated[
+        float, typer.Option("--start", help="where the query begins, seconds", callback=within(0.0))
+    ] = 0.0,
+    length: Annotated[float | None, typer.Option("--length", help="how long it is, seconds", callback=positive)] = None,
+    top: Annotated[int, typer.Option("--top", help="how many hits", callback=within(1))] = 10,
     against: Annotated[str | None, typer.Option(help="audio or notes; by default the other kind")] = None,
     composer: Annotated[str, typer.Option(help="only works of this composer; part of the name will do")] = "",
     split: Annotated[str, typer.Option(help="only recordings of this split")] = "",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from antiphon.cli.shared import JsonOption, ModelOption, app, report_skipped
+from antiphon.cli.shared import JsonOption, ModelOption, app, output_file, output_folder, report_skipped, within
 
 if TYPE_CHECKING:
     from antiphon.embedding import Embedder
@@ -38,20 +38,27 @@ def pair_command(
     midi_dir: Annotated[Path, typer.Argument(metavar="MIDI_DIR", help="note files, at any depth")],
     model: ModelOption = "default",
     index: Annotated[
-        Path | None, typer.Option("--index", metavar="DIR", help="keep the index of the notes here (the cache)")
+        Path | None,
+        typer.Option(
+            "--index", metavar="DIR", help="keep the index of the notes here (the cache)", callback=output_folder
+        ),
     ] = None,
     many: Annotated[bool, typer.Option("--many", help="several recordings may be of one note file")] = False,
     min_confidence: Annotated[
-        float | None, typer.Option(help="below, a recording has no partner (0.5)", min=0.0, max=1.0)
+        float | None, typer.Option(help="below, a recording has no partner (0.5)", callback=within(0.0, 1.0))
     ] = None,
     transpose: Annotated[
         bool, typer.Option("--transpose", help="recordings may be up to 6 semitones off, and out of tune")
     ] = False,
     write: Annotated[
-        Path | None, typer.Option("--write", metavar="DIR", help="write each pair's notes at the recording's times")
+        Path | None,
+        typer.Option(
+            "--write", metavar="DIR", help="write each pair's notes at the recording's times", callback=output_folder
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="the table goes there, as CSV or JSON")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="the table goes there, as CSV or JSON", callback=output_file),
     ] = None,
     csv_: Annotated[bool, typer.Option("--csv", help="print CSV")] = False,
     json_: JsonOption = False,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from antiphon.cli.shared import app
+from antiphon.cli.shared import app, within
 
 
 @app.command()
@@ -17,15 +17,18 @@ def serve(
     index: Annotated[Path | None, typer.Option("--index", metavar="DIR", help="the library to serve")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="serve the demo's pieces, made where they are missing")] = False,
     host: Annotated[str, typer.Option(help="the address to listen on; other computers need --token")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 for any that is free", min=0, max=65535)] = 8000,
+    port: Annotated[int, typer.Option(help="1 to 65535, or 0 for any that is free", callback=within(0, 65535))] = 8000,
     token: Annotated[
         str | None, typer.Option(help="what clients have to show", envvar="ANTIPHON_TOKEN", show_envvar=True)
     ] = None,
-    max_upload_mb: Annotated[int, typer.Option(help="largest request, MiB", min=1, max=4096)] = 64,
-    max_query_s: Annotated[float, typer.Option(help="longest stretch to search with", min=20, max=3600)] = 600.0,
-    queue: Annotated[int, typer.Option(help="how many searches may wait", min=1, max=150)] = 64,
+    max_upload_mb: Annotated[int, typer.Option(help="largest request, MiB, up to 4096", callback=within(1, 4096))] = 64,
+    max_query_s: Annotated[
+        float, typer.Option(help="longest stretch to search with, 20 to 3600 s", callback=within(20, 3600))
+    ] = 600.0,
+    queue: Annotated[int, typer.Option(help="how many searches may wait, up to 150", callback=within(1, 150))] = 64,
     workers: Annotated[
-        int | None, typer.Option(help="searches at the same time (as many as there are cores)", min=1, max=64)
+        int | None,
+        typer.Option(help="searches at the same time, up to 64 (as many as there are cores)", callback=within(1, 64)),
     ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="take no files into the library")] = False,
 ) -> None:

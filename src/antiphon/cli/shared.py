@@ -3,17 +3,80 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from antiphon.errors import UnreadableInput
 from antiphon.progress import console as errors
 
+
+class OneLineErrors(TyperGroup):
+    """Commands that refuse a wrong option in one line, with exit code 2, instead of a box under their usage."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            errors.print(f"antiphon: {error.format_message()}", markup=False)
+            raise typer.Exit(2) from None
+
+
+def within(low: float, high: float = math.inf) -> Callable[[Any], Any]:
+    """Checks the value of an option: a finite number from `low` to `high`.
+
+    Typer's own limits are not used: its message does not repeat the value, and NaN passes them.
+    """
+    takes = f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}"
+
+    def check(value: float | None) -> float | None:
+        if value is not None and not (low <= value <= high and math.isfinite(value)):
+            given = value if isinstance(value, int) else f"{value:g}"
+            raise typer.BadParameter(f"{given} is out of range; it takes {takes}.")
+        return value
+
+    return check
+
+
+def positive(value: float | None) -> float | None:
+    """Checks the value of an option that takes a finite number above 0."""
+    if value is not None and not 0 < value < math.inf:
+        raise typer.BadParameter(f"{value:g} is not a finite number above 0.")
+    return value
+
+
+def output_folder(path: Path | None) -> Path | None:
+    """Checks, before hours of work, that a folder can be made or written to."""
+    if path is not None:
+        _check_parent(path, path)
+    return path
+
+
+def output_file(path: Path | None) -> Path | None:
+    """Checks, before hours of work, that a file can be written."""
+    if path is not None:
+        if path.is_dir():
+            raise typer.BadParameter(f"{path} is a folder; a file is expected.")
+        _check_parent(path, path.parent)
+    return path
+
+
+def _check_parent(path: Path, folder: Path) -> None:
+    existing = next((one for one in (folder, *folder.parents) if one.exists()), Path())
+    if not existing.is_dir():
+        raise typer.BadParameter(f"{path} cannot be made: {existing} is not a folder.")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise typer.BadParameter(f"{path} cannot be made: writing to {existing} is not permitted.")
+
+
 app = typer.Typer(
+    cls=OneLineErrors,
     name="antiphon",
     help="Find the MIDI for a recording and the recording for a MIDI.",
     no_args_is_help=True,
@@ -23,6 +86,8 @@ app = typer.Typer(
 index_app = typer.Typer(help="Make and update a library that can be searched.", no_args_is_help=True)
 app.add_typer(index_app, name="index")
 stdout = Console(highlight=False)
+
+MAX_SEED = 2**63 - 1  # PyTorch takes no more
 
 CorpusArgument = Annotated[
     str, typer.Argument(metavar="CORPUS", help="a MAESTRO folder, a folder of pairs, or the word demo")
@@ -35,9 +100,10 @@ TRAINED_MODEL_HELP = "default, a model folder or a run folder"
 MODEL_HELP = f"{TRAINED_MODEL_HELP}, or template (nothing learned)"
 ModelOption = Annotated[str, typer.Option("--model", metavar="MODEL", help=MODEL_HELP)]
 RecordingsOption = Annotated[
-    int | None, typer.Option(help="use this many recordings, evenly spread (all)", min=1, metavar="N")
+    int | None, typer.Option(help="use this many recordings, evenly spread (all)", callback=within(1), metavar="N")
 ]
 KeepGoingOption = Annotated[bool, typer.Option("--keep-going/--strict", help="exit 0 although some files failed, or 2")]
+SeedOption = Annotated[int, typer.Option("--seed", help="of everything drawn at random", callback=within(0, MAX_SEED))]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
 
 

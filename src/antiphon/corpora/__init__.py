@@ -84,13 +84,17 @@ class Corpus:
 
     @cached_property
     def manifest_hash(self) -> str:
-        """SHA-256 over ids, metadata, note files' bytes and sound files' sizes: equal hashes, equal data."""
+        """SHA-256 over ids, metadata, note files' bytes and sound files' sizes: equal hashes, equal data.
+
+        Every field that evaluation reads is hashed. Hashes recorded before the composer was included differ from
+        those computed now for the same data.
+        """
         digest = hashlib.sha256()
-        for recording in self.recordings:
-            size = recording.audio_path.stat().st_size if recording.audio_path else None
-            fields = (recording.id, recording.split, recording.work, round(recording.duration_s, 3), size)
+        for one in self.recordings:
+            size = one.audio_path.stat().st_size if one.audio_path else None
+            fields = (one.id, one.split, one.composer, one.work, round(one.duration_s, 3), size)
             digest.update(json.dumps(fields).encode())
-            digest.update(hashlib.sha256(recording.notes_path.read_bytes()).digest())
+            digest.update(hashlib.sha256(one.notes_path.read_bytes()).digest())
         return digest.hexdigest()
 
 
@@ -151,6 +155,7 @@ def with_audio_folder(corpus: Corpus, folder: Path) -> Corpus:
             skipped.append(error)
     if not any(recording.audio_path for recording in matched):
         raise AntiphonError(f"{folder}: none of its {len(files)} sound files matches a recording of {corpus.name}")
+    skipped += other_suffixes(folder, AUDIO_SUFFIXES, files, "sound")
     return replace(corpus, recordings=tuple(matched), skipped=tuple(skipped))
 
 
@@ -171,6 +176,14 @@ def files_by_stem(folder: Path, suffixes: frozenset[str]) -> dict[str, Path]:
     """Files below a folder by relative path without suffix; of several that differ in suffix only, the last."""
     found = sorted(files_below(folder, suffixes))
     return {path.relative_to(folder).with_suffix("").as_posix(): path for path in found}
+
+
+def other_suffixes(
+    folder: Path, suffixes: frozenset[str], taken: Mapping[str, Path], kind: str
+) -> list[UnreadableInput]:
+    """The files that `files_by_stem` dropped because another of the same name, the one in `taken`, was kept."""
+    dropped = sorted(files_below(folder, suffixes) - {*taken.values()})
+    return [UnreadableInput(path, f"another {kind} file has the same name") for path in dropped]
 
 
 def match_by_name(names: Collection[str], files: Mapping[str, Path]) -> dict[str, Path]:

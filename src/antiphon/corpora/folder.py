@@ -14,9 +14,9 @@ from antiphon.corpora import (
     Corpus,
     CorpusKind,
     Recording,
-    files_below,
     files_by_stem,
     match_by_name,
+    other_suffixes,
     with_sound_file,
 )
 from antiphon.errors import UnreadableInput
@@ -44,8 +44,8 @@ def open_folder(spec: str) -> Corpus:
         recordings.append(recording)
     alone = {*sound.values()} - {*partner.values()}
     skipped += [UnreadableInput(path, "no notes of the same name") for path in sorted(alone)]
-    doubles = files_below(root, NOTE_SUFFIXES) - {*notes.values()}
-    skipped += [UnreadableInput(path, "another note file has the same name") for path in sorted(doubles)]
+    skipped += other_suffixes(root, NOTE_SUFFIXES, notes, "note")
+    skipped += other_suffixes(root, AUDIO_SUFFIXES, sound, "sound")
     return Corpus(root.name, tuple(recordings), tuple(skipped))
 
 

@@ -16,6 +16,11 @@ class Renderer(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def fingerprint(self) -> str:
+        """Hash or version of everything but the sample rate that its sound depends on."""
+        ...
+
     def render(self, notes: Notes, duration_s: float) -> NDArray[np.float32]:
         """Mono samples within ±1, exactly `duration_s` long; notes beyond the end are cut."""
         ...

@@ -52,6 +52,7 @@ class AdditivePiano:
     """
 
     name = "additive"
+    fingerprint = "additive-1"  # another number whenever the same notes give other samples
 
     def __init__(self, sample_rate_hz: int = 24_000) -> None:
         if sample_rate_hz < MIN_SAMPLE_RATE_HZ:

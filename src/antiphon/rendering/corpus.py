@@ -13,11 +13,11 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
-from antiphon.audio import write_flac
+from antiphon.audio import audio_info, write_flac
 from antiphon.corpora import Corpus, Recording
 from antiphon.corpora.rendered import MANIFEST, open_rendered, write_manifest
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.files import atomic_file, write_json
+from antiphon.files import atomic_file, content_hash, write_json
 from antiphon.notes import read_notes
 from antiphon.rendering import Renderer, make_renderer
 
@@ -34,11 +34,14 @@ def render_corpus(
 ) -> Iterator[Recording | UnreadableInput]:
     """Render every recording's notes, pedal applied, and yield each as it is done; bad files are yielded as errors.
 
-    Files already rendered with the same settings are not rendered again. When the iterator is exhausted the manifest
-    has been written. Raises `AntiphonError` if `out` holds sound made with other settings.
+    A recording is not rendered again when `out` has its sound already: of the same bytes of notes, of the same length,
+    with the same settings. When the iterator is exhausted the manifest has been written. Raises `AntiphonError` if
+    `out` holds sound made with other settings.
     """
+    renderer = make_renderer(soundfont, sample_rate_hz)
     settings = {
-        "soundfont": make_renderer(soundfont, sample_rate_hz).name,
+        "soundfont": renderer.name,
+        "instrument": renderer.fingerprint,
         "sample_rate_hz": sample_rate_hz,
         "max_seconds": max_seconds,
         "corpus": corpus.name,
@@ -53,9 +56,9 @@ def render_corpus(
     ) as pool:
         waiting: dict[Future[None], Recording] = {}
         for recording in corpus.recordings:
-            length_s = min(recording.duration_s, max_seconds or float("inf"))
+            length_s = recording.duration_s if max_seconds is None else min(recording.duration_s, max_seconds)
             wanted = replace(recording, duration_s=length_s, audio_path=out / f"{recording.id}.flac")
-            if wanted.audio_path is not None and wanted.audio_path.exists():
+            if _is_rendered(wanted, out, sample_rate_hz):
                 done[recording.id] = wanted
                 yield wanted
             else:
@@ -79,14 +82,33 @@ def _claim(out: Path, settings: dict[str, object]) -> None:
     path = out / "render-settings.json"
     if path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
-        changed = [key for key in settings if before.get(key) != settings[key]]
+        changed = [key for key in settings if key in before and before[key] != settings[key]]
         if changed:
-            was = ", ".join(f"{key} {before.get(key)!r}" for key in changed)
+            was = ", ".join(f"{key} {before[key]!r}" for key in changed)
             raise AntiphonError(f"{out} holds sound rendered with {was}; choose another folder or remove it")
     elif any(out.iterdir()):
         raise AntiphonError(f"{out} is not empty and was not made by antiphon render; choose another folder")
     else:
         write_json(path, settings)
+
+
+def _notes_copy(recording: Recording, out: Path) -> Path:
+    return out / f"{recording.id}{recording.notes_path.suffix}"
+
+
+def _is_rendered(recording: Recording, out: Path, sample_rate_hz: int) -> bool:
+    """Whether `out` has the sound of these very notes, as long as it is wanted.
+
+    The copy of the note file records which notes the sound was made of, see `_render_one`.
+    """
+    assert recording.audio_path is not None
+    try:
+        if content_hash(_notes_copy(recording, out)) != content_hash(recording.notes_path):
+            return False
+        found_s = audio_info(recording.audio_path).duration_s
+    except (OSError, UnreadableInput):
+        return False
+    return round(found_s * sample_rate_hz) == round(recording.duration_s * sample_rate_hz)
 
 
 def _load_renderer(soundfont: str, sample_rate_hz: int) -> None:
@@ -100,7 +122,10 @@ def _render_one(recording: Recording, out: Path, sample_rate_hz: int) -> None:
     notes = read_notes(recording.notes_path, sustain=True)
     samples = _renderer.render(notes, recording.duration_s)
     recording.audio_path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(recording.notes_path, out / f"{recording.id}{recording.notes_path.suffix}")
-    # The sound appears under its name only when it is complete: its presence is what "done" means on a second run.
+    # Old sound is removed before the copy of the notes changes, and new sound appears only when it is complete, so that
+    # a sound file is always made of the notes beside it, whenever a run is killed.
+    recording.audio_path.unlink(missing_ok=True)
+    with atomic_file(_notes_copy(recording, out)) as aside:
+        shutil.copyfile(recording.notes_path, aside)
     with atomic_file(recording.audio_path) as aside:
         write_flac(aside, samples, sample_rate_hz)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.errors import AntiphonError
+from antiphon.files import content_hash
 from antiphon.notes import Notes
 
 _FONT_FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/sounds/sf3"), Path("/usr/share/soundfonts"))
@@ -48,6 +50,11 @@ class FluidSynthPiano:
         self.name = self._path.stem
         self.sample_rate_hz = sample_rate_hz
         self._holds_the_samples = self._synthesizer()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the SoundFont."""
+        return content_hash(self._path)
 
     def _synthesizer(self) -> Any:
         try:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 from antiphon.audio import is_silent
 from antiphon.augmentation import Augmentation, augment_notes, augment_sound, draw_detune
 from antiphon.batch import Batch, collate
-from antiphon.cache import cache_folder
+from antiphon.cache import cache_folder, cache_limit_bytes, evict, mark_used
 from antiphon.corpora import Corpus, Recording
 from antiphon.corpus_embedding import read_sound
 from antiphon.descriptors import Side
@@ -32,47 +32,87 @@ from antiphon.progress import track
 from antiphon.varispeed import samples_needed, scale_times, varispeed
 
 _FULL_SCALE = np.float32(32767)
+_SAMPLE_BYTES = np.dtype(np.int16).itemsize
+_INDEX = "index.json"
 _DRAWS = 1000
 _FITTING = 1  # of the streams of chance that a seed and a step have; training has none of its own
 _AS_IT_IS = Augmentation()
 
 
 @dataclass(frozen=True)
+class SampleFile:
+    """A file of int16 samples: those of recording i are samples offset[i] to offset[i + 1]."""
+
+    path: Path
+    offset: tuple[int, ...]
+
+    def map(self) -> tuple[NDArray[np.int16], ...]:
+        """The samples of each recording, mapped from disk. Raises `AntiphonError` when the file is gone."""
+        try:
+            samples = np.memmap(self.path, np.int16, mode="r")
+        except FileNotFoundError:
+            raise AntiphonError(f"{self.path}: the sample cache was removed while in use; start again") from None
+        return tuple(samples[begin:end] for begin, end in pairwise(self.offset))
+
+
+@dataclass(frozen=True)
 class SampleCache:
-    """Each recording with its samples, int16, mapped from disk; and what could not be read."""
+    """Recordings with their samples: `samples[i]`, int16, mapped from `files`, belongs to `recordings[i]`.
+
+    `skipped` names the recordings that could not be read. A pickled cache holds the paths of the files only and maps
+    them again where it is unpickled: loader processes that are spawned must not get a copy of all samples.
+    """
 
     recordings: tuple[Recording, ...]
-    samples: tuple[NDArray[np.int16], ...]
+    files: tuple[SampleFile, ...]
     skipped: tuple[UnreadableInput, ...]
+    samples: tuple[NDArray[np.int16], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "samples", tuple(part for file in self.files for part in file.map()))
+
+    def __reduce__(self) -> tuple[type[SampleCache], tuple[object, ...]]:
+        return SampleCache, (self.recordings, self.files, self.skipped)
 
 
 def open_sample_caches(corpora: Sequence[Corpus], sample_rate_hz: int, window_s: float) -> SampleCache:
-    """The caches of several corpora as one."""
-    caches = [open_sample_cache(corpus, sample_rate_hz, window_s) for corpus in corpora]
+    """Decode each corpus once and map the results as one cache; later calls with the same data only map them.
+
+    Recordings whose sound cannot be read are skipped. Raises `AntiphonError` when a corpus has none that can. Cached
+    samples of other corpora, the least recently used first, make room where all would exceed `cache_limit_bytes()`.
+    """
+    corpora = [corpus.with_sound() for corpus in corpora]
+    folders = [cache_folder("samples") / _cache_key(corpus, sample_rate_hz, window_s) for corpus in corpora]
+    missing_s = sum(
+        corpus.duration_s for corpus, folder in zip(corpora, folders, strict=True) if not (folder / _INDEX).exists()
+    )
+    evict("samples", cache_limit_bytes() - round(missing_s * sample_rate_hz) * _SAMPLE_BYTES, keep=folders)
+    caches = [
+        _open_one(corpus, folder, sample_rate_hz, window_s) for corpus, folder in zip(corpora, folders, strict=True)
+    ]
     return SampleCache(
         tuple(recording for cache in caches for recording in cache.recordings),
-        tuple(samples for cache in caches for samples in cache.samples),
+        tuple(file for cache in caches for file in cache.files),
         tuple(error for cache in caches for error in cache.skipped),
     )
 
 
 def open_sample_cache(corpus: Corpus, sample_rate_hz: int, window_s: float) -> SampleCache:
-    """Decode a corpus once and map the result; later calls with the same data only map it.
+    """The cache of one corpus, see `open_sample_caches`."""
+    return open_sample_caches([corpus], sample_rate_hz, window_s)
 
-    Recordings whose sound cannot be read are skipped. Raises `AntiphonError` when none can.
-    """
-    corpus = corpus.with_sound()
-    folder = cache_folder("samples") / _cache_key(corpus, sample_rate_hz, window_s)
-    if not (folder / "index.json").exists():
+
+def _open_one(corpus: Corpus, folder: Path, sample_rate_hz: int, window_s: float) -> SampleCache:
+    if not (folder / _INDEX).exists():
         _decode_all(corpus.recordings, sample_rate_hz, window_s, folder)
-    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    mark_used(folder)
+    index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
     kept = tuple(corpus.recordings[number] for number in index["recordings"])
     if not kept:
         raise AntiphonError(f"{corpus.name}: no recording can be read; first: {': '.join(index['skipped'][0])}")
     skipped = tuple(UnreadableInput(path, reason) for path, reason in index["skipped"])
-    samples = np.memmap(folder / "samples.int16", np.int16, mode="r")
-    parts = tuple(samples[begin:end] for begin, end in pairwise(index["offset"]))
-    return SampleCache(kept, parts, (*corpus.skipped, *skipped))
+    file = SampleFile(folder / "samples.int16", tuple(index["offset"]))
+    return SampleCache(kept, (file,), (*corpus.skipped, *skipped))
 
 
 def _cache_key(corpus: Corpus, sample_rate_hz: int, window_s: float) -> str:
@@ -110,7 +150,7 @@ def _decode_all(recordings: tuple[Recording, ...], sample_rate_hz: int, window_s
             result.tofile(file)
             kept.append(number)
             offset.append(offset[-1] + len(result))
-    write_json(folder / "index.json", {"recordings": kept, "offset": offset, "skipped": skipped})
+    write_json(folder / _INDEX, {"recordings": kept, "offset": offset, "skipped": skipped})
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index import pairing as pairing_module
 from antiphon.index.build import build_index
 from antiphon.index.library import Filters
-from antiphon.index.pairing import Pairing, aligned_notes, excerpts, pair
+from antiphon.index.pairing import Pairing, excerpts, notes_of_pair, pair
 from antiphon.index.search import Hit
 from antiphon.index.store import Store
 from antiphon.notes import Notes, read_notes, write_midi
@@ -283,11 +283,11 @@ class TestAligned:
 
     def test_notes_are_in_the_key_of_the_recording(self, paired: Pairing):
         one = paired.pairs[0]
-        higher = aligned_notes(replace(one, semitones=3))
-        assert np.array_equal(higher.pitch.astype(int), aligned_notes(one).pitch.astype(int) + 3)
+        higher = notes_of_pair(replace(one, semitones=3))
+        assert np.array_equal(higher.pitch.astype(int), notes_of_pair(one).pitch.astype(int) + 3)
 
     def test_only_what_the_pair_covers_is_written(self, paired: Pairing):
-        notes = aligned_notes(replace(paired.pairs[0], start_s=10.0, end_s=20.0))
+        notes = notes_of_pair(replace(paired.pairs[0], start_s=10.0, end_s=20.0))
         assert len(notes) > 0
         assert notes.onset_s.min() >= 9.8
         assert notes.onset_s.max() <= 20.2

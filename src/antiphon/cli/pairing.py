@@ -114,7 +114,7 @@ def _cached_index(midi_dir: Path, embedder: Embedder) -> Path:
 def _write_aligned(pairs: Sequence[Pair], audio_dir: Path, out: Path) -> None:
     """Write MIDI named after the recordings, in the same folders below `out`."""
     from antiphon.files import written_aside
-    from antiphon.index.pairing import aligned_notes
+    from antiphon.index.pairing import notes_of_pair
     from antiphon.notes import write_midi
 
     root = audio_dir if audio_dir.is_dir() else audio_dir.parent
@@ -125,7 +125,7 @@ def _write_aligned(pairs: Sequence[Pair], audio_dir: Path, out: Path) -> None:
         path = out / (name.with_suffix(".mid") if alike[name.with_suffix("")] == 1 else f"{name}.mid")
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_aside(path) as aside:
-            write_midi(aligned_notes(one), aside)
+            write_midi(notes_of_pair(one), aside)
 
 
 def _as_csv(pairing: Pairing) -> str:

@@ -29,6 +29,7 @@ from antiphon.index.library import ALL, Filters, Library
 from antiphon.index.query import Query, open_query
 from antiphon.index.search import Hit, search_library
 from antiphon.index.store import Store
+from antiphon.matching.aligned_notes import aligned_notes
 from antiphon.matching.chains import Link, chains
 from antiphon.matching.confidence import LIKELY
 from antiphon.matching.frames import FRAME_HZ, note_frames
@@ -47,7 +48,6 @@ _BAND_S = 1.5
 _AGREE = 0.4  # of the agreement that is usual around the excerpts; other music reaches half as much
 _APART_S = 8.0  # without agreement, from which on a pair has ended
 _AT_ONCE_S = 60.0
-_SHORTEST_NOTE_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -295,17 +295,10 @@ def _reach_s(agrees: NDArray[np.bool_]) -> float:
     return math.inf
 
 
-def aligned_notes(paired: Pair) -> Notes:
+def notes_of_pair(paired: Pair) -> Notes:
     """The notes of a pair at the recording's times and in its key, those of the stretch that it covers.
 
     Notes sound as long as the pedal holds them. Raises `UnreadableInput` when the file cannot be read any more.
     """
     notes = read_notes(paired.file, sustain=True)
-    pitch = notes.pitch.astype(np.int64) + paired.semitones
-    inside = (notes.onset_s >= paired.start_s - 0.05) & (notes.onset_s <= paired.end_s + 0.05)
-    inside &= (pitch >= 0) & (pitch <= 127)
-    onset_s = paired.path.inverse(notes.onset_s[inside])
-    lasts_s = paired.path.inverse(notes.offset_s[inside]) - onset_s
-    return Notes.of(
-        np.maximum(onset_s, 0.0), np.maximum(lasts_s, _SHORTEST_NOTE_S), pitch[inside], notes.velocity[inside]
-    )
+    return aligned_notes(notes, paired.start_s, paired.end_s, paired.path.inverse, paired.semitones)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from antiphon.index.match import Match
 from antiphon.index.pairing import Pair, notes_of_pair
 from antiphon.matching.aligned_notes import EDGE_S, SHORTEST_NOTE_S, aligned_notes
 from antiphon.matching.warping import Warp
@@ -62,7 +63,8 @@ def test_a_pair_and_a_hit_of_the_same_stretch_have_the_same_notes(tmp_path: Path
     path = tmp_path / "notes.mid"
     edges = at(0.97, 1.0, 2.0, 5.0, 6.03, 6.5)
     write_midi(replace(edges, pitch=np.array([60, 61, 62, 126, 64, 65], np.uint8)), path)
-    paired = Pair("take.wav", str(path), 0.0, 2.5, 1.0, 6.0, 2.0, 3, 0.5, 0.9, WARP)
+    match = Match(str(path), 1.0, 6.0, 0.0, 2.5, 2.0, 3, 0.5, 0.9)
+    paired = Pair(**match.match_fields(), recording="take.wav", path=WARP)
     question = Question("q", tmp_path / "take.wav", "audio", 9.0, 0.0, 9.0, path, 0.0, "notes", SearchOptions())
     hit = SimpleNamespace(
         recording=SimpleNamespace(kind="notes"),

@@ -21,6 +21,7 @@ from antiphon.index.search import search as search_index
 from antiphon.index.store import Store
 from antiphon.notes import Notes, read_notes, write_midi
 from antiphon.serving.aligned import aligned_midi
+from antiphon.serving.app import openapi_document
 from antiphon.serving.atlas import draw_map
 from antiphon.serving.holdings import open_holdings
 from antiphon.serving.models import Hit, SearchOptions
@@ -305,7 +306,7 @@ def test_aligned_notes_are_in_the_key_of_the_side_whose_clock_they_have(
     against = recording["kind"]
     question = Question("q", path, asked_with, 22.0, 0.0, 22.0, path, 0.0, against, SearchOptions())
     places = {"start_s": 0.0, "end_s": 18.0, "query_start_s": 2.0, "query_end_s": 20.0, "tempo": 1.0, "semitones": 3}
-    hit = Hit(recording=recording, score=0.5, confidence=0.9, likely=True, words="very likely", **places)
+    hit = Hit(file=recording["file"], recording=recording, score=0.5, confidence=0.9, **places)
     library_path = service.holdings.recording(recording["id"])[1]
     content = aligned_midi(question, hit, library_path, service.decoders, 24_000, service.temporary)
     aligned = midi_from(content, tmp_path)
@@ -339,6 +340,11 @@ def test_metrics_count_requests_and_searches(client: TestClient, done: dict):
     assert float(values["antiphon_queue_length"]) == 0
     key = 'antiphon_requests_total{method="POST",route="/api/searches",status="202"}'
     assert float(values[key]) >= 1
+
+
+def test_the_committed_openapi_document_is_the_servers():
+    committed = json.loads((Path(__file__).parents[1] / "web" / "openapi.json").read_text(encoding="utf-8"))
+    assert committed == openapi_document(), "web/openapi.json is out of date; run make api"
 
 
 def test_openapi_describes_every_route_and_its_refusals(client: TestClient):

@@ -18,19 +18,6 @@ if TYPE_CHECKING:
     from antiphon.embedding import Embedder
     from antiphon.index.pairing import Pair, Pairing
 
-_COLUMNS = (
-    "recording",
-    "file",
-    "recording_start_s",
-    "recording_end_s",
-    "start_s",
-    "end_s",
-    "tempo",
-    "semitones",
-    "score",
-    "confidence",
-)
-
 
 @app.command("pair")
 def pair_command(
@@ -130,8 +117,10 @@ def _write_aligned(pairs: Sequence[Pair], audio_dir: Path, out: Path) -> None:
 
 def _as_csv(pairing: Pairing) -> str:
     """A row a pair, then the recordings that have no partner, then the note files; what is not known is empty."""
+    from antiphon.index.match import MATCH_FIELDS
+
     text = io.StringIO()
-    table = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+    table = csv.DictWriter(text, ("recording", *MATCH_FIELDS), lineterminator="\n")
     table.writeheader()
     rows: list[dict[str, Any]] = [one.as_dict() for one in pairing.pairs]
     rows += [{"recording": one.recording} for one in pairing.recordings]
@@ -149,7 +138,7 @@ def _as_json(pairing: Pairing, failed: list[str]) -> str:
 def _as_text(pairing: Pairing) -> str:
     lines = [f"{'from s':>9}{'to s':>9}{'is from s':>11}{'to s':>9}{'tempo':>7}{'confidence':>12}  recording = notes"]
     for one in pairing.pairs:
-        heard = f"{one.recording_start_s:9.2f}{one.recording_end_s:9.2f}"
+        heard = f"{one.query_start_s:9.2f}{one.query_end_s:9.2f}"
         written = f"{one.start_s:11.2f}{one.end_s:9.2f}{one.tempo:7.2f}{one.confidence:12.2f}"
         lines.append(f"{heard}{written}  {one.recording} = {one.file}")
     for alone in pairing.recordings:

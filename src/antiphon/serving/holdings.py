@@ -36,9 +36,9 @@ class Holdings:
         return {str(self.paths[one.id]): one for one in self.recordings}
 
     @cached_property
-    def counts(self) -> dict[Side, int]:
+    def counts(self) -> models.Counts:
         counted = Counter(one.kind for one in self.recordings)
-        return {"audio": counted["audio"], "notes": counted["notes"]}
+        return models.Counts(audio=counted["audio"], notes=counted["notes"])
 
     @cached_property
     def hours(self) -> float:

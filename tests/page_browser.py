@@ -22,7 +22,7 @@ import soundfile
 
 from antiphon.corpora import Corpus, Recording
 from antiphon.index.build import build_index
-from antiphon.serving.page import BUNDLE
+from antiphon.serving.page import is_bundled
 from helpers import write_sine
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -38,7 +38,7 @@ def missing() -> str:
         return "Playwright is not installed (pip install playwright)"
     if CHROMIUM is None:
         return "Chromium is not installed (apt-get install chromium)"
-    return "" if (BUNDLE / "index.html").is_file() else "the page has not been built (make web)"
+    return "" if is_bundled() else "the page has not been built (make web)"
 
 
 def cut(recording: Recording, path: Path, start_s: float = QUERY_FROM_S, length_s: float = QUERY_S) -> Path:

@@ -178,8 +178,8 @@ def test_the_first_hit_comes_with_the_first_event(open_page: Open, take: Path) -
     """One request sends the query, one streams the hits; nothing is polled."""
     page = open_page()
     page.wait_for_selector(".library-line")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(f"{request.method} {request.url.removeprefix(page.url)}"))
+    root, asked = page.url, []
+    page.on("request", lambda request: asked.append(f"{request.method} {request.url.removeprefix(root)}"))
     page.set_input_files(QUERY, str(take))
     page.wait_for_selector(CARD)
     page.wait_for_selector(".status >> text=/ in [0-9.]+ s/")

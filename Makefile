@@ -1,6 +1,7 @@
 # make demo   a recording finds its notes          make test   linter, types, tests
 # make venv   only the environment                 make bench  measured speeds, peers beside
-# make web    the page of `antiphon serve`, bundled into the package; needs Node 20 or newer, with npm
+# make web    the page of `antiphon serve`, bundled into the package; needs Node 18 or newer, with npm
+# make api    the API's OpenAPI document and the page's types, after a change of the server's models or routes
 PYTHON ?= python3
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export UV_CONSTRAINT := $(CURDIR)/constraints.txt
@@ -8,7 +9,7 @@ export UV_FIND_LINKS := $(PIP_FIND_LINKS)
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: demo test venv lint types bench web clean
+.PHONY: demo test venv lint types bench web api clean
 venv: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
@@ -39,9 +40,13 @@ PAGE := src/antiphon/serving/page
 web: $(PAGE)/app.js
 
 $(PAGE)/app.js: $(shell find web -path web/node_modules -prune -o -type f -print)
-	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
-		{ echo "The page is bundled by Node 20 or newer with npm, which is not here; an installed package needs neither." >&2; exit 1; }
+	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' || \
+		{ echo "The page is bundled by Node 18 or newer with npm, which is not here; an installed package needs neither." >&2; exit 1; }
 	cd web && npm ci && npm test && npm run build
+
+api: venv
+	$(BIN)/python -c 'import json; from antiphon.serving.app import openapi_document as document; print(json.dumps(document(), indent=1, ensure_ascii=False))' >web/openapi.json
+	cd web && npm ci && npm run api
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache dist web/node_modules $(PAGE)

@@ -9,10 +9,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from antiphon.corpora import Corpus, open_corpus
 from antiphon.index.build import build_index
 from antiphon.model_loading import load_model
+
+# A busy machine is slow, which no example is to blame for.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -9,8 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,8 +20,9 @@ import soundfile
 
 from antiphon.corpora import Corpus, Recording
 from antiphon.index.build import build_index
-from antiphon.serving.page import BUNDLE
+from antiphon.serving.page import is_bundled
 from helpers import write_sine
+from waiting import LIMIT_S
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -38,7 +37,7 @@ def missing() -> str:
         return "Playwright is not installed (pip install playwright)"
     if CHROMIUM is None:
         return "Chromium is not installed (apt-get install chromium)"
-    return "" if (BUNDLE / "index.html").is_file() else "the page has not been built (make web)"
+    return "" if is_bundled() else "the page has not been built (make web)"
 
 
 def cut(recording: Recording, path: Path, start_s: float = QUERY_FROM_S, length_s: float = QUERY_S) -> Path:
@@ -88,17 +87,8 @@ class Server:
         found = re.search(r"http://\S+?:(\d+)/", told)
         assert found, told
         self.url, self.port = found.group(0), int(found.group(1))
-        self._until_it_answers()
-
-    def _until_it_answers(self) -> None:
-        end = time.monotonic() + 20
-        while True:
-            try:
-                with urllib.request.urlopen(f"{self.url}api/health", timeout=5):
-                    return
-            except urllib.error.URLError:
-                assert time.monotonic() < end
-                time.sleep(0.05)
+        with urllib.request.urlopen(f"{self.url}api/health", timeout=LIMIT_S):
+            pass  # it listens already and answers when it has started
 
     def kill(self) -> None:
         """At once, as when the power fails."""
@@ -108,10 +98,7 @@ class Server:
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.kill()
+            self.process.wait(LIMIT_S)
         assert self.process.stdout is not None
         self.process.stdout.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,15 +19,18 @@ from antiphon.rendering import make_renderer
 from antiphon.serving.app import create_app
 from antiphon.serving.clips import Clips
 from antiphon.serving.decoders import CLIP_RATE_HZ
+from antiphon.serving.limits import Limits
 from antiphon.serving.service import Service, Settings
+from waiting import LIMIT_S, until
 
-PATIENCE_S = 30.0
+PATIENT = Limits(decode_s=LIMIT_S, decoder_start_s=LIMIT_S, decoder_wait_s=LIMIT_S, clip_wait_s=LIMIT_S, body_s=LIMIT_S)
+"""The usual limits, without those that a busy machine would reach."""
 
 
 @contextmanager
 def served(index: Path, bundle: Path | None = None, **settings: Any) -> Iterator[TestClient]:
     """A client of a running server; it plays notes with the additive piano, which is there everywhere."""
-    service = Service(Settings(index, **settings), load_model("template"))
+    service = Service(Settings(index, **{"limits": PATIENT} | settings), load_model("template"))
     service.clips = Clips(
         service.settings.limits, service.decoders, service.temporary, lambda: make_renderer("additive", CLIP_RATE_HZ)
     )
@@ -58,13 +60,12 @@ def ask(client: TestClient, content: bytes, name: str, **options: Any) -> dict[s
 
 def finished(client: TestClient, path: str) -> dict[str, Any]:
     """A search or a job when it is over."""
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
+
+    def over() -> dict[str, Any] | None:
         found = client.get(path).json()
-        if found["status"] in ("done", "failed"):
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"{path} is not over after {PATIENCE_S:g} s: {found}")
+        return found if found["status"] in ("done", "failed") else None
+
+    return until(over, f"the end of {path}")
 
 
 def search(client: TestClient, content: bytes, name: str, **options: Any) -> dict[str, Any]:

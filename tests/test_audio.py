@@ -92,7 +92,7 @@ def test_header_gives_length_rate_and_channels(tmp_path: Path) -> None:
     assert (info.duration_s, info.sample_rate_hz, info.channels) == (1.5, 44_100, 2)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     file_rate_hz=st.sampled_from(FILE_RATES_HZ),
     wanted_hz=st.sampled_from([16_000, 22_050, 24_000]),

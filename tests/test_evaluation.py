@@ -105,7 +105,7 @@ class TestRanks:
             assert ranks[row] == sizes[row]
 
     @given(st.integers(0, 2**32 - 1), st.integers(2, 40), st.integers(1, 3))
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     def test_lie_between_one_and_the_pool_size_and_ignore_the_order_of_the_others(self, seed: int, n: int, width: int):
         rng = np.random.default_rng(seed)
         # Few directions: many exact ties.
@@ -195,7 +195,7 @@ class TestPools:
         assert not np.array_equal(other.query, again.query)
 
     @given(st.lists(st.integers(1, 7), min_size=1, max_size=5), st.booleans())
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_of_small_corpora_are_smaller(self, windows: list[int], strict: bool):
         owner = table(windows, [f"w{i // 2}" for i in range(len(windows))])
         pools = sample_pools(owner, strict)

@@ -22,6 +22,7 @@ from antiphon.index.store import FileState, Store
 from antiphon.notes import Notes
 from builders import unit
 from library import CountingEmbedder, bring_up_to_date, in_database, in_library
+from waiting import LIMIT_S, until
 
 
 def put_tiny(store: Store, number: int, windows: int) -> None:
@@ -76,6 +77,8 @@ def test_readers_see_whole_states_while_a_writer_adds(out: Path, exact_below: in
         for number in range(1, total):
             put_tiny(store, number, 1)
             put_tiny(store, number - 1, 2)
+            if number % 8 == 0:
+                until(lambda least=number: faults or max(states, default=0) > least, "a reader that sees the state")
     done.set()
     for reader in readers:
         reader.join()
@@ -160,25 +163,29 @@ folder, out = map(Path, sys.argv[1:])
 chance = random.Random(5)
 
 
-class Telling(TemplateEmbedder):
+class InStep(TemplateEmbedder):
+    # Tells the parent before each file and waits for its word, so that no build runs ahead of its death.
+
     def embed_notes(self, notes, starts_s):
         os.write(told, b".")
-        time.sleep(0.01)  # so that a fast machine does not come to the end between two signals
+        os.read(allowed, 1)
         return super().embed_notes(notes, starts_s)
 
 
 for round in range(20):
-    heard, told = os.pipe()
+    (heard, told), (allowed, allow) = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
-        build_index([folder], Telling(), "template", out, only="notes")
+        build_index([folder], InStep(), "template", out, only="notes")
         os._exit(0)
-    os.close(told)
     for _ in range(chance.randint(1, 2)):
         os.read(heard, 1)
-    time.sleep(chance.uniform(0.0, 0.01))
+        os.write(allow, b".")
+    time.sleep(chance.uniform(0.0, 0.01))  # no wait for anything: dies at any moment of a file's embedding or commit
     os.kill(child, signal.SIGKILL)
     print(os.WTERMSIG(os.waitpid(child, 0)[1]))
+    for pipe in (heard, told, allowed, allow):
+        os.close(pipe)
 """
 
 
@@ -194,7 +201,7 @@ def test_a_build_that_is_killed_goes_on_where_it_was(demo: Corpus, out: Path, un
     """Twenty builds die by kill -9 at random moments; another embeds what they have not committed, and nothing else."""
     folder = demo.recordings[0].notes_path.parent
     command = [sys.executable, "-c", BUILD_AND_KILL, str(folder), str(out)]
-    killed = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    killed = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=True)
     assert killed.stdout.split() == ["9"] * 20, killed.stderr
     committed = in_database(out)
     complete = in_database(undisturbed)

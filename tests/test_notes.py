@@ -147,7 +147,7 @@ note_strategy = st.tuples(
 )  # onset, duration, pitch, velocity
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(note_strategy, min_size=1, max_size=40, unique_by=lambda one: one[2]))
 def test_written_notes_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, written: list[tuple[float, float, int, int]]

@@ -24,8 +24,8 @@ from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index import pairing as pairing_module
 from antiphon.index.build import build_index
 from antiphon.index.library import Filters
-from antiphon.index.pairing import Pairing, aligned_notes, excerpts, pair
-from antiphon.index.search import Hit
+from antiphon.index.match import MATCH_FIELDS, Match
+from antiphon.index.pairing import Pairing, excerpts, notes_of_pair, pair
 from antiphon.index.store import Store
 from antiphon.notes import Notes, read_notes, write_midi
 from antiphon.rendering.additive import AdditivePiano
@@ -106,10 +106,10 @@ class TestPairing:
             assert one.confidence >= 0.5
             assert one.tempo == pytest.approx(1.0, abs=0.005)
             assert one.semitones == 0
-            assert one.recording_start_s == pytest.approx(0.0, abs=0.1)
-            assert one.recording_end_s == pytest.approx(read_notes(piece.notes_path).end_s, abs=0.3)
-            assert one.start_s == pytest.approx(one.recording_start_s, abs=0.1)
-            assert one.end_s == pytest.approx(one.recording_end_s, abs=0.1)
+            assert one.query_start_s == pytest.approx(0.0, abs=0.1)
+            assert one.query_end_s == pytest.approx(read_notes(piece.notes_path).end_s, abs=0.3)
+            assert one.start_s == pytest.approx(one.query_start_s, abs=0.1)
+            assert one.end_s == pytest.approx(one.query_end_s, abs=0.1)
 
     def test_two_recordings_of_one_file_need_many(self, pieces: list[Recording], place: Path, tmp_path: Path):
         copies = copy_sound([pieces[1], pieces[1], pieces[2]], tmp_path / "audio")
@@ -127,10 +127,10 @@ class TestPairing:
         write_flac(tmp_path / "concert.flac", np.concatenate([other[: 20 * RATE_HZ], silence, piece, silence]), RATE_HZ)
         one = pair_with([tmp_path / "concert.flac"], place / "midi", tmp_path / "index", min_confidence=0.4).pairs[0]
         assert Path(one.file).name == "9.mid"
-        assert one.recording_start_s == pytest.approx(25.0, abs=1.0)
+        assert one.query_start_s == pytest.approx(25.0, abs=1.0)
         assert one.start_s == pytest.approx(0.0, abs=1.0)
         notes_end_s = read_notes(one.file).end_s
-        assert one.recording_end_s == pytest.approx(25.0 + notes_end_s, abs=0.5)
+        assert one.query_end_s == pytest.approx(25.0 + notes_end_s, abs=0.5)
         assert one.end_s == pytest.approx(notes_end_s, abs=0.5)
 
     def test_reaches_no_further_than_both_sides_agree(self, pieces: list[Recording], place: Path, tmp_path: Path):
@@ -154,7 +154,7 @@ class TestPairing:
         notes = [tmp_path / "midi", place / "midi" / "deeper"]
         one = pair_with([tmp_path / "medley.flac"], notes, tmp_path / "index", min_confidence=0.2).pairs[0]
         assert Path(one.file).name == "medley.mid"
-        edges = (one.recording_start_s, one.recording_end_s, one.start_s, one.end_s)
+        edges = (one.query_start_s, one.query_end_s, one.start_s, one.end_s)
         assert edges == pytest.approx((20.0, 50.0, 20.0, 50.0), abs=2.5)
 
     def test_a_recording_of_a_part_of_the_notes(self, pieces: list[Recording], place: Path, tmp_path: Path):
@@ -162,7 +162,7 @@ class TestPairing:
         write_flac(tmp_path / "part.flac", read_audio(pieces[2].audio_path, RATE_HZ, 11.0, 9.0), RATE_HZ)
         one = pair_with([tmp_path / "part.flac"], place / "midi", tmp_path / "index").pairs[0]
         assert Path(one.file).name == "8.mid"
-        edges = (one.recording_start_s, one.recording_end_s, one.start_s, one.end_s)
+        edges = (one.query_start_s, one.query_end_s, one.start_s, one.end_s)
         assert edges == pytest.approx((0.0, 9.0, 11.0, 20.0), abs=0.2)
 
     def test_filters_leave_files_out_and_links_keep_their_names(self, place: Path, tmp_path: Path):
@@ -234,10 +234,10 @@ class TestChoice:
         self, monkeypatch: pytest.MonkeyPatch, place: Path, paired: Pairing
     ):
         assert paired.pairs, "the index is there once something was paired"
-        hit = Hit("x.mid", 0.0, 20.0, 0.0, 20.0, 1.0, 0, 0.4, 0.9)
-        answers: list[list[Hit] | None] = [[hit, replace(hit, confidence=0.2)], [], None]
+        hit = Match("x.mid", 0.0, 20.0, 0.0, 20.0, 1.0, 0, 0.4, 0.9)
+        answers: list[list[Match] | None] = [[hit, replace(hit, confidence=0.2)], [], None]
 
-        def search(recording: Path, *_: object, **__: object) -> list[Hit]:
+        def search(recording: Path, *_: object, **__: object) -> list[Match]:
             answer = answers.pop(0)
             if answer is None:
                 raise UnreadableInput(recording, "it is silent")
@@ -283,11 +283,11 @@ class TestAligned:
 
     def test_notes_are_in_the_key_of_the_recording(self, paired: Pairing):
         one = paired.pairs[0]
-        higher = aligned_notes(replace(one, semitones=3))
-        assert np.array_equal(higher.pitch.astype(int), aligned_notes(one).pitch.astype(int) + 3)
+        higher = notes_of_pair(replace(one, semitones=3))
+        assert np.array_equal(higher.pitch.astype(int), notes_of_pair(one).pitch.astype(int) + 3)
 
     def test_only_what_the_pair_covers_is_written(self, paired: Pairing):
-        notes = aligned_notes(replace(paired.pairs[0], start_s=10.0, end_s=20.0))
+        notes = notes_of_pair(replace(paired.pairs[0], start_s=10.0, end_s=20.0))
         assert len(notes) > 0
         assert notes.onset_s.min() >= 9.8
         assert notes.onset_s.max() <= 20.2
@@ -322,9 +322,11 @@ class TestCommand:
         assert list((cache / "pairing").glob("*/index.sqlite"))
         rows = list(csv.DictReader(io.StringIO(command(brief, place / "midi", "--csv").stdout)))
         assert len(rows) == 3 + 1 + 2
-        assert set(rows[0]) == set(facts["pairs"][0])
+        assert list(rows[0]) == ["recording", *MATCH_FIELDS]
         for row, one in zip(rows, facts["pairs"], strict=False):
-            assert row == {name: str(value) for name, value in one.items()}
+            assert {name: value for name, value in row.items() if value} == {
+                name: str(value) for name, value in one.items()
+            }
         assert (rows[3]["recording"], rows[3]["file"]) == (facts["recordings_without_notes"][0]["recording"], "")
         assert [(row["recording"], row["file"]) for row in rows[4:]] == [
             ("", file) for file in facts["notes_without_recording"]
@@ -434,8 +436,8 @@ class TestBenchmark:
         pairs = []
         for one, file, start_s in ((0, 0, 0.2), (1, 2, 0.0), (4, 4, 0.0)):
             placed = replace(paired.pairs[0], recording=str(pieces[one].audio_path), start_s=start_s, end_s=30.0)
-            placed = replace(placed, file=str(pieces[file].notes_path.resolve()), recording_end_s=30.0)
-            pairs.append(replace(placed, recording_start_s=0.0))
+            placed = replace(placed, file=str(pieces[file].notes_path.resolve()), query_end_s=30.0)
+            pairs.append(replace(placed, query_start_s=0.0))
         found = judged(task, Pairing(tuple(pairs), (), (), ()), 1.0)
         facts = summarise(found, MEASURES)["measures"]
         assert (facts["right pairs"]["count"], facts["right pairs"]["of"]) == (1, 3)

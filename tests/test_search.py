@@ -18,7 +18,8 @@ from antiphon.baselines.template import TemplateEmbedder
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.build import build_index
-from antiphon.index.search import Hit, search
+from antiphon.index.match import Match
+from antiphon.index.search import search
 from antiphon.index.store import Store
 from antiphon.matching.confidence import LIKELY
 from antiphon.notes import Notes, read_notes, write_midi
@@ -278,7 +279,7 @@ class TestSearch:
     def test_a_query_of_a_few_notes_is_answered(self, store: Store, tmp_path: Path):
         hits = search(write_scale(tmp_path / "three.mid", count=3), store, EMBEDDER)
         assert hits
-        assert all(isinstance(hit, Hit) for hit in hits)
+        assert all(isinstance(hit, Match) for hit in hits)
 
     def test_a_copy_of_a_recording_is_found_as_well(self, some: tuple[Recording, ...], store: Store, tmp_path: Path):
         sure = search(some[0].audio_path, store, EMBEDDER, 7.3, 10.0)[0]

@@ -6,9 +6,11 @@ import csv
 import io
 import json
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,12 +22,15 @@ from antiphon.index.search import search as search_index
 from antiphon.index.store import Store
 from antiphon.model_loading import load_model
 from antiphon.notes import Notes, read_notes, write_midi
+from antiphon.serving import searches
 from antiphon.serving.aligned import aligned_midi
+from antiphon.serving.app import openapi_document
 from antiphon.serving.atlas import draw_map
-from antiphon.serving.holdings import open_holdings
-from antiphon.serving.models import Hit, SearchOptions
+from antiphon.serving.holdings import names_within, open_holdings
+from antiphon.serving.models import Hit, Search, SearchOptions
 from antiphon.serving.questions import Question
 from serving import as_wav, ask, events_of, finished, read_wav, recordings, refusal, search, served, service_of
+from waiting import LIMIT_S
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +96,26 @@ def test_composers_are_counted(client: TestClient):
     counted = client.get("/api/composers").json()
     assert sum(one["recordings"] for one in counted) == 6
     assert [one["composer"] for one in counted] == sorted({one["composer"] for one in all_of(client)})
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["/music/a/x.mid", "/music/b/y.mid"], ["a/x.mid", "b/y.mid"]),
+        (["/music/x.mid"], ["x.mid"]),
+        (["/x.mid", "/music/y.mid"], ["x.mid", "music/y.mid"]),
+        ([], []),
+    ],
+)
+def test_names_are_relative_to_the_folder_of_all(paths: list[str], names: list[str]):
+    assert list(names_within([PurePosixPath(path) for path in paths]).values()) == names
+
+
+def test_names_have_slashes_and_are_whole_across_drives():
+    within = [PureWindowsPath(path) for path in (r"C:\music\a\x.mid", r"C:\music\y.mid")]
+    assert list(names_within(within).values()) == ["a/x.mid", "y.mid"]
+    across = [*within, PureWindowsPath(r"D:\z.mid")]
+    assert list(names_within(across).values()) == ["C:/music/a/x.mid", "C:/music/y.mid", "D:/z.mid"]
 
 
 def test_the_map_has_a_point_for_each_and_pairs_lie_together(client: TestClient):
@@ -209,7 +234,23 @@ def test_against_composer_and_top_are_heeded(client: TestClient, sound: Path):
     }
 
 
-def test_a_long_query_has_provisional_hits_first(client: TestClient, sound: Path):
+def test_a_long_query_has_provisional_hits_first(client: TestClient, sound: Path, monkeypatch: pytest.MonkeyPatch):
+    """The search of the whole waits until the stream has seen the hits of the beginning."""
+    service, streamed = service_of(client).searches, threading.Event()
+    get, answer = service.get, searches.answer
+
+    def seen_by_stream(id_: str) -> Search:
+        found = get(id_)
+        if found.hits:
+            streamed.set()
+        return found
+
+    def held(question: Question, stage: str, *others: Any) -> Any:
+        assert stage == "beginning" or streamed.wait(LIMIT_S)
+        return answer(question, stage, *others)
+
+    monkeypatch.setattr(service, "get", seen_by_stream)
+    monkeypatch.setattr(searches, "answer", held)
     id_ = ask(client, sound.read_bytes(), "long.flac")["id"]
     answer = client.get(f"/api/searches/{id_}/events")
     assert answer.headers["content-type"].startswith("text/event-stream")
@@ -305,7 +346,7 @@ def test_aligned_notes_are_in_the_key_of_the_side_whose_clock_they_have(
     against = recording["kind"]
     question = Question("q", path, asked_with, 22.0, 0.0, 22.0, path, 0.0, against, SearchOptions())
     places = {"start_s": 0.0, "end_s": 18.0, "query_start_s": 2.0, "query_end_s": 20.0, "tempo": 1.0, "semitones": 3}
-    hit = Hit(recording=recording, score=0.5, confidence=0.9, likely=True, words="very likely", **places)
+    hit = Hit(file=recording["file"], recording=recording, score=0.5, confidence=0.9, **places)
     library_path = service.holdings.recording(recording["id"])[1]
     content = aligned_midi(question, hit, library_path, service.decoders, 24_000, service.temporary)
     aligned = midi_from(content, tmp_path)
@@ -339,6 +380,11 @@ def test_metrics_count_requests_and_searches(client: TestClient, done: dict):
     assert float(values["antiphon_queue_length"]) == 0
     key = 'antiphon_requests_total{method="POST",route="/api/searches",status="202"}'
     assert float(values[key]) >= 1
+
+
+def test_the_committed_openapi_document_is_the_servers():
+    committed = json.loads((Path(__file__).parents[1] / "web" / "openapi.json").read_text(encoding="utf-8"))
+    assert committed == openapi_document(), "web/openapi.json is out of date; run make api"
 
 
 def test_openapi_describes_every_route_and_its_refusals(client: TestClient):

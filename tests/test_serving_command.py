@@ -22,6 +22,7 @@ from antiphon.index.store import Store
 from antiphon.model_loading import load_model
 from antiphon.serving import run
 from antiphon.serving.holdings import open_holdings
+from waiting import LIMIT_S
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def running(*words: str) -> Iterator[str]:
             yield line.split()[-1]
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(20)
+            process.wait(LIMIT_S)
     assert process.returncode in (0, -signal.SIGINT)
 
 
@@ -46,7 +47,7 @@ def test_it_prints_where_it_is_and_leaves_nothing_behind(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with running("--index", str(served_index), "--max-upload-mb", "3") as url:
         assert url.startswith("http://127.0.0.1:")
-        with urllib.request.urlopen(url + "api/health") as answer:
+        with urllib.request.urlopen(url + "api/health", timeout=LIMIT_S) as answer:
             facts = json.load(answer)
         assert (facts["index"], facts["limits"]["upload_bytes"]) == ({"audio": 3, "notes": 3}, 3 << 20)
         assert list(tmp_path.iterdir())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from antiphon.serving.uploads import free_name, kind_of_upload, safe_name, shown
 from conftest import index_of_three
 from helpers import sine, write_scale
 from serving import as_wav, finished, recordings, refusal, search, served, service_of
+from waiting import LIMIT_S, until
 
 
 @pytest.fixture
@@ -160,10 +160,7 @@ def jobs() -> Iterator[Jobs]:
 
 def over(jobs: Jobs, job: Job) -> None:
     """Wait until a job is done."""
-    until = time.monotonic() + 10
-    while jobs.get(job.id).status != "done":
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    until(lambda: jobs.get(job.id).status == "done", "the end of the job")
 
 
 def test_jobs_report_how_far_they_are_and_wait_for_each_other(jobs: Jobs):
@@ -173,11 +170,11 @@ def test_jobs_report_how_far_they_are_and_wait_for_each_other(jobs: Jobs):
         for number in track(range(3), "counting"):
             if number == 1:
                 begun.set()
-                assert go_on.wait(10)
+                assert go_on.wait(LIMIT_S)
         return JobResult(pairs=3)
 
     first = jobs.add("pair", work)
-    assert begun.wait(10)
+    assert begun.wait(LIMIT_S)
     second, third = jobs.add("add", JobResult), jobs.add("add", JobResult)
     now = jobs.get(first.id)
     assert (now.status, now.message, now.done, now.total) == ("running", "counting", 1, 3)

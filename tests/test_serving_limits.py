@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,11 @@ from antiphon.serving import searches
 from antiphon.serving.decoders import Decoders
 from antiphon.serving.errors import Busy
 from antiphon.serving.guard import COOKIE, is_loopback
-from antiphon.serving.limits import Gate, Limits
+from antiphon.serving.limits import Gate
 from antiphon.serving.run import settings_for
 from helpers import END_OF_TRACK, midi, sine, write_scale
-from serving import as_wav, ask, finished, recordings, refusal, search, served, service_of
+from serving import PATIENT, as_wav, ask, finished, recordings, refusal, search, served, service_of
+from waiting import LIMIT_S, until
 
 TONE = as_wav(sine(4.0), 24_000)
 SECRET = "correct-horse-battery"
@@ -145,12 +147,15 @@ def test_a_name_that_says_neither_sound_nor_notes_is_refused(client: TestClient,
 
 def test_a_decoder_that_hangs_or_dies_is_replaced(tmp_path: Path):
     (tmp_path / "tone.wav").write_bytes(TONE)
-    decoders = Decoders(Limits(decode_s=3.0), 1)
+    decoders = Decoders(PATIENT, 1)
     asked = {"kind": "audio", "start_s": 0.0, "length_s": None, "rate_hz": 24_000, "out": tmp_path / "out.wav"}
     try:
+        assert decoders.query(tmp_path / "tone.wav", **asked) == (4.0, 4.0)
         os.kill(decoders._all[0].start().pid, signal.SIGSTOP)
+        decoders._limits = replace(PATIENT, decode_s=0.1)
         with pytest.raises(UnreadableInput, match="takes too long"):
             decoders.query(tmp_path / "tone.wav", **asked)
+        decoders._limits = PATIENT
         assert decoders.query(tmp_path / "tone.wav", **asked) == (4.0, 4.0)
         process = decoders._all[0]._process
         assert process is not None
@@ -163,10 +168,42 @@ def test_a_decoder_that_hangs_or_dies_is_replaced(tmp_path: Path):
         decoders.stop()
 
 
+def test_the_time_that_a_decoder_takes_to_start_is_not_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "tone.wav").write_bytes(TONE)
+    limits: list[float | None] = []
+    get = queue.Queue.get
+
+    def noted(lines: queue.Queue, block: bool = True, timeout: float | None = None) -> object:
+        limits.append(timeout)
+        return get(lines, block, timeout)
+
+    idle, started, read = LIMIT_S + 1, LIMIT_S + 2, LIMIT_S + 3
+    decoders = Decoders(replace(PATIENT, decoder_wait_s=idle, decoder_start_s=started, decode_s=read), 1)
+    monkeypatch.setattr(queue.Queue, "get", noted)
+    try:
+        for _ in range(2):
+            found = decoders.query(tmp_path / "tone.wav", "audio", 0.0, None, 24_000, tmp_path / "out.wav")
+            assert found == (4.0, 4.0)
+    finally:
+        decoders.stop()
+    assert limits == [idle, started, read, idle, read]
+
+
+def test_a_decoder_that_does_not_start_is_no_fault_of_the_file(tmp_path: Path):
+    (tmp_path / "tone.wav").write_bytes(TONE)
+    decoders = Decoders(replace(PATIENT, decoder_start_s=0.1), 1)
+    os.kill(decoders._all[0].start().pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(Busy, match="no process that reads files starts"):
+            decoders.query(tmp_path / "tone.wav", "audio", 0.0, None, 24_000, tmp_path / "out.wav")
+    finally:
+        decoders.stop()
+
+
 def test_a_file_that_would_fill_the_memory_is_refused(tmp_path: Path):
     path = tmp_path / "long.wav"
     path.write_bytes(as_wav(np.ones(40_000_000, np.float32), 24_000))  # 160 MB as float samples
-    decoders = Decoders(Limits(decode_bytes=640 << 20, query_s=1e6), 1)
+    decoders = Decoders(replace(PATIENT, decode_bytes=640 << 20, query_s=1e6), 1)
     try:
         with pytest.raises(UnreadableInput, match=r"memory|fails over it"):
             decoders.query(path, "audio", 0.0, None, 48_000, tmp_path / "out.wav")
@@ -175,20 +212,20 @@ def test_a_file_that_would_fill_the_memory_is_refused(tmp_path: Path):
 
 
 def test_more_notes_than_can_be_are_refused(served_index: Path, score: bytes):
-    with served(served_index, limits=Limits(notes=20)) as client:
+    with served(served_index, limits=replace(PATIENT, notes=20)) as client:
         text = refusal(client.post("/api/searches", files={"file": ("a.mid", score)}), 422, "unusable")
         assert "24 notes; 20" in text
 
 
 def test_a_query_that_is_too_long_says_how_to_ask_for_less(served_index: Path):
-    with served(served_index, limits=Limits(query_s=5.0)) as client:
+    with served(served_index, limits=replace(PATIENT, query_s=5.0)) as client:
         tone = as_wav(sine(8.0), 24_000)
         assert "start_s" in refusal(client.post("/api/searches", files={"file": ("a.wav", tone)}), 422, "unusable")
         assert ask(client, tone, "a.wav", length_s="4")["query"]["duration_s"] == 8.0
 
 
 def test_an_upload_beyond_the_limit_is_refused_whether_it_says_so_or_not(served_index: Path):
-    with served(served_index, limits=Limits(upload_bytes=100_000)) as client:
+    with served(served_index, limits=replace(PATIENT, upload_bytes=100_000)) as client:
         refusal(client.post("/api/searches", files={"file": ("a.wav", TONE)}), 413, "too_large")
 
         def parts() -> Iterator[bytes]:
@@ -211,7 +248,7 @@ def test_a_clip_beyond_the_limit_is_refused(client: TestClient):
 
 
 def test_a_clip_with_too_many_notes_is_refused(served_index: Path):
-    with served(served_index, limits=Limits(clip_notes=5)) as client:
+    with served(served_index, limits=replace(PATIENT, clip_notes=5)) as client:
         one = recordings(client, "notes")[0]["id"]
         refusal(client.get(f"/api/recordings/{one}/sound"), 422, "too_dense")
 
@@ -238,7 +275,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     answer = searches.answer
 
     def later(*asked):
-        assert go.wait(30)
+        assert go.wait(LIMIT_S)
         return answer(*asked)
 
     monkeypatch.setattr(searches, "answer", later)
@@ -247,11 +284,9 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 
 def test_a_full_queue_answers_503_and_empties_again(served_index: Path, score: bytes, waiting: threading.Event):
-    with served(served_index, workers=1, limits=Limits(queue=2)) as client:
+    with served(served_index, workers=1, limits=replace(PATIENT, queue=2)) as client:
         first = ask(client, score, "0.mid", against="notes")["id"]
-        until = time.monotonic() + 10
-        while client.get(f"/api/searches/{first}").json()["status"] != "running":
-            assert time.monotonic() < until
+        until(lambda: client.get(f"/api/searches/{first}").json()["status"] == "running", "the first search begins")
         others = [ask(client, score, f"{n}.mid", against="notes") for n in (1, 2)]
         assert [one["ahead"] for one in others] == [1, 2]
         answer = client.post("/api/searches", files={"file": ("3.mid", score)})
@@ -317,7 +352,7 @@ def test_a_search_that_fails_says_so_and_the_next_one_works(
 
 
 def test_searches_are_forgotten_by_age_and_number(served_index: Path, score: bytes):
-    with served(served_index, limits=Limits(searches=2)) as client:
+    with served(served_index, limits=replace(PATIENT, searches=2)) as client:
         ids = [search(client, score, "a.mid", against="notes")["id"] for _ in range(3)]
         assert [client.get(f"/api/searches/{id_}").status_code for id_ in ids] == [404, 200, 200]
         service = service_of(client)

@@ -100,7 +100,7 @@ def test_the_bootstrap_interval_equals_a_loop_over_resamples():
     assert low < compare(a, b).difference < high
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(VALUES, VALUES)
 def test_exchanging_the_sides_turns_every_sign(a: list[float], b: list[float]):
     one, other = compare(a, b), compare(b, a)

@@ -8,7 +8,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +40,27 @@ from antiphon.training.initialisation import start_from
 from antiphon.training.loop import resume_run, start_run
 from antiphon.training.rates import apply_rates, count_parameters
 
+KILLED_AFTER_CHECKPOINT = """
+import os, signal, sys
+from pathlib import Path
+from antiphon import cli
+from antiphon.training import loop
+
+checkpoint, step, steps = Path(sys.argv[-1]) / "checkpoint.pt", loop.training_step, 0
+
+
+def counted(*args):
+    global steps
+    steps += checkpoint.exists()
+    if steps == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(*args)
+
+
+loop.training_step = counted
+cli.main()
+"""
+"""The command, which dies by kill -9 in the third step after its first checkpoint."""
 WEIGHTS = f"{RUN_MODEL}/model.safetensors"
 
 
@@ -236,15 +256,10 @@ class TestRun:
     def test_killed_and_resumed_ends_bit_identical(self, finished: Path, tmp_path: Path):
         folder = tmp_path / "killed"
         options = ["--split", "test", "--arm", "d4a4", "--preset", "tiny", "--epochs", "2", "--seed", "5"]
-        command = [sys.executable, "-m", "antiphon", "train", "demo", *options, "--out", str(folder)]
-        process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())})
-        deadline = time.monotonic() + 120
-        while not (folder / "checkpoint.pt").exists():
-            assert process.poll() is None, "the run ended before it could be killed"
-            assert time.monotonic() < deadline, "no checkpoint came"
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        command = [sys.executable, "-c", KILLED_AFTER_CHECKPOINT, "train", "demo", *options, "--out", str(folder)]
+        environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+        assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+        assert (folder / "checkpoint.pt").exists()
         assert not (folder / "result.json").exists()
         resume_run(folder)
         assert digest(folder) == digest(finished)

@@ -135,7 +135,7 @@ class TestWarp:
         assert not between.any()
         assert path.at(25.0) == pytest.approx(25.0, abs=0.05)
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(
         seed=st.integers(0, 2**32 - 1),
         frames=st.integers(1, 2500),

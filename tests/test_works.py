@@ -19,7 +19,8 @@ from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
 from antiphon.index.build import build_index
 from antiphon.index.library import Filters, Library
-from antiphon.index.search import Hit, search
+from antiphon.index.match import Match
+from antiphon.index.search import search
 from antiphon.index.store import Store
 from antiphon.index.works import About
 from library import bring_up_to_date
@@ -232,7 +233,7 @@ def whole(some: Corpus, works: Path) -> Path:
     return build(some, works, works.parent / "index")
 
 
-def hits(index: Path, query: Recording, exact_below: int = 10**6, **how: Any) -> list[Hit]:
+def hits(index: Path, query: Recording, exact_below: int = 10**6, **how: Any) -> list[Match]:
     assert query.audio_path is not None
     with Store(index, exact_below=exact_below) as store:
         return search(query.audio_path, store, TemplateEmbedder(), 7.3, 10.0, top=50, **how)

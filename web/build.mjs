@@ -1,11 +1,12 @@
-// Bundles the page into the Python package: index.html, app.js, app.css, icon.svg and the licences of what is inside.
+// Bundles the page into the Python package, or the folder named: index.html, app.js, app.css, icon.svg and the licences
+// of what is inside.
 import { build } from "esbuild";
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const out = join(here, "..", "src", "antiphon", "serving", "page");
+const out = process.argv[2] ?? join(here, "..", "src", "antiphon", "serving", "page");
 const bundled = ["preact", "wavesurfer.js"];
 
 // wavesurfer.js writes an inline <style> into its shadow root, which the page's content security policy refuses (and

@@ -112,7 +112,7 @@ def _as_found(found: Pair) -> Found:
         found.file,
         found.start_s,
         found.end_s,
-        found.recording_start_s,
+        found.query_start_s,
         found.tempo,
         found.score,
         found.confidence,
@@ -122,9 +122,9 @@ def _as_found(found: Pair) -> Found:
 
 def _is_placed(found: Pair, duration_s: float) -> bool:
     """Whether the pair covers the whole recording, whose time is that of its notes, but for silence at the end."""
-    begins = abs(found.start_s - found.recording_start_s) <= NEAR_S and found.recording_start_s <= NEAR_S
-    ends = abs(found.end_s - found.recording_end_s) <= NEAR_S
-    return begins and ends and found.recording_end_s <= duration_s + NEAR_S
+    begins = abs(found.start_s - found.query_start_s) <= NEAR_S and found.query_start_s <= NEAR_S
+    ends = abs(found.end_s - found.query_end_s) <= NEAR_S
+    return begins and ends and found.query_end_s <= duration_s + NEAR_S
 
 
 def run(row: Row, setting: Setting) -> dict[str, Any]:

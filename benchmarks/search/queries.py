@@ -45,7 +45,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Found:
-    """The best hit: the fields of `antiphon.index.search.Hit` that are judged; what is not said is None."""
+    """The best hit: the fields of `antiphon.index.match.Match` that are judged; what is not said is None."""
 
     file: str
     start_s: float

@@ -13,7 +13,8 @@ from antiphon.corpora import Recording, open_corpus
 from antiphon.errors import AntiphonError
 from antiphon.index.build import build_index
 from antiphon.index.library import Filters
-from antiphon.index.search import Hit, search
+from antiphon.index.match import Match
+from antiphon.index.search import search
 from antiphon.index.store import Store
 from antiphon.model_loading import lasting_name, load_model
 from antiphon.notes import read_notes
@@ -34,7 +35,7 @@ class Answer:
 
     recording: Recording
     start_s: float
-    hit: Hit
+    hit: Match
     right_piece: bool
     right_place: bool
 

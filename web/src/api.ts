@@ -1,80 +1,23 @@
-// What the server says (seconds everywhere) and how to ask it.
+// How to ask the server, and what it says: the types are generated from web/openapi.json (make api). Seconds everywhere.
 
-export type Kind = "audio" | "notes";
+import type { components } from "./openapi";
 
-export interface Recording {
-  id: number;
-  kind: Kind;
-  file: string;
-  composer: string;
-  title: string;
-  work: string;
-  duration_s: number;
-}
-
-export interface Match {
-  start_s: number;
-  end_s: number;
-  query_start_s: number;
-  query_end_s: number;
-  /** Library seconds per query second. */
-  tempo: number;
-  semitones: number;
-  confidence: number;
-  likely: boolean;
-  words: string;
-}
-
-export interface Hit extends Match {
-  recording: Recording;
-  score: number;
-}
-
-export interface Search {
-  id: string;
-  status: "queued" | "running" | "done" | "failed";
-  ahead?: number;
-  stage?: string;
-  query: { name: string; kind: Kind; duration_s: number } | null;
-  provisional?: boolean;
-  hits: Hit[];
-  seconds: number | null;
-  error: { error: string; code: string } | null;
-}
-
-export interface Health {
-  version: string;
-  index: { audio: number; notes: number };
-  model: string;
-  hours: number;
-  limits: { upload_bytes: number; query_s: number; clip_s: number };
-  uploads: boolean;
-}
-
-export interface Job {
-  id: string;
-  kind: "add" | "pair";
-  status: "queued" | "running" | "done" | "failed";
-  done: number;
-  total: number;
-  message: string;
-  error: { error: string; code: string } | null;
-  result: { added: Recording[]; unchanged: string[]; failed: { file: string; reason: string }[]; pairs: number } | null;
-}
-
-export interface Pair extends Match {
-  audio: Recording;
-  notes: Recording;
-}
-
-export interface LibraryMap {
-  points: { id: number; x: number; y: number }[];
-  composers: string[];
-  of: number[];
-}
-
+type Schemas = components["schemas"];
+export type Recording = Schemas["Recording"];
+export type Kind = Recording["kind"];
+export type Hit = Schemas["Hit"];
+export type Search = Schemas["Search"];
+export type Health = Schemas["Health"];
+export type Job = Schemas["Job"];
+export type Pair = Schemas["Pair"];
+export type Pairs = Schemas["Pairs"];
+export type Recordings = Schemas["Recordings"];
+export type Composer = Schemas["Composer"];
+export type Failure = Schemas["Failure"];
+export type LibraryMap = Schemas["Map"];
+export type NotesOfRange = Schemas["NotesOfRange"];
 /** [onset_s, duration_s, pitch, velocity], onsets from the file's beginning. */
-export type Note = [number, number, number, number];
+export type Note = NotesOfRange["notes"][number];
 
 export class ApiError extends Error {
   constructor(

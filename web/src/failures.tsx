@@ -1,12 +1,12 @@
 // Files that could not be indexed, and why.
 
-import { getJson } from "./api";
+import { type Failure, getJson } from "./api";
 import { useAsked } from "./state";
 import { Trouble, Waiting } from "./told";
 import { amount } from "./words";
 
 export function Failures() {
-  const [asked, again] = useAsked((signal) => getJson<{ file: string; reason: string }[]>("/api/failures", signal), []);
+  const [asked, again] = useAsked((signal) => getJson<Failure[]>("/api/failures", signal), []);
   if (asked.state === "loading") return <Waiting />;
   if (asked.state === "failed") return <Trouble message={asked.message} onRetry={again} />;
   if (!asked.value.length) {

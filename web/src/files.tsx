@@ -1,7 +1,7 @@
 // What is indexed, found by name, kind and composer.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ApiError, getJson, type Kind, type Recording, withParameters } from "./api";
+import { ApiError, getJson, type Kind, type Recording, type Recordings, withParameters } from "./api";
 import { KindIcon, PlayIcon, SearchIcon } from "./icons";
 import type { Asked } from "./state";
 import { Trouble, Waiting } from "./told";
@@ -31,7 +31,7 @@ export function Files({ composers, focusFind, played, onPlay, onUse }: Props) {
   }, [focusFind]);
 
   const ask = (offset: number, signal?: AbortSignal) =>
-    getJson<{ total: number; items: Recording[] }>(
+    getJson<Recordings>(
       withParameters("/api/recordings", { offset, limit: PAGE, text: text.trim(), kind, composer }),
       signal,
     );

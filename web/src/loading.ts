@@ -1,6 +1,6 @@
 // What a hit needs to be seen and heard: both sounds, and the notes of the sides that are notes.
 
-import { getJson, type Note, request } from "./api";
+import { getJson, type Note, type NotesOfRange, request } from "./api";
 import { decode, Player } from "./player";
 import { PICTURE_RATE_HZ } from "./sound-lane";
 import type { Alignment, Side } from "./timing";
@@ -36,7 +36,7 @@ async function pictureSamples(data: ArrayBuffer): Promise<Float32Array> {
 async function loadSide(side: Side): Promise<Loaded> {
   const [data, answer] = await Promise.all([
     soundBytes(side.soundUrl),
-    side.notesUrl ? getJson<{ notes: Note[] }>(side.notesUrl) : null,
+    side.notesUrl ? getJson<NotesOfRange>(side.notesUrl) : null,
   ]);
   const [heard, samples] = await Promise.all([
     decode(data.slice(0)),

@@ -8,7 +8,7 @@ import "./styles/match.css";
 import "./styles/library.css";
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { getJson, type Health, type Recording } from "./api";
+import { type Composer, getJson, type Health, type Recording } from "./api";
 import { Help } from "./help";
 import { LibraryIcon, Mark, MoonIcon, SearchIcon, SunIcon } from "./icons";
 import { useKeys } from "./keys";
@@ -26,7 +26,7 @@ function App() {
   const [focusFind, setFocusFind] = useState(0);
   const [health, askHealth] = useAsked((signal) => getJson<Health>("/api/health", signal), []);
   const [composers, askComposers] = useAsked(
-    (signal) => getJson<{ composer: string; recordings: number }[]>("/api/composers", signal),
+    (signal) => getJson<Composer[]>("/api/composers", signal),
     [],
   );
   const known = health.state === "here" ? health.value : null;

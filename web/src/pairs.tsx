@@ -1,7 +1,7 @@
 // Which recording of the library is which of its note files.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ApiError, followJob, getJson, type Job, type Pair, postJson, type Recording } from "./api";
+import { ApiError, followJob, getJson, type Job, type Pairs, postJson, type Recording } from "./api";
 import { Confidence } from "./confidence";
 import { PlayIcon } from "./icons";
 import { useAsked } from "./state";
@@ -13,7 +13,7 @@ interface Props {
 }
 
 export function Pairs({ onPlay }: Props) {
-  const [asked, again] = useAsked((signal) => getJson<{ pairs: Pair[]; job: string | null }>("/api/pairs", signal), []);
+  const [asked, again] = useAsked((signal) => getJson<Pairs>("/api/pairs", signal), []);
   const [job, setJob] = useState<Job | null>(null);
   const [error, setError] = useState("");
   const abort = useRef(new AbortController());

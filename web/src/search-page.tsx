@@ -1,7 +1,7 @@
 // A query, what the search says about it, its hits, and the one that is looked at.
 
 import type { ComponentChildren } from "preact";
-import { getJson, type Health, type Recording } from "./api";
+import { getJson, type Health, type Recording, type Recordings } from "./api";
 import { Hits } from "./hits";
 import { KindIcon, WarnIcon } from "./icons";
 import { letGo, useKeys } from "./keys";
@@ -73,7 +73,7 @@ export function SearchPage({ searching, health, composers }: Props) {
 
 /** A few files of the library, for who has none at hand. */
 function Try({ onUse }: { onUse: (recording: Recording) => void }) {
-  const [asked] = useAsked((signal) => getJson<{ total: number; items: Recording[] }>("/api/recordings?limit=500", signal), []);
+  const [asked] = useAsked((signal) => getJson<Recordings>("/api/recordings?limit=500", signal), []);
   if (asked.state !== "here" || !asked.value.items.length) return null;
   const { items } = asked.value;
   const some = [0.12, 0.45, 0.78].map((part) => items[Math.floor(part * items.length)]!);

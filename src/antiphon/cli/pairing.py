@@ -18,19 +18,6 @@ if TYPE_CHECKING:
     from antiphon.embedding import Embedder
     from antiphon.index.pairing import Pair, Pairing
 
-_COLUMNS = (
-    "recording",
-    "file",
-    "recording_start_s",
-    "recording_end_s",
-    "start_s",
-    "end_s",
-    "tempo",
-    "semitones",
-    "score",
-    "confidence",
-)
-
 
 @app.command("pair")
 def pair_command(
@@ -122,7 +109,7 @@ def _cached_index(midi_dir: Path, embedder: Embedder) -> Path:
 def _write_aligned(pairs: Sequence[Pair], audio_dir: Path, out: Path) -> None:
     """Write MIDI named after the recordings, in the same folders below `out`."""
     from antiphon.files import atomic_file
-    from antiphon.index.pairing import aligned_notes
+    from antiphon.index.pairing import notes_of_pair
     from antiphon.notes import write_midi
 
     root = audio_dir if audio_dir.is_dir() else audio_dir.parent
@@ -133,13 +120,15 @@ def _write_aligned(pairs: Sequence[Pair], audio_dir: Path, out: Path) -> None:
         path = out / (name.with_suffix(".mid") if alike[name.with_suffix("")] == 1 else f"{name}.mid")
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(path) as aside:
-            write_midi(aligned_notes(one), aside)
+            write_midi(notes_of_pair(one), aside)
 
 
 def _as_csv(pairing: Pairing) -> str:
     """A row a pair, then the recordings that have no partner, then the note files; what is not known is empty."""
+    from antiphon.index.match import MATCH_FIELDS
+
     text = io.StringIO()
-    table = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+    table = csv.DictWriter(text, ("recording", *MATCH_FIELDS), lineterminator="\n")
     table.writeheader()
     rows: list[dict[str, Any]] = [one.as_dict() for one in pairing.pairs]
     rows += [{"recording": one.recording} for one in pairing.recordings]
@@ -157,7 +146,7 @@ def _as_json(pairing: Pairing, failed: list[str]) -> str:
 def _as_text(pairing: Pairing) -> str:
     lines = [f"{'from s':>9}{'to s':>9}{'is from s':>11}{'to s':>9}{'tempo':>7}{'confidence':>12}  recording = notes"]
     for one in pairing.pairs:
-        heard = f"{one.recording_start_s:9.2f}{one.recording_end_s:9.2f}"
+        heard = f"{one.query_start_s:9.2f}{one.query_end_s:9.2f}"
         written = f"{one.start_s:11.2f}{one.end_s:9.2f}{one.tempo:7.2f}{one.confidence:12.2f}"
         lines.append(f"{heard}{written}  {one.recording} = {one.file}")
     for alone in pairing.recordings:

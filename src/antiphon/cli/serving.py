@@ -41,6 +41,7 @@ def serve(
     # Before anything reads it: searches run beside each other, one thread each.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from antiphon.serving.limits import MIB, Limits
+    from antiphon.serving.page import MISSING, is_bundled
     from antiphon.serving.run import demo_index, settings_for
     from antiphon.serving.run import serve as serve_index
 
@@ -51,4 +52,6 @@ def serve(
     )
     if index is None:
         settings = replace(settings, index=demo_index())
+    if not is_bundled():
+        typer.echo(MISSING, err=True)
     serve_index(settings, host, port, lambda url: typer.echo(f"Antiphon is at {url}"))

@@ -26,9 +26,12 @@ from antiphon.audio import audio_info
 from antiphon.embedding import Embedder
 from antiphon.errors import UnreadableInput
 from antiphon.index.library import ALL, Filters, Library
+from antiphon.index.match import Match
 from antiphon.index.query import Query, open_query
-from antiphon.index.search import Hit, search_library
+from antiphon.index.search import search_library
 from antiphon.index.store import Store
+from antiphon.index.works import About
+from antiphon.matching.aligned_notes import aligned_notes
 from antiphon.matching.chains import Link, chains
 from antiphon.matching.confidence import LIKELY
 from antiphon.matching.frames import FRAME_HZ, note_frames
@@ -47,33 +50,21 @@ _BAND_S = 1.5
 _AGREE = 0.4  # of the agreement that is usual around the excerpts; other music reaches half as much
 _APART_S = 8.0  # without agreement, from which on a pair has ended
 _AT_ONCE_S = 60.0
-_SHORTEST_NOTE_S = 0.01
 
 
-@dataclass(frozen=True)
-class Pair:
-    """Seconds `recording_start_s` to `recording_end_s` of a recording are `start_s` to `end_s` of a note file.
+@dataclass(frozen=True, kw_only=True)
+class Pair(Match):
+    """The match of a recording, which is the query, with a note file.
 
-    `tempo` is seconds of the file per second of the recording, over all of it. `semitones` is how far the recording
-    lies above the file. `score` is the mean cosine of both sides' onsets, `confidence` the probability that the
-    recording is of this file. `path` leads from seconds of the recording to those of the file.
+    `score` and `confidence` are means over the excerpts. `path` maps seconds of the recording to seconds of the file.
     """
 
     recording: str
-    file: str
-    recording_start_s: float
-    recording_end_s: float
-    start_s: float
-    end_s: float
-    tempo: float
-    semitones: int
-    score: float
-    confidence: float
     path: Warp
 
     def as_dict(self) -> dict[str, Any]:
-        """Its fields by name, without the path."""
-        return {name: value for name, value in vars(self).items() if name != "path"}
+        """The pair as JSON: the recording and the match, without the path."""
+        return {"recording": self.recording} | super().as_dict()
 
 
 @dataclass(frozen=True)
@@ -110,7 +101,7 @@ class _Asked:
 
     recording: Path
     duration_s: float
-    excerpts: tuple[list[Hit], ...]
+    excerpts: tuple[list[Match], ...]
 
     def mean(self, of: str) -> dict[str, float]:
         """File → mean over the excerpts of its best hit's `confidence` or `score`, 0 where it has none."""
@@ -157,7 +148,8 @@ def pair(
         if number in partner:
             file = partner[number]
             try:
-                pairs.append(_follow(one, file, confidence[number][file], embedder, transpose))
+                about = library.about.get(file, About())
+                pairs.append(_follow(one, file, about, confidence[number][file], embedder, transpose))
             except UnreadableInput as error:  # changed meanwhile
                 skipped.append(error)
         else:
@@ -222,7 +214,7 @@ def _log_odds(probability: float) -> float:
     return math.log(kept / (1 - kept))
 
 
-def _follow(asked: _Asked, file: str, confidence: float, embedder: Embedder, transpose: bool) -> Pair:
+def _follow(asked: _Asked, file: str, about: About, confidence: float, embedder: Embedder, transpose: bool) -> Pair:
     """Follow a recording through its file, as far as both agree."""
     query = open_query(asked.recording, embedder, retune=transpose)
     anchors, semitones = _anchors(asked, file, query.speed)
@@ -239,14 +231,17 @@ def _follow(asked: _Asked, file: str, confidence: float, embedder: Embedder, tra
     return Pair(
         recording=str(asked.recording),
         file=file,
-        recording_start_s=round(begin_s, 3),
-        recording_end_s=round(end_s, 3),
+        query_start_s=round(begin_s, 3),
+        query_end_s=round(end_s, 3),
         start_s=round(start_s, 3),
         end_s=round(stop_s, 3),
         tempo=round((stop_s - start_s) / max(end_s - begin_s, 1 / FRAME_HZ), 4),
         semitones=semitones,
         score=round(asked.mean("score")[file], 4),
         confidence=round(confidence, 4),
+        work=about.work,
+        composer=about.composer,
+        title=about.title,
         path=path,
     )
 
@@ -295,17 +290,10 @@ def _reach_s(agrees: NDArray[np.bool_]) -> float:
     return math.inf
 
 
-def aligned_notes(paired: Pair) -> Notes:
+def notes_of_pair(paired: Pair) -> Notes:
     """The notes of a pair at the recording's times and in its key, those of the stretch that it covers.
 
     Notes sound as long as the pedal holds them. Raises `UnreadableInput` when the file cannot be read any more.
     """
     notes = read_notes(paired.file, sustain=True)
-    pitch = notes.pitch.astype(np.int64) + paired.semitones
-    inside = (notes.onset_s >= paired.start_s - 0.05) & (notes.onset_s <= paired.end_s + 0.05)
-    inside &= (pitch >= 0) & (pitch <= 127)
-    onset_s = paired.path.inverse(notes.onset_s[inside])
-    lasts_s = paired.path.inverse(notes.offset_s[inside]) - onset_s
-    return Notes.of(
-        np.maximum(onset_s, 0.0), np.maximum(lasts_s, _SHORTEST_NOTE_S), pitch[inside], notes.velocity[inside]
-    )
+    return aligned_notes(notes, paired.start_s, paired.end_s, paired.path.inverse, paired.semitones)

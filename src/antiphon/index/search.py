@@ -3,44 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder
 from antiphon.index.finding import Candidate, find_candidates
 from antiphon.index.library import ALL, Filters, Library
+from antiphon.index.match import Match
 from antiphon.index.query import Query, kind_of, open_query
 from antiphon.index.store import Store
 from antiphon.matching.confidence import confidence
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A stretch of a library file that the query matches, and the stretch of the query that does.
-
-    `tempo` is library seconds per query second. `semitones` is how far the query lies above the library. `score` is the
-    mean cosine of both sides' onsets along the match. `confidence` is the probability that it is this music.
-    `work`, `composer` and `title` are empty where they are not known.
-    """
-
-    file: str
-    start_s: float
-    end_s: float
-    query_start_s: float
-    query_end_s: float
-    tempo: float
-    semitones: int
-    score: float
-    confidence: float
-    work: str = ""
-    composer: str = ""
-    title: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Its fields by name, without those that are not known."""
-        return {name: value for name, value in asdict(self).items() if value != ""}
 
 
 def search(
@@ -54,7 +26,7 @@ def search(
     filters: Filters = ALL,
     by_work: bool = False,
     transpose: bool = False,
-) -> list[Hit]:
+) -> list[Match]:
     """Best hits first for a file of 3 s or more, or a stretch of it; several of one recording where it repeats.
 
     `against` names what to search; by default the other kind than the query's, or the query's own where the index
@@ -87,7 +59,7 @@ def search_library(
     filters: Filters = ALL,
     by_work: bool = False,
     transpose: bool = False,
-) -> list[Hit]:
+) -> list[Match]:
     """Like `search`, in a library that is open already; any number of threads may search one at the same time."""
     asked = open_query(query, embedder, start_s, length_s, retune=transpose)
     among = None if filters == ALL else library.among(filters)
@@ -101,7 +73,7 @@ def search_library(
     return hits[:top]
 
 
-def _hit(candidate: Candidate, query: Query, start_s: float, library: Library) -> Hit:
+def _hit(candidate: Candidate, query: Query, start_s: float, library: Library) -> Match:
     chain = candidate.chain
     first, last = chain[0], chain[-1]
     recording = first.recording
@@ -113,7 +85,7 @@ def _hit(candidate: Candidate, query: Query, start_s: float, library: Library) -
     beyond_s = max(0.0, last.end_s - float(library.duration_s[recording])) / tempo
     query_s = (query_s[0] + before_s, max(query_s[1] - beyond_s, query_s[0] + before_s))
     begins_s = first.start_s + before_s * tempo
-    return Hit(
+    return Match(
         file=library.paths[recording],
         start_s=round(begins_s, 3),
         end_s=round(begins_s + (query_s[1] - query_s[0]) * tempo, 3),

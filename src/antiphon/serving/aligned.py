@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from antiphon.audio import read_audio
 from antiphon.index.query import heard_frames, kind_of
+from antiphon.matching.aligned_notes import aligned_notes
 from antiphon.matching.frames import note_frames, sound_frames
 from antiphon.matching.warping import Warp, warp
-from antiphon.notes import Notes, read_notes, write_midi
+from antiphon.notes import read_notes, write_midi
 from antiphon.onsets import Frames
 from antiphon.onsets import transpose as transpose_frames
 from antiphon.serving import models
@@ -21,12 +20,8 @@ from antiphon.serving.decoders import Decoders
 from antiphon.serving.errors import ServingError
 from antiphon.serving.questions import Question
 
-Clock = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""Leads from seconds of one side to those of the other."""
-
 _BAND_S = 1.0
 _AROUND_S = 3.0  # of the library on either side, where the path may lead
-_SHORTEST_NOTE_S = 0.01
 _AT_ONCE_S = 60.0
 
 
@@ -40,11 +35,11 @@ def aligned_midi(
     """
     if hit.recording.kind == "notes":
         way = _way(question, hit, path, decoders, rate_hz, temporary)
-        notes = _moved(read_notes(path, sustain=True), hit.start_s, hit.end_s, way.inverse, hit.semitones)
+        notes = aligned_notes(read_notes(path, sustain=True), hit.start_s, hit.end_s, way.inverse, hit.semitones)
     elif question.kind == "notes":
         way = _way(question, hit, path, decoders, rate_hz, temporary)
         played = read_notes(question.path, sustain=True)
-        notes = _moved(played, hit.query_start_s, hit.query_end_s, way.at, -hit.semitones)
+        notes = aligned_notes(played, hit.query_start_s, hit.query_end_s, way.at, -hit.semitones)
     else:
         raise ServingError(409, "no_notes", "both sides of this hit are sound; there are no notes to align")
     if not len(notes):
@@ -89,11 +84,3 @@ def _edges(begin_s: float, end_s: float) -> list[tuple[float, float]]:
     """A minute at a time: the spectrum of many would fill the memory."""
     begins = np.arange(begin_s, end_s - 0.02, _AT_ONCE_S).tolist()
     return list(zip(begins, [*begins[1:], end_s], strict=True))
-
-
-def _moved(notes: Notes, begin_s: float, end_s: float, clock: Clock, semitones: int) -> Notes:
-    pitch: NDArray[np.int64] = notes.pitch.astype(np.int64) + semitones
-    kept = (notes.onset_s >= begin_s) & (notes.onset_s < end_s) & (pitch >= 0) & (pitch <= 127)
-    onset_s = np.maximum(clock(notes.onset_s[kept]), 0.0)
-    lasts_s = np.maximum(clock(notes.offset_s[kept]) - onset_s, _SHORTEST_NOTE_S)
-    return Notes.of(onset_s, lasts_s, pitch[kept], notes.velocity[kept])

@@ -43,7 +43,7 @@ class Clips:
     ) -> None:
         self._limits, self._decoders, self._temporary = limits, decoders, temporary
         self._make_instrument, self._instrument = instrument, None
-        self._gate = Gate("clips", _RENDERED_AT_ONCE, 32, 15.0)
+        self._gate = Gate("clips", _RENDERED_AT_ONCE, 32, limits.clip_wait_s)
 
     _instrument: Renderer | None
 

@@ -1,7 +1,8 @@
 """A process that reads files nobody vouches for: `python -m antiphon.serving.decoder BYTES`.
 
 Whatever a decoder does to such a file, hang, fill the memory or crash, happens here and not in the server. Requests
-come as lines of JSON on standard input, answers go as lines of JSON to standard output; BYTES bounds the address space.
+come as lines of JSON on standard input, answers go as lines of JSON to standard output, after an empty line when the
+process is ready; BYTES bounds the address space.
 """
 
 from __future__ import annotations
@@ -127,6 +128,8 @@ def main() -> None:
     _bounded(int(sys.argv[1]))
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what decoders print is no answer
+    answers.write("\n")
+    answers.flush()
     for line in sys.stdin:
         answers.write(json.dumps(answer(json.loads(line))) + "\n")
         answers.flush()

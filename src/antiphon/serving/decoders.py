@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import queue
-import selectors
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from antiphon.descriptors import Side
 from antiphon.errors import UnreadableInput
@@ -21,7 +20,6 @@ from antiphon.serving.limits import Limits
 from antiphon.serving.models import SHORTEST_QUERY_S
 
 CLIP_RATE_HZ = 44_100
-_PATIENCE_S = 20.0
 _CALLS_EACH = 2000  # then a new process, whatever the libraries in the old one have kept
 _THREADS = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
 
@@ -29,14 +27,17 @@ _THREADS = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MK
 class _Decoder:
     """One process, started when it is first needed and again after it has died."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._process: subprocess.Popen[bytes] | None = None
+        self._lines: queue.Queue[bytes] = queue.Queue()
+        self._reader: threading.Thread | None = None
+        self._ready = False
         self._calls = 0
 
     def start(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            command = [sys.executable, "-P", "-m", "antiphon.serving.decoder", str(self._most_bytes)]
+            command = [sys.executable, "-P", "-m", "antiphon.serving.decoder", str(self._limits.decode_bytes)]
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -44,23 +45,32 @@ class _Decoder:
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, **_THREADS},
             )
-            self._calls = 0
+            assert self._process.stdout is not None
+            self._lines = queue.Queue()
+            # A thread, for no system call waits for pipes with a limit on every system.
+            self._reader = threading.Thread(target=_read_lines, args=(self._process.stdout, self._lines), daemon=True)
+            self._reader.start()
+            self._ready, self._calls = False, 0
         return self._process
 
     def ask(self, path: Path, request: dict[str, Any], patience_s: float) -> dict[str, Any]:
-        """Raises `UnreadableInput` when the file cannot be read, takes too long, or kills the process."""
+        """Raises `UnreadableInput` when the file cannot be read, takes too long, or kills the process.
+
+        Raises `Busy` when the process does not start.
+        """
         process = self.start()
+        self._await_start()
         self._calls += 1
         try:
             assert process.stdin is not None
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
-            line = _line_of(process, patience_s)
-        except (TimeoutError, BrokenPipeError) as error:
+            line = self._lines.get(timeout=patience_s)
+        except (queue.Empty, OSError) as error:
             self.stop()
-            why = "reading it takes too long" if isinstance(error, TimeoutError) else "it cannot be read"
+            why = "reading it takes too long" if isinstance(error, queue.Empty) else "it cannot be read"
             raise UnreadableInput(path, f"{why} (damaged, or made to harm?)") from None
-        if not line:
+        if not line.endswith(b"\n"):
             self.stop()
             raise UnreadableInput(path, "it cannot be read: the decoder fails over it (damaged, or made to harm?)")
         if self._calls >= _CALLS_EACH:
@@ -70,33 +80,32 @@ class _Decoder:
             raise UnreadableInput(path, answer["reason"])
         return answer
 
+    def _await_start(self) -> None:
+        if not self._ready:
+            with suppress(queue.Empty):
+                self._ready = self._lines.get(timeout=self._limits.decoder_start_s) == b"\n"
+            if not self._ready:
+                self.stop()
+                raise Busy("no process that reads files starts", 5.0)
+
     def stop(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.kill()
             process.wait()
-            for pipe in (process.stdin, process.stdout):
-                assert pipe is not None
-                with suppress(BrokenPipeError):
-                    pipe.close()
+            assert self._reader is not None
+            self._reader.join()
+            assert process.stdin is not None
+            with suppress(OSError):
+                process.stdin.close()
 
 
-def _line_of(process: subprocess.Popen[bytes], patience_s: float) -> bytes:
-    """The next line of an answer, empty where the process has ended. Raises `TimeoutError`."""
-    assert process.stdout is not None
-    file = process.stdout.fileno()
-    until = time.monotonic() + patience_s
-    line = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(file, selectors.EVENT_READ)
-        while not line.endswith(b"\n"):
-            if not selector.select(max(0.0, until - time.monotonic())):
-                raise TimeoutError
-            part = os.read(file, 1 << 16)
-            if not part:
-                return b""
-            line += part
-    return line
+def _read_lines(pipe: IO[bytes], lines: queue.Queue[bytes]) -> None:
+    """Put every line in a queue, and an empty one at the end."""
+    with pipe:
+        for line in pipe:
+            lines.put(line)
+    lines.put(b"")
 
 
 class Decoders:
@@ -104,7 +113,7 @@ class Decoders:
 
     def __init__(self, limits: Limits, count: int = 2) -> None:
         self._limits = limits
-        self._all = [_Decoder(limits.decode_bytes) for _ in range(count)]
+        self._all = [_Decoder(limits) for _ in range(count)]
         self._idle: queue.Queue[_Decoder] = queue.Queue()
         for one in self._all:
             self._idle.put(one)
@@ -159,7 +168,7 @@ class Decoders:
     @contextmanager
     def _taken(self) -> Iterator[_Decoder]:
         try:
-            decoder = self._idle.get(timeout=_PATIENCE_S)
+            decoder = self._idle.get(timeout=self._limits.decoder_wait_s)
         except queue.Empty:
             raise Busy("all that can read files are busy", 5.0) from None
         try:

@@ -20,7 +20,6 @@ COOKIE = "antiphon"
 OPEN = frozenset({"/api/health"})
 """What needs no token."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_BODY_PATIENCE_S = 60.0
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob: data:; connect-src 'self' blob: data:; "
@@ -124,7 +123,7 @@ class Guard:
         """Take in a little of what is refused: a client that cannot go on sending may never see the answer."""
         taken = 0
         while taken < self._limits.upload_bytes:
-            message = await asyncio.wait_for(receive(), _BODY_PATIENCE_S)
+            message = await asyncio.wait_for(receive(), self._limits.body_s)
             taken += len(message.get("body", b""))
             if not message.get("more_body"):
                 return
@@ -141,7 +140,7 @@ class Guard:
             if complete:
                 return await receive()
             try:
-                message = await asyncio.wait_for(receive(), _BODY_PATIENCE_S)
+                message = await asyncio.wait_for(receive(), self._limits.body_s)
             except TimeoutError:
                 raise ServingError(400, "too_slow", "the upload has stopped; send it again") from None
             taken += len(message.get("body", b""))

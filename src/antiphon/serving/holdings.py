@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder
@@ -36,9 +35,9 @@ class Holdings:
         return {str(self.paths[one.id]): one for one in self.recordings}
 
     @cached_property
-    def counts(self) -> dict[Side, int]:
+    def counts(self) -> models.Counts:
         counted = Counter(one.kind for one in self.recordings)
-        return {"audio": counted["audio"], "notes": counted["notes"]}
+        return models.Counts(audio=counted["audio"], notes=counted["notes"])
 
     @cached_property
     def hours(self) -> float:
@@ -70,11 +69,7 @@ def open_holdings(folder: Path, embedder: Embedder) -> Holdings:
         libraries = {kind: store.library(kind) for kind in store.counts()}
     for library in libraries.values():
         _ = library.neighbours
-    root = _common_root([*(one.path for one in held), *failed])
-
-    def named(path: str) -> str:
-        return printable(os.path.relpath(path, root))
-
+    named = names_within([*(Path(one.path) for one in held), *map(Path, failed)])
     recordings = []
     for one in held:
         known = about.get(one.path, About())
@@ -82,7 +77,7 @@ def open_holdings(folder: Path, embedder: Embedder) -> Holdings:
             models.Recording(
                 id=one.id,
                 kind=one.kind,
-                file=named(one.path),
+                file=named[Path(one.path)],
                 composer=known.composer,
                 title=known.title,
                 work=known.work,
@@ -93,9 +88,19 @@ def open_holdings(folder: Path, embedder: Embedder) -> Holdings:
         recordings=tuple(recordings),
         paths={one.id: Path(one.path) for one in held},
         libraries=libraries,
-        failures=tuple(models.Failure(file=named(path), reason=reason) for path, (_, reason) in sorted(failed.items())),
+        failures=tuple(
+            models.Failure(file=named[Path(path)], reason=reason) for path, (_, reason) in sorted(failed.items())
+        ),
     )
 
 
-def _common_root(paths: list[str]) -> str:
-    return os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else "/"
+def names_within(paths: Sequence[PurePath]) -> dict[PurePath, str]:
+    """Each path from the deepest folder on that holds them all, with slashes; whole where they lie on several drives.
+
+    >>> list(names_within([PurePath("/music/a.mid"), PurePath("/music/deeper/b.mid")]).values())
+    ['a.mid', 'deeper/b.mid']
+    """
+    folders = [{path.parent, *path.parent.parents} for path in paths]
+    common = set.intersection(*folders) if folders else set()
+    root = max(common, key=lambda folder: len(folder.parts), default=None)
+    return {path: printable((path if root is None else path.relative_to(root)).as_posix()) for path in paths}

@@ -48,6 +48,14 @@ class Limits:
     """To read an uploaded file; one that takes longer is refused."""
     decode_bytes: int = 3072 * MIB
     """Address space of a process that reads uploaded files."""
+    decoder_start_s: float = 120.0
+    """For such a process to start, which no file is to blame for."""
+    decoder_wait_s: float = 20.0
+    """To wait for such a process that is idle."""
+    clip_wait_s: float = 15.0
+    """To wait for the instrument that renders clips."""
+    body_s: float = 60.0
+    """To wait for the next part of a request's body."""
 
 
 class Gate:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, computed_field
+from pydantic.dataclasses import dataclass
 
+from antiphon.index.match import Match
 from antiphon.matching.confidence import LIKELY
 from antiphon.serving.errors import Problem
 
@@ -77,20 +79,9 @@ class Map(BaseModel):
     of: list[int]
 
 
-class Match(BaseModel):
-    """A stretch of the library and the stretch of a query that is the same music.
-
-    `tempo` is library seconds per query second, `semitones` how far the query lies above the library, `confidence` the
-    probability that it is this music; `words` says the same.
-    """
-
-    start_s: float
-    end_s: float
-    query_start_s: float
-    query_end_s: float
-    tempo: float
-    semitones: int
-    confidence: float
+@dataclass(frozen=True, kw_only=True)
+class RatedMatch(Match):
+    """The match record, whose `file` is named as the library names it, with the confidence in words."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -107,11 +98,11 @@ class Match(BaseModel):
         return "likely" if self.likely else "doubtful"
 
 
-class Hit(Match):
+@dataclass(frozen=True, kw_only=True)
+class Hit(RatedMatch):
     """A match of a search, in a recording of the library."""
 
     recording: Recording
-    score: float
 
 
 class QueryFacts(BaseModel):
@@ -162,7 +153,8 @@ class Job(BaseModel):
     result: JobResult | None
 
 
-class Pair(Match):
+@dataclass(frozen=True, kw_only=True)
+class Pair(RatedMatch):
     """Seconds `query_start_s` to `query_end_s` of the sound are `start_s` to `end_s` of the notes."""
 
     audio: Recording
@@ -176,6 +168,13 @@ class Pairs(BaseModel):
     job: str | None
 
 
+class Counts(BaseModel):
+    """Recordings of each kind."""
+
+    audio: int
+    notes: int
+
+
 class HealthLimits(BaseModel):
     upload_bytes: int
     query_s: float
@@ -187,7 +186,7 @@ class Health(BaseModel):
 
     status: Literal["ok"]
     version: str
-    index: dict[Kind, int]
+    index: Counts
     model: str
     hours: float
     limits: HealthLimits

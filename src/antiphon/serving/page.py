@@ -13,11 +13,20 @@ from antiphon.serving.errors import ServingError
 from antiphon.serving.guard import COOKIE, UNAUTHORIZED, is_authorized, is_token
 
 BUNDLE = Path(__file__).parent / "page"
-_MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Antiphon</title>
-<h1>The page has not been built</h1>
-<p>This is a clone of the source: run <code>make web</code> there and load this page again.
-The API works without it; <a href="/openapi.json">openapi.json</a> describes it.</p></html>
+MISSING = """This installation has no web page: Node 18 or newer with npm was not there when it was made.
+Install both. Then, in a clone of the source, run: make web
+Elsewhere install Antiphon again: pip install --force-reinstall --no-deps --no-cache-dir SOURCE
+The API works without the page."""
+_MISSING_PAGE = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Antiphon</title>
+<h1>The page is missing</h1>
+<pre>{MISSING}</pre>
+<p><a href="/openapi.json">openapi.json</a> describes the API.</p></html>
 """
+
+
+def is_bundled(bundle: Path = BUNDLE) -> bool:
+    """Whether the page is there to be served."""
+    return (bundle / "index.html").is_file()
 
 
 def router(token: str | None, bundle: Path = BUNDLE) -> APIRouter:
@@ -34,8 +43,8 @@ def router(token: str | None, bundle: Path = BUNDLE) -> APIRouter:
             return answer
         if not is_authorized(request.headers, token):
             raise ServingError(401, "no_token", UNAUTHORIZED, {"WWW-Authenticate": "Bearer"})
-        if not (bundle / "index.html").is_file():
-            return HTMLResponse(_MISSING, 503)
+        if not is_bundled(bundle):
+            return HTMLResponse(_MISSING_PAGE, 503)
         return _fresh(bundle / "index.html")
 
     @routes.get("/{name:path}")

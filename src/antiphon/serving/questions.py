@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder
 from antiphon.index.library import ALL, Filters
-from antiphon.index.search import Hit, search_library, what_to_search
+from antiphon.index.match import Match
+from antiphon.index.search import search_library, what_to_search
 from antiphon.serving import models
 from antiphon.serving.errors import ServingError
 from antiphon.serving.holdings import Holdings
@@ -71,7 +72,7 @@ def check_against(kind: Side, options: models.SearchOptions, holdings: Holdings)
     return against
 
 
-def answer(question: Question, stage: models.Stage, holdings: Holdings, embedder: Embedder) -> list[Hit]:
+def answer(question: Question, stage: models.Stage, holdings: Holdings, embedder: Embedder) -> list[Match]:
     """The hits for the beginning of a question or for all of it, query seconds counted from the file's beginning."""
     offset_s = question.heard_from_s
     hits = search_library(
@@ -95,9 +96,9 @@ def answer(question: Question, stage: models.Stage, holdings: Holdings, embedder
     ]
 
 
-def shown(hits: list[Hit], holdings: Holdings) -> Iterator[models.Hit]:
+def shown(hits: list[Match], holdings: Holdings) -> Iterator[models.Hit]:
     """Hits as the API gives them; those whose file is not held any more are left out."""
     for hit in hits:
         recording = holdings.by_path.get(hit.file)
         if recording is not None:
-            yield models.Hit.model_validate({**asdict(hit), "recording": recording})
+            yield models.Hit(**hit.match_fields() | {"file": recording.file}, recording=recording)

@@ -113,7 +113,8 @@ def _bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise AntiphonError(f"--host {host}: no such address ({error.strerror})") from None
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # elsewhere it lets two servers have one port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
     except (OSError, OverflowError) as error:
         listening.close()

@@ -155,15 +155,9 @@ class Service:
 def _shown_pairs(found: Pairing, holdings: Holdings) -> list[models.Pair]:
     return [
         models.Pair(
+            **one.match_fields() | {"file": holdings.by_path[one.file].file},
             audio=holdings.by_path[one.recording],
             notes=holdings.by_path[one.file],
-            start_s=one.start_s,
-            end_s=one.end_s,
-            query_start_s=one.recording_start_s,
-            query_end_s=one.recording_end_s,
-            tempo=one.tempo,
-            semitones=one.semitones,
-            confidence=one.confidence,
         )
         for one in found.pairs
         if one.recording in holdings.by_path and one.file in holdings.by_path

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from antiphon.descriptors import Side
+from antiphon.index.match import MATCH_FIELDS
 from antiphon.serving import models
 from antiphon.serving.aligned import aligned_midi
 from antiphon.serving.errors import Busy, ServingError, answers
@@ -35,20 +36,6 @@ router = APIRouter(prefix="/api/searches", tags=["searches"])
 _JSON_BYTES = 1 << 16
 _SILENCE_S = 15.0  # after which a stream says that it is still there
 _FIELDS = 20
-_COLUMNS = (
-    "kind",
-    "file",
-    "composer",
-    "title",
-    "start_s",
-    "end_s",
-    "query_start_s",
-    "query_end_s",
-    "tempo",
-    "semitones",
-    "score",
-    "confidence",
-)
 _ASKED: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -221,10 +208,10 @@ def aligned(service: ServiceOf, id: Id, n: Annotated[int, Path(ge=0, le=1000)]) 
 async def hits_csv(service: ServiceOf, id: Id) -> Response:
     """The hits as a table."""
     text = io.StringIO()
-    table = csv.DictWriter(text, _COLUMNS, extrasaction="ignore", lineterminator="\n")
+    table = csv.DictWriter(text, ("kind", *MATCH_FIELDS), lineterminator="\n")
     table.writeheader()
     for hit in service.searches.get(id).hits:
-        table.writerow(hit.recording.model_dump() | hit.model_dump())
+        table.writerow({"kind": hit.recording.kind} | hit.match_fields())
     return Response(text.getvalue(), media_type="text/csv", headers=_download("hits.csv"))
 
 

@@ -1,0 +1,49 @@
+"""The match record: which stretch of a library file is the same music as which stretch of a query.
+
+`search`, `pair`, their JSON and CSV, and the server's API all have these fields; each adds only fields of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Match:
+    """Seconds `start_s` to `end_s` of `file` are seconds `query_start_s` to `query_end_s` of the query.
+
+    `tempo` is library seconds per query second. `semitones` is how far the query lies above the library. `score` is the
+    mean cosine of both sides' onsets along the match. `confidence` is the probability that both are the same music.
+    `work`, `composer` and `title` are empty where they are not known.
+    """
+
+    file: str
+    start_s: float
+    end_s: float
+    query_start_s: float
+    query_end_s: float
+    tempo: float
+    semitones: int
+    score: float
+    confidence: float
+    work: str = ""
+    composer: str = ""
+    title: str = ""
+
+    def match_fields(self) -> dict[str, Any]:
+        """The fields of the match by name, without those that a subclass adds."""
+        return {name: getattr(self, name) for name in MATCH_FIELDS}
+
+    def as_dict(self) -> dict[str, Any]:
+        """The match as JSON: its fields by name, without `work`, `composer` and `title` where they are not known.
+
+        >>> match = Match("a.mid", 10.0, 20.0, 0.0, 10.0, 1.0, 0, 0.5, 0.9, composer="Suk")
+        >>> match.as_dict()["confidence"], match.as_dict()["composer"], "title" in match.as_dict()
+        (0.9, 'Suk', False)
+        """
+        return {name: value for name, value in self.match_fields().items() if value != ""}
+
+
+MATCH_FIELDS = tuple(field.name for field in fields(Match))
+"""Names of the fields in the order of tables."""

@@ -18,7 +18,7 @@ from antiphon.catalogue import describe_path
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index import build
 from antiphon.index.build import build_index
-from antiphon.index.search import search
+from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store
 from antiphon.notes import Notes, write_midi
 from helpers import write_scale, write_sine
@@ -241,7 +241,7 @@ class TestFolders:
             os.truncate(path, {"half": size // 2, "first page": 4096, "nothing left": 0}[damage])
         says = r"index\.sqlite: .*(not an index database|stopped before)"
         with pytest.raises(UnreadableInput, match=says) as caught, Store(out) as store:
-            search(folder / "a.mid", store, TemplateEmbedder(), against="notes")
+            search(folder / "a.mid", store, TemplateEmbedder(), options=SearchOptions(against="notes"))
         assert len(str(caught.value).splitlines()) == 1
 
 

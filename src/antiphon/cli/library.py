@@ -151,7 +151,10 @@ def search_command(
     composer: Annotated[str, typer.Option(help="only works of this composer; part of the name will do")] = "",
     split: Annotated[str, typer.Option(help="only recordings of this split")] = "",
     folder: Annotated[Path | None, typer.Option(metavar="DIR", help="only files below this folder")] = None,
-    by_work: Annotated[bool, typer.Option("--by-work", help="at most one hit a work")] = False,
+    by_work: Annotated[bool, typer.Option("--by-work", help="the best hit of each work")] = False,
+    repeats: Annotated[
+        bool, typer.Option("--repeats", help="several hits of one file before other files that are less likely")
+    ] = False,
     transpose: Annotated[
         bool, typer.Option("--transpose", help="also up to 6 semitones higher or lower, and out of tune")
     ] = False,
@@ -166,7 +169,7 @@ def search_command(
     from antiphon.embedding import load_embedder
     from antiphon.index.library import Filters
     from antiphon.index.query import SUFFIXES
-    from antiphon.index.search import search
+    from antiphon.index.search import SearchOptions, search
     from antiphon.index.store import Store
     from antiphon.matching.confidence import LIKELY
 
@@ -174,8 +177,8 @@ def search_command(
         raise typer.BadParameter(f"--against takes audio or notes, not {against!r}")
     side = next((kind for kind in SUFFIXES if kind == against), None)
     with Store(index) as store:
-        embedder, filters = load_embedder(store.meta("model")), Filters(composer, split, folder)
-        hits = search(query, store, embedder, start, length, top, side, filters, by_work, transpose)
+        options = SearchOptions(top, by_work, repeats, side, Filters(composer, split, folder), transpose)
+        hits = search(query, store, load_embedder(store.meta("model")), start, length, options)
     if json_:
         print_json([hit.as_dict() for hit in hits])
         return

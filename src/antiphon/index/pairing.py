@@ -27,7 +27,7 @@ from antiphon.embedding import Embedder
 from antiphon.errors import UnreadableInput
 from antiphon.index.library import ALL, Filters, Library
 from antiphon.index.query import Query, open_query
-from antiphon.index.search import Hit, search_library
+from antiphon.index.search import Hit, SearchOptions, search_library
 from antiphon.index.store import Store
 from antiphon.matching.chains import Link, chains
 from antiphon.matching.confidence import LIKELY
@@ -170,10 +170,11 @@ def pair(
 def _ask(recording: Path, library: Library, embedder: Embedder, filters: Filters, transpose: bool) -> _Asked:
     """Search with every excerpt that can be used. Raises `UnreadableInput` where none can, or the file cannot."""
     duration_s = audio_info(recording).duration_s
+    options = SearchOptions(_TOP, repeats=True, filters=filters, transpose=transpose)
     found, faults = [], []
     for start_s, length_s in excerpts(duration_s):
         try:
-            hits = search_library(recording, library, embedder, start_s, length_s, _TOP, filters, transpose=transpose)
+            hits = search_library(recording, library, embedder, start_s, length_s, options)
         except UnreadableInput as error:
             faults.append(error)
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +22,7 @@ from antiphon.index.library import Filters, Library
 from antiphon.index.search import Hit, SearchOptions, search
 from antiphon.index.store import Store
 from antiphon.index.works import About
+from helpers import write_scale
 from library import bring_up_to_date
 
 HEADER = "canonical_composer,canonical_title,split,year,midi_filename,audio_filename,duration\n"
@@ -152,7 +152,7 @@ class TestUpdates:
 
     def test_survive_a_change_of_the_file_and_end_with_it(self, folder: Path, out: Path):
         bring_up_to_date(folder, out, only="notes", works=write_table(folder / "w.csv", "file,work\na.mid,mine\n"))
-        shutil.copy(folder / "b.mid", folder / "a.mid")
+        write_scale(folder / "a.mid")
         assert bring_up_to_date(folder, out, only="notes")[1] == 1
         assert known(out) == {"a.mid": About(work="mine")}
         (folder / "a.mid").unlink()

@@ -125,7 +125,7 @@ class _Asked:
 
 
 def pair(
-    recordings: Sequence[Path],
+    recordings: Sequence[str | Path],
     store: Store,
     embedder: Embedder,
     filters: Filters = ALL,
@@ -145,7 +145,7 @@ def pair(
     filters = ALL if among.all() else filters
     asked: list[_Asked] = []
     skipped: list[UnreadableInput] = []
-    for recording in track(recordings, "listening"):
+    for recording in track([Path(one) for one in recordings], "listening"):
         try:
             asked.append(_ask(recording, library, embedder, filters, transpose))
         except UnreadableInput as error:

@@ -75,11 +75,11 @@ def _walks(windows: int, dimensions: int) -> Iterator[StoredRecording]:
         for window in range(1, count):
             walk[window] += np.float32(_NEIGHBOURS_COSINE) * walk[window - 1]
         starts_s = np.arange(count, dtype=np.float64)
-        yield f"{begin:09d}.mid", count + 3.0, starts_s.tobytes(), _unit(walk).astype(np.float16).tobytes(), b""
+        yield count + 3.0, starts_s.tobytes(), _unit(walk).astype(np.float16).tobytes(), b""
 
 
 def _open(folder: Path, dimensions: int, recordings: Iterable[StoredRecording] = ()) -> Library:
-    return open_library(Derived(folder, "notes", 1), dimensions, recordings, {}, exact_below=16)
+    return open_library(Derived(folder, "notes", 1), dimensions, (), recordings, {}, exact_below=16)
 
 
 def _queries(vectors: NDArray[np.float16], count: int) -> list[NDArray[np.float32]]:

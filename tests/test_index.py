@@ -18,8 +18,9 @@ from antiphon.catalogue import describe_path
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index import build
 from antiphon.index.build import build_index
-from antiphon.index.search import search
+from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store
+from antiphon.index.works import About
 from antiphon.notes import Notes, write_midi
 from helpers import write_scale, write_sine
 from library import CountingEmbedder, bring_up_to_date, in_database, in_library
@@ -61,13 +62,61 @@ class TestBuild:
     def test_a_changed_file_is_embedded_again(self, folder: Path, out: Path):
         bring_up_to_date(folder, out)
         before = in_database(out)
-        shutil.copy(folder / "b.mid", folder / "a.mid")
+        write_scale(folder / "a.mid")
         report, embedded = bring_up_to_date(folder, out)
-        assert (report.embedded, embedded, report.unchanged) == (1, 1, 5)
+        assert (report.embedded, embedded, report.unchanged, report.taken_over) == (1, 1, 5, 0)
         after = in_database(out)
-        assert after["a.mid"] == before["b.mid"] != before["a.mid"]
+        assert after["a.mid"] != before["a.mid"]
         assert after | {"a.mid": before["a.mid"]} == before
-        assert in_library(out, "notes")["a.mid"] == before["b.mid"]
+        assert in_library(out, "notes")["a.mid"] == after["a.mid"]
+
+    def test_a_copy_of_what_is_held_is_not_embedded(self, folder: Path, out: Path):
+        bring_up_to_date(folder, out)
+        before = in_database(out)
+        shutil.copy(folder / "b.mid", folder / "a.mid")
+        shutil.copy(folder / "b.flac", folder / "new.flac")
+        report, embedded = bring_up_to_date(folder, out)
+        assert (report.embedded, embedded, report.unchanged, report.taken_over) == (0, 0, 5, 2)
+        after = {"a.mid": before["b.mid"], "new.flac": before["b.flac"]}
+        assert in_database(out) == before | after == in_library(out, "notes") | in_library(out, "audio")
+
+    def test_a_renamed_folder_and_a_moved_file_are_not_embedded_again(self, folder: Path, out: Path):
+        bring_up_to_date(folder, out)
+        with Store(out) as store:
+            store.describe({str(folder.resolve() / "deeper" / "c.mid"): About(work="mine")})
+            ids = {Path(one.path).name: one.id for one in store.recordings()}
+        (folder / "deeper").rename(folder / "elsewhere")
+        (folder / "a.mid").rename(folder / "elsewhere" / "z.mid")
+        report, embedded = bring_up_to_date(folder, out)
+        assert (embedded, report.unchanged, report.taken_over, report.removed) == (0, 3, 3, 0)
+        with Store(out) as store:
+            now = {Path(one.path).relative_to(folder.resolve()).as_posix(): one.id for one in store.recordings()}
+            about = store.about()
+        assert now == {
+            "a.flac": ids["a.flac"],
+            "b.flac": ids["b.flac"],
+            "b.mid": ids["b.mid"],
+            "elsewhere/c.flac": ids["c.flac"],
+            "elsewhere/c.mid": ids["c.mid"],
+            "elsewhere/z.mid": ids["a.mid"],
+        }
+        assert about == {str(folder.resolve() / "elsewhere" / "c.mid"): About(work="mine")}
+        assert in_library(out, "notes").keys() == {"b.mid", "c.mid", "z.mid"}
+
+    def test_files_that_failed_are_tried_again_by_another_version(
+        self, folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        (folder / "bad.mid").write_bytes(b"MThd and no more")
+        bring_up_to_date(folder, out, only="notes")
+        opened: list[str] = []
+        read_notes = build.read_notes
+        monkeypatch.setattr(build, "read_notes", lambda path: opened.append(path.name) or read_notes(path))
+        for module in ("build", "store"):
+            monkeypatch.setattr(f"antiphon.index.{module}.__version__", "99")
+        for _ in range(2):
+            report, _ = bring_up_to_date(folder, out, only="notes")
+            assert [error.path.name for error in report.failed] == ["bad.mid"]
+        assert opened == ["bad.mid"]
 
     def test_a_changed_file_of_equal_size_is_embedded_again(self, folder: Path, out: Path):
         bring_up_to_date(folder, out)
@@ -206,7 +255,9 @@ class TestFolders:
         with sqlite3.connect(out / "index.sqlite") as db:
             db.execute("UPDATE meta SET value = '2' WHERE key = 'format'")
         db.close()
-        with pytest.raises(UnreadableInput, match="format is 2, this version reads 3: build another with: antiphon"):
+        with pytest.raises(
+            UnreadableInput, match="format is 2, this version reads 3 and 4: build another with: antiphon"
+        ):
             Store(out)
         with pytest.raises(UnreadableInput, match="its format is 2"):
             bring_up_to_date(folder, out, only="notes")
@@ -242,7 +293,7 @@ class TestFolders:
             os.truncate(path, {"half": size // 2, "first page": 4096, "nothing left": 0}[damage])
         says = r"index\.sqlite: .*(not an index database|stopped before)"
         with pytest.raises(UnreadableInput, match=says) as caught, Store(out) as store:
-            search(folder / "a.mid", store, TemplateEmbedder(), against="notes")
+            search(folder / "a.mid", store, TemplateEmbedder(), options=SearchOptions(against="notes"))
         assert len(str(caught.value).splitlines()) == 1
 
 

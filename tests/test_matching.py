@@ -14,7 +14,7 @@ from antiphon.matching.confidence import FEATURES, beforehand, confidence, evide
 from antiphon.matching.fits import MARGIN_S, NEAR_TEMPO, Fit, Lines, region_s
 from antiphon.matching.frames import FRAME_HZ, note_frames, sound_frames
 from antiphon.matching.places import CELL_S, Place, keep_apart, vote
-from antiphon.matching.weights import weighed
+from antiphon.matching.weights import chance_score, weighed
 from antiphon.notes import Notes
 from antiphon.onsets import BANDS, LOWEST_PITCH, Frames, transpose
 from antiphon.rendering.additive import AdditivePiano
@@ -229,12 +229,12 @@ class TestChains:
         first = [link(n, 10.0 * n) for n in range(3)]
         again = [link(n, 100.0 + 10.0 * n, 0.9) for n in range(3)]
         elsewhere = [link(n, 10.0 * n, 0.5, recording=1) for n in range(3)]
-        found = chains([*again, *elsewhere, *first], 3)
+        found = chains([*again, *elsewhere, *first], 3)[:3]
         assert [list(chain) for chain in found] == [first, again, elsewhere]
 
     def test_of_a_query_with_two_pieces_are_one_each(self):
         links = [link(0, 30.0), link(1, 40.0), link(2, 5.0, recording=3), link(3, 15.0, recording=3)]
-        assert [{one.recording for one in chain} for chain in chains(links, 2)] == [{0}, {3}]
+        assert [{one.recording for one in chain} for chain in chains(links, 2)[:2]] == [{0}, {3}]
 
     def test_of_nothing_are_none(self):
         assert chains([], 5) == []
@@ -246,11 +246,15 @@ def fits(*scores: float, start_s: float = 0.0, apart_s: float = 5.0) -> list[tup
     return [(Place(3, at_s, 1.0, 2, 0.5), Fit(at_s, 1.0, score)) for at_s, score in zip(starts_s, scores, strict=True)]
 
 
+def weigh(stretch: int, begin_s: float, length_s: float, found: list[tuple[Place, Fit]]) -> list[Link]:
+    return weighed(stretch, begin_s, length_s, found, chance_score(found))
+
+
 class TestWeights:
     CHANCE = (0.08, 0.09, 0.10, 0.11, 0.12)  # median 0.10, median deviation 0.01
 
     def test_are_what_is_above_chance(self):
-        best, *others = weighed(4, 12.0, 6.0, fits(*self.CHANCE, 0.5))
+        best, *others = weigh(4, 12.0, 6.0, fits(*self.CHANCE, 0.5))
         assert (best.stretch, best.query_s, best.length_s, best.recording, best.semitones) == (4, 12.0, 6.0, 3, 2)
         assert (best.start_s, best.score) == (25.0, 0.5)
         # The median is 0.105; that of the deviations 0.005, 0.005, 0.015, 0.015, 0.025 and 0.395 is 0.015.
@@ -259,15 +263,15 @@ class TestWeights:
         assert [one.score for one in others] == sorted(self.CHANCE, reverse=True)
 
     def test_of_a_passage_that_repeats_are_those_of_each_time(self):
-        twice = weighed(0, 0.0, 6.0, fits(*self.CHANCE, 0.5, 0.5))
+        twice = weigh(0, 0.0, 6.0, fits(*self.CHANCE, 0.5, 0.5))
         assert [one.weight > 0.3 for one in twice] == [True, True, *[False] * 5]
 
     def test_count_a_place_once_by_its_best_fit(self):
-        near = weighed(0, 0.0, 6.0, [*fits(0.4, 0.5, apart_s=0.2), *fits(0.1, start_s=9.0)])
+        near = weigh(0, 0.0, 6.0, [*fits(0.4, 0.5, apart_s=0.2), *fits(0.1, start_s=9.0)])
         assert [(one.start_s, one.score) for one in near] == [(0.2, 0.5), (9.0, 0.1)]
 
     def test_of_nothing_are_none(self):
-        assert weighed(0, 0.0, 6.0, []) == []
+        assert weigh(0, 0.0, 6.0, []) == []
 
 
 class TestConfidence:

@@ -19,7 +19,7 @@ from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.build import build_index
 from antiphon.index.match import Match
-from antiphon.index.search import search
+from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store
 from antiphon.matching.confidence import LIKELY
 from antiphon.notes import Notes, read_notes, write_midi
@@ -118,7 +118,7 @@ class TestSearch:
         one, notes = some[2], read_notes(some[2].notes_path)
         moved = notes.pitch.astype(int) + semitones
         write_midi(Notes.of(notes.onset_s, notes.duration_s, moved, notes.velocity), tmp_path / "other.mid")
-        best = search(tmp_path / "other.mid", store, EMBEDDER, 10.0, 10.0, transpose=True)[0]
+        best = search(tmp_path / "other.mid", store, EMBEDDER, 10.0, 10.0, options=SearchOptions(transpose=True))[0]
         assert (Path(best.file), best.semitones) == (one.audio_path.resolve(), semitones)
         assert abs(best.start_s - 10.0) <= NEAR_S
         plain = search(tmp_path / "other.mid", store, EMBEDDER, 10.0, 10.0)
@@ -131,7 +131,9 @@ class TestSearch:
         samples = read_audio(one.audio_path, 24_000)
         length = int(len(samples) / speed) - 2
         soundfile.write(tmp_path / "slow.wav", varispeed(samples, speed, length), 24_000)
-        best = search(tmp_path / "slow.wav", store, EMBEDDER, 10.0, 12.0, against="notes", transpose=True)[0]
+        best = search(
+            tmp_path / "slow.wav", store, EMBEDDER, 10.0, 12.0, options=SearchOptions(against="notes", transpose=True)
+        )[0]
         assert Path(best.file) == one.notes_path.resolve()
         assert best.tempo == pytest.approx(speed, rel=0.01)
         assert abs(best.start_s - best.query_start_s * speed) <= NEAR_S
@@ -154,7 +156,7 @@ class TestSearch:
     ):
         parts = [read_audio(one.audio_path, 24_000, 5.0, 24.0) for one in some[:2]]
         soundfile.write(tmp_path / "both.wav", np.concatenate(parts), 24_000)
-        hits = search(tmp_path / "both.wav", store, EMBEDDER, against="notes")[:2]
+        hits = search(tmp_path / "both.wav", store, EMBEDDER, options=SearchOptions(against="notes"))[:2]
         assert {Path(hit.file) for hit in hits} == {one.notes_path.resolve() for one in some[:2]}
         first, second = sorted(hits, key=lambda hit: hit.query_start_s)
         assert (first.query_end_s, second.query_start_s) == pytest.approx((24.0, 24.0), abs=0.2)
@@ -194,14 +196,18 @@ class TestSearch:
         assert len(hits) == 10
         assert all(one.confidence >= two.confidence for one, two in pairwise(hits))
         assert all(0 <= hit.confidence <= 1 for hit in hits)
-        assert search(some[0].notes_path, store, EMBEDDER, 5.0, 8.0, top=2) == hits[:2]
+        two = search(some[0].notes_path, store, EMBEDDER, 5.0, 8.0, SearchOptions(top=2))
+        assert two[0] == hits[0]
+        assert two[1].file != hits[0].file
+        repeats = search(some[0].notes_path, store, EMBEDDER, 5.0, 8.0, SearchOptions(top=2, repeats=True))
+        assert repeats == hits[:2]
 
     def test_searches_the_other_side_unless_told_otherwise(self, some: tuple[Recording, ...], store: Store):
         one = some[3]
         assert one.audio_path is not None
         for query in (one.audio_path, one.notes_path):
             for against, answer in (("audio", one.audio_path), ("notes", one.notes_path)):
-                best = search(query, store, EMBEDDER, 7.3, 10.0, against=against)[0]
+                best = search(query, store, EMBEDDER, 7.3, 10.0, options=SearchOptions(against=against))[0]
                 assert Path(best.file) == answer.resolve()
                 assert abs(best.start_s - 7.3) <= NEAR_S
         assert {Path(hit.file).suffix for hit in search(one.audio_path, store, EMBEDDER, 7.3, 10.0)} == {".mid"}
@@ -215,7 +221,7 @@ class TestSearch:
             assert Path(best.file) == files[4].resolve()
             assert best.score > 0.5
             with pytest.raises(AntiphonError, match="holds no audio to search"):
-                search(files[4], store, EMBEDDER, 7.3, 10.0, against="audio")
+                search(files[4], store, EMBEDDER, 7.3, 10.0, options=SearchOptions(against="audio"))
 
     def test_a_stretch_that_passes_the_end_is_cut_off_there(self, some: tuple[Recording, ...], store: Store):
         one = some[0]

@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 
 from antiphon.audio import read_audio
 from antiphon.corpora import Corpus
+from antiphon.index.search import SearchOptions as IndexOptions
 from antiphon.index.search import search as search_index
 from antiphon.index.store import Store
 from antiphon.model_loading import load_model
@@ -192,7 +193,7 @@ def test_a_search_by_upload_finds_what_the_command_finds(
     client: TestClient, done: dict, sound: Path, served_index: Path
 ):
     with Store(served_index) as store:
-        expected = search_index(sound, store, load_model("template"), 4.0, 10.0, top=5)
+        expected = search_index(sound, store, load_model("template"), 4.0, 10.0, IndexOptions(top=5))
     assert len(expected) == len(done["hits"]) > 0
     for hit, other in zip(done["hits"], expected, strict=True):
         assert hit["recording"]["file"] == os.path.basename(other.file)

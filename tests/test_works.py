@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
 from antiphon.index.build import build_index
 from antiphon.index.library import Filters, Library
 from antiphon.index.match import Match
-from antiphon.index.search import search
+from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store
 from antiphon.index.works import About
+from helpers import write_scale
 from library import bring_up_to_date
 
 HEADER = "canonical_composer,canonical_title,split,year,midi_filename,audio_filename,duration\n"
@@ -153,7 +154,7 @@ class TestUpdates:
 
     def test_survive_a_change_of_the_file_and_end_with_it(self, folder: Path, out: Path):
         bring_up_to_date(folder, out, only="notes", works=write_table(folder / "w.csv", "file,work\na.mid,mine\n"))
-        shutil.copy(folder / "b.mid", folder / "a.mid")
+        write_scale(folder / "a.mid")
         assert bring_up_to_date(folder, out, only="notes")[1] == 1
         assert known(out) == {"a.mid": About(work="mine")}
         (folder / "a.mid").unlink()
@@ -207,7 +208,7 @@ class TestFilters:
     def test_say_how_to_tell_what_is_not_known(self, folder: Path, out: Path):
         bring_up_to_date(folder, out, only="notes")
         with Store(out) as store, pytest.raises(AntiphonError, match=r"no recording has a composer; .* --works FILE"):
-            search(folder / "a.mid", store, TemplateEmbedder(), filters=Filters(composer="bach"))
+            search(folder / "a.mid", store, TemplateEmbedder(), options=SearchOptions(filters=Filters(composer="bach")))
 
 
 @pytest.fixture(scope="module")
@@ -233,10 +234,10 @@ def whole(some: Corpus, works: Path) -> Path:
     return build(some, works, works.parent / "index")
 
 
-def hits(index: Path, query: Recording, exact_below: int = 10**6, **how: Any) -> list[Match]:
+def hits(index: Path, query: Recording, exact_below: int = 10**6, top: int = 50, **how: Any) -> list[Match]:
     assert query.audio_path is not None
     with Store(index, exact_below=exact_below) as store:
-        return search(query.audio_path, store, TemplateEmbedder(), 7.3, 10.0, top=50, **how)
+        return search(query.audio_path, store, TemplateEmbedder(), 7.3, 10.0, SearchOptions(top, **how))
 
 
 class TestSearch:
@@ -256,6 +257,23 @@ class TestSearch:
         assert len(by_work) < len(every)
         works = list(dict.fromkeys(hit.work for hit in every))
         assert by_work == [next(hit for hit in every if hit.work == work) for work in works]
+
+    def test_gives_the_best_hit_of_every_file_and_of_every_work_before_others(self, some: Corpus, whole: Path):
+        for query in some.recordings[::4]:
+            best = hits(whole, query, top=1)
+            by_work = hits(whole, query, top=10, by_work=True)
+            assert len({hit.work for hit in by_work}) == len(by_work) == len({one.work for one in some.recordings})
+            assert hits(whole, query, top=11, by_work=True) == by_work
+            by_file = hits(whole, query, top=12)
+            assert len({hit.file for hit in by_file}) == 12
+            assert by_work[:1] == by_file[:1] == best
+            assert all(one.confidence >= two.confidence for one, two in pairwise(by_file))
+
+    def test_gives_repeats_in_one_file_first_where_asked_to(self, some: Corpus, whole: Path):
+        plain, repeats = (hits(whole, some.recordings[0], top=12, repeats=repeats) for repeats in (False, True))
+        assert repeats[0] == plain[0]
+        assert len({hit.file for hit in repeats}) < len(repeats) == 12
+        assert sum(hit.confidence for hit in repeats) > sum(hit.confidence for hit in plain)
 
     def test_over_a_quantised_library_finds_the_same(self, some: Corpus, whole: Path):
         for query in some.recordings[::4]:

@@ -31,10 +31,7 @@ def search(query: Query, store: Store, embedder: Embedder) -> Found | None:
         embedder,
         query.start_s,
         query.length_s,
-        top=1,
-        against=query.against,
-        by_work=query.by_work,
-        transpose=query.transpose,
+        engine.SearchOptions(top=1, by_work=query.by_work, against=query.against, transpose=query.transpose),
     )
     return Found.of(hits[0]) if hits else None
 

@@ -14,7 +14,7 @@ from antiphon.errors import AntiphonError
 from antiphon.index.build import build_index
 from antiphon.index.library import Filters
 from antiphon.index.match import Match
-from antiphon.index.search import search
+from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store
 from antiphon.model_loading import lasting_name, load_model
 from antiphon.notes import read_notes
@@ -52,14 +52,15 @@ def run_demo(out: Path, model: str, queries: int | None = None) -> list[Answer]:
     if report.failed:
         raise AntiphonError(f"the demo corpus is damaged: {report.failed[0]}; remove {folder} and run again")
     by_path = {recording.notes_path.resolve(): recording for recording in corpus.recordings}
-    among = Filters(folder=folder)  # an index of an earlier demo holds the files of that one too
+    # An index of an earlier demo holds the files of that one too.
+    options = SearchOptions(top=1, filters=Filters(folder=folder))
     rng = np.random.default_rng(_SEED)
     answers = []
     with Store(out / "index") as store:
         for recording in track(corpus.recordings[:queries], "searching"):
             start_s = round(float(rng.uniform(0.0, recording.duration_s - _QUERY_S)), 2)
             assert recording.audio_path is not None
-            hit = search(recording.audio_path, store, embedder, start_s, _QUERY_S, top=1, filters=among)[0]
+            hit = search(recording.audio_path, store, embedder, start_s, _QUERY_S, options)[0]
             found = by_path[Path(hit.file)]
             right_place = found.id == recording.id and abs(hit.start_s - start_s) <= NEAR_S
             answers.append(Answer(recording, start_s, hit, found.work == recording.work, right_place))

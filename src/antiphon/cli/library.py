@@ -22,6 +22,7 @@ from antiphon.cli.shared import (
     stdout,
     within,
 )
+from antiphon.progress import console
 
 WorksOption = Annotated[
     str | None,
@@ -129,6 +130,7 @@ def _fill_index(
     facts = {
         "embedded": report.embedded,
         "unchanged": report.unchanged,
+        "taken_over": report.taken_over,
         "removed": report.removed,
         "windows": report.windows,
         "empty_windows": report.empty_windows,
@@ -139,10 +141,31 @@ def _fill_index(
     else:
         typer.echo(
             f"{report.embedded} files embedded ({report.windows} windows, {report.empty_windows} empty ones left out), "
-            f"{report.unchanged} unchanged, {report.removed} removed, {len(report.failed)} failed; index in {out}"
+            f"{report.unchanged} unchanged, {report.taken_over} renamed or copied, {report.removed} removed, "
+            f"{len(report.failed)} failed; index in {out}"
         )
-    if report.failed and (not keep_going or report.embedded + report.unchanged == 0):
+    if report.failed and (not keep_going or report.embedded + report.taken_over + report.unchanged == 0):
         raise typer.Exit(2)
+
+
+@index_app.command("relocate")
+def index_relocate(
+    moves: Annotated[list[str], typer.Argument(metavar="OLD=NEW…", help="where a folder was, and where it is now")],
+    index: Annotated[Path, typer.Option("--index", metavar="DIR", help="the index of its files")],
+) -> None:
+    """Tell an index that folders of its library have moved. Nothing is embedded again.
+
+    Example: antiphon index relocate /mnt/old/scores=/media/new/scores --index library
+    """
+    from antiphon.index.store import Store
+
+    pairs = [move.partition("=") for move in moves]
+    for old, _, new in pairs:
+        if not old or not new:
+            raise typer.BadParameter(f"{old or new!r}: two folders with = between them, OLD=NEW")
+    with Store(index) as store:
+        for old, _, new in pairs:
+            typer.echo(f"{store.relocate(old, new)} files, now below {new}")
 
 
 @app.command("search")
@@ -158,7 +181,10 @@ def search_command(
     composer: Annotated[str, typer.Option(help="only works of this composer; part of the name will do")] = "",
     split: Annotated[str, typer.Option(help="only recordings of this split")] = "",
     folder: Annotated[Path | None, typer.Option(metavar="DIR", help="only files below this folder")] = None,
-    by_work: Annotated[bool, typer.Option("--by-work", help="at most one hit a work")] = False,
+    by_work: Annotated[bool, typer.Option("--by-work", help="the best hit of each work")] = False,
+    repeats: Annotated[
+        bool, typer.Option("--repeats", help="several hits of one file before other files that are less likely")
+    ] = False,
     transpose: Annotated[
         bool, typer.Option("--transpose", help="also up to 6 semitones higher or lower, and out of tune")
     ] = False,
@@ -171,8 +197,8 @@ def search_command(
     Example: antiphon search take1.flac --index library --start 10 --length 20
     """
     from antiphon.index.library import Filters
-    from antiphon.index.query import SUFFIXES
-    from antiphon.index.search import search
+    from antiphon.index.query import SUFFIXES, kind_of
+    from antiphon.index.search import SearchOptions, search, what_to_search
     from antiphon.index.store import Store
     from antiphon.matching.confidence import LIKELY
     from antiphon.model_loading import load_model
@@ -181,8 +207,11 @@ def search_command(
         raise typer.BadParameter(f"--against takes audio or notes, not {against!r}")
     side = next((kind for kind in SUFFIXES if kind == against), None)
     with Store(index) as store:
-        embedder, filters = load_model(store.meta("model")), Filters(composer, split, folder)
-        hits = search(query, store, embedder, start, length, top, side, filters, by_work, transpose)
+        searched = side or what_to_search(kind_of(query), store.counts())
+        options = SearchOptions(top, by_work, repeats, searched, Filters(composer, split, folder), transpose)
+        hits = search(query, store, load_model(store.meta("model")), start, length, options)
+        library = store.library(searched)
+    _report_missing(library.missing_files(), len(library.paths), index)
     if json_:
         print_json([hit.as_dict() for hit in hits])
         return
@@ -195,3 +224,14 @@ def search_command(
         key = f"{hit.semitones:+d}" if hit.semitones else "="
         doubt = " " if hit.confidence >= LIKELY else "?"
         typer.echo(f"{places}{hit.tempo:7.2f}{key:>5}{100 * hit.confidence:5.0f} %{doubt} {hit.file}")
+
+
+def _report_missing(missing: list[str], of: int, index: Path) -> None:
+    """Say on stderr that files of the library are gone, which no search can find."""
+    if missing:
+        console.print(
+            f"{len(missing)} of {of} files of the library are gone and cannot be found, the first {missing[0]}; update "
+            f"it with: antiphon index add FOLDER --index {index}, or antiphon index relocate OLD=NEW --index {index}",
+            markup=False,
+            soft_wrap=True,
+        )

@@ -10,7 +10,7 @@ nothing likely, a second and slower one decides (`matching.looks`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +29,7 @@ from antiphon.matching.fits import Fit, Lines, region_s
 from antiphon.matching.frames import note_frames
 from antiphon.matching.looks import FIRST, SECOND, Look
 from antiphon.matching.places import Place, vote
-from antiphon.matching.weights import weighed
+from antiphon.matching.weights import chance_score, weighed
 from antiphon.onsets import Frames
 from antiphon.onsets import transpose as transpose_frames
 
@@ -37,11 +37,15 @@ TRANSPOSITIONS = range(-6, 7)
 _TRANSPOSED_SHARE = 0.4
 """Of the places that are looked at in the query's own key, how many in each other one."""
 _NEAREST = 100
-_CHAINS = 40
+_REPEATS = 40
+"""Chains through one recording, at most."""
 _FEW_WINDOWS_S = 2.0
 """A stretch that is less than this longer than a window is heard twice as often, by windows that reach out of it."""
 _BEYOND_S = 0.5
 """How far they do: one window alone may be half a second off all of the library's."""
+
+_Rows = NDArray[np.bool_] | None
+"""True for the rows of a library to compare [n], None for all."""
 
 
 @dataclass(frozen=True)
@@ -60,52 +64,84 @@ class Candidate:
 def find_candidates(
     query: Query, library: Library, embedder: Embedder, among: NDArray[np.bool_] | None = None, transpose: bool = False
 ) -> list[Candidate]:
-    """The likeliest first, through the recordings that `among` [recordings] is True for (all)."""
-    rows = None if among is None else library.rows_of(among)
-    found: list[Candidate] = []
-    for look in (FIRST, SECOND):
-        candidates = _Looking(look, query, library, embedder, rows, transpose).candidates()
-        if candidates and (not found or candidates[0].evidence > found[0].evidence):
-            found = candidates
-        if found and confidence(found[0].evidence) >= LIKELY:
+    """The likeliest first, through the recordings that `among` [recordings] is True for (all).
+
+    A pass compares a limited number of places, most of them in the recordings nearest to the query, so the rest of the
+    library may have no candidate; see `find_in_every`.
+    """
+    return _best_look(query, library, embedder, among, transpose)[0]
+
+
+def find_in_every(
+    query: Query,
+    library: Library,
+    embedder: Embedder,
+    group_of: Callable[[int], Hashable],
+    groups: int,
+    among: NDArray[np.bool_] | None = None,
+    transpose: bool = False,
+) -> list[Candidate]:
+    """Like `find_candidates`, until there are candidates in so many groups of recordings, or in all that there are.
+
+    `group_of` names the group of a recording. While there are too few groups, the recordings without a candidate are
+    searched alone; what is chance was measured before, over the whole library. So no candidate's confidence depends on
+    `groups`.
+    """
+    found, looking = _best_look(query, library, embedder, among, transpose)
+    left = np.ones(len(library.paths), bool) if among is None else among.copy()
+    more = found
+    while more:
+        left[[candidate.chain[0].recording for candidate in more]] = False
+        if not left.any() or len({group_of(candidate.chain[0].recording) for candidate in found}) >= groups:
             break
+        more = looking.candidates(left)
+        found = sorted([*found, *more], key=lambda one: -one.evidence)
     return found
 
 
-class _Looking:
-    """One look for a query; `rows` is True for those of the library to look at, None for all."""
+def _best_look(
+    query: Query, library: Library, embedder: Embedder, among: NDArray[np.bool_] | None, transpose: bool
+) -> tuple[list[Candidate], _Looking]:
+    """The candidates of the look that finds the likeliest, and that look."""
+    first = _Looking(FIRST, query, library, embedder, transpose)
+    found, best = first.candidates(among), first
+    if not found or confidence(found[0].evidence) < LIKELY:
+        second = _Looking(SECOND, query, library, embedder, transpose)
+        candidates = second.candidates(among)
+        if candidates and (not found or candidates[0].evidence > found[0].evidence):
+            found, best = candidates, second
+    return found, best
 
-    def __init__(
-        self,
-        look: Look,
-        query: Query,
-        library: Library,
-        embedder: Embedder,
-        rows: NDArray[np.bool_] | None,
-        transpose: bool,
-    ) -> None:
+
+class _Looking:
+    """One look for a query. It keeps what it has measured of chance when it is used again for other recordings."""
+
+    def __init__(self, look: Look, query: Query, library: Library, embedder: Embedder, transpose: bool) -> None:
         self._query = query
         self._library = library
         self._embedder = embedder
-        self._rows = rows
         self._heard = _ways_to_hear(look, embedder, transpose)
         self._stretches = look.stretches(query.duration_s)
+        self._chance: dict[int, float] = {}
 
-    def candidates(self) -> list[Candidate]:
-        """The best chains, the likeliest first."""
+    def candidates(self, among: NDArray[np.bool_] | None) -> list[Candidate]:
+        """The best chains of each recording that `among` [recordings] is True for (all), the likeliest first."""
+        rows = None if among is None else self._library.rows_of(among)
         length_s = self._query.duration_s / self._stretches
         links = []
         for stretch in range(self._stretches):
             begin_s = stretch * length_s
-            links += weighed(stretch, begin_s, length_s, list(self._fits(begin_s, length_s)))
-        candidates = [Candidate(chain, self._stretches) for chain in chains(links, _CHAINS)]
+            found = list(self._fits(begin_s, length_s, rows))
+            chance = self._chance.setdefault(stretch, chance_score(found))
+            links += weighed(stretch, begin_s, length_s, found, chance)
+        candidates = [Candidate(chain, self._stretches) for chain in chains(links, _REPEATS)]
         return sorted(candidates, key=lambda one: -one.evidence)
 
-    def _fits(self, begin_s: float, length_s: float) -> Iterator[tuple[Place, Fit]]:
+    def _fits(self, begin_s: float, length_s: float, rows: _Rows) -> Iterator[tuple[Place, Fit]]:
         """Where one stretch may be, with the best line there."""
         frames = self._query.frames(begin_s, begin_s + length_s)
         by_way: dict[tuple[float, int], list[Place]] = defaultdict(list)
-        for place in self._places(begin_s, length_s):
+        for place in self._places(begin_s, length_s, rows):
             by_way[place.tempo, place.semitones].append(place)
         for (tempo, semitones), places in by_way.items():
             kept, regions, begins_s = [], [], []
@@ -129,7 +165,7 @@ class _Looking:
             raise UnreadableInput(path, "no such file")
         return note_frames(self._library.onsets_in(recording), begin_s, end_s)
 
-    def _places(self, begin_s: float, length_s: float) -> list[Place]:
+    def _places(self, begin_s: float, length_s: float, rows: _Rows) -> list[Place]:
         """Where the windows of a stretch lead to, heard in every way."""
         windows_s, vectors = [], []
         for playback, _ in self._heard:
@@ -143,7 +179,7 @@ class _Looking:
             sounding = np.any(embedded, axis=1)
             windows_s.append(window_s[sounding])
             vectors.append(embedded[sounding])
-        cosine, row = self._library.neighbours.nearest(np.concatenate(vectors), _NEAREST, self._rows)
+        cosine, row = self._library.neighbours.nearest(np.concatenate(vectors), _NEAREST, rows)
         recording = np.where(row < 0, -1, np.searchsorted(self._library.offset, row, side="right") - 1)
         ends = np.cumsum([len(window_s) for window_s in windows_s])
         places: list[Place] = []

@@ -6,7 +6,7 @@ The flat files and the facts beside them are derived from the database and made 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,8 +25,8 @@ _SUFFIXES = _VECTORS, _ONSETS, _FACTS = ".f16", ".onsets", ".json"
 _ONSET = np.dtype([("onset_s", "<f8"), ("pitch", "u1"), ("velocity", "u1")])
 """Of a note what an alignment needs: when a key is struck, which, how hard."""
 
-StoredRecording = tuple[str, float, bytes, bytes, bytes]
-"""Path, duration in seconds, starts float64 [w] and vectors float16 [w, D] of its windows, onsets [notes]."""
+StoredRecording = tuple[float, bytes, bytes, bytes]
+"""Duration in seconds, starts float64 [w] and vectors float16 [w, D] of its windows, onsets [notes]."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Filters:
 
     composer: str = ""
     split: str = ""
-    folder: Path | None = None
+    folder: str | Path | None = None
 
 
 ALL = Filters()
@@ -79,6 +79,10 @@ class Library:
         own = self.onsets[self.onset_offset[recording] : self.onset_offset[recording + 1]]
         return Notes(own["onset_s"].copy(), np.zeros(len(own)), own["pitch"].copy(), own["velocity"].copy())
 
+    def missing_files(self) -> list[str]:
+        """The files that are not there any more: removed, renamed, or on media that are not there."""
+        return [path for path in self.paths if not Path(path).exists()]
+
     def about_recording(self, recording: int) -> About:
         """What is known of a recording."""
         return self.about.get(self.paths[recording], About())
@@ -102,8 +106,8 @@ class Library:
             splits = [one.split for one in about]
             fits &= _fitting("split", filters.split, splits, [one == filters.split for one in splits])
         if filters.folder is not None:
-            folder = str(filters.folder.resolve())
-            fits &= [path == folder or path.startswith(f"{folder}/") for path in self.paths]
+            folder = Path(filters.folder).resolve()
+            fits &= [Path(path).is_relative_to(folder) for path in self.paths]
         if not fits.any():
             given = ", ".join(f"{name} {value}" for name, value in vars(filters).items() if value)
             raise AntiphonError(f"none of {len(self.paths)} recordings fits {given}")
@@ -133,11 +137,15 @@ def onsets_of(notes: Notes) -> NDArray[np.void]:
 def open_library(
     derived: Derived,
     dimensions: int,
+    paths: Sequence[str],
     recordings: Iterable[StoredRecording],
     about: Mapping[str, About],
     exact_below: int = EXACT_BELOW,
 ) -> Library:
-    """The library that `derived` holds; made of `recordings` first, which are asked for only then, where it is not."""
+    """The library of the files `paths` that `derived` holds.
+
+    Where it does not yet, it is made of `recordings` first, in the order of the paths; they are read only then.
+    """
 
     def mapped(vectors: Path, onsets: Path, facts: dict[str, Any]) -> Library:
         count = facts["onset_offset"][-1]
@@ -145,7 +153,7 @@ def open_library(
             vectors=np.memmap(vectors, np.float16, mode="r", shape=(facts["offset"][-1], dimensions)),
             start_s=np.array(facts["start_s"], np.float64),
             offset=np.array(facts["offset"], np.int64),
-            paths=tuple(facts["paths"]),
+            paths=tuple(paths),
             duration_s=np.array(facts["duration_s"], np.float64),
             about=about,
             # An empty file cannot be mapped.
@@ -169,18 +177,16 @@ def open_library(
 
 def _write_flat(vectors_to: Path, onsets_to: Path, recordings: Iterable[StoredRecording]) -> dict[str, Any]:
     """Write vectors and onsets one recording after the other; what `Library` holds besides, as JSON."""
-    paths, durations, starts, offset, onset_offset = [], [], [], [0], [0]
+    durations, starts, offset, onset_offset = [], [], [0], [0]
     with vectors_to.open("wb") as vectors_file, onsets_to.open("wb") as onsets_file:
-        for path, duration_s, starts_s, vectors, onsets in recordings:
+        for duration_s, starts_s, vectors, onsets in recordings:
             vectors_file.write(vectors)
             onsets_file.write(onsets)
             starts.append(np.frombuffer(starts_s, np.float64))
-            paths.append(path)
             durations.append(duration_s)
             offset.append(offset[-1] + len(starts[-1]))
             onset_offset.append(onset_offset[-1] + len(onsets) // _ONSET.itemsize)
     return {
-        "paths": paths,
         "duration_s": durations,
         "offset": offset,
         "onset_offset": onset_offset,

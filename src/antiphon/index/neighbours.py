@@ -5,16 +5,13 @@ Nearest means highest cosine. All vectors are unit vectors, so it is the inner p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from antiphon.memory import release_mapped
-
-if TYPE_CHECKING:
-    from antiphon.index.quantised import Quantised
 
 EXACT_BELOW = 200_000
 """A library of fewer windows is compared whole: 60 ms of one core at most for 10 queries of 256 dimensions."""
@@ -25,13 +22,21 @@ Nearest = tuple[NDArray[np.float32], NDArray[np.int64]]
 """Cosines [q, count], highest first, and the rows they belong to [q, count]; −1 and −1 where there are fewer."""
 
 
+class ApproximateSearch(Protocol):
+    """A compressed copy of a library's vectors, see `antiphon.index.quantised`."""
+
+    def nearest(self, vectors: NDArray[np.float16], queries: NDArray[np.float32], count: int) -> Nearest:
+        """The `count` rows of `vectors` [n, D] nearest to each of `queries` [q, D], some of them missed."""
+        ...
+
+
 class Neighbours:
     """Answers which rows of `vectors` float16 [n, D] are nearest: all are compared, or those that `quantised` names.
 
     A filter always compares all rows that it leaves: those that are nearest without it may tell nothing of them.
     """
 
-    def __init__(self, vectors: NDArray[np.float16], quantised: Quantised | None = None) -> None:
+    def __init__(self, vectors: NDArray[np.float16], quantised: ApproximateSearch | None = None) -> None:
         self._vectors = vectors
         self._quantised = quantised
 

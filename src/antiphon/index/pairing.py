@@ -28,7 +28,7 @@ from antiphon.errors import UnreadableInput
 from antiphon.index.library import ALL, Filters, Library
 from antiphon.index.match import Match
 from antiphon.index.query import Query, open_query
-from antiphon.index.search import search_library
+from antiphon.index.search import SearchOptions, search_library
 from antiphon.index.store import Store
 from antiphon.index.works import About
 from antiphon.matching.aligned_notes import aligned_notes
@@ -116,7 +116,7 @@ class _Asked:
 
 
 def pair(
-    recordings: Sequence[Path],
+    recordings: Sequence[str | Path],
     store: Store,
     embedder: Embedder,
     filters: Filters = ALL,
@@ -136,7 +136,7 @@ def pair(
     filters = ALL if among.all() else filters
     asked: list[_Asked] = []
     skipped: list[UnreadableInput] = []
-    for recording in track(recordings, "listening"):
+    for recording in track([Path(one) for one in recordings], "listening"):
         try:
             asked.append(_ask(recording, library, embedder, filters, transpose))
         except UnreadableInput as error:
@@ -162,10 +162,11 @@ def pair(
 def _ask(recording: Path, library: Library, embedder: Embedder, filters: Filters, transpose: bool) -> _Asked:
     """Search with every excerpt that can be used. Raises `UnreadableInput` where none can, or the file cannot."""
     duration_s = audio_info(recording).duration_s
+    options = SearchOptions(_TOP, repeats=True, filters=filters, transpose=transpose)
     found, faults = [], []
     for start_s, length_s in excerpts(duration_s):
         try:
-            hits = search_library(recording, library, embedder, start_s, length_s, _TOP, filters, transpose=transpose)
+            hits = search_library(recording, library, embedder, start_s, length_s, options)
         except UnreadableInput as error:
             faults.append(error)
         else:

@@ -88,12 +88,13 @@ class NoteQuery:
 
 
 def open_query(
-    path: Path, embedder: Embedder, start_s: float = 0.0, length_s: float | None = None, retune: bool = False
+    path: str | Path, embedder: Embedder, start_s: float = 0.0, length_s: float | None = None, retune: bool = False
 ) -> Query:
     """A file, or a stretch of it; with `retune` sound is brought to A = 440 Hz first.
 
     Raises `UnreadableInput` for a file that cannot be read, a stretch under 3 s, and where nothing sounds.
     """
+    path = Path(path)
     kind = kind_of(path)
     _check_stretch(path, start_s, length_s)
     if kind == "audio":
@@ -128,20 +129,21 @@ def _check_stretch(path: Path, start_s: float, length_s: float | None) -> None:
         raise UnreadableInput(path, f"{length_s:.2f} s of it is {why}; a search needs {SHORTEST_S:g} s")
 
 
-def kind_of(path: Path) -> Side:
+def kind_of(path: str | Path) -> Side:
     """Sound or notes, by suffix. Raises `UnreadableInput` for neither."""
+    path = Path(path)
     for kind, suffixes in SUFFIXES.items():
         if path.suffix.lower() in suffixes:
             return kind
     raise UnreadableInput(path, f"neither a sound file nor a note file by its suffix {path.suffix!r}")
 
 
-def heard_frames(path: Path, sample_rate_hz: int, begin_s: float, end_s: float) -> Frames:
+def heard_frames(path: str | Path, sample_rate_hz: int, begin_s: float, end_s: float) -> Frames:
     """Onset frames of a sound file from `begin_s` to `end_s`, zeros beyond its ends.
 
     Raises `UnreadableInput` when the file cannot be read any more.
     """
-    first_s = max(0.0, begin_s - 1.0)
+    path, first_s = Path(path), max(0.0, begin_s - 1.0)
     try:
         samples = read_audio(path, sample_rate_hz, first_s, max(end_s + 1.0 - first_s, 1.0))
     except UnreadableInput:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder
-from antiphon.index.finding import Candidate, find_candidates
+from antiphon.errors import AntiphonError
+from antiphon.index.finding import Candidate, find_candidates, find_in_every
 from antiphon.index.library import ALL, Filters, Library
 from antiphon.index.match import Match
 from antiphon.index.query import Query, kind_of, open_query
@@ -15,32 +17,53 @@ from antiphon.index.store import Store
 from antiphon.matching.confidence import confidence
 
 
+@dataclass(frozen=True)
+class SearchOptions:
+    """How to search, whatever the query.
+
+    `top` limits the hits. They are the best hit of each file, and where the files are fewer than `top`, further places
+    in them. With `by_work` they are the best hit of each work and nothing else, with `repeats` the best hits in any
+    file, at most 40 in one. `against` names the kind to search; by default the other kind than the query's, or the
+    query's own where the index holds nothing else. `filters` leave recordings out, as if they were not in the index.
+    With `transpose` the query may also lie up to 6 semitones above or below the library, and between the keys.
+
+    Raises `AntiphonError` for a `top` below 1, and for `by_work` with `repeats`.
+    """
+
+    top: int = 10
+    by_work: bool = False
+    repeats: bool = False
+    against: Side | None = None
+    filters: Filters = ALL
+    transpose: bool = False
+
+    def __post_init__(self) -> None:
+        if self.top < 1:
+            raise AntiphonError(f"top {self.top}: a search gives 1 hit or more")
+        if self.by_work and self.repeats:
+            raise AntiphonError("by_work gives one hit a work, repeats several: choose one")
+
+
+DEFAULT = SearchOptions()
+
+
 def search(
-    query: Path,
+    query: str | Path,
     store: Store,
     embedder: Embedder,
     start_s: float = 0.0,
     length_s: float | None = None,
-    top: int = 10,
-    against: Side | None = None,
-    filters: Filters = ALL,
-    by_work: bool = False,
-    transpose: bool = False,
+    options: SearchOptions = DEFAULT,
 ) -> list[Match]:
-    """Best hits first for a file of 3 s or more, or a stretch of it; several of one recording where it repeats.
+    """Best hits first for a file of 3 s or more, or a stretch of it.
 
-    `against` names what to search; by default the other kind than the query's, or the query's own where the index
-    holds nothing else. `filters` leave recordings out, as if they were not in the index; `by_work` gives at most one
-    hit a work. With `transpose` the query may also lie up to 6 semitones above or below the library, and between the
-    keys. Library files that cannot be read any more are not found.
-
-    Hits whose confidence is under `LIKELY` are better than nothing, no more. Raises `UnreadableInput` for a query that
-    cannot be used, `AntiphonError` for filters that leave nothing.
+    Library files that cannot be read any more are not found; `Library.missing_files` names them. Hits whose confidence
+    is under `LIKELY` are better than nothing, no more. Raises `UnreadableInput` for a query that cannot be used,
+    `AntiphonError` for filters that leave nothing.
     """
-    against = against or what_to_search(kind_of(query), store.counts())
+    against = options.against or what_to_search(kind_of(query), store.counts())
     store.check_model(embedder)
-    library = store.library(against)
-    return search_library(query, library, embedder, start_s, length_s, top, filters, by_work, transpose)
+    return search_library(query, store.library(against), embedder, start_s, length_s, options)
 
 
 def what_to_search(kind: Side, held: Container[Side]) -> Side:
@@ -50,27 +73,38 @@ def what_to_search(kind: Side, held: Container[Side]) -> Side:
 
 
 def search_library(
-    query: Path,
+    query: str | Path,
     library: Library,
     embedder: Embedder,
     start_s: float = 0.0,
     length_s: float | None = None,
-    top: int = 10,
-    filters: Filters = ALL,
-    by_work: bool = False,
-    transpose: bool = False,
+    options: SearchOptions = DEFAULT,
 ) -> list[Match]:
     """Like `search`, in a library that is open already; any number of threads may search one at the same time."""
-    asked = open_query(query, embedder, start_s, length_s, retune=transpose)
-    among = None if filters == ALL else library.among(filters)
-    hits = []
-    works: set[str] = set()
-    for candidate in find_candidates(asked, library, embedder, among, transpose):
-        work = library.work_of(candidate.chain[0].recording)
-        if not (by_work and work in works):
-            works.add(work)
-            hits.append(_hit(candidate, asked, start_s, library))
-    return hits[:top]
+    asked = open_query(query, embedder, start_s, length_s, retune=options.transpose)
+    among = None if options.filters == ALL else library.among(options.filters)
+    how = among, options.transpose
+    if options.repeats:
+        best = find_candidates(asked, library, embedder, *how)[: options.top]
+    else:
+        group_of = library.work_of if options.by_work else library.paths.__getitem__
+        found = find_in_every(asked, library, embedder, group_of, options.top, *how)
+        best = _best_of_each(found, group_of, options)
+    return [_hit(candidate, asked, start_s, library) for candidate in best]
+
+
+def _best_of_each(
+    found: Sequence[Candidate], group_of: Callable[[int], str], options: SearchOptions
+) -> list[Candidate]:
+    """The best candidate of each group, then others unless `by_work`: `top` of them, the likeliest first."""
+    firsts: dict[str, Candidate] = {}
+    for candidate in found:
+        firsts.setdefault(group_of(candidate.chain[0].recording), candidate)
+    chosen = list(firsts.values())
+    if not options.by_work:
+        kept = set(map(id, chosen))
+        chosen += [candidate for candidate in found if id(candidate) not in kept]
+    return sorted(chosen[: options.top], key=lambda one: -one.evidence)
 
 
 def _hit(candidate: Candidate, query: Query, start_s: float, library: Library) -> Match:

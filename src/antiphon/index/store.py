@@ -8,9 +8,7 @@ believed.
 
 from __future__ import annotations
 
-import sqlite3
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -19,29 +17,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from antiphon import __version__
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder
-from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.errors import AntiphonError
+from antiphon.index.database import Database
 from antiphon.index.derived import Derived
+from antiphon.index.elsewhere import derived_folder
+from antiphon.index.formats import FORMAT
 from antiphon.index.library import Library, describe_neighbours, onsets_of, open_library
 from antiphon.index.neighbours import EXACT_BELOW
+from antiphon.index.relocation import relocate_rows
+from antiphon.index.roots import Roots
 from antiphon.index.works import About, work_of
 from antiphon.notes import Notes
 
-_FORMAT = "3"
 _DATABASE = "index.sqlite"
-_PATIENCE_S = 30.0  # with a database that somebody else has locked
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS recordings (
-    id INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL, content_hash TEXT NOT NULL, duration_s REAL NOT NULL,
-    starts_s BLOB NOT NULL, vectors BLOB NOT NULL, onsets BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS failures (
-    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, reason TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS about (
-    path TEXT PRIMARY KEY, composer TEXT NOT NULL, title TEXT NOT NULL, split TEXT NOT NULL, work TEXT NOT NULL);
-"""
+_HELD = "id, kind, duration_s"
 
 
 @dataclass(frozen=True)
@@ -67,70 +59,31 @@ class Held:
     duration_s: float
 
 
-def is_index(folder: Path) -> bool:
+def is_index(folder: str | Path) -> bool:
     """Whether a folder holds an index."""
-    return (folder / _DATABASE).is_file()
+    return (Path(folder) / _DATABASE).is_file()
 
 
 class Store:
     """One index folder; a writer and any number of readers may have it open at the same time.
 
-    Nearest windows are found exactly among fewer than `exact_below`, which is 16 or more. Raises `AntiphonError` when
-    the folder is no index and `create` is not given; `UnreadableInput`, here or in any method, when the database is
-    damaged, locked for 30 s, or cannot be written.
+    It is opened for reading, until something is written. Where the folder cannot be written, derived files are made in
+    the cache folder. Nearest windows are found exactly among fewer than `exact_below`, which is 16 or more. Raises
+    `AntiphonError` when the folder is no index and `create` is not given; `UnreadableInput`, here or in any method,
+    when the database is damaged, locked for 30 s, or cannot be written when it has to be.
     """
 
-    def __init__(self, folder: Path, create: bool = False, exact_below: int = EXACT_BELOW) -> None:
-        self.folder = folder
+    def __init__(self, folder: str | Path, create: bool = False, exact_below: int = EXACT_BELOW) -> None:
+        self.folder = folder = Path(folder)
         self._exact_below = exact_below
-        self._libraries: dict[Side, tuple[tuple[int, int], Library]] = {}
+        self._libraries: dict[Side, tuple[tuple[int, int, int], Library]] = {}
         if not create and not is_index(folder):
             raise AntiphonError(f"{folder}: not an index folder; make one with: antiphon index build FOLDER --out DIR")
         if create:
             if folder.exists() and any(folder.iterdir()) and not is_index(folder):
                 raise AntiphonError(f"{folder} is not empty and not an index; choose another folder for the index")
             folder.mkdir(parents=True, exist_ok=True)
-        with self._faults_named():
-            self._db = sqlite3.connect(folder / _DATABASE, timeout=_PATIENCE_S)
-        try:
-            with self._faults_named():
-                self._keep_write_ahead_log()
-                self._db.execute("PRAGMA synchronous=FULL")
-                self._db.executescript(_SCHEMA)
-            self._check_format(create)
-        except AntiphonError:
-            self.close()
-            raise
-
-    def _keep_write_ahead_log(self) -> None:
-        """So that readers need not wait for a writer.
-
-        SQLite answers "locked" at once, whatever the timeout, where another process changes a new database's journal
-        at the same moment (sqlite.org/c3ref/busy_handler.html), so the waiting is done here.
-        """
-        give_up = time.monotonic() + _PATIENCE_S
-        while True:
-            try:
-                self._db.execute("PRAGMA journal_mode=WAL")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
-                    raise
-                time.sleep(0.01)
-
-    def _check_format(self, create: bool) -> None:
-        found = self.meta("format")
-        if not found and not create:
-            raise UnreadableInput(
-                self.folder / _DATABASE,
-                "it is empty, the build that made it was stopped before its first file; "
-                "go on with: antiphon index build FOLDER --out DIR",
-            )
-        if found not in ("", _FORMAT):
-            raise UnreadableInput(
-                self.folder,
-                f"its format is {found}, this version reads {_FORMAT}: build another with: antiphon index build",
-            )
+        self._db = Database(folder / _DATABASE, create)
 
     def close(self) -> None:
         self._db.close()
@@ -143,46 +96,76 @@ class Store:
 
     def meta(self, key: str, default: str = "") -> str:
         """A fact about the whole index: model, model_hash, window_s, hop_s, dimensions."""
-        row = next(self._rows("SELECT value FROM meta WHERE key = ?", key), None)
+        row = next(self._db.rows("SELECT value FROM meta WHERE key = ?", key), None)
         return default if row is None else str(row[0])
 
     def claim(self, embedder: Embedder, model: str, hop_s: float) -> None:
         """Write down the model of a new index, or check that it is the one the index was built with."""
-        wanted = {
-            "format": _FORMAT,
-            "model": model,
-            "model_hash": embedder.fingerprint,
-            "dimensions": str(embedder.dimensions),
-            "window_s": str(embedder.window_s),
-            "hop_s": str(hop_s),
-        }
-        if not all(self.meta(key) for key in wanted):  # readers claim too; they must not wait for a writer
-            with self._transaction():
-                self._db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", wanted.items())
-        for key, value in wanted.items():
-            if key != "model" and self.meta(key) != value:
+        facts = {"format": FORMAT, "model": model, **_facts_of(embedder), "hop_s": str(hop_s)}
+        if not all(self.meta(key) for key in facts):  # an index that is complete must not be locked
+            with self._db.transaction():
+                self._db.execute_many("INSERT OR IGNORE INTO meta VALUES (?, ?)", list(facts.items()))
+        self._check({**_facts_of(embedder), "hop_s": str(hop_s)})
+
+    def check_model(self, embedder: Embedder) -> None:
+        """Raises `AntiphonError` where the index was built with another model."""
+        self._check(_facts_of(embedder))
+
+    def _check(self, facts: Mapping[str, str]) -> None:
+        for key, value in facts.items():
+            if self.meta(key) != value:
                 raise AntiphonError(
                     f"{self.folder}: built with {key} {self.meta(key)[:12]}, not {value[:12]}; vectors of "
                     "different models cannot be compared: build another index"
                 )
 
-    def check_model(self, embedder: Embedder) -> None:
-        """Raises `AntiphonError` where the index was built with another model."""
-        self.claim(embedder, self.meta("model"), float(self.meta("hop_s")))
+    def roots(self) -> Roots:
+        """The folders that its files are kept relative to."""
+        return Roots.of(self.folder.resolve(), self._db.rows("SELECT id, path FROM roots"))
+
+    def add_roots(self, folders: Iterable[Path]) -> None:
+        """Keep files below these folders relative to them, as far as no root holds them yet."""
+        for folder in folders:
+            if self.roots().split(folder / "file") is None:
+                with self._db.transaction():
+                    self._add_root(folder)
+
+    def _add_root(self, folder: Path) -> None:
+        self._db.execute("INSERT OR IGNORE INTO roots (path) VALUES (?)", (self.roots().text_of(folder),))
+
+    def _split(self, path: str) -> tuple[int, str]:
+        """The root and the path below it of a file, in a transaction; its folder becomes a root where there is none."""
+        found = self.roots().split(path)
+        if found is None:
+            self._add_root(Path(path).parent)
+            found = self.roots().split(path)
+            assert found is not None
+        return found
 
     def known(self) -> dict[str, tuple[FileState, str]]:
         """Path → state and content hash of every recording held."""
-        rows = self._rows("SELECT path, size, mtime_ns, content_hash FROM recordings")
+        rows = self._files("recordings", "size, mtime_ns, content_hash")
         return {path: (FileState(size, mtime), content) for path, size, mtime, content in rows}
 
     def recordings(self) -> list[Held]:
         """Every recording held, in the order of the paths."""
-        return [Held(*row) for row in self._rows("SELECT id, path, kind, duration_s FROM recordings ORDER BY path")]
+        found = [Held(id_, path, kind, lasts_s) for path, id_, kind, lasts_s in self._files("recordings", _HELD)]
+        return sorted(found, key=lambda one: one.path)
 
-    def failed(self) -> dict[str, tuple[FileState, str]]:
-        """Path → state and reason of every file that could not be indexed."""
-        rows = self._rows("SELECT path, size, mtime_ns, reason FROM failures")
-        return {path: (FileState(size, mtime), reason) for path, size, mtime, reason in rows}
+    def failed(self, version: str | None = None) -> dict[str, tuple[FileState, str]]:
+        """Path → state and reason of every file that could not be indexed, by this version of the package (any)."""
+        rows = self._files("failures", "size, mtime_ns, reason, version")
+        return {
+            path: (FileState(size, mtime), reason)
+            for path, size, mtime, reason, tried_by in rows
+            if version in (None, tried_by)
+        }
+
+    def _files(self, table: str, columns: str) -> Iterator[tuple[Any, ...]]:
+        """Full path and columns of every row."""
+        roots = self.roots()
+        for root, path, *values in self._db.rows(f"SELECT root, path, {columns} FROM {table} ORDER BY root, path"):
+            yield roots.full(root, path), *values
 
     def put(
         self,
@@ -198,54 +181,99 @@ class Store:
         """Add or replace a recording in one transaction; where it has `notes`, their beginnings are kept."""
         onsets = b"" if notes is None else onsets_of(notes).tobytes()
         blobs = starts_s.astype(np.float64).tobytes(), vectors.astype(np.float16).tobytes(), onsets
-        row = (path, kind, state.size, state.mtime_ns, content_hash, duration_s, *blobs)
         with self._change():
-            self._db.execute("DELETE FROM failures WHERE path = ?", (path,))
-            self._db.execute("DELETE FROM recordings WHERE path = ?", (path,))
+            place = self._split(path)
+            self._delete(place, "failures", "recordings")
             self._db.execute(
                 "INSERT INTO recordings"
-                " (path, kind, size, mtime_ns, content_hash, duration_s, starts_s, vectors, onsets)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                row,
+                " (root, path, kind, size, mtime_ns, content_hash, duration_s, starts_s, vectors, onsets)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*place, kind, state.size, state.mtime_ns, content_hash, duration_s, *blobs),
             )
 
-    def put_failure(self, path: str, state: FileState, reason: str) -> None:
-        """Remember why a file is not held."""
+    def take_over(self, path: str, state: FileState, held: str, gone: bool) -> None:
+        """Add or replace a recording whose content is held under another path, which may be gone: then it is renamed.
+
+        What is known of that path is known of this one, as far as nothing is yet.
+        """
         with self._change():
-            self._db.execute("DELETE FROM recordings WHERE path = ?", (path,))
+            place, other = self._split(path), self._split(held)
+            self._delete(place, "failures", "recordings")
             self._db.execute(
-                "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)", (path, state.size, state.mtime_ns, reason)
+                "INSERT OR IGNORE INTO about SELECT ?, ?, composer, title, split, work FROM about"
+                " WHERE root = ? AND path = ?",
+                (*place, *other),
+            )
+            if gone:
+                self._delete(other, "about")
+                self._db.execute(
+                    "UPDATE recordings SET root = ?, path = ?, size = ?, mtime_ns = ? WHERE root = ? AND path = ?",
+                    (*place, state.size, state.mtime_ns, *other),
+                )
+            else:
+                self._db.execute(
+                    "INSERT INTO recordings"
+                    " (root, path, kind, size, mtime_ns, content_hash, duration_s, starts_s, vectors, onsets)"
+                    " SELECT ?, ?, kind, ?, ?, content_hash, duration_s, starts_s, vectors, onsets FROM recordings"
+                    " WHERE root = ? AND path = ?",
+                    (*place, state.size, state.mtime_ns, *other),
+                )
+
+    def put_failure(self, path: str, state: FileState, reason: str) -> None:
+        """Remember why a file is not held, and which version of the package could not use it."""
+        with self._change():
+            place = self._split(path)
+            self._delete(place, "recordings")
+            self._db.execute(
+                "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?)",
+                (*place, state.size, state.mtime_ns, reason, __version__),
             )
 
     def touch(self, path: str, state: FileState) -> None:
         """A file's time changed, its content did not."""
-        with self._transaction():
+        with self._db.transaction():
             self._db.execute(
-                "UPDATE recordings SET size = ?, mtime_ns = ? WHERE path = ?", (state.size, state.mtime_ns, path)
+                "UPDATE recordings SET size = ?, mtime_ns = ? WHERE root = ? AND path = ?",
+                (state.size, state.mtime_ns, *self._split(path)),
             )
 
-    def remove(self, paths: Sequence[str]) -> None:
+    def remove(self, paths: Iterable[str]) -> None:
         """Forget recordings and failures, and what is known of them."""
         with self._change():
-            for table in ("recordings", "failures", "about"):
-                self._db.executemany(f"DELETE FROM {table} WHERE path = ?", [(path,) for path in paths])
+            for path in paths:
+                self._delete(self._split(path), "recordings", "failures", "about")
+
+    def _delete(self, place: tuple[int, str], *tables: str) -> None:
+        for table in tables:
+            self._db.execute(f"DELETE FROM {table} WHERE root = ? AND path = ?", place)
 
     def about(self) -> dict[str, About]:
         """Path → what is known of a file; files of which nothing is known are left out."""
-        return {path: About(*known) for path, *known in self._rows("SELECT * FROM about")}
+        return {path: About(*known) for path, *known in self._files("about", "composer, title, split, work")}
 
     def describe(self, about: Mapping[str, About]) -> None:
         """Add to what is known of files, in one transaction. Derived files stay as they are."""
         known = self.about()
         updated = {path: known.get(path, About()).updated(newer) for path, newer in about.items()}
-        rows = [(path, *astuple(one)) for path, one in updated.items() if one != known.get(path, About())]
-        if rows:
-            with self._transaction():
-                self._db.executemany("INSERT OR REPLACE INTO about VALUES (?, ?, ?, ?, ?)", rows)
+        changed = {path: one for path, one in updated.items() if one != known.get(path, About())}
+        if changed:
+            with self._db.transaction():
+                rows = [(*self._split(path), *astuple(one)) for path, one in changed.items()]
+                self._db.execute_many("INSERT OR REPLACE INTO about VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def relocate(self, old: str | Path, new: str | Path) -> int:
+        """Files below the folder `old` are below `new` from now on; how many these are.
+
+        Raises `AntiphonError` where `new` is no folder, or the index holds no file below `old`, or holds others where
+        they would be.
+        """
+        if not Path(new).is_dir():
+            raise AntiphonError(f"{new}: no such folder; move the files first, then tell the index")
+        return relocate_rows(self._db, self.folder.resolve(), Path(old).resolve(), Path(new).resolve())
 
     def counts(self) -> dict[Side, tuple[int, int, float]]:
         """Per kind: recordings, windows, hours."""
-        rows = self._rows(
+        rows = self._db.rows(
             "SELECT kind, COUNT(*), SUM(LENGTH(starts_s)) / 8, SUM(duration_s) / 3600 FROM recordings GROUP BY kind"
         )
         return {kind: (recordings, windows, hours) for kind, recordings, windows, hours in rows}
@@ -253,71 +281,53 @@ class Store:
     def count_works(self) -> int:
         """How many different works the recordings held perform."""
         about = self.about()
-        return len({work_of(path, about) for (path,) in self._rows("SELECT path FROM recordings")})
+        return len({work_of(held.path, about) for held in self.recordings()})
 
     def library(self, kind: Side) -> Library:
         """All windows of a kind, mapped from the derived file, which is made first where it is missing or stale.
 
         The same object until something changes. Raises `AntiphonError` when the index holds nothing of that kind.
         """
-        with self._snapshot():  # so that a file named after a generation holds that generation
-            # What others commit changes the first, what is done here the second.
-            state = (next(self._rows("PRAGMA data_version"))[0], self._db.total_changes)
-            if self._libraries.get(kind, (None, None))[0] == state:
-                return self._libraries[kind][1]
+        with self._db.snapshot():  # so that a file named after a generation holds that generation
+            state = self._db.state()
+            known = self._libraries.get(kind)
+            if known is not None and known[0] == state:
+                return known[1]
             if kind not in self.counts():
                 raise AntiphonError(f"{self.folder}: holds no {kind} to search")
-            rows = self._rows(
-                "SELECT path, duration_s, starts_s, vectors, onsets FROM recordings WHERE kind = ? ORDER BY path", kind
+            paths = [path for path, own in self._files("recordings", "kind") if own == kind]
+            rows = self._db.rows(
+                "SELECT duration_s, starts_s, vectors, onsets FROM recordings WHERE kind = ? ORDER BY root, path", kind
             )
             derived, dimensions = self._derived(kind), int(self.meta("dimensions"))
-            library = open_library(derived, dimensions, rows, self.about(), self._exact_below)
+            library = open_library(derived, dimensions, paths, rows, self.about(), self._exact_below)
             self._libraries[kind] = (state, library)
             return library
 
     def neighbours(self) -> dict[Side, dict[str, Any]]:
         """Per kind how its nearest windows are found; of a quantised copy how good it is, once it is made."""
-        with self._snapshot():
+        with self._db.snapshot():
             return {
                 kind: describe_neighbours(self._derived(kind), windows, self._exact_below)
                 for kind, (_, windows, _) in self.counts().items()
             }
 
     def _derived(self, kind: Side) -> Derived:
-        return Derived(self.folder, kind, int(self.meta("generation", "0")))
-
-    def _rows(self, query: str, *parameters: str) -> Iterator[tuple[Any, ...]]:
-        with self._faults_named():
-            yield from self._db.execute(query, parameters)
-
-    @contextmanager
-    def _faults_named(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            path = self.folder / _DATABASE
-            raise UnreadableInput(path, f"not an index database, or not a usable one ({error})") from None
-
-    @contextmanager
-    def _snapshot(self) -> Iterator[None]:
-        """Everything read inside is of one state, whatever writers do meanwhile."""
-        self._db.execute("BEGIN")
-        try:
-            yield
-        finally:
-            self._db.rollback()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._faults_named(), self._db:
-            yield
+        generation = int(self.meta("generation", "0"))
+        return Derived(derived_folder(self.folder, kind, generation), kind, generation)
 
     @contextmanager
     def _change(self) -> Iterator[None]:
         """A transaction that makes derived files stale."""
-        with self._transaction():
+        with self._db.transaction():
             yield
-            self._db.execute(
-                "INSERT INTO meta VALUES ('generation', '1')"
-                " ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
-            )
+            self._db.count_change()
+
+
+def _facts_of(embedder: Embedder) -> dict[str, str]:
+    """What vectors that are compared must have in common."""
+    return {
+        "model_hash": embedder.fingerprint,
+        "dimensions": str(embedder.dimensions),
+        "window_s": str(embedder.window_s),
+    }

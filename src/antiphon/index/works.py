@@ -12,13 +12,13 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Literal
 
 from antiphon.corpora import maestro
 from antiphon.errors import UnreadableInput
 from antiphon.tables import read_csv
 
-Works = Path | Literal["folders"]
+Works = str | Path
+"""A table, or the word `folders`."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def describe(files: Collection[Path], works: Works | None = None) -> tuple[dict[
     if works == "folders":
         named = {path: About(work=str(path.parent)) for path in files}
     elif works is not None:
-        named, unknown = _from_csv(works, files)
+        named, unknown = _from_csv(Path(works), files)
         faults += unknown
     else:
         named = {}

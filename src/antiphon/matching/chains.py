@@ -41,21 +41,21 @@ Chain = tuple[Link, ...]
 """Links of one recording, by stretch."""
 
 
-def chains(links: Iterable[Link], most: int) -> list[Chain]:
-    """The best chains by the sum of their weights, at most `most`; each link is in one of them."""
+def chains(links: Iterable[Link], each: int) -> list[Chain]:
+    """The best chains by the sum of their weights, at most `each` of one recording; each link is in one of them."""
     by_recording: dict[tuple[int, int], list[Link]] = defaultdict(list)
     for link in links:
         by_recording[link.recording, link.semitones].append(link)
     found: list[Chain] = []
     for own in by_recording.values():
         left = sorted(own, key=lambda link: (link.stretch, link.start_s))
-        for _ in range(most):
+        for _ in range(each):
             if not left:
                 break
             best = _best_chain(left)
             found.append(best)
             left = [link for link in left if link not in best]
-    return sorted(found, key=weight_of, reverse=True)[:most]
+    return sorted(found, key=weight_of, reverse=True)
 
 
 def weight_of(chain: Chain) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,18 +15,27 @@ _SAME_S = 0.4
 _DEVIATIONS = 2.0
 
 
-def weighed(stretch: int, begin_s: float, length_s: float, found: Sequence[tuple[Place, Fit]]) -> list[Link]:
-    """Links of one stretch, `length_s` of the query from `begin_s` on, the heaviest first, at most one at a place.
+def chance_score(found: Sequence[tuple[Place, Fit]]) -> float:
+    """Two standard deviations above the mean score of unrelated music; infinite where nothing was found.
 
-    `found` are the fits of a stretch that was heard in one way or in several. What a fit has above chance is its
-    weight; chance is two standard deviations above what fits of unrelated music reach. Most places are such, so both
-    are estimated by medians, and repeats and copies do not count.
+    Most places are unrelated, so both are estimated by medians, and repeats and copies do not count.
     """
     if not found:
-        return []
+        return math.inf
     scores = np.array([fit.score for _, fit in found])
-    chance = float(np.median(scores))
-    chance += _DEVIATIONS * 1.4826 * float(np.median(np.abs(scores - chance)))
+    median = float(np.median(scores))
+    return median + _DEVIATIONS * 1.4826 * float(np.median(np.abs(scores - median)))
+
+
+def weighed(
+    stretch: int, begin_s: float, length_s: float, found: Sequence[tuple[Place, Fit]], chance: float
+) -> list[Link]:
+    """Links of one stretch, `length_s` of the query from `begin_s` on, the heaviest first, at most one at a place.
+
+    `found` are the fits of a stretch that was heard in one way or in several. What a fit has above `chance` is its
+    weight.
+    """
+    scores = np.array([fit.score for _, fit in found])
     links: list[Link] = []
     for number in np.argsort(-scores, kind="stable"):
         place, fit = found[number]

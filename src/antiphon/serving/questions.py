@@ -10,7 +10,7 @@ from antiphon.descriptors import Side
 from antiphon.embedding import Embedder
 from antiphon.index.library import ALL, Filters
 from antiphon.index.match import Match
-from antiphon.index.search import search_library, what_to_search
+from antiphon.index.search import SearchOptions, search_library, what_to_search
 from antiphon.serving import models
 from antiphon.serving.errors import ServingError
 from antiphon.serving.holdings import Holdings
@@ -81,10 +81,12 @@ def answer(question: Question, stage: models.Stage, holdings: Holdings, embedder
         embedder,
         question.start_s - offset_s,
         FIRST_S if stage == "beginning" else question.length_s if question.kind == "notes" else None,
-        question.options.top,
-        question.filters,
-        question.options.by_work,
-        question.options.transpose,
+        SearchOptions(
+            question.options.top,
+            question.options.by_work,
+            filters=question.filters,
+            transpose=question.options.transpose,
+        ),
     )
     return [
         replace(

@@ -1,0 +1,28 @@
+"""Where the derived files of an index are made whose own folder cannot be written, as on read-only media."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from antiphon.cache import cache_folder
+from antiphon.index.database import can_write
+
+
+def derived_folder(index: Path, kind: str, generation: int) -> Path:
+    """The index's own folder; or one in the cache, which first gets links to the derived files that the index has.
+
+    That one is the index's own as long as its database stays as it is: other media may come to the same path.
+    """
+    if can_write(index):
+        return index
+    database = (index / "index.sqlite").stat()
+    identity = f"{index.resolve()}\0{database.st_size}\0{database.st_mtime_ns}"
+    folder = cache_folder("index") / hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:16]
+    folder.mkdir(exist_ok=True)
+    for path in index.glob(f"{kind}-{generation}.*"):
+        with suppress(OSError):  # there already, or links are not permitted: then it is made
+            os.symlink(path.resolve(), folder / path.name)
+    return folder

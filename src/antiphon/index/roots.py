@@ -1,0 +1,61 @@
+"""The folders that an index follows. A file is kept as a root's number and its path from there on.
+
+So a library that is moved keeps its index: only the roots change. A root inside the index's own folder is kept relative
+to it, and moves with it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Roots:
+    """Number → folder, for the index in the folder `index`."""
+
+    index: Path
+    folders: Mapping[int, Path]
+
+    @classmethod
+    def of(cls, index: Path, rows: Iterable[tuple[int, str]]) -> Roots:
+        """From the numbers and texts that the database holds."""
+        return cls(index, {number: index / text for number, text in rows})
+
+    @cached_property
+    def _numbers(self) -> dict[Path, int]:
+        return {folder: number for number, folder in self.folders.items()}
+
+    def full(self, root: int, path: str) -> str:
+        """The full path of a file."""
+        return str(self.folders[root] / path)
+
+    def split(self, file: str | Path) -> tuple[int, str] | None:
+        """The deepest root above a file, and the file's path from there on; None where there is no such root."""
+        path = Path(file)
+        for folder in path.parents:
+            if folder in self._numbers:
+                return self._numbers[folder], path.relative_to(folder).as_posix()
+        return None
+
+    def text_of(self, folder: Path) -> str:
+        """A folder as the database holds it."""
+        return folder.relative_to(self.index).as_posix() if folder.is_relative_to(self.index) else str(folder)
+
+
+def common_folders(files: Iterable[str]) -> list[Path]:
+    """The deepest folder that holds all files, for each drive that they lie on."""
+    by_drive: dict[str, set[Path]] = defaultdict(set)
+    for file in files:
+        path = Path(file)
+        by_drive[path.anchor].add(path.parent)
+    found = []
+    for parents in by_drive.values():
+        folder = min(parents)
+        while not all(parent.is_relative_to(folder) for parent in parents):
+            folder = folder.parent
+        found.append(folder)
+    return found

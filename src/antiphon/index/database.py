@@ -13,6 +13,7 @@ from typing import Any
 from antiphon.errors import UnreadableInput
 from antiphon.index.formats import CREATE, FORMAT, OLDER, VIEWS_OF_OLDER, upgrade
 
+NAME = "index.sqlite"
 _PATIENCE_S = 30.0  # with a database that another process has locked
 _UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_FULL}
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from antiphon.cache import cache_folder
-from antiphon.index.database import can_write
+from antiphon.index.database import NAME, can_write
 
 
 def derived_folder(index: Path, kind: str, generation: int) -> Path:
@@ -18,7 +18,7 @@ def derived_folder(index: Path, kind: str, generation: int) -> Path:
     """
     if can_write(index):
         return index
-    database = (index / "index.sqlite").stat()
+    database = (index / NAME).stat()
     identity = f"{index.resolve()}\0{database.st_size}\0{database.st_mtime_ns}"
     folder = cache_folder("index") / hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:16]
     folder.mkdir(exist_ok=True)

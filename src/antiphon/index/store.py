@@ -21,7 +21,7 @@ from antiphon import __version__
 from antiphon.descriptors import Side
 from antiphon.embedding import Embedder
 from antiphon.errors import AntiphonError
-from antiphon.index.database import Database
+from antiphon.index.database import NAME, Database
 from antiphon.index.derived import Derived
 from antiphon.index.elsewhere import derived_folder
 from antiphon.index.formats import FORMAT
@@ -32,7 +32,6 @@ from antiphon.index.roots import Roots
 from antiphon.index.works import About, work_of
 from antiphon.notes import Notes
 
-_DATABASE = "index.sqlite"
 _HELD = "id, kind, duration_s"
 
 
@@ -61,7 +60,7 @@ class Held:
 
 def is_index(folder: str | Path) -> bool:
     """Whether a folder holds an index."""
-    return (Path(folder) / _DATABASE).is_file()
+    return (Path(folder) / NAME).is_file()
 
 
 class Store:
@@ -83,7 +82,7 @@ class Store:
             if folder.exists() and any(folder.iterdir()) and not is_index(folder):
                 raise AntiphonError(f"{folder} is not empty and not an index; choose another folder for the index")
             folder.mkdir(parents=True, exist_ok=True)
-        self._db = Database(folder / _DATABASE, create)
+        self._db = Database(folder / NAME, create)
 
     def close(self) -> None:
         self._db.close()

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from antiphon.errors import AntiphonError, UnknownName
-from antiphon.files import write_json
+from antiphon.io.files import write_json
 from antiphon.progress import track
 from benchmarks import decode, descriptors, embedding, midi, render, training
 from benchmarks.report import markdown_table, replace_section

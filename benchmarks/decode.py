@@ -10,9 +10,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from antiphon.audio import read_audio
+from antiphon.io.audio import read_audio
 from antiphon.corpora import open_corpus
-from antiphon.notes import read_notes
+from antiphon.io.notes import read_notes
 from antiphon.rendering.additive import AdditivePiano
 from benchmarks.timing import SAMPLE_RATE_HZ, Benchmark, Effort, Peer, Row, race
 

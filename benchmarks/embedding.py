@@ -10,20 +10,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from antiphon.arms import find_arm
-from antiphon.audio import read_audio
-from antiphon.batch import AS_RECORDED
+from antiphon.models.arms import find_arm
+from antiphon.io.audio import read_audio
+from antiphon.models.batch import AS_RECORDED
 from antiphon.corpora import open_corpus
-from antiphon.descriptors import Side
-from antiphon.embedding import Embedder
+from antiphon.models.descriptors import Side
+from antiphon.models.protocol import Embedder
 from antiphon.index.build import embed_file
 from antiphon.index.query import open_query
-from antiphon.model import DualEncoder, ModelConfig
-from antiphon.model_embedder import ModelEmbedder
-from antiphon.model_loading import load_model
-from antiphon.notes import read_notes
-from antiphon.presets import find_preset
-from antiphon.segments import WindowGrid
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.models.embedder import ModelEmbedder
+from antiphon.models.loading import load_model
+from antiphon.io.notes import read_notes
+from antiphon.training.presets import find_preset
+from antiphon.corpora.segment_table import WindowGrid
 from benchmarks.timing import Benchmark, Effort, Row, in_fresh_process, race
 
 _UNIT = "windows/s"
@@ -42,7 +42,7 @@ def _embed(embedder: Embedder, side: Side, what: str, effort: Effort) -> list[Ro
 
 
 def _template(side: Side, effort: Effort) -> list[Row]:
-    from antiphon.baselines.template import TemplateEmbedder
+    from antiphon.models.template import TemplateEmbedder
 
     return _embed(TemplateEmbedder(), side, f"embed {side}, template", effort)
 

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from antiphon.corpora import open_corpus
-from antiphon.corpus_embedding import embed_corpus
-from antiphon.evaluation.hubs import hold_back_hubs
-from antiphon.evaluation.model import choose, origin
+from antiphon.models.corpus_embedding import embed_corpus
+from antiphon.evaluation.csls import hold_back_hubs
+from antiphon.evaluation.runner import choose, origin
 from antiphon.evaluation.ranks import whole_pool_ranks
 from antiphon.evaluation.scores import summary
-from antiphon.files import write_json
-from antiphon.model_loading import load_model
-from antiphon.segments import WindowGrid
+from antiphon.io.files import write_json
+from antiphon.models.loading import load_model
+from antiphon.corpora.segment_table import WindowGrid
 from benchmarks.report import markdown_table
 
 _NEIGHBOURS, _WEIGHTS = (5, 20, 100), (0.25, 0.5, 1.0)

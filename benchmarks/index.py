@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.index.derived import Derived
-from antiphon.index.library import Library, StoredRecording, open_library
+from antiphon.index.artifacts import Derived
+from antiphon.index.view import Library, StoredRecording, open_library
 from antiphon.index.neighbours import Nearest, nearest_exact
 from benchmarks.report import markdown_table
 from benchmarks.timing import in_fresh_process

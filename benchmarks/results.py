@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from antiphon.suite.report import summary_as_markdown
+from antiphon.experiments.comparison.report import summary_as_markdown
 from benchmarks.report import markdown_table, replace_section
 
 _MODELS = {"template": "template, nothing learned", "D0": "D0, preset medium", "d4a4": "d4a4, preset medium"}

@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import torch
 
-from antiphon.memory import resident_mib
+from antiphon.process_memory import resident_mib
 
 SAMPLE_RATE_HZ = 24_000
 _LEAST_S = 0.5  # a call of microseconds is repeated until its turns add up to this

@@ -11,13 +11,13 @@ from itertools import count
 
 import torch
 
-from antiphon.arms import ARMS, find_arm
+from antiphon.models.arms import ARMS, find_arm
 from antiphon.corpora import open_corpus
-from antiphon.losses import LOSSES
-from antiphon.memory import keep_freed_memory
-from antiphon.model import DualEncoder, ModelConfig
-from antiphon.presets import find_preset
-from antiphon.training.data import TrainingBatches, open_sample_cache
+from antiphon.training.losses import LOSSES
+from antiphon.process_memory import keep_freed_memory
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.training.presets import find_preset
+from antiphon.training.batches import TrainingBatches, open_sample_cache
 from antiphon.training.rates import apply_rates
 from antiphon.training.step import training_step
 from benchmarks.timing import Benchmark, Effort, Row, in_fresh_process, race

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from antiphon.corpora import Corpus, open_corpus
 from antiphon.index.build import build_index
-from antiphon.model_loading import load_model
+from antiphon.models.loading import load_model
 
 # A busy machine is slow, which no example is to blame for.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

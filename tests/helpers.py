@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from antiphon.notes import Notes, write_midi
+from antiphon.io.notes import Notes, write_midi
 
 END_OF_TRACK = b"\0\xff\x2f\0"
 

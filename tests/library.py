@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.baselines.template import TemplateEmbedder
-from antiphon.batch import AS_RECORDED, Playback
+from antiphon.models.template import TemplateEmbedder
+from antiphon.models.batch import AS_RECORDED, Playback
 from antiphon.index.build import BuildReport, build_index
 from antiphon.index.store import Store
-from antiphon.notes import Notes
+from antiphon.io.notes import Notes
 
 
 class CountingEmbedder:

@@ -57,7 +57,7 @@ def join(recordings: list[Recording], path: Path) -> Path:
 
 def make_library(demo: Corpus, place: Path) -> Path:
     """An index of five pieces as sound and notes, a tone whose name is an attack, and a file that is no sound."""
-    from antiphon.model_loading import load_model
+    from antiphon.models.loading import load_model
 
     music = place / "music"
     music.mkdir(parents=True)

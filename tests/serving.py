@@ -14,11 +14,11 @@ import soundfile
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
-from antiphon.model_loading import load_model
+from antiphon.models.loading import load_model
 from antiphon.rendering import make_renderer
 from antiphon.serving.app import create_app
 from antiphon.serving.clips import Clips
-from antiphon.serving.decoders import CLIP_RATE_HZ
+from antiphon.serving.decoder_pool import CLIP_RATE_HZ
 from antiphon.serving.limits import Limits
 from antiphon.serving.service import Service, Settings
 from waiting import LIMIT_S, until

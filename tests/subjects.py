@@ -7,11 +7,11 @@ from functools import cache
 
 import torch
 
-from antiphon.analysis import Subject
-from antiphon.arms import find_arm
+from antiphon.experiments.analysis import Subject
+from antiphon.models.arms import find_arm
 from antiphon.corpora import Corpus
-from antiphon.model import DualEncoder, ModelConfig
-from antiphon.presets import find_preset
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.training.presets import find_preset
 
 
 @cache

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from antiphon.notes import Notes
+from antiphon.io.notes import Notes
 from antiphon.rendering.additive import AdditivePiano, inharmonicity
 
 RATE_HZ = 24_000

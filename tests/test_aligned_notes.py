@@ -11,12 +11,12 @@ import pytest
 
 from antiphon.index.match import Match
 from antiphon.index.pairing import Pair, notes_of_pair
-from antiphon.matching.aligned_notes import EDGE_S, SHORTEST_NOTE_S, aligned_notes
-from antiphon.matching.warping import Warp
-from antiphon.notes import Notes, read_notes, write_midi
-from antiphon.serving import aligned
+from antiphon.alignment.aligned_notes import EDGE_S, SHORTEST_NOTE_S, aligned_notes
+from antiphon.alignment.dtw import Warp
+from antiphon.io.notes import Notes, read_notes, write_midi
+from antiphon.serving import aligned_midi as aligned
 from antiphon.serving.models import SearchOptions
-from antiphon.serving.questions import Question
+from antiphon.serving.search_requests import Question
 
 WARP = Warp(np.array([0.0, 10.0]), np.array([1.0, 21.0]))
 """Two seconds of notes per second of the query; second 0 of the query is second 1 of the notes."""

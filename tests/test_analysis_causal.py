@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 import torch
 
-from antiphon.analysis import ANALYSES, Finding, Subject
-from antiphon.analysis.ablation import replacements
-from antiphon.analysis.conditions import embed_conditions
-from antiphon.analysis.perturbation import Dimension, dimensions_of, distances, mean_correlation
-from antiphon.analysis.robustness import SWEEPS
-from antiphon.arms import find_arm
-from antiphon.batch import Tokens
+from antiphon.experiments.analysis import ANALYSES, Finding, Subject
+from antiphon.experiments.analysis.ablation import replacements
+from antiphon.experiments.analysis.conditions import embed_conditions
+from antiphon.experiments.analysis.perturbation import Dimension, dimensions_of, distances, mean_correlation
+from antiphon.experiments.analysis.robustness import SWEEPS
+from antiphon.models.arms import find_arm
+from antiphon.models.batch import Tokens
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
-from antiphon.injection.concat import Concat
-from antiphon.model import DualEncoder, ModelConfig
-from antiphon.presets import find_preset
-from antiphon.published import ABLATION, PERTURBATION
+from antiphon.models.injection.concat import Concat
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.training.presets import find_preset
+from antiphon.experiments.published import ABLATION, PERTURBATION
 from builders import random_batch
 
 

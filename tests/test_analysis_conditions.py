@@ -9,22 +9,22 @@ import numpy as np
 import pytest
 import torch
 
-from antiphon.analysis import Subject
-from antiphon.analysis.conditions import Condition, embed_conditions, score_conditions
-from antiphon.analysis.robustness import shifted, transposed, with_noise, with_velocity
-from antiphon.arms import find_arm
-from antiphon.audio import is_silent, read_audio, write_flac
-from antiphon.batch import Batch, NoteBatch, Tokens, collate, collate_notes
+from antiphon.experiments.analysis import Subject
+from antiphon.experiments.analysis.conditions import Condition, embed_conditions, score_conditions
+from antiphon.experiments.analysis.robustness import shifted, transposed, with_noise, with_velocity
+from antiphon.models.arms import find_arm
+from antiphon.io.audio import is_silent, read_audio, write_flac
+from antiphon.models.batch import Batch, NoteBatch, Tokens, collate, collate_notes
 from antiphon.corpora import Corpus, Recording
-from antiphon.corpus_embedding import embed_corpus
-from antiphon.descriptors.alter import alter
+from antiphon.models.corpus_embedding import embed_corpus
+from antiphon.models.descriptors.alter import alter
 from antiphon.errors import AntiphonError
 from antiphon.evaluation.protocols import evaluate
-from antiphon.model import DualEncoder, ModelConfig
-from antiphon.model_embedder import ModelEmbedder
-from antiphon.notes import Notes, read_notes, write_midi
-from antiphon.presets import find_preset
-from antiphon.segments import PAPER_GRID, cut_windows
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.models.embedder import ModelEmbedder
+from antiphon.io.notes import Notes, read_notes, write_midi
+from antiphon.training.presets import find_preset
+from antiphon.corpora.segment_table import PAPER_GRID, cut_windows
 from builders import RATE_HZ, random_batch, random_notes, unit
 
 LENGTH_S = 9.0
@@ -208,7 +208,7 @@ class TestEmbedConditions:
         assert np.abs(first["noisy"].audio - elsewhere["noisy"].audio).max() > 1e-4
 
     def test_batches_mix_recordings_so_that_most_stand_ins_are_of_another(self, subject: Subject, monkeypatch):
-        monkeypatch.setattr("antiphon.analysis.conditions._BATCH", 6)  # as many as the windows of one recording
+        monkeypatch.setattr("antiphon.experiments.analysis.conditions._BATCH", 6)  # as many as the windows of one recording
         owners: list[tuple[int, int]] = []
         with torch.no_grad():
             own = [subject.model.describe(windows_of(one))["a4"].values for one in subject.corpus.recordings]

@@ -10,14 +10,16 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from antiphon.analysis import ANALYSES, cost, measuring
-from antiphon.analysis.counting import Count, count_cost, count_of_shapes
-from antiphon.analysis.measuring import Load, best_seconds, built, peak_mib, random_windows, seconds_per_window
-from antiphon.arms import ARMS, find_arm
-from antiphon.batch import Batch
+from antiphon.experiments.analysis import ANALYSES
+from antiphon.experiments.analysis import cost
+from antiphon.experiments.analysis import measuring
+from antiphon.experiments.analysis.counting import Count, count_cost, count_of_shapes
+from antiphon.experiments.analysis.measuring import Load, best_seconds, built, peak_mib, random_windows, seconds_per_window
+from antiphon.models.arms import ARMS, find_arm
+from antiphon.models.batch import Batch
 from antiphon.corpora import Corpus
-from antiphon.model import SIDES, DualEncoder, ModelConfig
-from antiphon.presets import find_preset
+from antiphon.models.network import SIDES, DualEncoder, ModelConfig
+from antiphon.training.presets import find_preset
 from builders import random_batch
 from subjects import small_subject, tiny_model
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import skew
 
-from antiphon.analysis import ANALYSES, geometry
-from antiphon.analysis.geometry import (
+from antiphon.experiments.analysis import ANALYSES
+from antiphon.experiments.analysis import geometry
+from antiphon.experiments.analysis.geometry import (
     alignment,
     flatten,
     hubness,
@@ -18,7 +19,7 @@ from antiphon.analysis.geometry import (
     modality_gap,
     uniformity,
 )
-from antiphon.analysis.sample import embed_sample, sample_windows
+from antiphon.experiments.analysis.sample import embed_sample, sample_windows
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
 from subjects import small_subject

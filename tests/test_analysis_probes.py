@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from antiphon.analysis import ANALYSES
-from antiphon.analysis.probes import (
+from antiphon.experiments.analysis import ANALYSES
+from antiphon.experiments.analysis.probes import (
     centroid_hz,
     fit_ridge,
     folds_of,
@@ -17,9 +17,9 @@ from antiphon.analysis.probes import (
     pitch_histogram,
     r2,
 )
-from antiphon.batch import Batch, collate, collate_notes
+from antiphon.models.batch import Batch, collate, collate_notes
 from antiphon.corpora import Corpus
-from antiphon.descriptors import View
+from antiphon.models.descriptors import View
 from antiphon.errors import AntiphonError
 from builders import RATE_HZ, random_batch, random_notes
 from helpers import sine

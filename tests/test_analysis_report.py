@@ -15,13 +15,15 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from antiphon.analysis import Analysis, Finding, Subject, geometry, report
-from antiphon.analysis.report import json_ready, markdown_blocks, run_analyses
+from antiphon.experiments.analysis import Analysis, Finding, Subject
+from antiphon.experiments.analysis import geometry
+from antiphon.experiments.analysis import report
+from antiphon.experiments.analysis.report import json_ready, markdown_blocks, run_analyses
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError, UnknownName
-from antiphon.model import DualEncoder
+from antiphon.models.network import DualEncoder
 from antiphon.registry import Registry
-from antiphon.reporting import Bullets, Paragraph, Table
+from antiphon.experiments.reporting import Bullets, Paragraph, Table
 from subjects import small_subject, tiny_model
 
 SUMMARY = "Of `32` windows.\n\n| layer | CKA |\n|-------|----:|\n| **a<b** | 0.5 |"
@@ -56,7 +58,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         name: Analysis(name, f"What of {name}?", run)
         for name, run in (("plain", plain), ("refusing", refusing), ("breaking", breaking))
     }
-    registry: Registry[Analysis] = Registry("analysis", "antiphon.analysis", "ANALYSIS")
+    registry: Registry[Analysis] = Registry("analysis", "antiphon.experiments.analysis", "ANALYSIS")
     registry.__dict__["_entries"] = table
     monkeypatch.setattr(report, "ANALYSES", registry)
     monkeypatch.setattr(report, "code_version", lambda: {"version": "1", "commit": "abc"})

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from antiphon import embedding
-from antiphon.analysis import Subject
-from antiphon.analysis.sample import Sample, embed_sample, sample_windows
-from antiphon.audio import read_audio, write_flac
+from antiphon.models import protocol as embedding
+from antiphon.experiments.analysis import Subject
+from antiphon.experiments.analysis.sample import Sample, embed_sample, sample_windows
+from antiphon.io.audio import read_audio, write_flac
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
-from antiphon.model import SIDES
-from antiphon.model_embedder import ModelEmbedder
-from antiphon.notes import read_notes
+from antiphon.models.network import SIDES
+from antiphon.models.embedder import ModelEmbedder
+from antiphon.io.notes import read_notes
 from builders import RATE_HZ
 from subjects import small_subject
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import ortho_group, spearmanr
 
-from antiphon.analysis import ANALYSES, Subject
-from antiphon.analysis.sample import sample_windows
-from antiphon.analysis.similarity import layer_means, linear_cka, rsa
-from antiphon.batch import Tokens
+from antiphon.experiments.analysis import ANALYSES, Subject
+from antiphon.experiments.analysis.sample import sample_windows
+from antiphon.experiments.analysis.similarity import layer_means, linear_cka, rsa
+from antiphon.models.batch import Tokens
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
-from antiphon.model import SIDES
+from antiphon.models.network import SIDES
 from builders import pick
 from subjects import small_subject
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from antiphon.audio import audio_info, is_silent, read_audio, write_flac
+from antiphon.io.audio import audio_info, is_silent, read_audio, write_flac
 from antiphon.errors import UnreadableInput
 from helpers import sine, write_sine
 
@@ -177,7 +177,7 @@ def test_m4a_is_decoded_by_pyav(tmp_path: Path) -> None:
 def test_m4a_without_pyav_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_m4a(tmp_path / "tone.m4a", 1.0)
     monkeypatch.setitem(sys.modules, "av", None)
-    monkeypatch.delitem(sys.modules, "antiphon.av_audio", raising=False)
+    monkeypatch.delitem(sys.modules, "antiphon.io.av_audio", raising=False)
     with pytest.raises(UnreadableInput, match=r"tone.m4a: .*pip install 'antiphon\[av\]'"):
         read_audio(path, RATE_HZ)
 

@@ -22,7 +22,7 @@ from antiphon.augmentation import (
 )
 from antiphon.augmentation.rooms import RoomPool, rooms
 from antiphon.augmentation.spectrum import EQUALISER_HZ
-from antiphon.varispeed import samples_needed, scale_times, varispeed
+from antiphon.signal.varispeed import samples_needed, scale_times, varispeed
 from builders import RATE_HZ, random_notes
 
 SECOND = RATE_HZ

@@ -12,7 +12,7 @@ from antiphon.augmentation import (
     NoteAugmentation,
     augment_notes,
 )
-from antiphon.notes import Notes
+from antiphon.io.notes import Notes
 from builders import random_notes
 
 UNCHANGED_NOTES = NoteAugmentation(

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from antiphon import av_audio
-from antiphon.audio import audio_info, read_audio
+from antiphon.io import av_audio
+from antiphon.io.audio import audio_info, read_audio
 from antiphon.errors import UnreadableInput
 
 RATE_HZ = 24_000

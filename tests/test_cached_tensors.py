@@ -14,7 +14,7 @@ from torch import Tensor
 
 import antiphon
 from antiphon.augmentation import rooms, spectrum
-from antiphon.onsets import semitone_bands
+from antiphon.signal.onsets import semitone_bands
 
 CPU = torch.device("cpu")
 CALLS: dict[Any, tuple[Any, ...]] = {

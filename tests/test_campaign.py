@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from antiphon.arms import ARMS
-from antiphon.campaign.grid import FOUNDATION, builtin_grids, load_grid, plan
-from antiphon.campaign.layout import Campaign, load_campaign, open_campaign, record_path, run_folder
-from antiphon.campaign.runner import LOCK, run_campaign
+from antiphon.models.arms import ARMS
+from antiphon.experiments.campaign.grid import FOUNDATION, builtin_grids, load_grid, plan
+from antiphon.experiments.campaign.layout import Campaign, load_campaign, open_campaign, record_path, run_folder
+from antiphon.experiments.campaign.runner import LOCK, run_campaign
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
 from waiting import LIMIT_S, until
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from antiphon import published as paper
-from antiphon.campaign.plots import Mark, draw_against_paper, draw_plots
-from antiphon.campaign.report import CampaignFacts, write_report
-from antiphon.reporting import Heading, Paragraph, Table, as_html, as_markdown, cell
+from antiphon.experiments import published as paper
+from antiphon.experiments.campaign.plots import Mark, draw_against_paper, draw_plots
+from antiphon.experiments.campaign.report import CampaignFacts, write_report
+from antiphon.experiments.reporting import Heading, Paragraph, Table, as_html, as_markdown, cell
 
 SCREENING = CampaignFacts(
     name="screening",
@@ -377,7 +377,7 @@ def test_names_on_the_plot_do_not_lie_on_each_other(tmp_path: Path, monkeypatch:
         axes = figure.axes[0]
         boxes.extend(text.get_window_extent() for text in axes.texts if text.get_text())
 
-    monkeypatch.setattr("antiphon.campaign.plots._save", keep)
+    monkeypatch.setattr("antiphon.experiments.campaign.plots._save", keep)
     marks = [Mark(arm, 40 + s / 3, None, (), s) for arm, s in paper.SCREENING.items()]
     draw_against_paper(tmp_path / "plot.png", marks)
     assert len(boxes) == 13

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from antiphon.cli import app, main
 from antiphon.corpora import Corpus
-from antiphon.notes import Notes
+from antiphon.io.notes import Notes
 from antiphon.rendering import make_renderer
 from helpers import write_scale
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from antiphon.corpora.composer import COMPOSERS, Piece, compose_demo, perform
-from antiphon.corpora.composer_harmony import Chord, Key, Motif, parse_chord
-from antiphon.corpora.composer_styles import STYLES, Score, write_score
+from antiphon.corpora.synthetic.composer import COMPOSERS, Piece, compose_demo, perform
+from antiphon.corpora.synthetic.harmony import Chord, Key, Motif, parse_chord
+from antiphon.corpora.synthetic.styles import STYLES, Score, write_score
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_the_seed_decides_everything(pieces: list[Piece]) -> None:
 
 
 def test_a_new_work_leaves_the_others_alone(pieces: list[Piece], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("antiphon.corpora.composer.COMPOSERS", COMPOSERS[:2])
+    monkeypatch.setattr("antiphon.corpora.synthetic.composer.COMPOSERS", COMPOSERS[:2])
     fewer = compose_demo()
     assert len(fewer) == 12
     assert all(equal(one, two) for one, two in zip(pieces, fewer, strict=False))
@@ -121,7 +121,7 @@ def test_works_are_not_each_other_in_another_key(monkeypatch: pytest.MonkeyPatch
         written[id(score)] = score
         return perform(score, *rest)
 
-    monkeypatch.setattr("antiphon.corpora.composer.perform", keep)
+    monkeypatch.setattr("antiphon.corpora.synthetic.composer.perform", keep)
     compose_demo()
     assert len(written) >= 30
     for (one, a), (other, b) in itertools.combinations([(s, figures(s)) for s in written.values()], 2):

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from antiphon.batch import AS_RECORDED, Batch, Overlap, Playback
-from antiphon.spectra import power_spectrum
-from antiphon.towers import constant_q
-from antiphon.towers.constant_q import ConstantQFrames, band_filters
+from antiphon.models.batch import AS_RECORDED, Batch, Overlap, Playback
+from antiphon.signal.spectra import power_spectrum
+from antiphon.models.towers import constant_q
+from antiphon.models.towers.constant_q import ConstantQFrames, band_filters
 from builders import RATE_HZ, WINDOW, random_batch, silent_batch
 
 HOP, N_FFT, SETTLED = 480, 1024, 25

@@ -10,17 +10,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from antiphon.batch import Batch, NoteBatch, collate, collate_notes
-from antiphon.descriptors import DESCRIPTORS, View
-from antiphon.descriptors.a7 import NAMES as RATIO_NAMES
-from antiphon.descriptors.a7 import a7, attractor_activation
-from antiphon.descriptors.a8 import NAMES as PITCH_CLASSES
-from antiphon.descriptors.a8 import a8, spectral_flux
-from antiphon.descriptors.a9 import a9, inverse_frame_frequency
-from antiphon.descriptors.d1 import bin_names, d1
-from antiphon.descriptors.d2 import d2
-from antiphon.descriptors.d3 import d3
-from antiphon.notes import Notes
+from antiphon.models.batch import Batch, NoteBatch, collate, collate_notes
+from antiphon.models.descriptors import DESCRIPTORS, View
+from antiphon.models.descriptors.a7 import NAMES as RATIO_NAMES
+from antiphon.models.descriptors.a7 import a7, attractor_activation
+from antiphon.models.descriptors.a8 import NAMES as PITCH_CLASSES
+from antiphon.models.descriptors.a8 import a8, spectral_flux
+from antiphon.models.descriptors.a9 import a9, inverse_frame_frequency
+from antiphon.models.descriptors.d1 import bin_names, d1
+from antiphon.models.descriptors.d2 import d2
+from antiphon.models.descriptors.d3 import d3
+from antiphon.io.notes import Notes
 from builders import RATE_HZ, WINDOW, random_notes
 from helpers import sine
 

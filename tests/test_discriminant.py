@@ -10,18 +10,18 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from antiphon.arms import Arm, Beside, find_arm
-from antiphon.batch import AS_RECORDED, Playback, Tokens, collate
-from antiphon.descriptors import DESCRIPTORS, View, describe
-from antiphon.discriminant import Discriminant, PairScatter
+from antiphon.models.arms import Arm, Beside, find_arm
+from antiphon.models.batch import AS_RECORDED, Playback, Tokens, collate
+from antiphon.models.descriptors import DESCRIPTORS, View, describe
+from antiphon.models.late_fusion import Discriminant, PairScatter
 from antiphon.errors import AntiphonError
-from antiphon.formats import to_plain
-from antiphon.model import SIDES, DualEncoder, ModelConfig
-from antiphon.model_saving import load_dual_encoder, save_model
-from antiphon.notes import Notes
-from antiphon.presets import find_preset
+from antiphon.io.formats import to_plain
+from antiphon.models.network import SIDES, DualEncoder, ModelConfig
+from antiphon.models.saving import load_dual_encoder, save_model
+from antiphon.io.notes import Notes
+from antiphon.training.presets import find_preset
 from antiphon.rendering.additive import AdditivePiano
-from antiphon.training.discriminant import fit_discriminant
+from antiphon.training.late_fusion import fit_discriminant
 from builders import RATE_HZ, WINDOW, random_batch, random_notes
 from subjects import tiny_model
 

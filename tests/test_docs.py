@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from antiphon.cli import app
-from antiphon.descriptors import View
+from antiphon.models.descriptors import View
 from builders import random_batch
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,7 +51,7 @@ def test_every_make_target_shown_exists(document: str, line: str):
 
 def test_the_example_of_a_new_descriptor_works():
     block = re.search(
-        r"```python\n# (src/antiphon/descriptors/\w+\.py)\n(.*?)```",
+        r"```python\n# (src/antiphon/models/descriptors/\w+\.py)\n(.*?)```",
         (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"),
         re.S,
     )

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from antiphon.corpora import Corpus, Recording
-from antiphon.corpus_embedding import EmbeddedSegments, embed_corpus
+from antiphon.models.corpus_embedding import EmbeddedSegments, embed_corpus
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
 from antiphon.evaluation.pools import Pools, not_wrong, sample_pools
 from antiphon.evaluation.protocols import PROTOCOLS, default_split, evaluate, scores_as_text
 from antiphon.evaluation.ranks import pair_accuracy, pool_ranks, whole_pool_ranks
 from antiphon.evaluation.scores import chance, intervals, per_query, summary
-from antiphon.notes import Notes
-from antiphon.segments import SegmentTable
+from antiphon.io.notes import Notes
+from antiphon.corpora.segment_table import SegmentTable
 from builders import table, unit
 from helpers import sine, write_scale
 

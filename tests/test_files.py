@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from antiphon.files import UNFINISHED, atomic_file, atomic_folder, remove_abandoned, write_json, write_text_atomic
+from antiphon.io.files import UNFINISHED, atomic_file, atomic_folder, remove_abandoned, write_json, write_text_atomic
 
 ROOT = Path(__file__).parents[1]
 
@@ -75,7 +75,7 @@ class TestAtomicFile:
         assert path.read_text(encoding="utf-8") == "x"
 
     def test_text_is_utf8_in_every_locale(self, tmp_path: Path):
-        program = "import sys; from pathlib import Path; from antiphon.files import write_text_atomic as write; "
+        program = "import sys; from pathlib import Path; from antiphon.io.files import write_text_atomic as write; "
         program += r"write(Path(sys.argv[1]), 'sound \u2192 notes, \udcff\r\n')"
         environment = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
         subprocess.run([sys.executable, "-c", program, str(tmp_path / "card")], env=environment, check=True)

@@ -10,7 +10,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from antiphon.errors import UnreadableInput
-from antiphon.formats import Document, Format
+from antiphon.io.formats import Document, Format
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

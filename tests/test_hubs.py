@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from antiphon.evaluation.hubs import closeness, hold_back_hubs
+from antiphon.evaluation.csls import closeness, hold_back_hubs
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from antiphon.baselines.template import TemplateEmbedder
-from antiphon.catalogue import describe_path
+from antiphon.models.template import TemplateEmbedder
+from antiphon.cli.listing import describe_path
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index import build
 from antiphon.index.build import build_index
 from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store
-from antiphon.index.works import About
-from antiphon.notes import Notes, write_midi
+from antiphon.index.metadata import About
+from antiphon.io.notes import Notes, write_midi
 from helpers import write_scale, write_sine
 from library import CountingEmbedder, bring_up_to_date, in_database, in_library
 
@@ -157,7 +157,7 @@ class TestBuild:
         path.write_bytes(b"no sound that libsndfile knows")
         with monkeypatch.context() as without:
             without.setitem(sys.modules, "av", None)
-            without.delitem(sys.modules, "antiphon.av_audio", raising=False)
+            without.delitem(sys.modules, "antiphon.io.av_audio", raising=False)
             report, _ = bring_up_to_date(folder, out)
         assert "libsndfile" in report.failed[0].reason
         report, _ = bring_up_to_date(folder, out)

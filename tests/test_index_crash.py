@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from antiphon.baselines.template import TemplateEmbedder
+from antiphon.models.template import TemplateEmbedder
 from antiphon.corpora import Corpus
 from antiphon.errors import UnreadableInput
 from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.search import search
 from antiphon.index.store import FileState, Store
-from antiphon.notes import Notes
+from antiphon.io.notes import Notes
 from builders import unit
 from library import CountingEmbedder, bring_up_to_date, in_database, in_library
 from waiting import LIMIT_S, until
@@ -156,7 +156,7 @@ def test_creating_waits_for_another_that_is_creating(out: Path):
 BUILD_AND_KILL = """
 import os, random, signal, sys, time
 from pathlib import Path
-from antiphon.baselines.template import TemplateEmbedder
+from antiphon.models.template import TemplateEmbedder
 from antiphon.index.build import build_index
 
 folder, out = map(Path, sys.argv[1:])

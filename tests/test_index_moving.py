@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from antiphon.baselines.template import TemplateEmbedder
+from antiphon.models.template import TemplateEmbedder
 from antiphon.cli import app
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index import database, elsewhere
 from antiphon.index.build import build_index, embed_file
-from antiphon.index.library import Filters
+from antiphon.index.view import Filters
 from antiphon.index.match import Match
 from antiphon.index.roots import common_folders
 from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store, is_index
-from antiphon.index.works import About
+from antiphon.index.metadata import About
 from library import bring_up_to_date, in_database
 
 OLDER_TABLES = """

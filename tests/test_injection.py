@@ -9,23 +9,23 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from antiphon.arms import ARMS, Pair, find_arm
-from antiphon.batch import Tokens
-from antiphon.descriptors.alter import alter
+from antiphon.models.arms import ARMS, Pair, find_arm
+from antiphon.models.batch import Tokens
+from antiphon.models.descriptors.alter import alter
 from antiphon.errors import AntiphonError
-from antiphon.injection import Shape
-from antiphon.injection.align import aligned
-from antiphon.injection.attention_bias import AttentionBias
-from antiphon.injection.cross_attention import Attend, CrossAttention
-from antiphon.injection.film import Film
-from antiphon.injection.moe import MixtureOfExperts
-from antiphon.injection.reverse_cross_attention import ReverseCrossAttention
-from antiphon.injection.third_tower import side_by_side
-from antiphon.losses import LOSSES, Loss
-from antiphon.model import DualEncoder, Encoded, ModelConfig
-from antiphon.model_embedder import ModelEmbedder
-from antiphon.presets import find_preset
-from antiphon.towers.transformer import TransformerLayer
+from antiphon.models.injection import Shape
+from antiphon.models.injection.align import aligned
+from antiphon.models.injection.attention_bias import AttentionBias
+from antiphon.models.injection.cross_attention import Attend, CrossAttention
+from antiphon.models.injection.film import Film
+from antiphon.models.injection.moe import MixtureOfExperts
+from antiphon.models.injection.reverse_cross_attention import ReverseCrossAttention
+from antiphon.models.injection.third_tower import side_by_side
+from antiphon.training.losses import LOSSES, Loss
+from antiphon.models.network import DualEncoder, Encoded, ModelConfig
+from antiphon.models.embedder import ModelEmbedder
+from antiphon.training.presets import find_preset
+from antiphon.models.towers.transformer import TransformerLayer
 from antiphon.training.step import objective
 from builders import random_batch
 
@@ -278,7 +278,7 @@ class TestCrossModal:
     def test_other_arms_embed_pairs_as_each_side_alone(self):
         rng = torch.Generator().manual_seed(0)
         sound = (0.1 * torch.randn(24_000 * 6, generator=rng)).numpy()
-        from antiphon.notes import Notes
+        from antiphon.io.notes import Notes
 
         notes = Notes.of([0.5, 1.0, 4.2], [0.4] * 3, [60, 64, 67], [80] * 3)
         starts = torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64).numpy()

@@ -9,14 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from antiphon.index.query import heard_frames
-from antiphon.matching.chains import Link, chains, follows, weight_of
-from antiphon.matching.confidence import FEATURES, beforehand, confidence, evidence_for, features_of
-from antiphon.matching.fits import MARGIN_S, NEAR_TEMPO, Fit, Lines, region_s
-from antiphon.matching.frames import FRAME_HZ, note_frames, sound_frames
-from antiphon.matching.places import CELL_S, Place, keep_apart, vote
-from antiphon.matching.weights import chance_score, weighed
-from antiphon.notes import Notes
-from antiphon.onsets import BANDS, LOWEST_PITCH, Frames, transpose
+from antiphon.alignment.chaining import Link, chains, follows, weight_of
+from antiphon.alignment.confidence import FEATURES, beforehand, confidence, evidence_for, features_of
+from antiphon.alignment.local_alignment import MARGIN_S, NEAR_TEMPO, Fit, Lines, region_s
+from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
+from antiphon.alignment.candidates import CELL_S, Place, keep_apart, vote
+from antiphon.alignment.score_normalisation import chance_score, weighed
+from antiphon.io.notes import Notes
+from antiphon.signal.onsets import BANDS, LOWEST_PITCH, Frames, transpose
 from antiphon.rendering.additive import AdditivePiano
 from builders import random_notes
 from helpers import sine, write_sine

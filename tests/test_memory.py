@@ -14,13 +14,13 @@ import antiphon.training.loop as loop
 from antiphon.augmentation import Augmentation
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
-from antiphon.losses import Past
-from antiphon.losses.info_nce import info_nce
-from antiphon.model_saving import RUN_MODEL
+from antiphon.training.losses import Past
+from antiphon.training.losses.info_nce import info_nce
+from antiphon.models.saving import RUN_MODEL
 from antiphon.training.config import RunConfig, prepare_run
-from antiphon.training.data import TrainingBatches, open_sample_cache
+from antiphon.training.batches import TrainingBatches, open_sample_cache
 from antiphon.training.loop import resume_run, start_run
-from antiphon.training.memory import Memory
+from antiphon.training.embedding_queue import Memory
 
 
 def embeddings(count: int, seed: int) -> torch.Tensor:

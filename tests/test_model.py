@@ -14,22 +14,22 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from antiphon.arms import find_arm
-from antiphon.batch import Tokens, collate
-from antiphon.catalogue import list_entries
-from antiphon.descriptors.a4 import a4
-from antiphon.descriptors.band_energy import band_energy
-from antiphon.descriptors.d4 import d4
+from antiphon.models.arms import find_arm
+from antiphon.models.batch import Tokens, collate
+from antiphon.cli.listing import list_entries
+from antiphon.models.descriptors.a4 import a4
+from antiphon.models.descriptors.band_energy import band_energy
+from antiphon.models.descriptors.d4 import d4
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.losses.vicreg import vicreg
-from antiphon.model import DualEncoder, ModelConfig
-from antiphon.model_embedder import ModelEmbedder
-from antiphon.model_loading import load_model
-from antiphon.model_saving import load_dual_encoder, save_model
-from antiphon.notes import Notes
-from antiphon.presets import find_preset
-from antiphon.towers.note_sequence import duration_bucket
-from antiphon.towers.transformer import TransformerLayer, sinusoidal_positions
+from antiphon.training.losses.vicreg import vicreg
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.models.embedder import ModelEmbedder
+from antiphon.models.loading import load_model
+from antiphon.models.saving import load_dual_encoder, save_model
+from antiphon.io.notes import Notes
+from antiphon.training.presets import find_preset
+from antiphon.models.towers.note_sequence import duration_bucket
+from antiphon.models.towers.transformer import TransformerLayer, sinusoidal_positions
 from builders import WINDOW, assert_same_state, random_batch, random_notes, silent_batch
 
 
@@ -214,7 +214,7 @@ class TestSaving:
             path.write_bytes(b"half")
             raise OSError("no space left")
 
-        monkeypatch.setattr("antiphon.model.save_file", half)
+        monkeypatch.setattr("antiphon.models.network.save_file", half)
         with pytest.raises(OSError, match="no space"):
             save_model(model_of("A4"), folder, "new")
         monkeypatch.undo()
@@ -238,7 +238,7 @@ class TestSaving:
             calls.append(path)
             return load_file(path)
 
-        monkeypatch.setattr("antiphon.model.load_file", replaced_before_weights)
+        monkeypatch.setattr("antiphon.models.network.load_file", replaced_before_weights)
         loaded = load_dual_encoder(tmp_path / "m")
         assert loaded.config.arm.name == "newer"
         assert_same_state(new.state_dict(), loaded.state_dict())

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from antiphon.baselines.template import TemplateEmbedder
-from antiphon.embedding import Embedder
-from antiphon.model_embedder import ModelEmbedder
-from antiphon.segments import cut_windows
+from antiphon.models.template import TemplateEmbedder
+from antiphon.models.protocol import Embedder
+from antiphon.models.embedder import ModelEmbedder
+from antiphon.corpora.segment_table import cut_windows
 from helpers import scale, sine
 from subjects import tiny_model
 

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from antiphon.cli import app, main
 from antiphon.corpora import open_corpus
 from antiphon.errors import AntiphonError
-from antiphon.model_loading import lasting_name, load_model, trained_folder
-from antiphon.model_saving import RUN_CONFIG, RUN_MODEL, weights_hash
+from antiphon.models.loading import lasting_name, load_model, trained_folder
+from antiphon.models.saving import RUN_CONFIG, RUN_MODEL, weights_hash
 from antiphon.training.config import prepare_run
 from antiphon.training.loop import start_run
 from helpers import write_scale, write_sine
@@ -79,8 +79,8 @@ class TestEveryForm:
         assert scores["model_hash"] == load_model(resolve(form)).fingerprint
 
     def test_of_a_suite(self, form: str, resolve: Resolve, pairs: Path, tmp_path: Path, monkeypatch):
-        monkeypatch.setattr("antiphon.suite.tasks.SUITES", {"default": ()})
-        monkeypatch.setattr("antiphon.suite.run.SUITES", {"default": ()})
+        monkeypatch.setattr("antiphon.experiments.comparison.tasks.SUITES", {"default": ()})
+        monkeypatch.setattr("antiphon.experiments.comparison.run.SUITES", {"default": ()})
         found = run_json(*f"evaluate {pairs} --suite default --out {tmp_path} --model".split(), f"mine={resolve(form)}")
         assert [(one["name"], one["parameters"]) for one in found["models"]] == [
             ("mine", load_model(resolve(form)).parameters)
@@ -102,7 +102,7 @@ class TestEveryForm:
         assert found["failed"] == []
 
     def test_of_demo(self, form: str, resolve: Resolve, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr("antiphon.demo.open_corpus", lambda _: open_corpus(str(pairs)))
+        monkeypatch.setattr("antiphon.cli.demo.open_corpus", lambda _: open_corpus(str(pairs)))
         assert run_json("demo", "--out", str(tmp_path), "--model", resolve(form), "--queries", "1")["queries"] == 1
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from antiphon.catalogue import describe_path
+from antiphon.cli.listing import describe_path
 from antiphon.index import quantised as quantised_module
-from antiphon.index.derived import Derived
-from antiphon.index.library import Library
+from antiphon.index.artifacts import Derived
+from antiphon.index.view import Library
 from antiphon.index.neighbours import Nearest, Neighbours
 from antiphon.index.quantised import RECALL, Quantised, QuantisedFacts, quantise, quantised
 from antiphon.index.store import Store

@@ -30,7 +30,7 @@ def test_a_users_own_choice_stays(chosen: tuple[str, str]):
     assert environment == dict([chosen])
 
 
-@pytest.mark.parametrize("module", ["antiphon", "antiphon.cli", "antiphon.index.neighbours", "antiphon.model_embedder"])
+@pytest.mark.parametrize("module", ["antiphon", "antiphon.cli", "antiphon.index.neighbours", "antiphon.models.embedder"])
 def test_waiting_is_passive_whatever_is_imported_first(module: str):
     code = f"import os, {module}; print(os.environ['OMP_WAIT_POLICY'], os.environ['KMP_BLOCKTIME'])"
     assert run_python(code).stdout.split() == ["PASSIVE", "0"]
@@ -41,7 +41,7 @@ def test_waiting_is_passive_whatever_is_imported_first(module: str):
 def test_the_runtime_that_torch_brings_has_read_it():
     spins = [
         re.search(r"GOMP_SPINCOUNT = '(\d+)'", run_python(f"import {module}", OMP_DISPLAY_ENV="verbose").stderr)
-        for module in ("antiphon.model_embedder", "torch")
+        for module in ("antiphon.models.embedder", "torch")
     ]
     passive, usual = (int(found[1]) for found in spins if found is not None)
     assert passive == 0 < usual

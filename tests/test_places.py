@@ -11,14 +11,14 @@ import pytest
 import soundfile as sf
 from numpy.typing import NDArray
 
-from antiphon.baselines.template import TemplateEmbedder
+from antiphon.models.template import TemplateEmbedder
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError
-from antiphon.evaluation import places
-from antiphon.evaluation.places import EmbeddedRecording, Queries, find_places, score_places
+from antiphon.evaluation import localisation as places
+from antiphon.evaluation.localisation import EmbeddedRecording, Queries, find_places, score_places
 from antiphon.evaluation.repeats import is_repeat
-from antiphon.notes import Notes, write_midi
-from antiphon.segments import WindowGrid, cut_windows
+from antiphon.io.notes import Notes, write_midi
+from antiphon.corpora.segment_table import WindowGrid, cut_windows
 from builders import random_notes, unit
 
 SHORT, LONG = Queries(4.0, 0.5, per_recording=6), Queries(6.0, 1.0, per_recording=6)

@@ -10,21 +10,22 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from antiphon.arms import find_arm
-from antiphon.batch import AS_RECORDED, Batch, Playback
+from antiphon.models.arms import find_arm
+from antiphon.models.batch import AS_RECORDED, Batch, Playback
 from antiphon.errors import AntiphonError
-from antiphon.model import DualEncoder, ModelConfig
-from antiphon.model_embedder import ModelEmbedder
-from antiphon.model_loading import load_model
-from antiphon.notes import Notes
-from antiphon.presets import Sizes, find_preset
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.models.embedder import ModelEmbedder
+from antiphon.models.loading import load_model
+from antiphon.io.notes import Notes
+from antiphon.training.presets import Sizes, find_preset
 from antiphon.rendering.additive import AdditivePiano
-from antiphon.segments import as_played
-from antiphon.spectra import power_spectrum
-from antiphon.towers import Elasticity, constant_q
-from antiphon.towers.constant_q import ConstantQFrames, half_rate
-from antiphon.towers.convolutional import level_free
-from antiphon.towers.spectrogram import MelFrames
+from antiphon.corpora.segment_table import as_played
+from antiphon.signal.spectra import power_spectrum
+from antiphon.models.towers import Elasticity
+from antiphon.models.towers import constant_q
+from antiphon.models.towers.constant_q import ConstantQFrames, half_rate
+from antiphon.models.towers.convolutional import level_free
+from antiphon.models.towers.spectrogram import MelFrames
 from builders import RATE_HZ, WINDOW, random_batch, random_notes
 
 STARTS = np.array([0.0, 2.5, 5.3])

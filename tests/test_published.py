@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from antiphon import published as paper
-from antiphon.published import published, published_arms, published_gain, published_s
+from antiphon.experiments import published as paper
+from antiphon.experiments.published import published, published_arms, published_gain, published_s
 
 IN_CAMPAIGNS = [
     ("screening", "d4a4", None, 5, 69.8),

@@ -8,19 +8,19 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from antiphon.analysis import ANALYSES
-from antiphon.arms import ARMS, find_arm
-from antiphon.batch import Batch, Tokens
+from antiphon.experiments.analysis import ANALYSES
+from antiphon.models.arms import ARMS, find_arm
+from antiphon.models.batch import Batch, Tokens
 from antiphon.corpora import CORPUS_KINDS
-from antiphon.descriptors import DESCRIPTORS, Descriptor, View, describe
+from antiphon.models.descriptors import DESCRIPTORS, Descriptor, View, describe
 from antiphon.errors import UnknownName
-from antiphon.injection import MECHANISMS, Mechanism, Shape
-from antiphon.losses import LOSSES
-from antiphon.model import DualEncoder, Encoded, ModelConfig
-from antiphon.presets import PRESETS, find_preset
+from antiphon.models.injection import MECHANISMS, Mechanism, Shape
+from antiphon.training.losses import LOSSES
+from antiphon.models.network import DualEncoder, Encoded, ModelConfig
+from antiphon.training.presets import PRESETS, find_preset
 from antiphon.registry import Registry
-from antiphon.schedules import SCHEDULES
-from antiphon.towers import TOWERS
+from antiphon.training.schedules import SCHEDULES
+from antiphon.models.towers import TOWERS
 from antiphon.training.step import objective
 from builders import pick, random_batch, silent_batch
 

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from antiphon.schedules import SCHEDULES
-from antiphon.schedules.cosine import cosine
-from antiphon.schedules.cosine_tail import cosine_tail
-from antiphon.schedules.picture import draw_schedules
-from antiphon.schedules.trapezoid import trapezoid
+from antiphon.training.schedules import SCHEDULES
+from antiphon.training.schedules.cosine import cosine
+from antiphon.training.schedules.cosine_tail import cosine_tail
+from antiphon.training.schedules.picture import draw_schedules
+from antiphon.training.schedules.trapezoid import trapezoid
 
 
 def curve(schedule, steps: int, warmup: int) -> np.ndarray:

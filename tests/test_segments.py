@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from antiphon.segments import SoundWindows, cut_windows
+from antiphon.corpora.segment_table import SoundWindows, cut_windows
 
 
 def test_windows_that_reach_beyond_either_end_are_filled_up_with_zeros() -> None:

@@ -16,20 +16,20 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from antiphon.audio import read_audio
+from antiphon.io.audio import read_audio
 from antiphon.corpora import Corpus
 from antiphon.index.search import SearchOptions as IndexOptions
 from antiphon.index.search import search as search_index
 from antiphon.index.store import Store
-from antiphon.model_loading import load_model
-from antiphon.notes import Notes, read_notes, write_midi
+from antiphon.models.loading import load_model
+from antiphon.io.notes import Notes, read_notes, write_midi
 from antiphon.serving import searches
-from antiphon.serving.aligned import aligned_midi
+from antiphon.serving.aligned_midi import aligned_midi
 from antiphon.serving.app import openapi_document
-from antiphon.serving.atlas import draw_map
-from antiphon.serving.holdings import names_within, open_holdings
+from antiphon.serving.library_map import draw_map
+from antiphon.serving.snapshot import names_within, open_holdings
 from antiphon.serving.models import Hit, Search, SearchOptions
-from antiphon.serving.questions import Question
+from antiphon.serving.search_requests import Question
 from serving import as_wav, ask, events_of, finished, read_wav, recordings, refusal, search, served, service_of
 from waiting import LIMIT_S
 

@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 from antiphon.cli import app
 from antiphon.errors import AntiphonError
 from antiphon.index.store import Store
-from antiphon.model_loading import load_model
+from antiphon.models.loading import load_model
 from antiphon.serving import run
-from antiphon.serving.holdings import open_holdings
+from antiphon.serving.snapshot import open_holdings
 from waiting import LIMIT_S
 
 

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from antiphon.corpora import Corpus
 from antiphon.index.build import build_index
 from antiphon.index.store import Store
-from antiphon.model_loading import load_model
+from antiphon.models.loading import load_model
 from antiphon.progress import progress_told_to, track
 from antiphon.serving.errors import Busy
 from antiphon.serving.jobs import Jobs

@@ -18,9 +18,9 @@ from starlette.testclient import TestClient
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.serving import searches
-from antiphon.serving.decoders import Decoders
+from antiphon.serving.decoder_pool import Decoders
 from antiphon.serving.errors import Busy
-from antiphon.serving.guard import COOKIE, is_loopback
+from antiphon.serving.middleware import COOKIE, is_loopback
 from antiphon.serving.limits import Gate
 from antiphon.serving.run import settings_for
 from helpers import END_OF_TRACK, midi, sine, write_scale

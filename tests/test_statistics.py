@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from antiphon.campaign.statistics import (
+from antiphon.experiments.campaign.statistics import (
     RESAMPLES,
     compare,
     group_runs,

@@ -14,14 +14,14 @@ from typer.testing import CliRunner
 
 from antiphon.cli import app, main
 from antiphon.corpora import Corpus
-from antiphon.evaluation.model import evaluate_model
-from antiphon.model_loading import load_model
-from antiphon.model_saving import save_model
-from antiphon.published import NOISE
-from antiphon.suite import tasks as suite_tasks
-from antiphon.suite.report import summarise, summary_as_markdown
-from antiphon.suite.run import load_entrants, run_suite
-from antiphon.suite.tasks import SUITES
+from antiphon.evaluation.runner import evaluate_model
+from antiphon.models.loading import load_model
+from antiphon.models.saving import save_model
+from antiphon.experiments.published import NOISE
+from antiphon.experiments.comparison import tasks as suite_tasks
+from antiphon.experiments.comparison.report import summarise, summary_as_markdown
+from antiphon.experiments.comparison.run import load_entrants, run_suite
+from antiphon.experiments.comparison.tasks import SUITES
 from subjects import tiny_model
 
 TASKS = [task.name for task in SUITES["default"]]

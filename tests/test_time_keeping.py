@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from antiphon.arms import find_arm
+from antiphon.models.arms import find_arm
 from antiphon.augmentation import Augmentation
-from antiphon.batch import Batch, Tokens, collate
+from antiphon.models.batch import Batch, Tokens, collate
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
-from antiphon.losses.info_nce import info_nce
-from antiphon.losses.sigmoid import sigmoid
-from antiphon.model import DualEncoder, ModelConfig
-from antiphon.notes import Notes, read_notes
-from antiphon.presets import find_preset
-from antiphon.towers.convolutional import level_free
-from antiphon.towers.piano_roll import LOWEST, PITCHES, PianoRoll
-from antiphon.training.data import TrainingBatches, open_sample_cache
+from antiphon.training.losses.info_nce import info_nce
+from antiphon.training.losses.sigmoid import sigmoid
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.io.notes import Notes, read_notes
+from antiphon.training.presets import find_preset
+from antiphon.models.towers.convolutional import level_free
+from antiphon.models.towers.piano_roll import LOWEST, PITCHES, PianoRoll
+from antiphon.training.batches import TrainingBatches, open_sample_cache
 from builders import WINDOW, pick, random_batch, silent_batch
 
 

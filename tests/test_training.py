@@ -17,25 +17,25 @@ import soundfile
 import torch
 from torch.utils.data import DataLoader
 
-from antiphon.arms import find_arm
-from antiphon.audio import read_audio
+from antiphon.models.arms import find_arm
+from antiphon.io.audio import read_audio
 from antiphon.augmentation import Augmentation
 from antiphon.corpora import Corpus, open_corpus
-from antiphon.corpus_embedding import embed_corpus
-from antiphon.descriptors import describe
+from antiphon.models.corpus_embedding import embed_corpus
+from antiphon.models.descriptors import describe
 from antiphon.errors import AntiphonError
 from antiphon.evaluation.protocols import evaluate
-from antiphon.files import content_hash
-from antiphon.formats import to_plain
-from antiphon.losses import LOSSES
-from antiphon.model import DualEncoder, ModelConfig
-from antiphon.model_embedder import ModelEmbedder
-from antiphon.model_loading import load_model
-from antiphon.model_saving import RUN_MODEL, load_dual_encoder, save_model, weights_hash
-from antiphon.presets import RateRule, find_preset
+from antiphon.io.files import content_hash
+from antiphon.io.formats import to_plain
+from antiphon.training.losses import LOSSES
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.models.embedder import ModelEmbedder
+from antiphon.models.loading import load_model
+from antiphon.models.saving import RUN_MODEL, load_dual_encoder, save_model, weights_hash
+from antiphon.training.presets import RateRule, find_preset
 from antiphon.training import loop
 from antiphon.training.config import RunConfig, prepare_run, read_config, write_config
-from antiphon.training.data import TrainingBatches, open_sample_cache
+from antiphon.training.batches import TrainingBatches, open_sample_cache
 from antiphon.training.initialisation import start_from
 from antiphon.training.loop import resume_run, start_run
 from antiphon.training.rates import apply_rates, count_parameters
@@ -129,7 +129,7 @@ class TestBatches:
 
     def test_the_cache_is_made_once(self, pairs: Corpus, monkeypatch: pytest.MonkeyPatch):
         first = open_sample_cache(pairs, 24_000, 4.0)
-        monkeypatch.setattr("antiphon.training.data.read_sound", None)
+        monkeypatch.setattr("antiphon.training.batches.read_sound", None)
         again = open_sample_cache(pairs, 24_000, 4.0)
         assert all(map(np.array_equal, first.samples, again.samples))
         assert len(again.recordings) == 4

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from antiphon.notes import Notes
+from antiphon.io.notes import Notes
 from antiphon.rendering.additive import AdditivePiano
-from antiphon.tuning import estimate_detuning_cents
-from antiphon.varispeed import samples_needed, varispeed
+from antiphon.signal.tuning import estimate_detuning_cents
+from antiphon.signal.varispeed import samples_needed, varispeed
 from builders import RATE_HZ, random_notes
 
 CENTS = (-40, -25, -10, 0, 10, 25, 40)

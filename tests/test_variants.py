@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from antiphon.arms import find_arm
-from antiphon.campaign.grid import load_grid, plan
+from antiphon.models.arms import find_arm
+from antiphon.experiments.campaign.grid import load_grid, plan
 from antiphon.errors import AntiphonError
-from antiphon.losses import LOSSES
-from antiphon.model import DualEncoder, ModelConfig
-from antiphon.presets import PRESETS, Preset, find_preset
+from antiphon.training.losses import LOSSES
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.training.presets import PRESETS, Preset, find_preset
 from antiphon.training.step import objective
-from antiphon.variants import VARIANTS, find_variant, varied_preset
+from antiphon.training.variants import VARIANTS, find_variant, varied_preset
 from builders import random_batch
 
 FRONT = {"sizes.audio_tower", "sizes.audio_options"}

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from antiphon.matching.frames import FRAME_HZ, note_frames, sound_frames
-from antiphon.matching.warping import AGREEMENT_HZ, Anchor, Warp, agreement, warp, warp_through
-from antiphon.notes import Notes
-from antiphon.onsets import BANDS, Frames
+from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
+from antiphon.alignment.dtw import AGREEMENT_HZ, Anchor, Warp, agreement, warp, warp_through
+from antiphon.io.notes import Notes
+from antiphon.signal.onsets import BANDS, Frames
 from antiphon.rendering.additive import AdditivePiano
 from builders import random_notes
 

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from antiphon.baselines.template import TemplateEmbedder
-from antiphon.catalogue import describe_path
+from antiphon.models.template import TemplateEmbedder
+from antiphon.cli.listing import describe_path
 from antiphon.cli import app
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
 from antiphon.index.build import build_index
-from antiphon.index.library import Filters, Library
+from antiphon.index.view import Filters, Library
 from antiphon.index.match import Match
 from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store
-from antiphon.index.works import About
+from antiphon.index.metadata import About
 from helpers import write_scale
 from library import bring_up_to_date
 

@@ -15,9 +15,9 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.audio import read_audio
+from antiphon.io.audio import read_audio
 from antiphon.errors import UnreadableInput
-from antiphon.notes import NOTE_SUFFIXES, Notes, read_notes
+from antiphon.io.notes import NOTE_SUFFIXES, Notes, read_notes
 from antiphon.progress import track
 from benchmarks.peers.common import answer, parser_for
 from benchmarks.search.asking import Find

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from antiphon.errors import AntiphonError
-from antiphon.files import content_hash, write_json
+from antiphon.io.files import content_hash, write_json
 from antiphon.progress import track
 from benchmarks.search.asking import Find
 from benchmarks.search.queries import Answer, Library, read_queries

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from tempfile import mkdtemp
 
-from antiphon.model_loading import load_model
+from antiphon.models.loading import load_model
 from benchmarks.search.asking import Find, Indexes, search
 from benchmarks.search.queries import Library
 

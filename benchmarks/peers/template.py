@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from antiphon.matching.confidence import LIKELY
+from antiphon.alignment.confidence import LIKELY
 from benchmarks.peers.common import answer, parser_for
 from benchmarks.peers.library import searcher
 

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from antiphon.audio import read_audio
+from antiphon.io.audio import read_audio
 from antiphon.errors import UnreadableInput
-from antiphon.matching.confidence import LIKELY
-from antiphon.notes import NOTE_SUFFIXES, Notes, write_midi
+from antiphon.alignment.confidence import LIKELY
+from antiphon.io.notes import NOTE_SUFFIXES, Notes, write_midi
 from benchmarks.peers import mel
 from benchmarks.peers.common import answer, parser_for
 from benchmarks.peers.library import searcher

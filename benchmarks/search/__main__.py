@@ -18,8 +18,8 @@ import torch
 
 from antiphon.corpora import open_corpus
 from antiphon.errors import AntiphonError, UnknownName
-from antiphon.files import write_json
-from antiphon.model_loading import load_model
+from antiphon.io.files import write_json
+from antiphon.models.loading import load_model
 from benchmarks.report import replace_section
 from benchmarks.search.asking import Indexes
 from benchmarks.search.drawing import Data

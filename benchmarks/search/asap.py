@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from antiphon.errors import UnreadableInput
-from antiphon.tables import read_csv
+from antiphon.io.csv_tables import read_csv
 
 _COLUMNS = ("folder", "midi_score", "maestro_midi_performance", "start", "end")
 _PREFIX = "{maestro}/"

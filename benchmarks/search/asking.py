@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import antiphon.index.search as engine
-from antiphon.embedding import Embedder
+from antiphon.models.protocol import Embedder
 from antiphon.errors import UnreadableInput
-from antiphon.files import atomic_folder
+from antiphon.io.files import atomic_folder
 from antiphon.index.build import build_index
 from antiphon.index.store import Store, is_index
-from antiphon.index.works import About
+from antiphon.index.metadata import About
 from antiphon.progress import track
 from benchmarks.search.queries import Answer, Asked, Found, Library, Query
 

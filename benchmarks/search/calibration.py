@@ -1,4 +1,4 @@
-"""The constants of `antiphon.matching.confidence`: a logistic regression over chains that are right and that are not.
+"""The constants of `antiphon.alignment.confidence`: a logistic regression over chains that are right and that are not.
 
 python -m benchmarks.search.calibration CORPUS… --asap ASAP --maestro MAESTRO --index DIR
 
@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from antiphon.corpora import open_corpus
-from antiphon.embedding import Embedder
+from antiphon.models.protocol import Embedder
 from antiphon.errors import UnreadableInput
-from antiphon.index.finding import find_candidates
+from antiphon.index.retrieval import find_candidates
 from antiphon.index.query import open_query
-from antiphon.matching.confidence import FEATURES, beforehand, features_of
-from antiphon.model_loading import load_model
+from antiphon.alignment.confidence import FEATURES, beforehand, features_of
+from antiphon.models.loading import load_model
 from antiphon.progress import track
 from benchmarks.search.asking import Indexes
 from benchmarks.search.drawing import Data, names_of, own_sound, scores

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from antiphon.audio import write_flac
+from antiphon.io.audio import write_flac
 from antiphon.corpora import Corpus, Recording, open_corpus
-from antiphon.descriptors import Side
+from antiphon.models.descriptors import Side
 from antiphon.errors import AntiphonError
-from antiphon.files import atomic_file
-from antiphon.notes import Notes, read_notes
+from antiphon.io.files import atomic_file
+from antiphon.io.notes import Notes, read_notes
 from antiphon.rendering import Renderer, make_renderer
 from benchmarks.search.asap import read_asap, work_of
 from benchmarks.search.queries import Asked, Library, Query, Source, draw

@@ -19,9 +19,9 @@ import numpy as np
 
 from antiphon.corpora import Corpus, Recording, open_corpus
 from antiphon.errors import AntiphonError
-from antiphon.files import content_hash
+from antiphon.io.files import content_hash
 from antiphon.index.pairing import Pair, Pairing, pair
-from antiphon.matching.confidence import LIKELY
+from antiphon.alignment.confidence import LIKELY
 from antiphon.provenance import code_version
 from benchmarks.search.queries import Answer, Found, Library, Query
 from benchmarks.search.scoring import NEAR_S, Judged, Measure, shortened, summarise

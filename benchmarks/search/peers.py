@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.files import content_hash
+from antiphon.io.files import content_hash
 from benchmarks.search.queries import Asked, answer_from_dict, read_queries
 from benchmarks.search.tasks import ROWS, Asking
 

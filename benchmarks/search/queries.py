@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from antiphon.corpora import files_below
-from antiphon.descriptors import Side
+from antiphon.models.descriptors import Side
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.files import content_hash, write_json
-from antiphon.notes import NOTE_SUFFIXES, read_notes
+from antiphon.io.files import content_hash, write_json
+from antiphon.io.notes import NOTE_SUFFIXES, read_notes
 
 _TRIES = 1000  # stretches drawn for one query before a source is given up as silent
 

@@ -2,7 +2,7 @@
 
 Conventions. Only the best hit counts. Its place is right when the hit lies in the query's own file and begins within
 0.5 s of where the stretch that it covers begins there; `or_repeat`, also where that file plays the same notes again
-(`antiphon.evaluation.repeats`). A hit below `antiphon.matching.confidence.LIKELY` means "nothing found": an answer that
+(`antiphon.evaluation.repeats`). A hit below `antiphon.alignment.confidence.LIKELY` means "nothing found": an answer that
 is right all the same counts as right where only the best hit is asked for, and not where it has to be sure. A query
 that search refuses counts as nothing found.
 """
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from antiphon.evaluation.repeats import is_repeat
-from antiphon.notes import read_notes
+from antiphon.io.notes import read_notes
 from benchmarks.search.queries import Answer, Asked, Found, Library, Query
 
 NEAR_S = 0.5

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from antiphon.files import write_json
-from antiphon.matching.confidence import LIKELY
+from antiphon.io.files import write_json
+from antiphon.alignment.confidence import LIKELY
 from antiphon.provenance import code_version
 from benchmarks.search import drawing, pairing
 from benchmarks.search.asking import Indexes, ask_all, search

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from antiphon.errors import AntiphonError
-from antiphon.files import write_json
+from antiphon.io.files import write_json
 from antiphon.provenance import code_version
 from benchmarks.report import markdown_table, replace_section
 from benchmarks.serve.asking import cut_queries, measure_first_hit, measure_many

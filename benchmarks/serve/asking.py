@@ -14,7 +14,7 @@ import httpx2 as httpx
 import numpy as np
 import soundfile
 
-from antiphon.audio import read_audio
+from antiphon.io.audio import read_audio
 from antiphon.index.query import kind_of
 from benchmarks.serve.server import Server
 

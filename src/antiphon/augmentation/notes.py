@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.augmentation.ranges import check_probability, check_range
-from antiphon.notes import Notes
+from antiphon.io.notes import Notes
 
 Range = tuple[float, float]
 _LOWEST_KEY, _HIGHEST_KEY = 21, 108

@@ -9,7 +9,7 @@ import numpy as np
 from antiphon.augmentation.notes import NoteAugmentation
 from antiphon.augmentation.ranges import check_probability
 from antiphon.augmentation.sound import SoundAugmentation
-from antiphon.descriptors import Side
+from antiphon.models.descriptors import Side
 
 _FASTEST = 1.5
 

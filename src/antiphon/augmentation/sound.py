@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from antiphon.audio import SILENCE_PEAK
+from antiphon.io.audio import SILENCE_PEAK
 from antiphon.augmentation.ranges import check_probability, check_range
 from antiphon.augmentation.rooms import RoomPool, room_spectra, tail_samples
 from antiphon.augmentation.spectrum import (

@@ -47,7 +47,7 @@ def render(
     Example: antiphon render maestro-v3.0.0 --split validation --max-seconds 104 --out rendered
     """
     from antiphon.corpora import open_corpus
-    from antiphon.rendering.corpus import render_corpus
+    from antiphon.corpora.render import render_corpus
 
     source = open_corpus(corpus)
     source = source if split is None else source.split(split)
@@ -74,7 +74,7 @@ def info(
 
     Example: antiphon info maestro-v3.0.0 --split validation
     """
-    from antiphon.catalogue import describe_path
+    from antiphon.cli.listing import describe_path
 
     facts = describe_path(what, split)
     print_json(facts) if json_ else print_rows([facts])
@@ -89,7 +89,7 @@ def list_command(
 
     Example: antiphon list arms --json
     """
-    from antiphon.catalogue import list_entries
+    from antiphon.cli.listing import list_entries
 
     rows = list_entries(what)
     print_json(rows) if json_ else print_rows(rows)
@@ -117,7 +117,7 @@ def cache(
 
     Example: antiphon cache --limit 20
     """
-    from antiphon.cache import GB, cache_entries, cache_limit_bytes, cache_root, clear_cache, evict
+    from antiphon.io.cache import GB, cache_entries, cache_limit_bytes, cache_root, clear_cache, evict
 
     removed = clear_cache() if clear else [] if limit is None else evict("samples", round(limit * GB))
     entries = cache_entries()

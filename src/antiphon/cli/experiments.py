@@ -64,8 +64,8 @@ def train(
 
     Example: antiphon train train-fluidr3 train-salamander --recipe default --out runs/default
     """
-    from antiphon.model_saving import RUN_MODEL
-    from antiphon.recipes import find_recipe
+    from antiphon.models.saving import RUN_MODEL
+    from antiphon.training.recipes import find_recipe
     from antiphon.training.config import prepare_run
     from antiphon.training.loop import resume_run, start_run
 
@@ -145,10 +145,10 @@ def evaluate(
     from antiphon.corpora import open_corpus
 
     if suite is None:
-        from antiphon.evaluation.model import evaluate_model
+        from antiphon.evaluation.runner import evaluate_model
         from antiphon.evaluation.protocols import scores_as_text
-        from antiphon.files import write_json
-        from antiphon.model_loading import load_model
+        from antiphon.io.files import write_json
+        from antiphon.models.loading import load_model
 
         if len(model) > 1 or real is not None or robustness_recordings is not None:
             raise typer.BadParameter("a second --model, --real and --robustness-recordings need --suite")
@@ -160,8 +160,8 @@ def evaluate(
             write_json(out, result)
         text = scores_as_text(result)
     else:
-        from antiphon.suite.report import summary_as_markdown
-        from antiphon.suite.run import run_suite
+        from antiphon.experiments.comparison.report import summary_as_markdown
+        from antiphon.experiments.comparison.run import run_suite
 
         if out is None or protocol is not None:
             raise typer.BadParameter("--suite needs --out DIR, and no --protocol: its tasks have their own")
@@ -213,10 +213,10 @@ def campaign(
     """
     from dataclasses import asdict
 
-    from antiphon.campaign.grid import load_grid, plan
-    from antiphon.campaign.layout import Campaign, load_records
-    from antiphon.campaign.runner import run_campaign
-    from antiphon.presets import find_preset
+    from antiphon.experiments.campaign.grid import load_grid, plan
+    from antiphon.experiments.campaign.layout import Campaign, load_records
+    from antiphon.experiments.campaign.runner import run_campaign
+    from antiphon.training.presets import find_preset
 
     grid = load_grid(name)
     trained_on = tuple(corpora or ["demo"])
@@ -257,11 +257,11 @@ def analyze(
 
     Example: antiphon analyze all demo --model runs/d4a4/model --out analysis
     """
-    from antiphon.analysis import ANALYSES, Subject
-    from antiphon.analysis.report import run_analyses
+    from antiphon.experiments.analysis import ANALYSES, Subject
+    from antiphon.experiments.analysis.report import run_analyses
     from antiphon.corpora import open_corpus
-    from antiphon.evaluation.model import choose
-    from antiphon.model_loading import load_trained
+    from antiphon.evaluation.runner import choose
+    from antiphon.models.loading import load_trained
 
     names = list(ANALYSES) if name == "all" else [ANALYSES[name].name]
     source, _ = choose(open_corpus(corpus, audio), "paper", split, recordings)

@@ -46,7 +46,7 @@ def demo(
 
     Example: antiphon demo
     """
-    from antiphon.demo import run_demo, summary
+    from antiphon.cli.demo import run_demo, summary
 
     answers = run_demo(out, model, queries)
     facts = summary(answers)
@@ -118,8 +118,8 @@ def _fill_index(
 ) -> None:
     from antiphon.index.build import build_index
     from antiphon.index.query import SUFFIXES
-    from antiphon.index.works import Works
-    from antiphon.model_loading import lasting_name, load_model
+    from antiphon.index.metadata import Works
+    from antiphon.models.loading import lasting_name, load_model
 
     if only is not None and only not in SUFFIXES:
         raise typer.BadParameter(f"--only takes audio or notes, not {only!r}")
@@ -196,12 +196,12 @@ def search_command(
 
     Example: antiphon search take1.flac --index library --start 10 --length 20
     """
-    from antiphon.index.library import Filters
+    from antiphon.index.view import Filters
     from antiphon.index.query import SUFFIXES, kind_of
     from antiphon.index.search import SearchOptions, search, what_to_search
     from antiphon.index.store import Store
-    from antiphon.matching.confidence import LIKELY
-    from antiphon.model_loading import load_model
+    from antiphon.alignment.confidence import LIKELY
+    from antiphon.models.loading import load_model
 
     if against is not None and against not in SUFFIXES:
         raise typer.BadParameter(f"--against takes audio or notes, not {against!r}")

@@ -15,7 +15,7 @@ import typer
 from antiphon.cli.shared import JsonOption, ModelOption, app, output_file, output_folder, report_skipped, within
 
 if TYPE_CHECKING:
-    from antiphon.embedding import Embedder
+    from antiphon.models.protocol import Embedder
     from antiphon.index.pairing import Pair, Pairing
 
 
@@ -59,14 +59,14 @@ def pair_command(
     """
     from antiphon.corpora import files_below
     from antiphon.errors import AntiphonError
-    from antiphon.files import write_text_atomic
+    from antiphon.io.files import write_text_atomic
     from antiphon.index.build import build_index
-    from antiphon.index.library import Filters
+    from antiphon.index.view import Filters
     from antiphon.index.pairing import pair
     from antiphon.index.query import SUFFIXES
     from antiphon.index.store import Store
-    from antiphon.matching.confidence import LIKELY
-    from antiphon.model_loading import lasting_name, load_model
+    from antiphon.alignment.confidence import LIKELY
+    from antiphon.models.loading import lasting_name, load_model
 
     if json_ and csv_:
         raise typer.BadParameter("--json and --csv are two forms of one table; choose one")
@@ -100,7 +100,7 @@ def pair_command(
 
 def _cached_index(midi_dir: Path, embedder: Embedder) -> Path:
     """Where the index of a folder's notes is kept between runs, one for each model."""
-    from antiphon.cache import cache_folder
+    from antiphon.io.cache import cache_folder
 
     key = hashlib.sha256(f"{midi_dir.resolve()}\0{embedder.fingerprint}".encode(errors="surrogateescape"))
     return cache_folder("pairing") / key.hexdigest()[:16]
@@ -108,9 +108,9 @@ def _cached_index(midi_dir: Path, embedder: Embedder) -> Path:
 
 def _write_aligned(pairs: Sequence[Pair], audio_dir: Path, out: Path) -> None:
     """Write MIDI named after the recordings, in the same folders below `out`."""
-    from antiphon.files import atomic_file
+    from antiphon.io.files import atomic_file
     from antiphon.index.pairing import notes_of_pair
-    from antiphon.notes import write_midi
+    from antiphon.io.notes import write_midi
 
     root = audio_dir if audio_dir.is_dir() else audio_dir.parent
     names = [Path(one.recording).relative_to(root) for one in pairs]

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from antiphon.audio import AUDIO_SUFFIXES, audio_info
+from antiphon.io.audio import AUDIO_SUFFIXES, audio_info
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.files import utf8_name
+from antiphon.io.files import utf8_name
 from antiphon.registry import Registry
 
 

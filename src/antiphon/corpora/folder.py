@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from antiphon.audio import AUDIO_SUFFIXES
+from antiphon.io.audio import AUDIO_SUFFIXES
 from antiphon.corpora import (
     Corpus,
     CorpusKind,
@@ -20,7 +20,7 @@ from antiphon.corpora import (
     with_sound_file,
 )
 from antiphon.errors import UnreadableInput
-from antiphon.notes import NOTE_SUFFIXES, read_notes
+from antiphon.io.notes import NOTE_SUFFIXES, read_notes
 
 
 def open_folder(spec: str) -> Corpus:

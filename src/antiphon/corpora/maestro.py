@@ -10,10 +10,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from antiphon.audio import AUDIO_SUFFIXES
+from antiphon.io.audio import AUDIO_SUFFIXES
 from antiphon.corpora import Corpus, CorpusKind, Recording, with_sound_file
 from antiphon.errors import UnreadableInput
-from antiphon.tables import check_columns, read_csv
+from antiphon.io.csv_tables import check_columns, read_csv
 
 _WHAT = "MAESTRO table"
 _COLUMNS = ("canonical_composer", "canonical_title", "split", "midi_filename", "audio_filename", "duration")

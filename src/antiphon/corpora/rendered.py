@@ -10,7 +10,7 @@ from typing import Any
 
 from antiphon.corpora import Corpus, CorpusKind, Recording
 from antiphon.errors import UnreadableInput
-from antiphon.files import write_json
+from antiphon.io.files import write_json
 
 MANIFEST = "rendered.json"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.segments import SegmentTable
+from antiphon.corpora.segment_table import SegmentTable
 
 QUERIES = 500
 POOL_SIZE = 256

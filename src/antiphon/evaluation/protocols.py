@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from antiphon.corpus_embedding import EmbeddedSegments
+from antiphon.models.corpus_embedding import EmbeddedSegments
 from antiphon.errors import UnknownName, look_up
 from antiphon.evaluation.pools import sample_pools
 from antiphon.evaluation.ranks import pair_accuracy, pool_ranks, whole_pool_ranks

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.evaluation.pools import not_wrong
-from antiphon.segments import SegmentTable
+from antiphon.corpora.segment_table import SegmentTable
 
 TIE = 1e-6
 """Cosines closer than this are ties: equal vectors may differ by as much after a matrix product in float32."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.notes import Notes
+from antiphon.io.notes import Notes
 
 ONSET_TOLERANCE_S = 0.05
 MATCHED_SHARE = 0.9

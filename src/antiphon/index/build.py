@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 from antiphon import __version__
 from antiphon.corpora import files_below
-from antiphon.corpus_embedding import read_sound
-from antiphon.descriptors import Side
-from antiphon.embedding import Embedder
+from antiphon.models.corpus_embedding import read_sound
+from antiphon.models.descriptors import Side
+from antiphon.models.protocol import Embedder
 from antiphon.errors import AntiphonError, MissingDecoder, UnreadableInput
-from antiphon.files import content_hash, utf8_name
+from antiphon.io.files import content_hash, utf8_name
 from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.query import SUFFIXES, kind_of
 from antiphon.index.store import FileState, Store, is_index
-from antiphon.index.works import Works, describe
-from antiphon.notes import Notes, read_notes
+from antiphon.index.metadata import Works, describe
+from antiphon.io.notes import Notes, read_notes
 from antiphon.progress import track
-from antiphon.segments import WindowGrid
+from antiphon.corpora.segment_table import WindowGrid
 
 HOP_S = 1.0
 
@@ -58,7 +58,7 @@ def build_index(
     Content already held is not embedded again, whatever its file is called now; files that changed are, files that are
     gone from these folders are dropped. Files that failed are tried again when they change, or when the version of the
     package does. A build that was stopped goes on where it was. `works` tells which files perform one work, see
-    `antiphon.index.works`; what earlier builds knew of a file is kept where this one knows nothing. At the end all that
+    `antiphon.index.metadata`; what earlier builds knew of a file is kept where this one knows nothing. At the end all that
     a search reads is made. Raises `AntiphonError` when a folder is missing, holds no such file and never did, the index
     belongs to another model, or the table of works cannot be used.
     """

@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from antiphon.cache import cache_folder
+from antiphon.io.cache import cache_folder
 from antiphon.index.database import NAME, can_write
 
 

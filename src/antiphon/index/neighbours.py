@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from antiphon.memory import release_mapped
+from antiphon.process_memory import release_mapped
 
 EXACT_BELOW = 200_000
 """A library of fewer windows is compared whole: 60 ms of one core at most for 10 queries of 256 dimensions."""

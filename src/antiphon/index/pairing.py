@@ -22,23 +22,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from antiphon.audio import audio_info
-from antiphon.embedding import Embedder
+from antiphon.io.audio import audio_info
+from antiphon.models.protocol import Embedder
 from antiphon.errors import UnreadableInput
-from antiphon.index.library import ALL, Filters, Library
+from antiphon.index.view import ALL, Filters, Library
 from antiphon.index.match import Match
 from antiphon.index.query import Query, open_query
 from antiphon.index.search import SearchOptions, search_library
 from antiphon.index.store import Store
-from antiphon.index.works import About
-from antiphon.matching.aligned_notes import aligned_notes
-from antiphon.matching.chains import Link, chains
-from antiphon.matching.confidence import LIKELY
-from antiphon.matching.frames import FRAME_HZ, note_frames
-from antiphon.matching.warping import AGREEMENT_HZ, Anchor, Warp, agreement, warp_through
-from antiphon.notes import Notes, read_notes
-from antiphon.onsets import Frames
-from antiphon.onsets import transpose as transpose_frames
+from antiphon.index.metadata import About
+from antiphon.alignment.aligned_notes import aligned_notes
+from antiphon.alignment.chaining import Link, chains
+from antiphon.alignment.confidence import LIKELY
+from antiphon.alignment.onset_features import FRAME_HZ, note_frames
+from antiphon.alignment.dtw import AGREEMENT_HZ, Anchor, Warp, agreement, warp_through
+from antiphon.io.notes import Notes, read_notes
+from antiphon.signal.onsets import Frames
+from antiphon.signal.onsets import transpose as transpose_frames
 from antiphon.progress import track
 
 _WHOLE_S, _EXCERPT_S = 40.0, 20.0

@@ -22,7 +22,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.index.derived import Derived
+from antiphon.index.artifacts import Derived
 from antiphon.index.neighbours import CHUNK_VALUES, Nearest, nearest_exact, rank_candidates
 
 RECALL = 0.98

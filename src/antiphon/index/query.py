@@ -10,17 +10,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.audio import AUDIO_SUFFIXES, audio_info, read_audio
-from antiphon.batch import Playback
-from antiphon.corpus_embedding import read_sound
-from antiphon.descriptors import Side
-from antiphon.embedding import Embedder
+from antiphon.io.audio import AUDIO_SUFFIXES, audio_info, read_audio
+from antiphon.models.batch import Playback
+from antiphon.models.corpus_embedding import read_sound
+from antiphon.models.descriptors import Side
+from antiphon.models.protocol import Embedder
 from antiphon.errors import UnreadableInput
-from antiphon.matching.frames import FRAME_HZ, note_frames, sound_frames
-from antiphon.notes import NOTE_SUFFIXES, Notes, read_notes
-from antiphon.onsets import BANDS, Frames
-from antiphon.tuning import estimate_detuning_cents
-from antiphon.varispeed import samples_needed, varispeed
+from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
+from antiphon.io.notes import NOTE_SUFFIXES, Notes, read_notes
+from antiphon.signal.onsets import BANDS, Frames
+from antiphon.signal.tuning import estimate_detuning_cents
+from antiphon.signal.varispeed import samples_needed, varispeed
 
 SUFFIXES: dict[Side, frozenset[str]] = {"audio": AUDIO_SUFFIXES, "notes": NOTE_SUFFIXES}
 SHORTEST_S = 3.0

@@ -6,15 +6,15 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from antiphon.descriptors import Side
-from antiphon.embedding import Embedder
+from antiphon.models.descriptors import Side
+from antiphon.models.protocol import Embedder
 from antiphon.errors import AntiphonError
-from antiphon.index.finding import Candidate, find_candidates, find_in_every
-from antiphon.index.library import ALL, Filters, Library
+from antiphon.index.retrieval import Candidate, find_candidates, find_in_every
+from antiphon.index.view import ALL, Filters, Library
 from antiphon.index.match import Match
 from antiphon.index.query import Query, kind_of, open_query
 from antiphon.index.store import Store
-from antiphon.matching.confidence import confidence
+from antiphon.alignment.confidence import confidence
 
 
 @dataclass(frozen=True)

@@ -18,19 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon import __version__
-from antiphon.descriptors import Side
-from antiphon.embedding import Embedder
+from antiphon.models.descriptors import Side
+from antiphon.models.protocol import Embedder
 from antiphon.errors import AntiphonError
 from antiphon.index.database import NAME, Database
-from antiphon.index.derived import Derived
+from antiphon.index.artifacts import Derived
 from antiphon.index.elsewhere import derived_folder
 from antiphon.index.formats import FORMAT
-from antiphon.index.library import Library, describe_neighbours, onsets_of, open_library
+from antiphon.index.view import Library, describe_neighbours, onsets_of, open_library
 from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.relocation import relocate_rows
 from antiphon.index.roots import Roots
-from antiphon.index.works import About, work_of
-from antiphon.notes import Notes
+from antiphon.index.metadata import About, work_of
+from antiphon.io.notes import Notes
 
 _HELD = "id, kind, duration_s"
 

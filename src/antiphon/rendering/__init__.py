@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.notes import Notes
+from antiphon.io.notes import Notes
 
 
 class Renderer(Protocol):

@@ -17,7 +17,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.notes import Notes
+from antiphon.io.notes import Notes
 
 A4_HZ = 440.0
 A4_PITCH = 69

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.errors import AntiphonError
-from antiphon.files import content_hash
-from antiphon.notes import Notes
+from antiphon.io.files import content_hash
+from antiphon.io.notes import Notes
 
 _FONT_FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/sounds/sf3"), Path("/usr/share/soundfonts"))
 _INSTALL = (

@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from antiphon import __version__
 from antiphon.serving import page
 from antiphon.serving.errors import add_handlers
-from antiphon.serving.guard import Guard
+from antiphon.serving.middleware import Guard
 from antiphon.serving.routes import library, searches, server
 from antiphon.serving.service import Service
 

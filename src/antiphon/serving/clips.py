@@ -12,11 +12,11 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from antiphon.descriptors import Side
+from antiphon.models.descriptors import Side
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.notes import Notes, read_notes
+from antiphon.io.notes import Notes, read_notes
 from antiphon.rendering import Renderer, make_renderer
-from antiphon.serving.decoders import CLIP_RATE_HZ, Decoders
+from antiphon.serving.decoder_pool import CLIP_RATE_HZ, Decoders
 from antiphon.serving.errors import ServingError
 from antiphon.serving.limits import Gate, Limits
 from antiphon.serving.models import NotesOfRange

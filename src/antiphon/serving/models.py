@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, computed_fiel
 from pydantic.dataclasses import dataclass
 
 from antiphon.index.match import Match
-from antiphon.matching.confidence import LIKELY
+from antiphon.alignment.confidence import LIKELY
 from antiphon.serving.errors import Problem
 
 Kind = Literal["audio", "notes"]

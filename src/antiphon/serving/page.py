@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from antiphon.serving.errors import ServingError
-from antiphon.serving.guard import COOKIE, UNAUTHORIZED, is_authorized, is_token
+from antiphon.serving.middleware import COOKIE, UNAUTHORIZED, is_authorized, is_token
 
 BUNDLE = Path(__file__).parent / "page"
 MISSING = """This installation has no web page: Node 18 or newer with npm was not there when it was made.

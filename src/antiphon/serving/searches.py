@@ -18,15 +18,15 @@ from pathlib import Path
 
 import torch
 
-from antiphon.embedding import Embedder
+from antiphon.models.protocol import Embedder
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.serving import models
-from antiphon.serving.changes import Changes
+from antiphon.serving.notifications import Changes
 from antiphon.serving.errors import Busy, Problem, ServingError, unusable
-from antiphon.serving.holdings import Holdings
+from antiphon.serving.snapshot import Holdings
 from antiphon.serving.limits import Limits
 from antiphon.serving.metrics import Metrics
-from antiphon.serving.questions import Question, answer, shown
+from antiphon.serving.search_requests import Question, answer, shown
 
 _log = logging.getLogger("antiphon.serving")
 _OVER: frozenset[models.Status] = frozenset({"done", "failed"})

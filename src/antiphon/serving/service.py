@@ -11,21 +11,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from antiphon.audio import write_flac
-from antiphon.embedding import Embedder
+from antiphon.io.audio import write_flac
+from antiphon.models.protocol import Embedder
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.pairing import Pairing, pair
 from antiphon.index.search import search_library
 from antiphon.index.store import Store
-from antiphon.notes import Notes, write_midi
+from antiphon.io.notes import Notes, write_midi
 from antiphon.rendering.additive import AdditivePiano
 from antiphon.serving import models
-from antiphon.serving.adding import Received, add_files
-from antiphon.serving.atlas import draw_map
+from antiphon.serving.ingest import Received, add_files
+from antiphon.serving.library_map import draw_map
 from antiphon.serving.clips import Clips
-from antiphon.serving.decoders import Decoders
+from antiphon.serving.decoder_pool import Decoders
 from antiphon.serving.errors import ServingError
-from antiphon.serving.holdings import Holdings, open_holdings
+from antiphon.serving.snapshot import Holdings, open_holdings
 from antiphon.serving.jobs import Jobs
 from antiphon.serving.limits import Limits
 from antiphon.serving.metrics import Metrics

@@ -13,7 +13,7 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from antiphon.descriptors import Side
+from antiphon.models.descriptors import Side
 from antiphon.index.query import SUFFIXES
 from antiphon.serving.errors import ServingError, invalid, printable
 from antiphon.serving.models import SearchByRecording, SearchOptions

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from antiphon.files import atomic_file
-from antiphon.model import DualEncoder
-from antiphon.training.memory import Memory
+from antiphon.io.files import atomic_file
+from antiphon.models.network import DualEncoder
+from antiphon.training.embedding_queue import Memory
 
 _CHECKPOINT = "checkpoint.pt"
 

@@ -10,16 +10,16 @@ from pathlib import Path
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from antiphon.arms import Arm, find_arm
+from antiphon.models.arms import Arm, find_arm
 from antiphon.corpora import Corpus, absolute_spec, open_corpus
 from antiphon.errors import AntiphonError
-from antiphon.files import utf8_name
-from antiphon.formats import Format
-from antiphon.model_loading import lasting_name, trained_folder
-from antiphon.model_saving import RUN_CONFIG, weights_hash
-from antiphon.presets import Sizes, TrainingSettings
-from antiphon.schedules import SCHEDULES
-from antiphon.variants import varied_preset
+from antiphon.io.files import utf8_name
+from antiphon.io.formats import Format
+from antiphon.models.loading import lasting_name, trained_folder
+from antiphon.models.saving import RUN_CONFIG, weights_hash
+from antiphon.training.presets import Sizes, TrainingSettings
+from antiphon.training.schedules import SCHEDULES
+from antiphon.training.variants import varied_preset
 
 RESULT = "result.json"
 _FORMAT = Format("run", 1, {0: lambda document: document})

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 
-from antiphon.arms import Arm
+from antiphon.models.arms import Arm
 from antiphon.errors import AntiphonError
-from antiphon.losses import LOSSES
-from antiphon.model import DualEncoder, ModelConfig
-from antiphon.model_saving import load_dual_encoder, weights_hash
+from antiphon.training.losses import LOSSES
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.models.saving import load_dual_encoder, weights_hash
 from antiphon.training.config import RunConfig
 
 

@@ -13,24 +13,24 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from antiphon.batch import Batch
+from antiphon.models.batch import Batch
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
-from antiphon.files import write_json
-from antiphon.losses import LOSSES
-from antiphon.memory import keep_freed_memory
-from antiphon.model import DualEncoder, pick_device
-from antiphon.model_loading import trained_folder
-from antiphon.model_saving import RUN_MODEL, save_model
+from antiphon.io.files import write_json
+from antiphon.training.losses import LOSSES
+from antiphon.process_memory import keep_freed_memory
+from antiphon.models.network import DualEncoder, pick_device
+from antiphon.models.loading import trained_folder
+from antiphon.models.saving import RUN_MODEL, save_model
 from antiphon.progress import track
 from antiphon.provenance import code_version
-from antiphon.schedules import SCHEDULES
+from antiphon.training.schedules import SCHEDULES
 from antiphon.training.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from antiphon.training.config import RESULT, RunConfig, read_config, reopen_run, write_config
-from antiphon.training.data import TrainingBatches, open_sample_caches
-from antiphon.training.discriminant import fit_discriminant
+from antiphon.training.batches import TrainingBatches, open_sample_caches
+from antiphon.training.late_fusion import fit_discriminant
 from antiphon.training.initialisation import build_model, start_from
-from antiphon.training.memory import Memory
+from antiphon.training.embedding_queue import Memory
 from antiphon.training.model_card import model_card
 from antiphon.training.rates import apply_rates, count_parameters
 from antiphon.training.run_log import LOG_EVERY, RunLog

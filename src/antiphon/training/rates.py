@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from antiphon.errors import AntiphonError
-from antiphon.presets import RateRule
+from antiphon.training.presets import RateRule
 
 
 def apply_rates(model: nn.Module, rules: Sequence[RateRule]) -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from antiphon.files import write_text_atomic
-from antiphon.model_saving import RUN_CONFIG
+from antiphon.io.files import write_text_atomic
+from antiphon.models.saving import RUN_CONFIG
 from antiphon.training.config import read_config
 
 LOG_EVERY = 50

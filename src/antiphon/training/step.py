@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from antiphon.arms import Pair
-from antiphon.batch import Batch
-from antiphon.losses import Loss, Past
-from antiphon.model import DualEncoder, Encoded
-from antiphon.training.memory import Memory
+from antiphon.models.arms import Pair
+from antiphon.models.batch import Batch
+from antiphon.training.losses import Loss, Past
+from antiphon.models.network import DualEncoder, Encoded
+from antiphon.training.embedding_queue import Memory
 
 
 def training_step(

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
 from antiphon.serving import models
-from antiphon.serving.adding import Received
+from antiphon.serving.ingest import Received
 from antiphon.serving.errors import ServingError, answers
 from antiphon.serving.routes.common import WAV, Id, Length, ServiceOf, Start, Tempo, as_wav
 from antiphon.serving.service import Service

@@ -14,12 +14,12 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from antiphon.descriptors import Side
+from antiphon.models.descriptors import Side
 from antiphon.index.match import MATCH_FIELDS
 from antiphon.serving import models
-from antiphon.serving.aligned import aligned_midi
+from antiphon.serving.aligned_midi import aligned_midi
 from antiphon.serving.errors import Busy, ServingError, answers
-from antiphon.serving.questions import Question, check_against
+from antiphon.serving.search_requests import Question, check_against
 from antiphon.serving.routes.common import WAV, Id, Length, ServiceOf, Start, Tempo, as_wav
 from antiphon.serving.service import Service
 from antiphon.serving.uploads import (

@@ -1,0 +1,137 @@
+"""What there is to choose from: the registries as lists of facts, and what a path holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from antiphon.models.arms import ARMS
+from antiphon.experiments.campaign.grid import builtin_grids, load_grid, plan
+from antiphon.corpora import open_corpus
+from antiphon.models.descriptors import DESCRIPTORS
+from antiphon.models.protocol import Embedder
+from antiphon.errors import look_up
+from antiphon.index.store import Store, is_index
+from antiphon.models.injection import MECHANISMS
+from antiphon.training.losses import LOSSES
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.models.embedder import ModelEmbedder
+from antiphon.models.loading import is_model, load_model, model_names
+from antiphon.training.presets import PRESETS
+from antiphon.training.recipes import RECIPES
+from antiphon.training.schedules import SCHEDULES
+from antiphon.corpora.segment_table import PAPER_GRID, SegmentTable
+from antiphon.models.towers import TOWERS
+from antiphon.training.rates import apply_rates, count_parameters
+from antiphon.training.variants import VARIANTS
+
+if TYPE_CHECKING:
+    from antiphon.experiments.analysis import Analysis
+
+
+def _arms() -> list[dict[str, Any]]:
+    import torch
+
+    rows = []
+    preset = PRESETS["paper"]
+    for arm in ARMS.values():
+        with torch.device("meta"):  # counts parameters without making them
+            model = DualEncoder(ModelConfig(arm, preset.sizes))
+        apply_rates(model, preset.training.rates)
+        counts = count_parameters(model)
+        rows.append(
+            {
+                "name": arm.name,
+                "injected": arm.injections_in_words,
+                "branch": f"{' and '.join(arm.branch.descriptors)} by {arm.branch.by}" if arm.branch else "",
+                "total_parameters": counts["total"],
+                "trainable_parameters": counts["trainable"],
+            }
+        )
+    return rows
+
+
+def _analyses() -> Mapping[str, Analysis]:
+    from antiphon.experiments.analysis import ANALYSES  # brings matplotlib
+
+    return ANALYSES
+
+
+def _first_line(documented: Callable[..., Any]) -> str:
+    return (documented.__doc__ or "").splitlines()[0]
+
+
+LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "arms": _arms,
+    "descriptors": lambda: [
+        {"name": one.name, "side": one.side, "dimensions": len(one.dimensions)} for one in DESCRIPTORS.values()
+    ],
+    "mechanisms": lambda: [{"name": one.name, "place": one.place} for one in MECHANISMS.values()],
+    "towers": lambda: [{"name": one.name, "side": one.side} for one in TOWERS.values()],
+    "losses": lambda: [{"name": name} for name in LOSSES],
+    "schedules": lambda: [{"name": name} for name in SCHEDULES],
+    "models": lambda: [{"name": name, "parameters": load_model(name).parameters} for name in model_names()],
+    "analyses": lambda: [{"name": one.name, "question": one.question} for one in _analyses().values()],
+    "campaigns": lambda: [
+        {"name": name, "title": load_grid(name).title, "runs": len(plan(load_grid(name)))} for name in builtin_grids()
+    ],
+    "presets": lambda: [{"name": name} for name in PRESETS],
+    "recipes": lambda: [{"name": name, "arm": one.arm, "preset": one.preset} for name, one in RECIPES.items()],
+    "variants": lambda: [{"name": name, "what": _first_line(change)} for name, change in VARIANTS.items()],
+}
+
+
+def list_entries(what: str) -> list[dict[str, Any]]:
+    """The entries of one list. Raises `UnknownName`."""
+    return look_up("list", what, LISTS)()
+
+
+def describe_path(spec: str, split: str | None) -> dict[str, Any]:
+    """Facts about a MODEL (see `antiphon.models.loading`), an index folder or a corpus.
+
+    A corpus has no model: its `segments` are windows of the paper's grid, 4 s.
+    """
+    if is_model(spec):
+        return _describe_model(load_model(spec))
+    if is_index(Path(spec)):
+        with Store(Path(spec)) as store:
+            counts = store.counts()
+            return {
+                "kind": "index",
+                "model": store.meta("model"),
+                "recordings": sum(recordings for recordings, _, _ in counts.values()),
+                "hours": round(sum(hours for _, _, hours in counts.values()), 3),
+                "segments": sum(windows for _, windows, _ in counts.values()),
+                **{f"{kind}_recordings": recordings for kind, (recordings, _, _) in counts.items()},
+                "works": store.count_works(),
+                **{f"{kind}_neighbours": facts for kind, facts in store.neighbours().items()},
+                "failed": {name: reason for name, (_, reason) in store.failed().items()},
+            }
+    corpus = open_corpus(spec)
+    skipped = [str(error) for error in corpus.skipped]
+    corpus = corpus if split is None else corpus.split(split)
+    return {
+        "kind": "corpus",
+        "recordings": len(corpus),
+        "with_sound": sum(recording.audio_path is not None for recording in corpus.recordings),
+        "hours": round(corpus.duration_s / 3600, 3),
+        "segments": len(SegmentTable.over(corpus.recordings, PAPER_GRID)),
+        "splits": corpus.splits,
+        "works": len({recording.work for recording in corpus.recordings}),
+        "skipped": skipped,
+    }
+
+
+def _describe_model(embedder: Embedder) -> dict[str, Any]:
+    """`arm` is there for models that were trained."""
+    arm = {"arm": embedder.model.config.arm.name} if isinstance(embedder, ModelEmbedder) else {}
+    return {
+        "kind": "model",
+        "name": embedder.name,
+        **arm,
+        "dimensions": embedder.dimensions,
+        "window_s": embedder.window_s,
+        "sample_rate_hz": embedder.sample_rate_hz,
+        "parameters": embedder.parameters,
+    }

@@ -1,0 +1,78 @@
+"""Pictures that a musician understands at once: what was heard above, the notes that were found below."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy.signal import stft
+
+from antiphon.io.notes import Notes
+
+_LOWEST, _HIGHEST = 21, 108
+_C_PITCHES = range(24, _HIGHEST + 1, 12)
+_FFT, _HOP = 4096, 512
+_FLOOR_DB = -70.0
+
+
+def draw_match(
+    path: Path,
+    title: str,
+    samples: NDArray[np.float32],
+    sample_rate_hz: int,
+    query_start_s: float,
+    notes: Notes,
+    match_s: tuple[float, float],
+    context_s: float = 2.0,
+) -> None:
+    """Write a PNG: spectrogram of the query, and under it the piano roll around the match, which is marked.
+
+    `samples` mono, the query alone; `query_start_s` where it begins in its recording; `match_s` start and end of the
+    match in the notes' own time. Pitch and time run alike in both, so a note lies under the sound that it makes.
+    """
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    above, below = figure.subplots(2, 1)
+    figure.suptitle(title, parse_math=False)  # file names may hold dollar signs
+    query_s = len(samples) / sample_rate_hz
+    margin = context_s / query_s  # of the query's length, and of the match's, so that the two stay aligned
+    _spectrogram(above, samples, sample_rate_hz, query_start_s)
+    above.set_xlim(query_start_s - margin * query_s, query_start_s + (1 + margin) * query_s)
+    length_s = match_s[1] - match_s[0]
+    _piano_roll(below, notes, match_s, match_s[0] - margin * length_s, match_s[1] + margin * length_s)
+    for axes in (above, below):
+        axes.set_ylim(_LOWEST, _HIGHEST)
+        axes.set_yticks(list(_C_PITCHES), [f"C{pitch // 12 - 1}" for pitch in _C_PITCHES])
+        axes.set_ylabel("pitch")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=90)
+
+
+def _spectrogram(axes: Axes, samples: NDArray[np.float32], sample_rate_hz: int, query_start_s: float) -> None:
+    frequency_hz, time_s, spectrum = stft(samples, sample_rate_hz, nperseg=_FFT, noverlap=_FFT - _HOP)
+    level_db = 20 * np.log10(np.abs(spectrum[1:]) + 1e-9)
+    level_db = np.maximum(level_db - level_db.max(), _FLOOR_DB)
+    pitch = 69 + 12 * np.log2(frequency_hz[1:] / 440)
+    shown = (pitch >= _LOWEST - 1) & (pitch <= _HIGHEST + 1)
+    axes.pcolormesh(query_start_s + time_s, pitch[shown], level_db[shown], cmap="magma", rasterized=True)
+    axes.set_facecolor("0.93")
+    axes.set_title("heard: the recording's spectrogram", loc="left", fontsize=10)
+    axes.set_xlabel("seconds in the recording")
+
+
+def _piano_roll(axes: Axes, notes: Notes, match_s: tuple[float, float], begin: float, end: float) -> None:
+    axes.axvspan(*match_s, color="tab:green", alpha=0.18, label="the match")
+    shown = notes.window(begin, end - begin)
+    left, right = shown.onset_s + begin, shown.offset_s + begin
+    low, high = shown.pitch - 0.5, shown.pitch + 0.5
+    corners = np.stack([left, low, left, high, right, high, right, low], axis=1).reshape(-1, 4, 2)
+    shade = 0.35 + 0.65 * shown.velocity / 127
+    colours = [(0.1, 0.2, 0.45, alpha) for alpha in shade]
+    axes.add_collection(PolyCollection(list(corners), facecolors=colours, edgecolors="none"))
+    axes.set_xlim(begin, end)
+    axes.set_title("found: the notes, darker where played louder", loc="left", fontsize=10)
+    axes.set_xlabel("seconds in the note file")
+    axes.legend(loc="upper right")

@@ -1,0 +1,131 @@
+"""Render a corpus: many files in parallel, each process loading its instrument once; resumable at any moment.
+
+The output folder is a corpus of its own: FLAC files, copies of the note files, and `rendered.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from pathlib import Path
+
+from antiphon.io.audio import audio_info, write_flac
+from antiphon.corpora import Corpus, Recording
+from antiphon.corpora.rendered import MANIFEST, open_rendered, write_manifest
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.io.files import atomic_file, content_hash, write_json
+from antiphon.io.notes import read_notes
+from antiphon.rendering import Renderer, make_renderer
+
+_renderer: Renderer | None = None
+
+
+def render_corpus(
+    corpus: Corpus,
+    out: Path,
+    soundfont: str,
+    max_seconds: float | None,
+    jobs: int,
+    sample_rate_hz: int = 24_000,
+) -> Iterator[Recording | UnreadableInput]:
+    """Render every recording's notes, pedal applied, and yield each as it is done; bad files are yielded as errors.
+
+    A recording is not rendered again when `out` has its sound already: of the same bytes of notes, of the same length,
+    with the same settings. When the iterator is exhausted the manifest has been written. Raises `AntiphonError` if
+    `out` holds sound made with other settings.
+    """
+    renderer = make_renderer(soundfont, sample_rate_hz)
+    settings = {
+        "soundfont": renderer.name,
+        "instrument": renderer.fingerprint,
+        "sample_rate_hz": sample_rate_hz,
+        "max_seconds": max_seconds,
+        "corpus": corpus.name,
+    }
+    _claim(out, settings)
+    done: dict[str, Recording] = {}
+    with ProcessPoolExecutor(
+        max_workers=jobs,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_load_renderer,
+        initargs=(soundfont, sample_rate_hz),
+    ) as pool:
+        waiting: dict[Future[None], Recording] = {}
+        for recording in corpus.recordings:
+            length_s = recording.duration_s if max_seconds is None else min(recording.duration_s, max_seconds)
+            wanted = replace(recording, duration_s=length_s, audio_path=out / f"{recording.id}.flac")
+            if _is_rendered(wanted, out, sample_rate_hz):
+                done[recording.id] = wanted
+                yield wanted
+            else:
+                waiting[pool.submit(_render_one, wanted, out, sample_rate_hz)] = wanted
+        for future in as_completed(waiting):
+            try:
+                future.result()
+            except UnreadableInput as error:
+                yield error
+            else:
+                done[waiting[future].id] = waiting[future]
+                yield waiting[future]
+    # Earlier runs may have rendered other splits of the corpus into the same folder: their entries stay.
+    before = open_rendered(str(out)).recordings if (out / MANIFEST).exists() else ()
+    merged = {recording.id: recording for recording in (*before, *done.values())}
+    write_manifest(out, [merged[id_] for id_ in sorted(merged)], settings)
+
+
+def _claim(out: Path, settings: dict[str, object]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "render-settings.json"
+    if path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        changed = [key for key in settings if key in before and before[key] != settings[key]]
+        if changed:
+            was = ", ".join(f"{key} {before[key]!r}" for key in changed)
+            raise AntiphonError(f"{out} holds sound rendered with {was}; choose another folder or remove it")
+    elif any(out.iterdir()):
+        raise AntiphonError(f"{out} is not empty and was not made by antiphon render; choose another folder")
+    else:
+        write_json(path, settings)
+
+
+def _notes_copy(recording: Recording, out: Path) -> Path:
+    return out / f"{recording.id}{recording.notes_path.suffix}"
+
+
+def _is_rendered(recording: Recording, out: Path, sample_rate_hz: int) -> bool:
+    """Whether `out` has the sound of these very notes, as long as it is wanted.
+
+    The copy of the note file records which notes the sound was made of, see `_render_one`.
+    """
+    assert recording.audio_path is not None
+    try:
+        if content_hash(_notes_copy(recording, out)) != content_hash(recording.notes_path):
+            return False
+        found_s = audio_info(recording.audio_path).duration_s
+    except (OSError, UnreadableInput):
+        return False
+    return round(found_s * sample_rate_hz) == round(recording.duration_s * sample_rate_hz)
+
+
+def _load_renderer(soundfont: str, sample_rate_hz: int) -> None:
+    global _renderer
+    _renderer = make_renderer(soundfont, sample_rate_hz)
+
+
+def _render_one(recording: Recording, out: Path, sample_rate_hz: int) -> None:
+    assert _renderer is not None
+    assert recording.audio_path is not None
+    notes = read_notes(recording.notes_path, sustain=True)
+    samples = _renderer.render(notes, recording.duration_s)
+    recording.audio_path.parent.mkdir(parents=True, exist_ok=True)
+    # Old sound is removed before the copy of the notes changes, and new sound appears only when it is complete, so that
+    # a sound file is always made of the notes beside it, whenever a run is killed.
+    recording.audio_path.unlink(missing_ok=True)
+    with atomic_file(_notes_copy(recording, out)) as aside:
+        shutil.copyfile(recording.notes_path, aside)
+    with atomic_file(recording.audio_path) as aside:
+        write_flac(aside, samples, sample_rate_hz)

@@ -1,0 +1,1 @@
+"""Composed music: the demo corpus and the composer behind it."""

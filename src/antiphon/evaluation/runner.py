@@ -1,0 +1,58 @@
+"""Scoring an embedder on a corpus: from recordings to the result that is written down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from antiphon.corpora import Corpus
+from antiphon.models.corpus_embedding import EmbeddedSegments, embed_corpus
+from antiphon.models.protocol import Embedder
+from antiphon.evaluation.protocols import default_split, evaluate
+from antiphon.provenance import code_version
+
+
+def evaluate_model(
+    embedder: Embedder,
+    corpus: Corpus,
+    protocol: str,
+    split: str | None = None,
+    seed: int = 42,
+    recordings: int | None = None,
+) -> dict[str, Any]:
+    """Scores with what they depend on: model, data, code (see `evaluate`), and what had to be skipped.
+
+    Without `split`, the one that the protocol is reported on, where the corpus has it. `recordings` limits how many
+    recordings are used, evenly spread over the split.
+    """
+    corpus, split = choose(corpus, protocol, split, recordings)
+    about = origin(embedder, corpus, split)
+    return about | score_segments(embed_corpus(embedder, corpus), protocol, seed)
+
+
+def choose(
+    corpus: Corpus, protocol: str, split: str | None = None, recordings: int | None = None
+) -> tuple[Corpus, str | None]:
+    """The recordings with sound that a protocol is to be scored on, and their split; None where that is all of them."""
+    split = split or default_split(protocol, corpus.splits)
+    return (corpus if split is None else corpus.split(split)).with_sound().spread(recordings), split
+
+
+def origin(embedder: Embedder, corpus: Corpus, split: str | None) -> dict[str, Any]:
+    """What a result depends on. Ask before the work: the checkout may move on meanwhile."""
+    return {
+        "model": embedder.name,
+        "model_hash": embedder.fingerprint,
+        "corpus": corpus.name,
+        "split": split,
+        "data_hash": corpus.manifest_hash,
+        "code": code_version(),
+    }
+
+
+def score_segments(segments: EmbeddedSegments, protocol: str, seed: int) -> dict[str, Any]:
+    """`evaluate`, with the number of recordings and what had to be skipped."""
+    return {
+        "recordings": len(segments.table.recordings),
+        **evaluate(segments, protocol, seed),
+        "skipped": [str(error) for error in segments.skipped],
+    }

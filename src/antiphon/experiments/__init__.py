@@ -1,0 +1,1 @@
+"""Campaigns, comparisons and analyses of trained models."""

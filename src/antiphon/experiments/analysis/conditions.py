@@ -1,0 +1,321 @@
+"""A corpus embedded once as it is and once under each of several conditions: what ablation and robustness rest on.
+
+A condition changes the windows of a side, the descriptors computed from a side, or both. All conditions share one pass
+over the recordings and, where their windows stay as they are, one computation of the descriptors; a tower that sees
+nothing of the change is not run again.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from antiphon.experiments.analysis import Subject
+from antiphon.io.audio import SILENCE_PEAK, is_silent
+from antiphon.models.batch import Batch, NoteBatch, Tokens, collate_notes
+from antiphon.models.corpus_embedding import EmbeddedSegments, OpenedRecording, open_recording
+from antiphon.models.descriptors import DESCRIPTORS, Side, describe
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.evaluation.pools import sample_pools
+from antiphon.evaluation.ranks import pool_ranks
+from antiphon.evaluation.scores import RESAMPLES, chance, per_query
+from antiphon.models.network import SIDES, DualEncoder
+from antiphon.progress import track
+from antiphon.corpora.segment_table import PAPER_GRID, SegmentTable, WindowGrid
+from antiphon.signal.varispeed import scale_times
+
+_BATCH = 32
+_TOGETHER = 32
+"""Recordings held at a time, about 10 MB each, whose windows are mixed."""
+
+Rows = NDArray[np.float32]
+BatchChange = Callable[[Batch, torch.Generator], Batch]
+DescriptorChange = Callable[[Mapping[str, Tokens], torch.Generator], Mapping[str, Tokens]]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A change of one side or both: first of its windows, then of the descriptors computed from it.
+
+    What belongs to the other side is handed back as the same object. A descriptor is of the side that it is computed
+    from, whichever tower takes it, so that a change of the notes reaches an audio tower that takes D4. `tempo` plays
+    the whole file's notes so many times as fast, windows beginning at the same musical moments as before; `batch` sees
+    the windows then, on the model's device, and `descriptors` those of the changed batch by name. Both get a generator
+    of the condition's own, on that device.
+    """
+
+    name: str
+    side: Literal["audio", "notes", "both"]
+    batch: BatchChange | None = None
+    descriptors: DescriptorChange | None = None
+    tempo: float = 1.0
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The sides that it changes."""
+        return SIDES if self.side == "both" else (self.side,)
+
+    @property
+    def changes_windows(self) -> bool:
+        """Whether it changes windows, and not only descriptors."""
+        return self.batch is not None or self.tempo != 1.0
+
+    def towers(self, model: DualEncoder) -> tuple[Side, ...]:
+        """The towers that see something of the change."""
+        reached = set(self.sides) if self.changes_windows else set()
+        if self.changes_windows or self.descriptors is not None:
+            reached |= {into for name, into in model.config.arm.taken if DESCRIPTORS[name].side in self.sides}
+        return tuple(side for side in SIDES if side in reached)
+
+    def apply(
+        self,
+        batch: Batch,
+        notes_at: Callable[[float], NoteBatch],
+        found: Mapping[str, Tokens],
+        sample_rate_hz: int,
+        generator: torch.Generator,
+    ) -> tuple[Batch, Mapping[str, Tokens]]:
+        """The changed batch and its descriptors; `notes_at` gives the notes of the batch's windows at a tempo.
+
+        Raises `ValueError` when it changes what it does not say.
+        """
+        if self.changes_windows:
+            changed = batch if self.tempo == 1.0 else replace(batch, notes=notes_at(self.tempo))
+            if self.batch is not None:
+                changed = self.batch(changed, generator)
+            kept = [getattr(changed, side) is getattr(batch, side) for side in SIDES if side not in self.sides]
+            if not all(kept):
+                raise ValueError(f"condition {self.name}: it is said to change {self.side}, but changes the other side")
+            anew = [name for name in found if DESCRIPTORS[name].side in self.sides]
+            batch, found = changed, {**found, **describe(changed, anew, sample_rate_hz)}
+        if self.descriptors is not None:
+            altered = self.descriptors(found, generator)
+            for name, tokens in found.items():
+                if DESCRIPTORS[name].side not in self.sides and altered[name] is not tokens:
+                    raise ValueError(f"condition {self.name}: it is said to change {self.side}, but changes {name}")
+            found = altered
+        return batch, found
+
+
+@dataclass(frozen=True)
+class ConditionedSegments:
+    """The segments as they are, and under each condition by its name; all have one table."""
+
+    intact: EmbeddedSegments
+    under: dict[str, EmbeddedSegments]
+
+    def facts(self) -> dict[str, Any]:
+        """What they were made from, as JSON: windows, recordings, and what was skipped and why."""
+        table = self.intact.table
+        return {
+            "windows": len(table),
+            "recordings": len(table.recordings),
+            "skipped": [str(error) for error in self.intact.skipped],
+        }
+
+
+@torch.inference_mode()
+def embed_conditions(
+    subject: Subject, conditions: Sequence[Condition], grid: WindowGrid = PAPER_GRID
+) -> ConditionedSegments:
+    """Embed both sides of every window, unchanged and under each condition, decoding each recording once.
+
+    Rows are those of `antiphon.models.corpus_embedding.embed_corpus`: unit vectors float32 [n, D] in the order of the table,
+    zeros for a silent window or one without notes, before the change or after it. Batches of 32 are drawn at random
+    from 32 recordings read together, so that a window's neighbours in a batch are other pieces (of its own recording
+    about once in 32, or once in as many recordings as there are). Chance depends on the subject's seed and the
+    condition's name alone: equal calls on one device give equal rows. Recordings that cannot be read are skipped;
+    raises `AntiphonError` when none can. Windows have the length of the model's, whatever `grid` says.
+    """
+    if len({condition.name for condition in conditions}) < len(conditions):
+        raise ValueError("two conditions have one name")
+    model, corpus = subject.model, subject.corpus.with_sound()
+    generators = [seeded(subject, condition.name) for condition in conditions]
+    rng = np.random.default_rng(subject.seed)
+    skipped: dict[int, UnreadableInput] = {}
+    made: list[dict[Side, dict[int, Rows]]] = [
+        {side: {} for side in condition.towers(model)} for condition in conditions
+    ]
+    intact: dict[Side, dict[int, Rows]] = {side: {} for side in SIDES}
+    waiting: dict[int, OpenedRecording] = {}
+    sizes = model.config.sizes
+    grid = grid.of_windows(sizes.window_s)
+
+    def embed_waiting() -> None:
+        for number, opened in waiting.items():
+            for rows in (intact, *made):
+                for by_number in rows.values():
+                    by_number[number] = np.zeros((len(opened.starts_s), model.dimensions), np.float32)
+        for places in _mixed(waiting, sizes.window_s, rng):
+            begins = [(waiting[number], float(waiting[number].starts_s[window])) for number, window in places]
+            windows = _Windows(begins, sizes.window_s, _device(model))
+            for rows, embedded in zip((intact, *made), _embed(model, windows, conditions, generators), strict=True):
+                for side, vectors in embedded.items():
+                    for (number, window), vector in zip(places, vectors, strict=True):
+                        rows[side][number][window] = vector
+        waiting.clear()
+
+    for number in track(rng.permutation(len(corpus)).tolist(), "embedding"):
+        try:
+            waiting[number] = open_recording(corpus.recordings[number], sizes.sample_rate_hz, grid)
+        except UnreadableInput as error:
+            skipped[number] = error
+        if len(waiting) == _TOGETHER:
+            embed_waiting()
+    embed_waiting()
+    errors = (*subject.corpus.skipped, *(error for _, error in sorted(skipped.items())))
+    kept = sorted(intact["audio"])
+    if not kept:
+        raise AntiphonError(f"{corpus.name}: none of its {len(corpus)} recordings can be read; first: {errors[0]}")
+    table = SegmentTable.over([corpus.recordings[number] for number in kept], grid)
+    whole = {side: _joined(rows, kept) for side, rows in intact.items()}
+    under = {}
+    for condition, rows in zip(conditions, made, strict=True):
+        changed = whole | {side: _joined(found, kept) for side, found in rows.items()}
+        under[condition.name] = EmbeddedSegments(table, changed["audio"], changed["notes"], errors)
+    return ConditionedSegments(EmbeddedSegments(table, whole["audio"], whole["notes"], errors), under)
+
+
+def seeded(subject: Subject, name: str) -> torch.Generator:
+    """A generator on the model's device for one purpose: the subject's seed and a name decide what it draws."""
+    seed = np.random.SeedSequence([subject.seed, zlib.crc32(name.encode())]).generate_state(1, np.uint64)
+    return torch.Generator(_device(subject.model)).manual_seed(int(seed[0] >> np.uint64(1)))
+
+
+def _device(model: DualEncoder) -> torch.device:
+    return next(model.parameters()).device
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """Windows of several recordings, to be cut and collated on a device: each a recording and its start in seconds."""
+
+    begins: Sequence[tuple[OpenedRecording, float]]
+    window_s: float
+    device: torch.device
+
+    def batch(self) -> Batch:
+        """Both sides as they are."""
+        sound = np.stack([opened.sound(start_s, self.window_s) for opened, start_s in self.begins])
+        return Batch(torch.from_numpy(sound).to(self.device), self.notes())
+
+    def notes(self, tempo: float = 1.0) -> NoteBatch:
+        """The windows' notes, played `tempo` times as fast: those of [start, start + window_s · tempo) of the file."""
+        cut = (opened.notes.window(start_s, self.window_s * tempo) for opened, start_s in self.begins)
+        return collate_notes([scale_times(notes, tempo) for notes in cut]).to(self.device)
+
+
+def _mixed(
+    waiting: Mapping[int, OpenedRecording], window_s: float, rng: np.random.Generator
+) -> Iterator[list[tuple[int, int]]]:
+    """The windows that hold anything, in random order, as batches of nearly equal size: recording and window."""
+    places = [
+        (number, index)
+        for number, opened in waiting.items()
+        for index, start_s in enumerate(opened.starts_s.tolist())
+        if len(opened.notes.window(start_s, window_s)) or not is_silent(opened.sound(start_s, window_s))
+    ]
+    if places:
+        order = rng.permutation(len(places))
+        for part in np.array_split(order, math.ceil(len(places) / _BATCH)):
+            yield [places[i] for i in part]
+
+
+def _embed(
+    model: DualEncoder, windows: _Windows, conditions: Sequence[Condition], generators: Sequence[torch.Generator]
+) -> Iterator[dict[Side, Rows]]:
+    """The rows of windows as they are, then under each condition those of the towers that see its change."""
+    batch, rate = windows.batch(), model.config.sizes.sample_rate_hz
+    found = describe(batch, model.descriptor_names(*SIDES), rate)
+    usable = _usable(batch)
+    yield {side: _rows(model, side, batch, found, usable) for side in SIDES}
+    for condition, generator in zip(conditions, generators, strict=True):
+        changed, altered = condition.apply(batch, windows.notes, found, rate, generator)
+        still = usable if changed is batch else {side: usable[side] & good for side, good in _usable(changed).items()}
+        yield {side: _rows(model, side, changed, altered, still) for side in condition.towers(model)}
+
+
+def _usable(batch: Batch) -> dict[Side, Tensor]:
+    """Which windows hold anything: not silent, not without notes."""
+    return {"audio": ~(batch.audio.abs().amax(dim=1) < SILENCE_PEAK), "notes": (~batch.notes.padding).any(dim=1)}
+
+
+def _rows(
+    model: DualEncoder, side: Side, batch: Batch, found: Mapping[str, Tokens], usable: Mapping[Side, Tensor]
+) -> Rows:
+    embedded, _ = model.encode(side, batch, found)
+    rows: Rows = (F.normalize(embedded, dim=-1).float() * usable[side][:, None]).cpu().numpy()
+    return rows
+
+
+def _joined(rows: Mapping[int, Rows], kept: Sequence[int]) -> Rows:
+    return np.concatenate([rows[number] for number in kept])
+
+
+@dataclass(frozen=True)
+class Score:
+    """S and both directions' R@10 in percent, S's interval, its difference to the intact S and that one's interval.
+
+    Intervals are 95 % bootstrap intervals [low, high] over pieces; that of the difference resamples both alike.
+    """
+
+    S: float
+    a2m_R10: float
+    m2a_R10: float
+    low: float
+    high: float
+    difference: float
+    difference_low: float
+    difference_high: float
+
+    def row(self) -> dict[str, float]:
+        """The numbers by name, to 2 decimals."""
+        return {name: round(value, 2) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class ConditionedScores:
+    """Scores of `ConditionedSegments`; `chance` is the R@10 of a random order, in percent."""
+
+    intact: Score
+    under: dict[str, Score]
+    chance: float
+
+
+def score_conditions(segments: ConditionedSegments, seed: int) -> ConditionedScores:
+    """Protocol `paper` on the same pools for all: S and its interval are those of `evaluate(…, "paper", seed)`."""
+    table = segments.intact.table
+    pools = sample_pools(table, strict=False, seed=seed)
+    groups, member = np.unique(table.work[pools.query], return_inverse=True)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=RESAMPLES)
+    weight = drawn[:, member.reshape(-1)].astype(np.float64)
+    weight /= weight.sum(axis=1, keepdims=True)
+    _, sizes = pool_ranks(segments.intact.audio[pools.query], segments.intact.notes, pools.candidate)
+
+    def hits(found: EmbeddedSegments) -> NDArray[np.float64]:
+        """R@10 of each query, in percent, both ways [q, 2]."""
+        ways = (found.audio, found.notes), (found.notes, found.audio)
+        ranks = (pool_ranks(asking[pools.query], answering, pools.candidate)[0] for asking, answering in ways)
+        return np.stack([per_query(rank)["R@10"] for rank in ranks], axis=1)
+
+    def score(found: EmbeddedSegments) -> Score:
+        mine = hits(found)
+        means, resampled = mine.mean(axis=0), (weight @ mine).min(axis=1)
+        s = float(means.min())
+        (low, high), (worse, better) = (np.percentile(each, [2.5, 97.5]) for each in (resampled, resampled - base))
+        return Score(s, *map(float, (*means, low, high, s - base_s, worse, better)))
+
+    intact = hits(segments.intact)
+    base, base_s = (weight @ intact).min(axis=1), float(intact.mean(axis=0).min())
+    scores = {name: score(found) for name, found in segments.under.items()}
+    return ConditionedScores(score(segments.intact), scores, chance(sizes)["R@10"])

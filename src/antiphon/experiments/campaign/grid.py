@@ -1,0 +1,152 @@
+"""Grids: what a campaign trains, as TOML. The paper's and ours lie in `grids/`; a path names one of your own."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import field
+from importlib import resources
+from pathlib import Path
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from antiphon.models.arms import find_arm
+from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
+from antiphon.training.schedules import SCHEDULES
+from antiphon.training.variants import find_variant
+
+_STRICT = ConfigDict(extra="forbid")
+FOUNDATION = "foundation"
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Foundation:
+    """What runs start from: an arm trained first, with the seed 42."""
+
+    arm: str
+    epochs: int
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Rows:
+    """Every arm with every seed; from the grid's foundation, if it has one, unless `from_scratch`."""
+
+    arms: tuple[str, ...]
+    epochs: int
+    seeds: tuple[int, ...] = (42,)
+    schedule: str = "cosine"
+    variant: str | None = None
+    from_scratch: bool = False
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Grid:
+    """A campaign's runs and the question that they are to answer."""
+
+    title: str
+    question: str
+    runs: tuple[Rows, ...]
+    foundation: Foundation | None = None
+
+
+@dataclass(frozen=True, config=_STRICT)
+class PlannedRun:
+    """One training: its name in the campaign, and what `antiphon train` has to be told."""
+
+    name: str
+    arm: str
+    seed: int
+    epochs: int
+    schedule: str = "cosine"
+    variant: str | None = None
+    from_foundation: bool = field(default=False)
+
+
+def builtin_grids() -> Mapping[str, str]:
+    """The grids that come with the package: name → TOML."""
+    folder = resources.files("antiphon.experiments.campaign") / "grids"
+    found = {entry.name.removesuffix(".toml"): entry for entry in folder.iterdir() if entry.name.endswith(".toml")}
+    return {name: found[name].read_text(encoding="utf-8") for name in sorted(found)}
+
+
+def load_grid(name: str) -> Grid:
+    """A grid by its name or by the path of a TOML file.
+
+    Raises `UnknownName` for a name that is neither, for an arm, schedule or variant that there is not, and
+    `UnreadableInput` for a file that is no grid.
+    """
+    path = Path(name)
+    if path.suffix == ".toml":
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UnreadableInput(path, f"not a readable grid ({error})") from None
+    else:
+        grids = builtin_grids()
+        if name not in grids:
+            raise UnknownName("campaign", name, grids)
+        text = grids[name]
+    try:
+        grid = TypeAdapter(Grid).validate_python(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise UnreadableInput(path, f"not a grid ({error})") from None
+    if not grid.runs:
+        raise UnreadableInput(path, "not a grid (it has no runs)")
+    if grid.foundation is not None:
+        find_arm(grid.foundation.arm)
+    for rows in grid.runs:
+        for arm in rows.arms:
+            find_arm(arm)
+        if rows.variant is not None:
+            find_variant(rows.variant)
+        if rows.schedule not in SCHEDULES:
+            raise UnknownName("schedule", rows.schedule, SCHEDULES)
+    return grid
+
+
+def plan(grid: Grid, epochs_scale: float = 1.0) -> list[PlannedRun]:
+    """The grid's runs in order, the foundation first; epochs are multiplied by the scale, and at least one.
+
+    A run is named by its arm and whatever tells it from others of the grid. Raises `AntiphonError` when two are alike.
+    """
+
+    def scaled(epochs: int) -> int:
+        return max(1, round(epochs * epochs_scale))
+
+    runs = []
+    if grid.foundation is not None:
+        runs.append(PlannedRun(FOUNDATION, grid.foundation.arm, 42, scaled(grid.foundation.epochs)))
+    several = {
+        "epochs": len({rows.epochs for rows in grid.runs}) > 1,
+        "schedule": len({rows.schedule for rows in grid.runs}) > 1,
+        "seed": any(len(rows.seeds) > 1 for rows in grid.runs),
+    }
+    # Seeds outermost: every arm has been trained once before any is trained again.
+    for place in range(max(len(rows.seeds) for rows in grid.runs)):
+        for rows in grid.runs:
+            for arm in rows.arms if place < len(rows.seeds) else ():
+                seed = rows.seeds[place]
+                parts = [
+                    arm,
+                    rows.variant,
+                    rows.schedule if several["schedule"] else None,
+                    f"e{rows.epochs}" if several["epochs"] else None,
+                    f"s{seed}" if several["seed"] else None,
+                ]
+                runs.append(
+                    PlannedRun(
+                        name=".".join(part for part in parts if part),
+                        arm=arm,
+                        seed=seed,
+                        epochs=scaled(rows.epochs),
+                        schedule=rows.schedule,
+                        variant=rows.variant,
+                        from_foundation=grid.foundation is not None and not rows.from_scratch,
+                    )
+                )
+    names = [run.name for run in runs]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise AntiphonError(f"the grid has the run {sorted(twice)[0]!r} twice")
+    return runs

@@ -1,0 +1,80 @@
+"""One run of a campaign in a process of its own: train, evaluate, leave a record.
+
+`python -m antiphon.experiments.campaign.worker FOLDER RUN`, as the runner starts it; it goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from antiphon.experiments.campaign.grid import FOUNDATION
+from antiphon.experiments.campaign.layout import Campaign, load_campaign, record_path, run_folder, scored_audio, trained_audio
+from antiphon.corpora import open_corpus
+from antiphon.errors import AntiphonError
+from antiphon.evaluation.runner import evaluate_model
+from antiphon.io.files import write_json
+from antiphon.process_memory import keep_freed_memory
+from antiphon.models.loading import load_model
+from antiphon.models.saving import RUN_CONFIG, RUN_MODEL
+from antiphon.training.config import prepare_run
+from antiphon.training.loop import resume_run, start_run
+
+
+def carry_out(folder: Path, name: str) -> dict[str, Any]:
+    """Train and evaluate the run `name` of the campaign in `folder`, and return the record it leaves."""
+    keep_freed_memory()
+    campaign = load_campaign(folder)
+    planned = next(run for run in campaign.runs if run.name == name)
+    run = run_folder(folder, name)
+    foundation = run_folder(folder, FOUNDATION) / RUN_MODEL if planned.from_foundation else None
+    audio = trained_audio(campaign)
+    if (run / RUN_CONFIG).exists():  # the campaign knows where everything is now
+        training = resume_run(run, corpora=campaign.corpora, audio=audio, foundation=foundation)
+    else:
+        prepared = prepare_run(
+            campaign.corpora,
+            planned.arm,
+            campaign.preset,
+            audio=audio,
+            epochs=planned.epochs,
+            schedule=planned.schedule,
+            variant=planned.variant,
+            foundation=foundation,
+            seed=planned.seed,
+        )
+        training = start_run(run, *prepared)
+    record = {
+        "campaign": campaign.name,
+        "run": name,
+        "arm": planned.arm,
+        "seed": planned.seed,
+        "variant": planned.variant,
+        "schedule": planned.schedule,
+        "epochs": planned.epochs,
+        "preset": campaign.preset,
+        "foundation": FOUNDATION if planned.from_foundation else None,
+        "training": training,
+        "evaluations": _evaluations(campaign, run / RUN_MODEL),
+    }
+    path = record_path(folder, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, record)
+    return record
+
+
+def _evaluations(campaign: Campaign, model: Path) -> list[dict[str, Any]]:
+    """The paper's protocol on every corpus of the campaign, the headline one first."""
+    embedder = load_model(model)
+    return [
+        evaluate_model(embedder, open_corpus(spec, scored_audio(campaign)), "paper", recordings=campaign.recordings)
+        for spec in campaign.evaluate_on
+    ]
+
+
+if __name__ == "__main__":
+    try:
+        carry_out(Path(sys.argv[1]), sys.argv[2])
+    except AntiphonError as error:
+        sys.exit(f"antiphon: {error}")

@@ -1,0 +1,119 @@
+"""What is known of the files of an index: composer, title, split, and the work whose performances they are.
+
+It comes from the table of the MAESTRO folder that a file lies in, and from what the user names: a CSV with the columns
+`file` (a path from the CSV's folder on, or a bare file name), `work` and, where known, `composer`, `title`, `split`; or
+the word `folders`, which makes the files of each folder one work.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+from antiphon.corpora import maestro
+from antiphon.errors import UnreadableInput
+from antiphon.io.csv_tables import read_csv
+
+Works = str | Path
+"""A table, or the word `folders`."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of a file; empty where nothing is."""
+
+    composer: str = ""
+    title: str = ""
+    split: str = ""
+    work: str = ""
+
+    def updated(self, newer: About) -> About:
+        """The same with what `newer` knows in its place.
+
+        >>> About(composer="Satie", work="first").updated(About(work="second"))
+        About(composer='Satie', title='', split='', work='second')
+        """
+        return About(*(new or old for old, new in zip(astuple(self), astuple(newer), strict=True)))
+
+
+def work_of(path: str, about: Mapping[str, About]) -> str:
+    """The work that a file performs; where nothing is known of it, its path without suffix: sound and notes share that.
+
+    >>> work_of("/music/suite no. 1.mid", {})
+    '/music/suite no. 1'
+    """
+    return about.get(path, About()).work or str(Path(path).with_suffix(""))
+
+
+def describe(files: Collection[Path], works: Works | None = None) -> tuple[dict[Path, About], list[UnreadableInput]]:
+    """What is known of some of the files, `works` before MAESTRO's tables; and the tables that need mending.
+
+    Raises `UnreadableInput` for a CSV that is none, or that names none of the files.
+    """
+    found, faults = _from_maestro(files)
+    if works == "folders":
+        named = {path: About(work=str(path.parent)) for path in files}
+    elif works is not None:
+        named, unknown = _from_csv(Path(works), files)
+        faults += unknown
+    else:
+        named = {}
+    return found | {path: found.get(path, About()).updated(about) for path, about in named.items()}, faults
+
+
+def _from_maestro(files: Collection[Path]) -> tuple[dict[Path, About], list[UnreadableInput]]:
+    """Each file by the nearest table above it that names it, whatever its suffix."""
+    found: dict[Path, About] = {}
+    faults: list[UnreadableInput] = []
+    tables: dict[Path, Mapping[Path, About]] = {}
+    for path in files:
+        for folder in path.parents:
+            if folder not in tables:
+                try:
+                    tables[folder] = _read_maestro(folder)
+                except UnreadableInput as error:
+                    faults.append(error)
+                    tables[folder] = {}
+            if about := tables[folder].get(path.with_suffix("")):
+                found[path] = about
+                break
+    return found, faults
+
+
+def _read_maestro(folder: Path) -> dict[Path, About]:
+    """File without suffix → what the folder's table says of it; nothing where it has none."""
+    table = maestro.find_table(folder)
+    named = {}
+    for row in [] if table is None else maestro.read_table(table):
+        composer, title, split = (row[name] or "" for name in ("canonical_composer", "canonical_title", "split"))
+        about = About(composer, title, split, maestro.work_of(row))
+        for file in (row["midi_filename"], row["audio_filename"]):
+            if file:
+                named[(folder / file).with_suffix("")] = about
+    return named
+
+
+def _from_csv(table: Path, files: Collection[Path]) -> tuple[dict[Path, About], list[UnreadableInput]]:
+    by_name = defaultdict(list)
+    for path in files:
+        by_name[path.name].append(path)
+    known, folder = set(files), table.resolve().parent
+    found: dict[Path, About] = {}
+    rows = read_csv(table, "table of works", ("file", "work"))
+    missed = []
+    for row in rows:
+        file = row["file"] or ""
+        path = Path(os.path.normpath(folder / file))  # files that are links are held under their own names
+        named = [path] if path in known else by_name[file]
+        if not named:
+            missed.append(file)
+        about = About(*(row.get(column) or "" for column in ("composer", "title", "split", "work")))
+        found |= dict.fromkeys(named, about)
+    if not found:
+        raise UnreadableInput(table, f"none of its {len(rows)} rows names a file that is being indexed")
+    if not missed:
+        return found, []
+    return found, [UnreadableInput(table, f"{len(missed)} of its {len(rows)} rows name no file, first {missed[0]!r}")]

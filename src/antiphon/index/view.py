@@ -1,0 +1,204 @@
+"""All windows of one kind as search reads them: mapped from flat files, with what is known of the recordings.
+
+The flat files and the facts beside them are derived from the database and made again when they are missing or stale.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.errors import AntiphonError, UnknownName
+from antiphon.index.artifacts import Derived
+from antiphon.index.neighbours import EXACT_BELOW, Neighbours
+from antiphon.index.metadata import About, work_of
+from antiphon.io.notes import Notes
+
+_SUFFIXES = _VECTORS, _ONSETS, _FACTS = ".f16", ".onsets", ".json"
+_ONSET = np.dtype([("onset_s", "<f8"), ("pitch", "u1"), ("velocity", "u1")])
+"""Of a note what an alignment needs: when a key is struck, which, how hard."""
+
+StoredRecording = tuple[float, bytes, bytes, bytes]
+"""Duration in seconds, starts float64 [w] and vectors float16 [w, D] of its windows, onsets [notes]."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which recordings to search: those that fit everything given here; nothing given, all of them.
+
+    `composer` is a part of the name in either case, `split` the whole name, `folder` holds the file at any depth.
+    """
+
+    composer: str = ""
+    split: str = ""
+    folder: str | Path | None = None
+
+
+ALL = Filters()
+
+
+@dataclass(frozen=True)
+class Library:
+    """All windows of one kind.
+
+    `vectors` float16 [n, D]; `start_s` float64 [n]; recording r owns rows `offset[r]:offset[r + 1]`, comes from
+    `paths[r]` and lasts `duration_s[r]`; `about` says by path what is known of it. Of note files `onsets` holds the
+    notes' beginnings, of recording r those at `onset_offset[r]:onset_offset[r + 1]`. A library of `exact_below`
+    windows or more keeps a quantised copy of them at `derived`.
+    """
+
+    vectors: NDArray[np.float16]
+    start_s: NDArray[np.float64]
+    offset: NDArray[np.int64]
+    paths: tuple[str, ...]
+    duration_s: NDArray[np.float64]
+    about: Mapping[str, About] = field(default_factory=dict)
+    onsets: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, _ONSET))
+    onset_offset: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    derived: Derived | None = None
+    exact_below: int = EXACT_BELOW
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """What finds the nearest rows; no vector is read before its first use."""
+        if self.derived is None or len(self.vectors) < self.exact_below:
+            return Neighbours(self.vectors)
+        from antiphon.index.quantised import quantised  # brings faiss
+
+        return Neighbours(self.vectors, quantised(self.vectors, self.derived))
+
+    def onsets_in(self, recording: int) -> Notes:
+        """When each note of a note file begins, as it was indexed; how long they sound is not kept, it is 0."""
+        own = self.onsets[self.onset_offset[recording] : self.onset_offset[recording + 1]]
+        return Notes(own["onset_s"].copy(), np.zeros(len(own)), own["pitch"].copy(), own["velocity"].copy())
+
+    def missing_files(self) -> list[str]:
+        """The files that are not there any more: removed, renamed, or on media that are not there."""
+        return [path for path in self.paths if not Path(path).exists()]
+
+    def about_recording(self, recording: int) -> About:
+        """What is known of a recording."""
+        return self.about.get(self.paths[recording], About())
+
+    def work_of(self, recording: int) -> str:
+        """The work that a recording performs; one of its own where nothing is known of it."""
+        return work_of(self.paths[recording], self.about)
+
+    def among(self, filters: Filters) -> NDArray[np.bool_]:
+        """True for the recordings that fit [recordings].
+
+        Raises `UnknownName` for a composer or a split that no recording has, `AntiphonError` when none fits it all.
+        """
+        about = [self.about_recording(recording) for recording in range(len(self.paths))]
+        fits = np.ones(len(self.paths), bool)
+        if filters.composer:
+            part = filters.composer.casefold()
+            composers = [one.composer for one in about]
+            fits &= _fitting("composer", filters.composer, composers, [part in one.casefold() for one in composers])
+        if filters.split:
+            splits = [one.split for one in about]
+            fits &= _fitting("split", filters.split, splits, [one == filters.split for one in splits])
+        if filters.folder is not None:
+            folder = Path(filters.folder).resolve()
+            fits &= [Path(path).is_relative_to(folder) for path in self.paths]
+        if not fits.any():
+            given = ", ".join(f"{name} {value}" for name, value in vars(filters).items() if value)
+            raise AntiphonError(f"none of {len(self.paths)} recordings fits {given}")
+        return fits
+
+    def rows_of(self, recordings: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """True for the rows [n] of the recordings that are True [recordings]."""
+        return np.repeat(recordings, np.diff(self.offset))
+
+
+def _fitting(what: str, wanted: str, values: list[str], fits: list[bool]) -> NDArray[np.bool_]:
+    known = sorted({*values} - {""})
+    if not known:
+        raise AntiphonError(f"no recording has a {what}; name a table with: antiphon index build FOLDER --works FILE")
+    if not any(fits):
+        raise UnknownName(what, wanted, known)
+    return np.array(fits)
+
+
+def onsets_of(notes: Notes) -> NDArray[np.void]:
+    """What an index keeps of notes [N]."""
+    onsets = np.empty(len(notes), _ONSET)
+    onsets["onset_s"], onsets["pitch"], onsets["velocity"] = notes.onset_s, notes.pitch, notes.velocity
+    return onsets
+
+
+def open_library(
+    derived: Derived,
+    dimensions: int,
+    paths: Sequence[str],
+    recordings: Iterable[StoredRecording],
+    about: Mapping[str, About],
+    exact_below: int = EXACT_BELOW,
+) -> Library:
+    """The library of the files `paths` that `derived` holds.
+
+    Where it does not yet, it is made of `recordings` first, in the order of the paths; they are read only then.
+    """
+
+    def mapped(vectors: Path, onsets: Path, facts: dict[str, Any]) -> Library:
+        count = facts["onset_offset"][-1]
+        return Library(
+            vectors=np.memmap(vectors, np.float16, mode="r", shape=(facts["offset"][-1], dimensions)),
+            start_s=np.array(facts["start_s"], np.float64),
+            offset=np.array(facts["offset"], np.int64),
+            paths=tuple(paths),
+            duration_s=np.array(facts["duration_s"], np.float64),
+            about=about,
+            # An empty file cannot be mapped.
+            onsets=np.memmap(onsets, _ONSET, mode="r", shape=(count,)) if count else np.zeros(0, _ONSET),
+            onset_offset=np.array(facts["onset_offset"], np.int64),
+            derived=derived,
+            exact_below=exact_below,
+        )
+
+    try:
+        return mapped(
+            derived.path(_VECTORS), derived.path(_ONSETS), json.loads(derived.path(_FACTS).read_text(encoding="utf-8"))
+        )
+    except (OSError, ValueError):  # missing, or cut off
+        pass
+    with derived.written_aside(*_SUFFIXES) as (vectors_aside, onsets_aside, facts_aside):
+        facts = _write_flat(vectors_aside, onsets_aside, recordings)
+        facts_aside.write_text(json.dumps(facts), encoding="utf-8")
+        return mapped(vectors_aside, onsets_aside, facts)  # before another reader's newer files take their place
+
+
+def _write_flat(vectors_to: Path, onsets_to: Path, recordings: Iterable[StoredRecording]) -> dict[str, Any]:
+    """Write vectors and onsets one recording after the other; what `Library` holds besides, as JSON."""
+    durations, starts, offset, onset_offset = [], [], [0], [0]
+    with vectors_to.open("wb") as vectors_file, onsets_to.open("wb") as onsets_file:
+        for duration_s, starts_s, vectors, onsets in recordings:
+            vectors_file.write(vectors)
+            onsets_file.write(onsets)
+            starts.append(np.frombuffer(starts_s, np.float64))
+            durations.append(duration_s)
+            offset.append(offset[-1] + len(starts[-1]))
+            onset_offset.append(onset_offset[-1] + len(onsets) // _ONSET.itemsize)
+    return {
+        "duration_s": durations,
+        "offset": offset,
+        "onset_offset": onset_offset,
+        "start_s": np.concatenate(starts).tolist(),
+    }
+
+
+def describe_neighbours(derived: Derived, windows: int, exact_below: int) -> dict[str, Any]:
+    """How the nearest of so many windows are found; of a quantised copy how good it is, where it is made."""
+    if windows < exact_below:
+        return {"method": "exact"}
+    from antiphon.index.quantised import facts_of
+
+    facts = facts_of(derived)
+    return {"method": "product quantisation", "made": facts is not None} | (asdict(facts) if facts else {})

@@ -1,8 +1,0 @@
-"""Conditioned projection heads: FiLM inside the head, after each of its norms (paper §4, later work)."""
-
-from __future__ import annotations
-
-from antiphon.injection import Mechanism
-from antiphon.injection.film import Modulation
-
-MECHANISM = Mechanism("conditioned_head", "head", Modulation)

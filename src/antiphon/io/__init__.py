@@ -1,0 +1,1 @@
+"""Everything that reads or writes what users have: sound, notes, tables, files."""

@@ -1,0 +1,195 @@
+"""Sound files → mono float32 at a wanted rate, whole or one window of them.
+
+Decoding is libsndfile's (wav, flac, ogg, mp3, aiff, …); files that it cannot read, m4a and video among them, go to
+PyAV where the extra `antiphon[av]` is installed (`av_audio`). Resampling is soxr's, high quality (alias about −147 dB).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from antiphon.errors import MissingDecoder, UnreadableInput
+from antiphon.io.files import utf8_name
+
+if TYPE_CHECKING:
+    from antiphon.io.av_audio import AvStream
+
+AUDIO_SUFFIXES = frozenset(
+    ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .m4a .mp4 .aac .wma .webm .mkv .mov".split()
+)
+_AV_HINT = "this format needs the optional decoder: pip install 'antiphon[av]'"
+_BLOCK_FRAMES = 1 << 18
+_RESAMPLER_MARGIN_S = 0.05
+_LOWEST_RATE_HZ = 1000
+SILENCE_PEAK = 1e-4
+"""Largest absolute sample (−80 dBFS) below which sound counts as silence."""
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """Length in seconds, rate in Hz, channel count (1 where PyAV decodes)."""
+
+    duration_s: float
+    sample_rate_hz: int
+    channels: int
+
+
+def audio_info(path: str | Path) -> AudioInfo:
+    """Length, rate and channels: from the header where libsndfile reads it, else from the packets (`av_audio`).
+
+    Raises `UnreadableInput` like `read_audio`.
+    """
+    _check_file(path)
+    try:
+        found = soundfile.info(str(path))
+    except soundfile.LibsndfileError as error:
+        stream = _open_with_av(path, error.error_string)
+        return AudioInfo(stream.duration_s(), stream.sample_rate_hz, 1)
+    if found.frames <= 0 or found.samplerate <= 0:
+        raise UnreadableInput(path, "the file holds no samples")
+    return AudioInfo(found.frames / found.samplerate, found.samplerate, found.channels)
+
+
+def read_audio(
+    path: str | Path, sample_rate_hz: int, offset_s: float = 0.0, duration_s: float | None = None
+) -> NDArray[np.float32]:
+    """Decode a sound file, or a window of it, to mono.
+
+    Returns float32 samples [n] at `sample_rate_hz`, channels averaged, nominally within ±1. A window that runs past
+    the end of the file comes back shorter; only the window (and 50 ms either side, for the resampler) is decoded.
+    Raises `UnreadableInput` for a file that is missing, not to be read, empty, truncated to nothing, not sound, holds
+    samples that are not finite, ends before `offset_s`, or whose name is not UTF-8.
+    """
+    if sample_rate_hz <= 0:
+        raise ValueError(f"sample_rate_hz must be positive, got {sample_rate_hz}")
+    if offset_s < 0 or (duration_s is not None and duration_s <= 0):
+        raise ValueError(f"a window needs offset_s >= 0 and duration_s > 0, got {offset_s} and {duration_s}")
+    _check_file(path)
+    try:
+        file = soundfile.SoundFile(str(path))
+    except soundfile.LibsndfileError as error:
+        stream = _open_with_av(path, error.error_string)
+        samples = _read_window(path, stream.read, stream.sample_rate_hz, sample_rate_hz, offset_s, duration_s)
+    else:
+        try:
+            with file:
+                read = partial(_read_file, path, file)
+                samples = _read_window(path, read, file.samplerate, sample_rate_hz, offset_s, duration_s)
+        except soundfile.LibsndfileError as error:
+            raise UnreadableInput(path, f"truncated or damaged, decoding stops ({error.error_string})") from None
+    if len(samples) == 0:
+        nothing = "no samples in it can be decoded (truncated?)"
+        raise UnreadableInput(path, f"it ends before second {offset_s:g}" if offset_s else nothing)
+    if not np.isfinite(samples).all():
+        raise UnreadableInput(path, "it holds samples that are not finite (NaN or infinity)")
+    return samples
+
+
+def is_silent(samples: NDArray[np.float32]) -> bool:
+    """Whether no sample exceeds −80 dBFS; an empty array is silent."""
+    return len(samples) == 0 or float(np.abs(samples).max()) < SILENCE_PEAK
+
+
+def write_flac(path: str | Path, samples: NDArray[np.float32], sample_rate_hz: int) -> None:
+    """Write mono samples as 16-bit FLAC. Samples beyond ±1 are clipped."""
+    soundfile.write(str(path), np.clip(samples, -1.0, 1.0), sample_rate_hz, format="FLAC", subtype="PCM_16")
+
+
+def _check_file(path: str | Path) -> None:
+    path = Path(path)
+    utf8_name(path)
+    if not path.exists():
+        raise UnreadableInput(path, "no such file")
+    if path.is_dir():
+        raise UnreadableInput(path, "this is a folder, a sound file was expected")
+    size = path.stat().st_size
+    if size == 0:
+        raise UnreadableInput(path, "the file is empty (0 bytes)")
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError as error:
+        raise UnreadableInput(path, f"cannot be read ({error.strerror})") from None
+    promised = int.from_bytes(head[4:8], "little") + 8
+    # libsndfile shortens a cut wav without a word. Writers to a pipe, who cannot know the size, leave 0 or the maximum.
+    if head[:4] == b"RIFF" and head[8:] == b"WAVE" and 8 < promised < 0xFFFFFF00 and size < promised - 1:
+        raise UnreadableInput(path, f"truncated: its header promises {promised} bytes, the file has {size}")
+
+
+def _read_window(
+    path: str | Path,
+    read: Callable[[int, int | None], NDArray[np.float32]],
+    rate: int,
+    wanted_hz: int,
+    offset_s: float,
+    duration_s: float | None,
+) -> NDArray[np.float32]:
+    """A window at the wanted rate; `read(begin, count)` gives mono samples at the file's own `rate`."""
+    if rate < _LOWEST_RATE_HZ:  # a damaged header; resampling would make days of it
+        raise UnreadableInput(path, f"its header gives a sample rate of {rate} Hz; {_LOWEST_RATE_HZ} is the least")
+    # The resampler must start where an input and an output sample coincide, or a window would be shifted by a
+    # fraction of a sample against the same stretch of the whole file.
+    step_in, step_out = rate // math.gcd(rate, wanted_hz), wanted_hz // math.gcd(rate, wanted_hz)
+    first_wanted = round(offset_s * wanted_hz)
+    steps_before = max(0, math.floor((first_wanted / wanted_hz - _RESAMPLER_MARGIN_S) * rate / step_in))
+    begin = steps_before * step_in
+    count = None
+    if duration_s is not None:
+        count = math.ceil((offset_s + duration_s + _RESAMPLER_MARGIN_S) * rate) - begin
+    mono = read(begin, count)
+    if len(mono) and rate != wanted_hz:
+        mono = soxr.resample(mono, rate, wanted_hz)
+    skipped = first_wanted - steps_before * step_out
+    return _cut(mono, wanted_hz, skipped / wanted_hz, duration_s)
+
+
+def _read_file(path: str | Path, file: soundfile.SoundFile, begin: int, count: int | None) -> NDArray[np.float32]:
+    if begin >= file.frames:
+        return np.zeros(0, np.float32)
+    if begin:
+        file.seek(begin)
+    blocks = list(_mono_blocks(file, -1 if count is None else count))
+    if not blocks:
+        raise UnreadableInput(path, "its header promises samples but none can be decoded (truncated?)")
+    return np.concatenate(blocks)
+
+
+def _mono_blocks(file: soundfile.SoundFile, count: int) -> Iterator[NDArray[np.float32]]:
+    while count != 0:
+        wanted = _BLOCK_FRAMES if count < 0 else min(count, _BLOCK_FRAMES)
+        block = file.read(wanted, dtype="float32", always_2d=True)
+        if len(block) == 0:
+            return
+        with np.errstate(invalid="ignore"):  # infinities of both signs; the caller looks for what is not finite
+            mono = block[:, 0].copy()
+            for channel in range(1, block.shape[1]):  # ten times as fast as a mean over so short an axis
+                mono += block[:, channel]
+        yield mono / np.float32(block.shape[1])
+        count = count - len(block) if count > 0 else count
+
+
+def _cut(
+    samples: NDArray[np.float32], sample_rate_hz: int, offset_s: float, duration_s: float | None
+) -> NDArray[np.float32]:
+    begin = round(offset_s * sample_rate_hz)
+    end = None if duration_s is None else begin + round(duration_s * sample_rate_hz)
+    return np.ascontiguousarray(samples[begin:end], dtype=np.float32)
+
+
+def _open_with_av(path: str | Path, libsndfile_says: str) -> AvStream:
+    try:
+        from antiphon.io.av_audio import AvStream
+    except ImportError:
+        hint = f"{_AV_HINT}; " if Path(path).suffix.lower() in AUDIO_SUFFIXES else ""
+        raise MissingDecoder(path, f"not a readable sound file ({hint}libsndfile: {libsndfile_says})") from None
+    return AvStream.open(path)

@@ -1,0 +1,188 @@
+"""The arms as data, the paper's and one of ours: which descriptor goes where by which mechanism.
+
+An arm is one row. `antiphon list arms` counts its parameters; `antiphon train --arm NAME` trains it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field, replace
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from antiphon.models.batch import MAX_NOTES
+from antiphon.models.descriptors import Side
+from antiphon.models.descriptors.alter import Values
+from antiphon.errors import look_up
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Injected:
+    """One descriptor into one tower or its head; `options` go to the mechanism.
+
+    `values` other than `real` replace the descriptor, in training and ever after: a control (paper §7).
+    """
+
+    descriptor: str
+    into: Side
+    by: str = "concat"
+    options: dict[str, Any] = field(default_factory=dict)
+    values: Values = "real"
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Branch:
+    """Descriptors embedded beside the towers, for the loss alone; a model embeds windows without it."""
+
+    descriptors: tuple[str, ...]
+    by: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Beside:
+    """A descriptor of each side, alike in shape, put beside the embeddings; one linear map of both sides brings them to
+    `dimensions` numbers (`antiphon.models.late_fusion`)."""
+
+    audio: str
+    notes: str
+    dimensions: int
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Pair:
+    """Two embeddings that the loss matches, and how much that counts."""
+
+    one: Literal["audio", "notes", "branch"]
+    other: Literal["audio", "notes", "branch"]
+    weight: float = 1.0
+
+
+_SIDES = Pair("audio", "notes")
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Arm:
+    """A row of the paper's tables: the baseline model plus injections, in order."""
+
+    name: str
+    injected: tuple[Injected, ...] = ()
+    branch: Branch | None = None
+    pairs: tuple[Pair, ...] = (_SIDES,)
+    beside: Annotated[Beside | None, Field(exclude_if=lambda beside: beside is None)] = None
+
+    @property
+    def taken(self) -> tuple[tuple[str, Side], ...]:
+        """Each descriptor that embedding takes, once, with the side whose embedding it is for."""
+        found = [(injected.descriptor, injected.into) for injected in self.injected]
+        if self.beside is not None:
+            found += [(self.beside.audio, "audio"), (self.beside.notes, "notes")]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def injections_in_words(self) -> list[str]:
+        """Which descriptor goes where, and by what."""
+        said = [
+            f"{one.descriptor}{'' if one.values == 'real' else f' ({one.values})'} into {one.into} by {one.by}"
+            for one in self.injected
+        ]
+        return said if self.beside is None else [*said, f"{self.beside.audio} and {self.beside.notes} beside"]
+
+
+def _reverse(descriptor: str, into: Side) -> Injected:
+    options = {"positions": MAX_NOTES} if into == "notes" else {}
+    return Injected(descriptor, into, "reverse_cross_attention", options)
+
+
+def _third(name: str, injected: tuple[Injected, ...], audio_notes: float, others: float) -> Arm:
+    """A third tower over A4 and D4; `others` is the weight of each pair that it is part of."""
+    pairs = (Pair("audio", "notes", audio_notes), Pair("audio", "branch", others), Pair("notes", "branch", others))
+    return Arm(name, injected, Branch(("a4", "d4"), "third_tower"), tuple(pair for pair in pairs if pair.weight))
+
+
+def _auxiliary(descriptor: str) -> Arm:
+    """The descriptor of the notes, embedded, has to match the sound: VICReg of weight 0.1."""
+    return Arm(
+        descriptor, (), Branch((descriptor,), "auxiliary"), (Pair("audio", "notes"), Pair("audio", "branch", 0.1))
+    )
+
+
+def _moe(descriptor: str, into: Side, **options: Any) -> Injected:
+    return Injected(descriptor, into, "moe", options)
+
+
+_A4, _D4 = Injected("a4", "audio"), Injected("d4", "notes")
+_D4A4 = (_D4, _A4)
+_A4R, _D4R = _reverse("a4", "audio"), _reverse("d4", "notes")
+_FILM_A4, _FILM_D4 = Injected("a4", "audio", "film"), Injected("d4", "notes", "film")
+_HEAD_AUDIO = Injected("band_energy", "audio", "conditioned_head")
+_HEAD_NOTES = Injected("d4", "notes", "conditioned_head")
+_MOE_V2 = {"expert_std": 0.02, "noise": (0.5, 0.05)}
+_MOE_V3 = _MOE_V2 | {"entropy_weight": 0.01}
+_MOE_V4 = _MOE_V3 | {"top_1": True}
+
+ARMS: Mapping[str, Arm] = MappingProxyType(
+    {
+        arm.name: arm
+        for arm in (
+            # The screening's thirteen.
+            Arm("D0"),
+            Arm("D4", (_D4,)),
+            Arm("A4", (_A4,)),
+            Arm("A7", (Injected("a7", "audio"),)),
+            Arm("A8", (Injected("a8", "audio"),)),
+            Arm("A9", (Injected("a9", "audio"),)),
+            Arm("A4x", (Injected("a4", "audio", "cross_attention"),)),
+            Arm("A7x", (Injected("a7", "audio", "cross_attention"),)),
+            Arm("D4x", (Injected("d4", "notes", "cross_attention"),)),
+            Arm("A4r", (_A4R,)),
+            Arm("D4r", (_D4R,)),
+            Arm("d4a4", _D4A4),
+            Arm("d4a4cm", (Injected("d4", "audio"), Injected("a4", "notes"))),
+            # Families.
+            Arm("a4r", (_A4R,)),
+            Arm("d4a4r", (_D4R, _A4R)),
+            Arm("d4-a4r", (_D4, _A4R)),
+            _third("t3-tri", _D4A4, audio_notes=1 / 3, others=1 / 3),
+            _third("t3-anc", (), audio_notes=0.0, others=0.5),
+            _third("t3-wt", _D4A4, audio_notes=1.0, others=0.15),
+            Arm("film-a4", (_FILM_A4,)),
+            Arm("film-d4", (_FILM_D4,)),
+            Arm("film-dual", (_FILM_D4, _FILM_A4)),
+            Arm("moe-a4", (_moe("a4", "audio"),)),
+            Arm("moe-dual", (_moe("d4", "notes"), _moe("a4", "audio"))),
+            Arm("moe-a4-v2", (_moe("a4", "audio", **_MOE_V2),)),
+            Arm("moe-a4-v3", (_moe("a4", "audio", **_MOE_V3),)),
+            Arm("moe-a4-v4", (_moe("a4", "audio", **_MOE_V4),)),
+            _auxiliary("d1"),
+            _auxiliary("d2"),
+            _auxiliary("d3"),
+            # Later work: conditioned heads on a4r, and attention bias.
+            Arm("a4r-pca", (_A4R, _HEAD_AUDIO)),
+            Arm("a4r-pcm", (_A4R, _HEAD_NOTES)),
+            Arm("a4r-pcd", (_A4R, _HEAD_AUDIO, _HEAD_NOTES)),
+            Arm(
+                "a4r-pcd-zero",
+                (_A4R, *(replace(head, values="zero") for head in (_HEAD_AUDIO, _HEAD_NOTES))),
+            ),
+            Arm("a4-bias", (Injected("a4", "audio", "attention_bias"),)),
+            # Beyond the paper: onsets beside what was learned, for towers that keep time.
+            Arm("onsets", beside=Beside("onset_strength", "predicted_onsets", dimensions=192)),
+            # Controls: as many parameters, nothing to learn from.
+            *(
+                Arm(f"d4a4-{values}", tuple(replace(injected, values=values) for injected in _D4A4))
+                for values in ("zero", "noise", "shuffle")
+            ),
+        )
+    }
+)
+
+
+def find_arm(name: str) -> Arm:
+    """An arm by name. Raises `UnknownName`."""
+    return look_up("arm", name, ARMS)

@@ -1,0 +1,148 @@
+"""What towers see: windows of sound and padded windows of notes as tensors.
+
+Shapes: B batch, S samples, N notes, T frames, D width. Masks are True where padded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from antiphon.io.notes import Notes
+
+MAX_NOTES = 2048
+_SLOWEST, _FASTEST = 0.5, 2.0
+_FARTHEST_SEMITONES = 12
+
+
+@dataclass(frozen=True)
+class Playback:
+    """How a recording is to be heard: played `tempo` times as fast at unchanged pitch, then `semitones` higher.
+
+    Raises `ValueError` for a tempo outside 0.5–2 and for more than 12 semitones either way.
+    """
+
+    tempo: float = 1.0
+    semitones: int = 0
+
+    def __post_init__(self) -> None:
+        if not _SLOWEST <= self.tempo <= _FASTEST:
+            raise ValueError(f"tempo is within {_SLOWEST:g}–{_FASTEST:g}, got {self.tempo} (percent, beats a minute?)")
+        if not -_FARTHEST_SEMITONES <= self.semitones <= _FARTHEST_SEMITONES:
+            raise ValueError(f"semitones are within ±{_FARTHEST_SEMITONES}, got {self.semitones} (cents?)")
+
+    def __str__(self) -> str:
+        return f"tempo {self.tempo:g}, {self.semitones:+d} semitones"
+
+
+AS_RECORDED = Playback()
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """A sequence of vectors: `values` [B, T, D], `padding` bool [B, T] or None when nothing is padded."""
+
+    values: Tensor
+    padding: Tensor | None = None
+
+    def mean(self) -> Tensor:
+        """Mean over unpadded positions [B, D]; zeros where a row has none."""
+        if self.padding is None:
+            return self.values.mean(dim=1)
+        kept = (~self.padding).unsqueeze(-1).to(self.values.dtype)
+        return (self.values * kept).sum(dim=1) / kept.sum(dim=1).clamp_min(1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class NoteBatch:
+    """B windows of up to N notes: times float32 [B, N] in seconds from the window's start, pitch and velocity int64
+    [B, N], padding bool [B, N]. A window without notes is a row of padding."""
+
+    onset_s: Tensor
+    duration_s: Tensor
+    pitch: Tensor
+    velocity: Tensor
+    padding: Tensor
+
+    def to(self, device: torch.device) -> NoteBatch:
+        """The notes on another device; from pinned memory the copy overlaps with computing."""
+        return NoteBatch(**{one.name: getattr(self, one.name).to(device, non_blocking=True) for one in fields(self)})
+
+
+@dataclass(frozen=True, eq=False)
+class Overlap:
+    """Where windows were cut from: `samples` float32 [S] of one recording; window b begins at `begin[b]` int64 [B].
+
+    A front end may then compute once what windows have in common.
+    """
+
+    samples: Tensor
+    begin: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """`audio` float32 [B, S] mono and the notes of the same B windows.
+
+    `playback` says how the sound is to be heard: S samples of it make a window of S / tempo. The notes are already as
+    played. `overlap`, where it is known, says where the sound was cut from.
+
+    `not_wrong` bool [B, B], in training, marks windows that are no wrong answers to each other: those that overlap in
+    time, and other performances of the same work. `work` int64 [B], in training, numbers the works they are from.
+    """
+
+    audio: Tensor
+    notes: NoteBatch
+    not_wrong: Tensor | None = None
+    work: Tensor | None = None
+    playback: Playback = AS_RECORDED
+    overlap: Overlap | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on another device; from pinned memory the copy overlaps with computing."""
+        return self._moved(lambda tensor: tensor.to(device, non_blocking=True), self.notes.to(device))
+
+    def pin_memory(self) -> Batch:
+        """The batch in page-locked memory, as PyTorch's data loader asks for it."""
+        pinned = {field.name: getattr(self.notes, field.name).pin_memory() for field in fields(NoteBatch)}
+        return self._moved(Tensor.pin_memory, NoteBatch(**pinned))
+
+    def _moved(self, move: Callable[[Tensor], Tensor], notes: NoteBatch) -> Batch:
+        return replace(
+            self,
+            audio=move(self.audio),
+            notes=notes,
+            not_wrong=None if self.not_wrong is None else move(self.not_wrong),
+            work=None if self.work is None else move(self.work),
+            overlap=None if self.overlap is None else Overlap(move(self.overlap.samples), move(self.overlap.begin)),
+        )
+
+
+def collate_notes(windows: Sequence[Notes]) -> NoteBatch:
+    """Pad windows of notes to the longest; a window keeps its first 2048 notes at most."""
+    lengths = np.array([min(len(window), MAX_NOTES) for window in windows])
+    width = max(1, int(lengths.max(initial=0)))
+
+    def padded(name: str, dtype: type[np.generic]) -> Tensor:
+        columns: NDArray[np.generic] = np.zeros((len(windows), width), dtype)
+        for row, (window, length) in enumerate(zip(windows, lengths, strict=True)):
+            columns[row, :length] = getattr(window, name)[:length]
+        return torch.from_numpy(columns)
+
+    return NoteBatch(
+        onset_s=padded("onset_s", np.float32),
+        duration_s=padded("duration_s", np.float32),
+        pitch=padded("pitch", np.int64),
+        velocity=padded("velocity", np.int64),
+        padding=torch.from_numpy(np.arange(width)[None] >= lengths[:, None]),
+    )
+
+
+def collate(audio: NDArray[np.float32], windows: Sequence[Notes], playback: Playback = AS_RECORDED) -> Batch:
+    """Windows of sound [B, S], to be heard at `playback`, and the notes of the same windows as one batch."""
+    return Batch(torch.from_numpy(np.ascontiguousarray(audio)), collate_notes(windows), playback=playback)

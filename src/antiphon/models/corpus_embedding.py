@@ -1,0 +1,110 @@
+"""Reading the recordings of a corpus and embedding both sides of their windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.io.audio import is_silent, read_audio
+from antiphon.corpora import Corpus, Recording
+from antiphon.models.protocol import Embedder
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.io.notes import Notes, read_notes
+from antiphon.progress import track
+from antiphon.corpora.segment_table import HEADER_SLACK_S, PAPER_GRID, SegmentTable, WindowGrid, cut_windows
+
+
+def read_sound(
+    path: Path, sample_rate_hz: int, window_s: float, start_s: float = 0.0, length_s: float | None = None
+) -> NDArray[np.float32]:
+    """Samples worth embedding. Raises `UnreadableInput` for silence or sound shorter than a window."""
+    samples = read_audio(path, sample_rate_hz, start_s, length_s)
+    if is_silent(samples):
+        raise UnreadableInput(path, "it is silent (no sample above −80 dBFS)")
+    found_s = len(samples) / sample_rate_hz
+    if found_s < window_s - HEADER_SLACK_S:
+        raise UnreadableInput(path, f"{found_s:.2f} s of sound is too short; a window needs {window_s:g} s")
+    return samples
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedRecording:
+    """Both sides of a recording, with the windows of a grid: what there is to embed.
+
+    `samples` float32 [n], mono, up to the end of the last window; `notes` of the whole file; `starts_s` float64 [w] of
+    the windows, in order of time.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate_hz: int
+    notes: Notes
+    starts_s: NDArray[np.float64]
+
+    def sound(self, start_s: float, length_s: float) -> NDArray[np.float32]:
+        """One window of its sound, float32 [length_s · sample_rate_hz]; zeros where it passes the end."""
+        return cut_windows(self.samples, self.sample_rate_hz, np.array([start_s]), length_s)[0]
+
+
+def open_recording(recording: Recording, sample_rate_hz: int, grid: WindowGrid) -> OpenedRecording:
+    """Read the notes of a recording, and as much of its sound as the windows of `grid` need.
+
+    Raises `UnreadableInput` when either file cannot be read, or when the sound is silent or shorter than a window.
+    """
+    assert recording.audio_path is not None
+    starts_s = grid.starts_s(recording.duration_s)
+    needed_s = recording.duration_s if len(starts_s) == 0 else float(starts_s[-1]) + grid.window_s
+    notes = read_notes(recording.notes_path)
+    samples = read_sound(recording.audio_path, sample_rate_hz, grid.window_s, length_s=needed_s)
+    return OpenedRecording(samples, sample_rate_hz, notes, starts_s)
+
+
+def open_recordings(
+    corpus: Corpus, sample_rate_hz: int, grid: WindowGrid, skipped: list[UnreadableInput]
+) -> Iterator[tuple[Recording, OpenedRecording]]:
+    """The recordings that have sound and can be read, one at a time, under a progress bar.
+
+    `skipped` is given what the corpus has left out and the errors of those that cannot be read. Raises `AntiphonError`
+    at once when none has sound, at the end when none can be read.
+    """
+    skipped.extend(corpus.skipped)
+    corpus, readable = corpus.with_sound(), 0
+    for recording in track(corpus.recordings, "embedding"):
+        try:
+            opened = open_recording(recording, sample_rate_hz, grid)
+        except UnreadableInput as error:
+            skipped.append(error)
+            continue
+        readable += 1
+        yield recording, opened
+    if not readable:
+        raise AntiphonError(f"{corpus.name}: none of its {len(corpus)} recordings can be read; first: {skipped[0]}")
+
+
+@dataclass(frozen=True)
+class EmbeddedSegments:
+    """Both sides of every window of a table: `audio` and `notes` float32 [n, D], row i belonging to window i."""
+
+    table: SegmentTable
+    audio: NDArray[np.float32]
+    notes: NDArray[np.float32]
+    skipped: tuple[UnreadableInput, ...]
+
+
+def embed_corpus(embedder: Embedder, corpus: Corpus, grid: WindowGrid = PAPER_GRID) -> EmbeddedSegments:
+    """Embed both sides of every window of a corpus that has sound; recordings that cannot be read are skipped.
+
+    Windows have the length of the embedder's, whatever `grid` says; its hop and its limit count.
+    """
+    grid = grid.of_windows(embedder.window_s)
+    kept: list[Recording] = []
+    skipped: list[UnreadableInput] = []
+    rows: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+    for recording, opened in open_recordings(corpus, embedder.sample_rate_hz, grid, skipped):
+        rows.append(embedder.embed_pairs(opened.samples, opened.notes, opened.starts_s))
+        kept.append(recording)
+    audio, notes_rows = (np.concatenate(side) for side in zip(*rows, strict=True))
+    return EmbeddedSegments(SegmentTable.over(kept, grid), audio, notes_rows, tuple(skipped))

@@ -1,0 +1,19 @@
+"""Predicted onsets: when, and in which semitone, the notes of a window make sound rise; see `onset_strength`."""
+
+from __future__ import annotations
+
+from antiphon.models.batch import Tokens
+from antiphon.models.descriptors import Descriptor, View
+from antiphon.models.descriptors.onset_strength import FRAME_HZ, FRAMES
+from antiphon.signal.onsets import BAND_NAMES, onsets_in_bands, outlined
+
+
+def _compute(view: View) -> Tokens:
+    """Square root of the velocity / 127 that begins in each frame of 80 ms and each band, outlined: [B, 50, 96]."""
+    notes = view.notes
+    loudness = notes.velocity / 127 * ~notes.padding
+    onsets = onsets_in_bands(notes.onset_s, notes.pitch, loudness, FRAME_HZ, FRAMES)
+    return Tokens(outlined(onsets.sqrt()))
+
+
+DESCRIPTOR = Descriptor("predicted_onsets", "notes", BAND_NAMES, _compute, FRAMES)

@@ -1,0 +1,79 @@
+"""Saving and loading a dual encoder.
+
+A model folder is `config.json` + `model.safetensors` + `README.md`; nothing is ever unpickled. A run folder is
+`run.json` and, once the run has finished, a model folder in `model/`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.io.files import atomic_folder, write_text_atomic
+from antiphon.io.formats import Format
+from antiphon.models.network import DualEncoder, ModelConfig
+
+_FORMAT = Format("model", 1, {})
+_CONFIG, _WEIGHTS, _CARD = "config.json", "model.safetensors", "README.md"
+RUN_CONFIG, RUN_MODEL = "run.json", "model"
+
+
+def save_model(model: DualEncoder, folder: Path, card: str) -> None:
+    """Write a model folder atomically; `card` is its README.
+
+    Raises `AntiphonError` where the folder holds anything else, which would be lost with the model that it replaces.
+    """
+    others = sorted({one.name for one in folder.iterdir()} - {_CONFIG, _WEIGHTS, _CARD}) if folder.exists() else []
+    if others:
+        raise AntiphonError(f"{folder}: holds more than a model ({others[0]}); save the model in a folder of its own")
+    with atomic_folder(folder) as temporary:
+        _FORMAT.write(temporary / _CONFIG, model.config)
+        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary / _WEIGHTS)
+        write_text_atomic(temporary / _CARD, card)
+
+
+def is_model_folder(folder: Path) -> bool:
+    """Whether a folder has a model's config and weights; neither is read."""
+    return all((folder / name).is_file() for name in (_CONFIG, _WEIGHTS))
+
+
+def is_run_folder(folder: Path) -> bool:
+    """Whether a folder is that of a training run, finished or not."""
+    return (folder / RUN_CONFIG).is_file()
+
+
+def load_dual_encoder(folder: str | Path) -> DualEncoder:
+    """The network of a model folder, in evaluation mode. Raises `UnreadableInput` that names the fault."""
+    folder = Path(folder)
+    for name in (_CONFIG, _WEIGHTS):
+        if not (folder / name).is_file():
+            raise UnreadableInput(folder, f"not a model folder: it has no {name}")
+    identity = folder.stat().st_ino
+    try:
+        config = _FORMAT.read(folder / _CONFIG, ModelConfig)
+        weights = load_file(folder / _WEIGHTS)
+        if folder.stat().st_ino != identity:  # replaced between the two: they may belong to different models
+            return load_dual_encoder(folder)
+        model = DualEncoder(config)
+        model.load_state_dict(weights)
+    except FileNotFoundError:  # replaced or removed since its files were found
+        return load_dual_encoder(folder)
+    except (ValueError, TypeError, AttributeError) as error:  # of towers that reject options
+        raise UnreadableInput(folder / _CONFIG, f"not a model's config ({error})") from None
+    except SafetensorError as error:
+        raise UnreadableInput(folder / _WEIGHTS, f"not readable weights ({error})") from None
+    except RuntimeError as error:
+        raise UnreadableInput(folder / _WEIGHTS, f"weights do not fit the config ({error})") from None
+    return model.eval()
+
+
+def weights_hash(folder: str | Path) -> str:
+    """SHA-256 of a model folder's weights. Raises `UnreadableInput` when there are none."""
+    path = Path(folder) / _WEIGHTS
+    if not path.is_file():
+        raise UnreadableInput(Path(folder), f"not a model folder: it has no {_WEIGHTS}")
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,95 @@
+"""`template`: onset strength in semitone bands against the onsets that the notes predict. Nothing is learned.
+
+Audio: log-magnitude spectrum in semitone-spaced triangular bands, half-wave-rectified difference over one frame of
+80 ms. Notes: velocity-weighted onsets spread over six harmonics, square root. Both at 12.5 frames a second, outlined
+(`antiphon.signal.onsets.outlined`) and flattened, so that the dot product is the cosine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from antiphon.models.batch import AS_RECORDED, Playback
+from antiphon.models.inputs import as_samples, as_starts
+from antiphon.io.notes import Notes
+from antiphon.signal.onsets import (
+    BANDS,
+    FRAME_CENTRING,
+    GRID_HZ,
+    HARMONIC_DECAY,
+    HARMONICS,
+    LOWEST_PITCH,
+    Frames,
+    onset_strength,
+    outlined,
+    predicted_onsets,
+    transpose,
+)
+from antiphon.corpora.segment_table import as_played
+
+_SAMPLE_RATE_HZ = 24_000
+_WINDOW_S = 4.0
+_FFT = 4096
+_STRIDE = 4  # of the grid's frames a window takes every fourth: 12.5 a second
+_FRAMES = round(_WINDOW_S * GRID_HZ / _STRIDE)
+_COMPRESSION = 100.0
+_LAG = 2  # grid frames by which the spectral difference trails the onset, half an analysis window's rise
+_SETTINGS = (
+    "template-2",
+    (_SAMPLE_RATE_HZ, _WINDOW_S, _FFT, GRID_HZ, _STRIDE, LOWEST_PITCH, BANDS),
+    (HARMONICS, HARMONIC_DECAY, _COMPRESSION, _LAG, FRAME_CENTRING),
+)
+
+
+class TemplateEmbedder:
+    """The baseline that anything learned has to beat."""
+
+    name = "template"
+    fingerprint = hashlib.sha256(repr(_SETTINGS).encode()).hexdigest()
+    sample_rate_hz = _SAMPLE_RATE_HZ
+    window_s = _WINDOW_S
+    dimensions = _FRAMES * BANDS
+    parameters = 0
+    query_hop_s = 0.1
+    elastic = True
+
+    def embed_audio(
+        self, samples: ArrayLike, starts_s: ArrayLike, playback: Playback = AS_RECORDED
+    ) -> NDArray[np.float32]:
+        """Windows of onset strength: float32 [n, 4800]; at another tempo each of their frames is the nearest of the
+        grid's."""
+        strength = transpose(_strength(as_samples(samples)), playback.semitones)
+        return _windows(strength, as_starts(starts_s), _LAG, playback.tempo)
+
+    def embed_notes(self, notes: Notes, starts_s: ArrayLike, playback: Playback = AS_RECORDED) -> NDArray[np.float32]:
+        """Windows of predicted onsets: float32 [n, 4800]."""
+        notes, starts_s = as_played(notes, playback), as_starts(starts_s) / playback.tempo
+        last_s = float(starts_s.max(initial=0.0)) + _WINDOW_S
+        return _windows(predicted_onsets(notes, last_s), starts_s, 0)
+
+    def embed_pairs(
+        self, samples: ArrayLike, notes: Notes, starts_s: ArrayLike
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Both sides of the same windows."""
+        return self.embed_audio(samples, starts_s), self.embed_notes(notes, starts_s)
+
+
+def _strength(samples: NDArray[np.float32]) -> Frames:
+    return onset_strength(samples, _SAMPLE_RATE_HZ, _FFT, _COMPRESSION)
+
+
+def _windows(
+    grid: NDArray[np.float32], starts_s: NDArray[np.float64], lag: int, tempo: float = 1.0
+) -> NDArray[np.float32]:
+    """Cut, outline and flatten: [n, frames · bands]; empty windows stay zero, as does time outside the grid."""
+    first = np.rint(starts_s * GRID_HZ).astype(np.int64)
+    index = first[:, None] + np.rint(np.arange(_FRAMES) * _STRIDE * tempo).astype(np.int64)[None] + lag
+    # A negative index would count from the end of the grid.
+    before, after = max(0, -int(index.min(initial=0))), max(0, int(index.max(initial=0)) + 1 - len(grid))
+    if before or after:
+        grid = np.pad(grid, ((before, after), (0, 0)))
+    return outlined(torch.from_numpy(grid[index + before])).flatten(1).numpy()

@@ -1,0 +1,80 @@
+"""Files that clients add to the library: read once by a decoder process, stored in the index's folder, indexed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from antiphon.models.descriptors import Side
+from antiphon.models.protocol import Embedder
+from antiphon.errors import UnreadableInput
+from antiphon.io.files import atomic_file, content_hash
+from antiphon.index.build import build_index
+from antiphon.index.store import Store
+from antiphon.progress import track
+from antiphon.serving.decoder_pool import Decoders
+from antiphon.serving.models import Failure
+from antiphon.serving.uploads import free_name
+
+FOLDER = "uploads"
+
+
+@dataclass(frozen=True)
+class Received:
+    """A file in a temporary place: what the client calls it, and the name to store it under."""
+
+    path: Path
+    kind: Side
+    shown: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Added:
+    """Paths that are new in the index, what it held already, what cannot be used."""
+
+    paths: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    failed: tuple[Failure, ...]
+
+
+def add_files(received: Sequence[Received], index: Path, embedder: Embedder, decoders: Decoders) -> Added:
+    """Store files in the index's folder `uploads` and bring the index up to date with it.
+
+    Files that cannot be read or hold nothing that sounds are named, and not kept.
+    """
+    folder = index / FOLDER
+    folder.mkdir(exist_ok=True)
+    with Store(index) as store:
+        model = store.meta("model")
+        known = {content for _, content in store.known().values()}
+    usable: list[Received] = []
+    unchanged, failed = [], []
+    for one in track(received, "reading"):
+        try:
+            content = content_hash(one.path)
+            if content in known:
+                unchanged.append(one.shown)
+                continue
+            decoders.check(one.path, one.kind, embedder.sample_rate_hz)
+        except UnreadableInput as error:
+            failed.append(Failure(file=one.shown, reason=error.reason))
+            continue
+        known.add(content)
+        usable.append(one)
+    stored: dict[str, Received] = {}  # none before all are read: a job that is turned away leaves nothing behind
+    for one in usable:
+        path = free_name(folder, one.name)
+        with atomic_file(path) as aside:
+            shutil.copyfile(one.path, aside)
+        stored[os.fspath(path.resolve())] = one
+    report = build_index([folder], embedder, model, index) if stored else None
+    reasons = {os.fspath(error.path): error.reason for error in report.failed} if report else {}
+    for path_, one in stored.items():
+        if path_ in reasons:
+            failed.append(Failure(file=one.shown, reason=reasons[path_]))
+            Path(path_).unlink()
+    return Added(tuple(path_ for path_ in stored if path_ not in reasons), tuple(unchanged), tuple(failed))

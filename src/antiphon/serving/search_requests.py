@@ -1,0 +1,106 @@
+"""What a search asks, and how it is answered: first by the beginning of a long query, then by all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from antiphon.models.descriptors import Side
+from antiphon.models.protocol import Embedder
+from antiphon.index.view import ALL, Filters
+from antiphon.index.match import Match
+from antiphon.index.search import SearchOptions, search_library, what_to_search
+from antiphon.serving import models
+from antiphon.serving.errors import ServingError
+from antiphon.serving.snapshot import Holdings
+
+FIRST_S = 10.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """A stretch of a query: `length_s` from `start_s` on.
+
+    `path` is the file as it was sent, or one of the library. `heard` is what is searched: sound of the stretch alone,
+    which begins at second `heard_from_s` of the file; or the note file itself.
+    """
+
+    name: str
+    path: Path
+    kind: Side
+    duration_s: float
+    start_s: float
+    length_s: float
+    heard: Path
+    heard_from_s: float
+    against: Side
+    options: models.SearchOptions
+    recording: int | None = None
+
+    @property
+    def stages(self) -> tuple[models.Stage, ...]:
+        """What is searched one after the other."""
+        return ("beginning", "whole") if self.length_s > FIRST_S + models.SHORTEST_QUERY_S else ("whole",)
+
+    @property
+    def filters(self) -> Filters:
+        return Filters(composer=self.options.composer) if self.options.composer else ALL
+
+    def facts(self) -> models.QueryFacts:
+        return models.QueryFacts(
+            name=self.name,
+            kind=self.kind,
+            duration_s=round(self.duration_s, 3),
+            start_s=self.start_s,
+            length_s=round(self.length_s, 3),
+            recording=self.recording,
+        )
+
+
+def check_against(kind: Side, options: models.SearchOptions, holdings: Holdings) -> Side:
+    """What to search: what was asked for, else the other kind, else the query's own.
+
+    Raises `ServingError` 422 where the library holds none of it, `AntiphonError` for a composer whom it does not know.
+    """
+    against = options.against or what_to_search(kind, holdings.libraries)
+    if against not in holdings.libraries:
+        held = " and ".join(holdings.libraries) or "nothing yet"
+        raise ServingError(422, "nothing_to_search", f"the library holds no {against} to search; it holds {held}")
+    if options.composer:
+        holdings.libraries[against].among(Filters(composer=options.composer))
+    return against
+
+
+def answer(question: Question, stage: models.Stage, holdings: Holdings, embedder: Embedder) -> list[Match]:
+    """The hits for the beginning of a question or for all of it, query seconds counted from the file's beginning."""
+    offset_s = question.heard_from_s
+    hits = search_library(
+        question.heard,
+        holdings.libraries[question.against],
+        embedder,
+        question.start_s - offset_s,
+        FIRST_S if stage == "beginning" else question.length_s if question.kind == "notes" else None,
+        SearchOptions(
+            question.options.top,
+            question.options.by_work,
+            filters=question.filters,
+            transpose=question.options.transpose,
+        ),
+    )
+    return [
+        replace(
+            hit,
+            query_start_s=round(hit.query_start_s + offset_s, 3),
+            query_end_s=round(hit.query_end_s + offset_s, 3),
+        )
+        for hit in hits
+    ]
+
+
+def shown(hits: list[Match], holdings: Holdings) -> Iterator[models.Hit]:
+    """Hits as the API gives them; those whose file is not held any more are left out."""
+    for hit in hits:
+        recording = holdings.by_path.get(hit.file)
+        if recording is not None:
+            yield models.Hit(**hit.match_fields() | {"file": recording.file}, recording=recording)

@@ -1,0 +1,1 @@
+"""Pure functions of samples and notes: spectra, onsets, tuning, varispeed."""

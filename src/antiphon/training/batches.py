@@ -1,0 +1,300 @@
+"""Training batches as a pure function of (seed, step), read from an int16 cache of every recording's samples."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from antiphon.io.audio import is_silent
+from antiphon.augmentation import Augmentation, augment_notes, augment_sound, draw_detune
+from antiphon.models.batch import Batch, collate
+from antiphon.io.cache import cache_folder, cache_limit_bytes, evict, mark_used
+from antiphon.corpora import Corpus, Recording
+from antiphon.models.corpus_embedding import read_sound
+from antiphon.models.descriptors import Side
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.io.files import atomic_file, write_json
+from antiphon.io.notes import Notes, read_notes
+from antiphon.progress import track
+from antiphon.signal.varispeed import samples_needed, scale_times, varispeed
+
+_FULL_SCALE = np.float32(32767)
+_SAMPLE_BYTES = np.dtype(np.int16).itemsize
+_INDEX = "index.json"
+_DRAWS = 1000
+_FITTING = 1  # of the streams of chance that a seed and a step have; training has none of its own
+_AS_IT_IS = Augmentation()
+
+
+@dataclass(frozen=True)
+class SampleFile:
+    """A file of int16 samples: those of recording i are samples offset[i] to offset[i + 1]."""
+
+    path: Path
+    offset: tuple[int, ...]
+
+    def map(self) -> tuple[NDArray[np.int16], ...]:
+        """The samples of each recording, mapped from disk. Raises `AntiphonError` when the file is gone."""
+        try:
+            samples = np.memmap(self.path, np.int16, mode="r")
+        except FileNotFoundError:
+            raise AntiphonError(f"{self.path}: the sample cache was removed while in use; start again") from None
+        return tuple(samples[begin:end] for begin, end in pairwise(self.offset))
+
+
+@dataclass(frozen=True)
+class SampleCache:
+    """Recordings with their samples: `samples[i]`, int16, mapped from `files`, belongs to `recordings[i]`.
+
+    `skipped` names the recordings that could not be read. A pickled cache holds the paths of the files only and maps
+    them again where it is unpickled: loader processes that are spawned must not get a copy of all samples.
+    """
+
+    recordings: tuple[Recording, ...]
+    files: tuple[SampleFile, ...]
+    skipped: tuple[UnreadableInput, ...]
+    samples: tuple[NDArray[np.int16], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "samples", tuple(part for file in self.files for part in file.map()))
+
+    def __reduce__(self) -> tuple[type[SampleCache], tuple[object, ...]]:
+        return SampleCache, (self.recordings, self.files, self.skipped)
+
+
+def open_sample_caches(corpora: Sequence[Corpus], sample_rate_hz: int, window_s: float) -> SampleCache:
+    """Decode each corpus once and map the results as one cache; later calls with the same data only map them.
+
+    Recordings whose sound cannot be read are skipped. Raises `AntiphonError` when a corpus has none that can. Cached
+    samples of other corpora, the least recently used first, make room where all would exceed `cache_limit_bytes()`.
+    """
+    corpora = [corpus.with_sound() for corpus in corpora]
+    folders = [cache_folder("samples") / _cache_key(corpus, sample_rate_hz, window_s) for corpus in corpora]
+    missing_s = sum(
+        corpus.duration_s for corpus, folder in zip(corpora, folders, strict=True) if not (folder / _INDEX).exists()
+    )
+    evict("samples", cache_limit_bytes() - round(missing_s * sample_rate_hz) * _SAMPLE_BYTES, keep=folders)
+    caches = [
+        _open_one(corpus, folder, sample_rate_hz, window_s) for corpus, folder in zip(corpora, folders, strict=True)
+    ]
+    return SampleCache(
+        tuple(recording for cache in caches for recording in cache.recordings),
+        tuple(file for cache in caches for file in cache.files),
+        tuple(error for cache in caches for error in cache.skipped),
+    )
+
+
+def open_sample_cache(corpus: Corpus, sample_rate_hz: int, window_s: float) -> SampleCache:
+    """The cache of one corpus, see `open_sample_caches`."""
+    return open_sample_caches([corpus], sample_rate_hz, window_s)
+
+
+def _open_one(corpus: Corpus, folder: Path, sample_rate_hz: int, window_s: float) -> SampleCache:
+    if not (folder / _INDEX).exists():
+        _decode_all(corpus.recordings, sample_rate_hz, window_s, folder)
+    mark_used(folder)
+    index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+    kept = tuple(corpus.recordings[number] for number in index["recordings"])
+    if not kept:
+        raise AntiphonError(f"{corpus.name}: no recording can be read; first: {': '.join(index['skipped'][0])}")
+    skipped = tuple(UnreadableInput(path, reason) for path, reason in index["skipped"])
+    file = SampleFile(folder / "samples.int16", tuple(index["offset"]))
+    return SampleCache(kept, (file,), (*corpus.skipped, *skipped))
+
+
+def _cache_key(corpus: Corpus, sample_rate_hz: int, window_s: float) -> str:
+    """Of what samples are decoded from. Another font or a mended file may have just as many bytes: times count too."""
+    written = [one.audio_path.stat().st_mtime_ns for one in corpus.recordings if one.audio_path is not None]
+    made_of = json.dumps([corpus.manifest_hash, written, sample_rate_hz, window_s])
+    return hashlib.sha256(made_of.encode()).hexdigest()[:16]
+
+
+def _decode_all(recordings: tuple[Recording, ...], sample_rate_hz: int, window_s: float, folder: Path) -> None:
+    def decode(recording: Recording) -> NDArray[np.int16] | UnreadableInput:
+        assert recording.audio_path is not None
+        try:
+            samples = read_sound(recording.audio_path, sample_rate_hz, window_s, length_s=recording.duration_s)
+        except UnreadableInput as error:
+            return error
+        return np.rint(np.clip(samples, -1.0, 1.0) * _FULL_SCALE).astype(np.int16)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    kept: list[int] = []
+    skipped: list[tuple[str, str]] = []
+    offset = [0]
+    with (
+        atomic_file(folder / "samples.int16") as aside,
+        aside.open("wb") as file,
+        ThreadPoolExecutor(max_workers=os.cpu_count()) as pool,
+    ):
+        # In slices, since a pool maps eagerly and decoded recordings waiting to be written would pile up.
+        slices = [recordings[begin : begin + 16] for begin in range(0, len(recordings), 16)]
+        decoded = (result for part in slices for result in pool.map(decode, part))
+        for number, result in enumerate(track(decoded, "decoding", len(recordings))):
+            if isinstance(result, UnreadableInput):
+                skipped.append((str(result.path), result.reason))
+                continue
+            result.tofile(file)
+            kept.append(number)
+            offset.append(offset[-1] + len(result))
+    write_json(folder / _INDEX, {"recordings": kept, "offset": offset, "skipped": skipped})
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A window drawn: its sound and notes, the recording's number in the cache, and where each side begins."""
+
+    sound: NDArray[np.float32]
+    notes: Notes
+    recording: int
+    start_s: float
+    notes_start_s: float
+
+
+class TrainingBatches(Dataset[Batch]):
+    """Item `step` is the batch of that step: windows that start anywhere, recordings drawn by their length.
+
+    Half of a batch is drawn in groups of `group` windows from one recording, the hardest wrong answers; every second of
+    them begins within `beside_s` of the one before, where that is given. The batch then says that windows which begin
+    less than `near_s` apart (a window's length unless given) are not wrong.
+    Windows that are silent or have no notes are drawn again. Two objects with equal arguments give equal batches, so
+    a resumed run needs no data position but its step.
+    """
+
+    def __init__(
+        self,
+        cache: SampleCache,
+        sample_rate_hz: int,
+        window_s: float,
+        batch_size: int,
+        steps: int,
+        seed: int,
+        group: int = 1,
+        near_s: float | None = None,
+        beside_s: float | None = None,
+        augmentation: Augmentation = _AS_IT_IS,
+    ) -> None:
+        self._cache = cache
+        self._rate = sample_rate_hz
+        self._window_s = window_s
+        self._batch_size = batch_size
+        self._steps = steps
+        self._seed = seed
+        self._stream: tuple[int, ...] = ()
+        self._group = group
+        self._near_s = window_s if near_s is None else near_s
+        self._beside_s = beside_s
+        self._augmentation = augmentation
+        self.skipped: list[UnreadableInput] = list(cache.skipped)
+        works = np.array([recording.work for recording in cache.recordings], dtype=object)
+        self._work = torch.from_numpy(np.unique(works, return_inverse=True)[1].reshape(-1))
+        self._notes: list[Notes | None] = [
+            self._read(recording) for recording in track(cache.recordings, "reading notes")
+        ]
+        last_start = np.array([len(samples) for samples in cache.samples]) - round(window_s * sample_rate_hz)
+        self._last_start = np.where([notes is not None for notes in self._notes], last_start, -1)
+        room = np.clip(self._last_start + 1, 0, None).astype(np.float64)
+        if room.sum() == 0:
+            raise AntiphonError(f"no recording has readable notes and at least {window_s:g} s of sound")
+        self._probability = room / room.sum()
+
+    def fitting(self, steps: int) -> TrainingBatches:
+        """As many batches of other windows, drawn one by one, whose sides fit each other exactly and are whole."""
+        other = copy(self)
+        other._steps, other._group, other._stream = steps, 1, (_FITTING,)
+        other._augmentation = replace(self._augmentation, loose=0.0, partial=0.0)
+        return other
+
+    def _read(self, recording: Recording) -> Notes | None:
+        try:
+            return read_notes(recording.notes_path)
+        except UnreadableInput as error:
+            self.skipped.append(error)
+            return None
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, step: int) -> Batch:
+        rng = np.random.default_rng([self._seed, step, *self._stream])
+        windows: list[_Window] = []
+        while len(windows) < self._batch_size:
+            # Half of the batch in groups from one recording: the hardest wrong answers are from the same piece.
+            grouped = self._group > 1 and len(windows) >= self._batch_size // 2
+            leader = self._draw(rng)
+            windows.append(leader)
+            for place in range(1, min(self._group, self._batch_size - len(windows) + 1) if grouped else 1):
+                windows.append(self._draw(rng, leader.recording, windows[-1].start_s if place % 2 else None))
+        notes = [window.notes for window in windows]
+        how = self._augmentation
+        if how.notes is not None:
+            notes = augment_notes(notes, how.notes, rng)
+        batch = collate(np.stack([window.sound for window in windows]), notes)
+        if how.sound is not None:
+            batch = replace(batch, audio=augment_sound(batch.audio, how.sound, rng, self._rate))
+        work = self._work[[window.recording for window in windows]]
+        return replace(batch, work=work, not_wrong=self._not_wrong(windows, work) if self._group > 1 else None)
+
+    def _not_wrong(self, windows: Sequence[_Window], work: Tensor) -> Tensor:
+        """Sound (rows) and notes (columns) that begin near each other, or are two performances of a work: [B, B]."""
+        recordings = [self._cache.recordings[window.recording] for window in windows]
+        _, performance = np.unique([recording.id for recording in recordings], return_inverse=True)
+        sound_s, notes_s = np.array([(window.start_s, window.notes_start_s) for window in windows]).T
+        near = np.abs(sound_s[:, None] - notes_s[None]) < self._near_s
+        same = performance[:, None] == performance[None]
+        return (work[:, None] == work[None]) & torch.from_numpy(~same | near)
+
+    def _draw(self, rng: np.random.Generator, recording: int | None = None, beside_s: float | None = None) -> _Window:
+        """A window of any recording, or of that one; beside the time `beside_s` of it where neighbours are wanted."""
+        length = round(self._window_s * self._rate)
+        cents = self._augmentation.detune_cents
+        ratio = draw_detune(rng, cents) if cents else 1.0
+        for _ in range(_DRAWS):
+            number = int(rng.choice(len(self._probability), p=self._probability)) if recording is None else recording
+            first = self._first_sample(rng, number, beside_s)
+            shift_s, tempo = self._augmentation.draw_fit(rng)
+            notes, samples = self._notes[number], self._cache.samples[number]
+            assert notes is not None
+            if first + samples_needed(length, ratio) > len(samples):
+                ratio = 1 / ratio  # a stretch at the very end is played slower instead of faster
+            start_s, speed = first / self._rate, ratio * tempo
+            window = scale_times(notes.window(start_s + shift_s, self._window_s * speed), speed)
+            sound = varispeed(samples[first : first + samples_needed(length, ratio)], ratio, length)
+            part = self._augmentation.draw_part(rng, self._window_s)
+            if part is not None:
+                sound, window = self._only(part, sound, window)
+            if len(window) and not is_silent(sound):
+                return _Window(sound, window, number, start_s, start_s + shift_s)
+        raise AntiphonError(f"{_DRAWS} windows in a row were silent or without notes; is this the right corpus?")
+
+    def _first_sample(self, rng: np.random.Generator, number: int, beside_s: float | None) -> int:
+        last = int(self._last_start[number])
+        if beside_s is None or self._beside_s is None:
+            return int(rng.integers(last + 1))
+        reach, middle = round(self._beside_s * self._rate), round(beside_s * self._rate)
+        return int(rng.integers(max(0, middle - reach), min(last, middle + reach) + 1))
+
+    def _only(
+        self, part: tuple[Side, float, float], sound: NDArray[np.float32], notes: Notes
+    ) -> tuple[NDArray[np.float32], Notes]:
+        """A window of which one side is empty outside of a part of it."""
+        side, begin_s, end_s = part
+        if side == "notes":
+            return sound, notes.within(begin_s if begin_s else -np.inf, end_s)
+        kept = np.zeros_like(sound)
+        heard = slice(round(begin_s * self._rate), round(end_s * self._rate))
+        kept[heard] = sound[heard]
+        return kept, notes

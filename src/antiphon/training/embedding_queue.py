@@ -1,0 +1,45 @@
+"""What training remembers of the batches before: wrong answers by the thousand at the cost of a matrix product.
+
+A batch holds few windows that are hard to tell apart, a library many. Embeddings of the last batches are nearly what
+the model would give now (Wang et al. 2020, "Cross-Batch Memory for Embedding Learning", CVPR).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from antiphon.training.losses import Past
+
+
+class Memory:
+    """The last `size` windows, first in, first out: their embeddings and the numbers of the works they are from."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._audio = self._notes = self._work = torch.zeros(0)
+
+    def past(self, work: Tensor) -> Past | None:
+        """What is remembered, to windows of works `work` int64 [B]; other windows of the same work are not wrong.
+
+        None before anything was added.
+        """
+        if not len(self._work):
+            return None
+        return Past(self._audio, self._notes, work[:, None] == self._work[None])
+
+    def add(self, audio: Tensor, notes: Tensor, work: Tensor) -> None:
+        """Remember a batch's embeddings [B, D], and forget the oldest for it."""
+        if not len(self._work):
+            self._audio, self._notes, self._work = audio[:0].detach().float(), notes[:0].detach().float(), work[:0]
+        self._audio = torch.cat([self._audio, audio.detach().float()])[-self._size :]
+        self._notes = torch.cat([self._notes, notes.detach().float()])[-self._size :]
+        self._work = torch.cat([self._work, work])[-self._size :]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """For a checkpoint."""
+        return {"audio": self._audio, "notes": self._notes, "work": self._work}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """What `state_dict` gave."""
+        self._audio, self._notes, self._work = state["audio"], state["notes"], state["work"]

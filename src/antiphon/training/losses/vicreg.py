@@ -1,0 +1,46 @@
+"""VICReg: pull pairs together, keep every dimension's spread, decorrelate dimensions (paper §2).
+
+Source: Bardes, Ponce, LeCun (2022). The paper's weights are 10, 10, 1, and both sides' spread and covariance terms
+are added, where the original halves the spread term.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from antiphon.training.losses import Loss, Past
+
+_INVARIANCE, _VARIANCE, _COVARIANCE = 10.0, 10.0, 1.0
+_EPSILON = 1e-4
+
+
+def vicreg(
+    audio: Tensor, notes: Tensor, not_wrong: Tensor | None = None, past: Past | None = None
+) -> dict[str, Tensor]:
+    """Weighted terms `invariance`, `variance`, `covariance` of float32 [B, D] embeddings (B ≥ 2).
+
+    invariance = 10·MSE; variance = 10·Σ_sides mean_d max(0, 1 − sqrt(var_d + 1e-4)); covariance = Σ_sides (sum of
+    squared off-diagonal covariances)/D. Variances are unbiased. It has no wrong answers, so `not_wrong` says nothing.
+    """
+    sides = (audio, notes)
+    return {
+        "invariance": _INVARIANCE * F.mse_loss(audio, notes),
+        "variance": _VARIANCE * torch.stack([_spread_hinge(side) for side in sides]).sum(),
+        "covariance": _COVARIANCE * torch.stack([_off_diagonal(side) for side in sides]).sum(),
+    }
+
+
+def _spread_hinge(embeddings: Tensor) -> Tensor:
+    return F.relu(1.0 - torch.sqrt(embeddings.var(dim=0) + _EPSILON)).mean()
+
+
+def _off_diagonal(embeddings: Tensor) -> Tensor:
+    rows, width = embeddings.shape
+    centred = embeddings - embeddings.mean(dim=0)
+    covariance = centred.T @ centred / (rows - 1)
+    return (covariance.square().sum() - covariance.diagonal().square().sum()) / width
+
+
+LOSS = Loss("vicreg", vicreg)

@@ -1,0 +1,195 @@
+"""What-ifs: variants of a preset, each with one thing changed or taken off; data for `antiphon list variants`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from antiphon.augmentation import Augmentation
+from antiphon.errors import AntiphonError, look_up
+from antiphon.training.presets import Preset, RateRule, TrainingSettings, find_preset
+
+_FRONT = "towers.audio.front.*"
+_Settings = TypeVar("_Settings", TrainingSettings, Augmentation)
+
+
+def _unsuited(preset: Preset, why: str) -> AntiphonError:
+    return AntiphonError(f"preset {preset.name!r} {why}, so there is nothing to change")
+
+
+def _need_tower(preset: Preset, name: str) -> None:
+    if name not in (preset.sizes.audio_tower, preset.sizes.notes_tower):
+        raise _unsuited(preset, f"has no {name} tower")
+
+
+def _changed(preset: Preset, settings: _Settings, **values: Any) -> _Settings:
+    """Settings of the preset with other values; refused where they are the preset's own."""
+    changed = replace(settings, **values)
+    if changed == settings:
+        raise _unsuited(preset, f"already has {', '.join(f'{name} {value}' for name, value in values.items())}")
+    return changed
+
+
+def _train(preset: Preset, **values: Any) -> Preset:
+    return replace(preset, training=_changed(preset, preset.training, **values))
+
+
+def _augment(preset: Preset, **values: Any) -> Preset:
+    return _train(preset, augmentation=_changed(preset, preset.training.augmentation, **values))
+
+
+def _trained_front(preset: Preset) -> Preset:
+    """The audio tower's front end trains with the rest, at the note tower's rate."""
+    rules = {rule.pattern: rule.learning_rate for rule in preset.training.rates}
+    if rules.get(_FRONT, 1.0) is not None:
+        raise _unsuited(preset, "freezes no front end")
+    return _train(preset, rates=(RateRule(_FRONT, rules["towers.notes.*"]), *preset.training.rates))
+
+
+def _log_mel(preset: Preset) -> Preset:
+    """The audio tower starts from a log-mel spectrogram with as many frames; its Linear and LayerNorm train."""
+    _need_tower(preset, "waveform")
+    sizes, options = preset.sizes, dict(preset.sizes.audio_options)
+    convolutions = {name: options.pop(name) for name in ("channels", "kernels", "strides", "paddings")}
+    mel = {
+        "width": convolutions["channels"][-1],
+        "bands": 64,
+        "n_fft": 1024,
+        "hop": math.prod(convolutions["strides"]),
+        "sample_rate_hz": sizes.sample_rate_hz,
+        "f_min_hz": 30.0,
+    }
+    return _trained_front(replace(preset, sizes=replace(sizes, audio_tower="logmel", audio_options=mel | options)))
+
+
+def _onset_times(preset: Preset) -> Preset:
+    """Notes carry their onset times: the note tower's sinusoids encode them instead of the notes' order."""
+    _need_tower(preset, "note_sequence")
+    options = preset.sizes.notes_options | {"positions": "onset"}
+    return replace(preset, sizes=replace(preset.sizes, notes_options=options))
+
+
+def _mean_over_time(preset: Preset) -> Preset:
+    """Both towers end with one mean over the window instead of steps of time."""
+
+    def averaged(options: dict[str, Any]) -> dict[str, Any]:
+        if options.get("steps", 1) == 1:
+            raise _unsuited(preset, "keeps no steps of time")
+        # As many numbers in all as before: the heads stay the same, and time is the only thing that is lost.
+        return options | {"steps": 1, "narrow": options["steps"] * options["narrow"]}
+
+    sizes = preset.sizes
+    audio, notes = averaged(sizes.audio_options), averaged(sizes.notes_options)
+    return replace(preset, sizes=replace(sizes, audio_options=audio, notes_options=notes))
+
+
+def _mel(preset: Preset) -> Preset:
+    """The audio tower starts from 128 mel bands instead of constant-Q bands."""
+    _need_tower(preset, "constant_q")
+    constant_q = {"bands_per_octave", "octaves", "f_min_hz", "n_fft", "halvings"}
+    bands = {"bands": 128, "n_fft": 2048, "f_min_hz": 30.0}
+    options = bands | {name: value for name, value in preset.sizes.audio_options.items() if name not in constant_q}
+    return replace(preset, sizes=replace(preset.sizes, audio_tower="spectrogram", audio_options=options))
+
+
+def _clean_sound(preset: Preset) -> Preset:
+    """Training leaves sound as it is: no rooms, microphones, noise or levels."""
+    return _augment(preset, sound=None)
+
+
+def _clean_notes(preset: Preset) -> Preset:
+    """Training leaves notes as they are: none dropped, added or changed."""
+    return _augment(preset, notes=None)
+
+
+def _exact_fit(preset: Preset) -> Preset:
+    """In training the notes of every window begin with its sound and go at its tempo."""
+    return _augment(preset, loose=0.0)
+
+
+def _in_tune(preset: Preset) -> Preset:
+    """Training detunes nothing."""
+    return _augment(preset, detune_cents=0.0)
+
+
+def _no_groups(preset: Preset) -> Preset:
+    """Windows of a batch are drawn one by one, and all are wrong answers to each other."""
+    return _train(preset, group=1, near_s=None, beside_s=None)
+
+
+def _overlaps_masked(preset: Preset) -> Preset:
+    """Windows of a recording that overlap at all are no wrong answers to each other."""
+    return _train(preset, near_s=None)
+
+
+def _no_memory(preset: Preset) -> Preset:
+    """Wrong answers come from the batch alone."""
+    return _train(preset, memory=0)
+
+
+def _no_neighbours(preset: Preset) -> Preset:
+    """No windows are drawn beside each other, and what begins less than a second apart is not told apart."""
+    return _train(preset, beside_s=None, near_s=1.0)
+
+
+def _whole_windows(preset: Preset) -> Preset:
+    """No window of training is empty on one side."""
+    return _augment(preset, partial=0.0)
+
+
+def _vicreg(preset: Preset) -> Preset:
+    """The paper's loss instead of the preset's."""
+    return _train(preset, loss="vicreg", memory=0)
+
+
+def _sigmoid(preset: Preset) -> Preset:
+    """The pairwise sigmoid loss instead of the preset's."""
+    return _train(preset, loss="sigmoid", memory=0)
+
+
+VARIANTS: Mapping[str, Callable[[Preset], Preset]] = MappingProxyType(
+    {
+        # Of the paper's design.
+        "trained-front": _trained_front,
+        "log-mel": _log_mel,
+        "onset-times": _onset_times,
+        # Of towers that keep time, and of how they train.
+        "mean-over-time": _mean_over_time,
+        "mel": _mel,
+        "clean-sound": _clean_sound,
+        "clean-notes": _clean_notes,
+        "exact-fit": _exact_fit,
+        "in-tune": _in_tune,
+        "whole-windows": _whole_windows,
+        "no-memory": _no_memory,
+        "no-neighbours": _no_neighbours,
+        "no-groups": _no_groups,
+        "overlaps-masked": _overlaps_masked,
+        "vicreg": _vicreg,
+        "sigmoid": _sigmoid,
+    }
+)
+"""Each takes a preset to its variant, and raises `AntiphonError` for one that has nothing to change."""
+
+
+def find_variant(name: str) -> Callable[[Preset], Preset]:
+    """A variant by name. Raises `UnknownName`."""
+    return look_up("variant", name, VARIANTS)
+
+
+def varied_preset(name: str, variant: str | None) -> Preset:
+    """A preset by name, in a variant where one is named.
+
+    Raises `UnknownName`, and `AntiphonError` for a variant that has nothing to change in the preset.
+    """
+    preset = find_preset(name)
+    if variant is None:
+        return preset
+    change = find_variant(variant)
+    try:
+        return change(preset)
+    except AntiphonError as error:
+        raise AntiphonError(f"variant {variant}: {error}") from None

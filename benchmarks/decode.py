@@ -10,8 +10,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from antiphon.io.audio import read_audio
 from antiphon.corpora import open_corpus
+from antiphon.io.audio import read_audio
 from antiphon.io.notes import read_notes
 from antiphon.rendering.additive import AdditivePiano
 from benchmarks.timing import SAMPLE_RATE_HZ, Benchmark, Effort, Peer, Row, race

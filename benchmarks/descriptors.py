@@ -7,13 +7,13 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.io.audio import read_audio
-from antiphon.models.batch import Batch, Tokens, collate
 from antiphon.corpora import open_corpus
+from antiphon.corpora.segment_table import cut_windows
+from antiphon.io.audio import read_audio
+from antiphon.io.notes import read_notes
+from antiphon.models.batch import Batch, Tokens, collate
 from antiphon.models.descriptors import HOP, N_FFT, describe
 from antiphon.models.descriptors.band_energy import OCTAVES
-from antiphon.io.notes import read_notes
-from antiphon.corpora.segment_table import cut_windows
 from benchmarks.timing import SAMPLE_RATE_HZ, Benchmark, Effort, Peer, Row, race
 
 _WINDOWS = 32

@@ -10,26 +10,25 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from antiphon.models.arms import find_arm
-from antiphon.io.audio import read_audio
-from antiphon.models.batch import AS_RECORDED
 from antiphon.corpora import open_corpus
-from antiphon.models.descriptors import Side
-from antiphon.models.protocol import Embedder
+from antiphon.corpora.segment_table import WindowGrid
 from antiphon.index.build import embed_file
 from antiphon.index.query import open_query
-from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.io.audio import read_audio
+from antiphon.io.notes import read_notes
+from antiphon.models.arms import find_arm
 from antiphon.models.embedder import ModelEmbedder
 from antiphon.models.loading import load_model
-from antiphon.io.notes import read_notes
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.models.protocol import Embedder
 from antiphon.training.presets import find_preset
-from antiphon.corpora.segment_table import WindowGrid
+from antiphon.types import AS_RECORDED, Modality
 from benchmarks.timing import Benchmark, Effort, Row, in_fresh_process, race
 
 _UNIT = "windows/s"
 
 
-def _embed(embedder: Embedder, side: Side, what: str, effort: Effort) -> list[Row]:
+def _embed(embedder: Embedder, side: Modality, what: str, effort: Effort) -> list[Row]:
     """The windows of one demo recording, 4 s every second."""
     recording = max(open_corpus("demo").recordings, key=lambda recording: recording.duration_s)
     assert recording.audio_path is not None
@@ -41,18 +40,18 @@ def _embed(embedder: Embedder, side: Side, what: str, effort: Effort) -> list[Ro
     return race(what, _UNIT, len(starts_s), partial(embedder.embed_notes, notes, starts_s), effort)
 
 
-def _template(side: Side, effort: Effort) -> list[Row]:
+def _template(side: Modality, effort: Effort) -> list[Row]:
     from antiphon.models.template import TemplateEmbedder
 
     return _embed(TemplateEmbedder(), side, f"embed {side}, template", effort)
 
 
-def _small(side: Side, effort: Effort) -> list[Row]:
+def _small(side: Modality, effort: Effort) -> list[Row]:
     rows, peak_mib = in_fresh_process(_embed_small, side, effort)
     return [*rows, Row(f"embed {side}, small d4a4: peak memory of the process", "MiB", peak_mib)]
 
 
-def _embed_small(side: Side, effort: Effort) -> list[Row]:
+def _embed_small(side: Modality, effort: Effort) -> list[Row]:
     torch.manual_seed(0)
     model = DualEncoder(ModelConfig(find_arm("d4a4"), find_preset("small").sizes))
     return _embed(ModelEmbedder(model, "small", torch.device("cpu")), side, f"embed {side}, small d4a4", effort)
@@ -67,7 +66,7 @@ def _embed_default(effort: Effort) -> list[Row]:
     """A recording and its notes from file to vectors, a window every second; ten seconds of it as a query."""
     embedder = load_model("default")
     recording = max(open_corpus("demo").recordings, key=lambda recording: recording.duration_s)
-    files: dict[Side, Path | None] = {"audio": recording.audio_path, "notes": recording.notes_path}
+    files: dict[Modality, Path | None] = {"audio": recording.audio_path, "notes": recording.notes_path}
     rows = []
     for side, path in files.items():
         assert path is not None
@@ -83,7 +82,7 @@ def _embed_query(path: Path, embedder: Embedder) -> NDArray[np.float32]:
     return open_query(path, embedder, 0.0, 10.0).embed(np.arange(7.0), AS_RECORDED)
 
 
-_SIDES: tuple[Side, ...] = ("audio", "notes")
+_SIDES: tuple[Modality, ...] = ("audio", "notes")
 
 BENCHMARKS = (
     *(Benchmark(f"template-{side}", partial(_template, side)) for side in _SIDES),

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from antiphon.corpora import open_corpus
-from antiphon.models.corpus_embedding import embed_corpus
-from antiphon.evaluation.csls import hold_back_hubs
-from antiphon.evaluation.runner import choose, origin
+from antiphon.corpora.segment_table import WindowGrid
+from antiphon.evaluation.csls import csls
 from antiphon.evaluation.ranks import whole_pool_ranks
+from antiphon.evaluation.runner import choose, origin
 from antiphon.evaluation.scores import summary
 from antiphon.io.files import write_json
+from antiphon.models.corpus_embedding import embed_corpus
 from antiphon.models.loading import load_model
-from antiphon.corpora.segment_table import WindowGrid
 from benchmarks.report import markdown_table
 
 _NEIGHBOURS, _WEIGHTS = (5, 20, 100), (0.25, 0.5, 1.0)
@@ -49,7 +49,7 @@ def main() -> None:
     }
 
     def recall(**how: Any) -> list[float]:
-        pairs = (hold_back_hubs(*rows, **how) if how else rows[:2] for rows in sides.values())
+        pairs = (csls(*rows, **how) if how else rows[:2] for rows in sides.values())
         return [summary(whole_pool_ranks(*pair, found.table, strict=True)[0])["R@1"] for pair in pairs]
 
     rows: list[dict[str, Any]] = [{"neighbours": None, "weight": 0.0, "R@1": recall()}]

@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.index.artifacts import Derived
-from antiphon.index.view import Library, StoredRecording, open_library
+from antiphon.index.artifacts import Artifacts
 from antiphon.index.neighbours import Nearest, nearest_exact
+from antiphon.index.view import IndexView, StoredRecording, open_view
 from benchmarks.report import markdown_table
 from benchmarks.timing import in_fresh_process
 
@@ -78,8 +78,8 @@ def _walks(windows: int, dimensions: int) -> Iterator[StoredRecording]:
         yield count + 3.0, starts_s.tobytes(), _unit(walk).astype(np.float16).tobytes(), b""
 
 
-def _open(folder: Path, dimensions: int, recordings: Iterable[StoredRecording] = ()) -> Library:
-    return open_library(Derived(folder, "notes", 1), dimensions, (), recordings, {}, exact_below=16)
+def _open(folder: Path, dimensions: int, recordings: Iterable[StoredRecording] = ()) -> IndexView:
+    return open_view(Artifacts(folder, "notes", 1), dimensions, (), recordings, {}, exact_below=16)
 
 
 def _queries(vectors: NDArray[np.float16], count: int) -> list[NDArray[np.float32]]:

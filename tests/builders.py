@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from antiphon.models.batch import Batch, collate
 from antiphon.corpora import Recording
-from antiphon.io.notes import Notes
 from antiphon.corpora.segment_table import SegmentTable
+from antiphon.io.notes import Notes
+from antiphon.models.batch import Batch, collate
 
 RATE_HZ = 24_000
 WINDOW = 4 * RATE_HZ

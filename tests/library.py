@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.models.template import TemplateEmbedder
-from antiphon.models.batch import AS_RECORDED, Playback
 from antiphon.index.build import BuildReport, build_index
 from antiphon.index.store import Store
 from antiphon.io.notes import Notes
+from antiphon.models.template import TemplateEmbedder
+from antiphon.types import AS_RECORDED, Playback
 
 
 class CountingEmbedder:

@@ -7,9 +7,9 @@ from functools import cache
 
 import torch
 
-from antiphon.experiments.analysis import Subject
-from antiphon.models.arms import find_arm
 from antiphon.corpora import Corpus
+from antiphon.experiments.analysis import ModelUnderTest
+from antiphon.models.arms import find_arm
 from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.training.presets import find_preset
 
@@ -20,8 +20,10 @@ def tiny_model(arm: str) -> DualEncoder:
     return DualEncoder(ModelConfig(find_arm(arm), find_preset("tiny").sizes)).eval()
 
 
-def small_subject(demo: Corpus, arm: str = "d4a4", recordings: int = 4, windows: int = 8, seed: int = 42) -> Subject:
+def small_subject(
+    demo: Corpus, arm: str = "d4a4", recordings: int = 4, windows: int = 8, seed: int = 42
+) -> ModelUnderTest:
     """The first few seconds of recordings of different works: so many windows of each."""
     chosen = demo.recordings[:: len(demo) // recordings][:recordings]
     short = tuple(replace(one, duration_s=windows + 3.0) for one in chosen)
-    return Subject(tiny_model(arm), "a $strange$ name", replace(demo, recordings=short), seed)
+    return ModelUnderTest(tiny_model(arm), "a $strange$ name", replace(demo, recordings=short), seed)

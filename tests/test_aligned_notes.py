@@ -9,14 +9,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from antiphon.index.match import Match
-from antiphon.index.pairing import Pair, notes_of_pair
 from antiphon.alignment.aligned_notes import EDGE_S, SHORTEST_NOTE_S, aligned_notes
 from antiphon.alignment.dtw import Warp
+from antiphon.index.match import Match
+from antiphon.index.pairing import Pair, notes_of_pair
 from antiphon.io.notes import Notes, read_notes, write_midi
 from antiphon.serving import aligned_midi as aligned
 from antiphon.serving.models import SearchOptions
-from antiphon.serving.search_requests import Question
+from antiphon.serving.search_requests import SearchRequest
 
 WARP = Warp(np.array([0.0, 10.0]), np.array([1.0, 21.0]))
 """Two seconds of notes per second of the query; second 0 of the query is second 1 of the notes."""
@@ -65,7 +65,7 @@ def test_a_pair_and_a_hit_of_the_same_stretch_have_the_same_notes(tmp_path: Path
     write_midi(replace(edges, pitch=np.array([60, 61, 62, 126, 64, 65], np.uint8)), path)
     match = Match(str(path), 1.0, 6.0, 0.0, 2.5, 2.0, 3, 0.5, 0.9)
     paired = Pair(**match.match_fields(), recording="take.wav", path=WARP)
-    question = Question("q", tmp_path / "take.wav", "audio", 9.0, 0.0, 9.0, path, 0.0, "notes", SearchOptions())
+    question = SearchRequest("q", tmp_path / "take.wav", "audio", 9.0, 0.0, 9.0, path, 0.0, "notes", SearchOptions())
     hit = SimpleNamespace(
         recording=SimpleNamespace(kind="notes"),
         start_s=1.0,

@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 import torch
 
-from antiphon.experiments.analysis import ANALYSES, Finding, Subject
+from antiphon.corpora import Corpus
+from antiphon.errors import AntiphonError
+from antiphon.experiments.analysis import ANALYSES, AnalysisResult, ModelUnderTest
 from antiphon.experiments.analysis.ablation import replacements
 from antiphon.experiments.analysis.conditions import embed_conditions
 from antiphon.experiments.analysis.perturbation import Dimension, dimensions_of, distances, mean_correlation
 from antiphon.experiments.analysis.robustness import SWEEPS
+from antiphon.experiments.published import ABLATION, PERTURBATION
 from antiphon.models.arms import find_arm
 from antiphon.models.batch import Tokens
-from antiphon.corpora import Corpus
-from antiphon.errors import AntiphonError
 from antiphon.models.injection.concat import Concat
 from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.training.presets import find_preset
-from antiphon.experiments.published import ABLATION, PERTURBATION
 from builders import random_batch
 
 
@@ -48,12 +48,12 @@ def few(demo: Corpus) -> Corpus:
 
 
 @pytest.fixture(scope="session")
-def find(few: Corpus) -> Callable[[str, str], Finding]:
+def find(few: Corpus) -> Callable[[str, str], AnalysisResult]:
     """What an analysis finds of an arm, found once."""
 
     @cache
-    def found(name: str, arm: str) -> Finding:
-        return ANALYSES[name].run(Subject(model_of(arm), "a $strange$ name", few, 42))
+    def found(name: str, arm: str) -> AnalysisResult:
+        return ANALYSES[name].run(ModelUnderTest(model_of(arm), "a $strange$ name", few, 42))
 
     return found
 
@@ -71,10 +71,10 @@ class TestAblation:
 
     def test_a_model_deaf_to_its_descriptors_loses_nothing(self, few: Corpus):
         model = model_of("d4a4")
-        hearing = embed_conditions(Subject(model, "tiny", few, 42), list(replacements(model).values()))
+        hearing = embed_conditions(ModelUnderTest(model, "tiny", few, 42), list(replacements(model).values()))
         for number in range(2):
             deaf_to(model, number, slice(None))
-        deaf = embed_conditions(Subject(model, "tiny", few, 42), list(replacements(model).values()))
+        deaf = embed_conditions(ModelUnderTest(model, "tiny", few, 42), list(replacements(model).values()))
         for name, segments in deaf.under.items():
             heard = np.abs(hearing.under[name].audio - hearing.intact.audio).max()
             heard += np.abs(hearing.under[name].notes - hearing.intact.notes).max()
@@ -86,7 +86,7 @@ class TestAblation:
         model = model_of("d4a4")
         deaf_to(model, 0, slice(None))  # d4
         conditions = replacements(model)
-        found = embed_conditions(Subject(model, "tiny", few, 42), list(conditions.values()))
+        found = embed_conditions(ModelUnderTest(model, "tiny", few, 42), list(conditions.values()))
         for (values, which), condition in conditions.items():
             segments = found.under[condition.name]
             np.testing.assert_allclose(segments.notes, found.intact.notes, atol=1e-6)
@@ -94,9 +94,9 @@ class TestAblation:
 
     def test_what_is_beside_an_embedding_is_its_side_alone(self, few: Corpus):
         model = model_of("onsets")
-        assert model.discriminant is not None
+        assert model.late_fusion is not None
         conditions = replacements(model)
-        found = embed_conditions(Subject(model, "tiny", few, 42), list(conditions.values()))
+        found = embed_conditions(ModelUnderTest(model, "tiny", few, 42), list(conditions.values()))
         for (_, which), condition in conditions.items():
             segments = found.under[condition.name]
             heard = np.abs(segments.audio - found.intact.audio).max() > 1e-3
@@ -173,7 +173,7 @@ def test_every_sweep_has_its_panel_and_its_conditions(find):
 def test_an_arm_without_descriptors_is_refused(few: Corpus, name: str, arm: str):
     """The thousands of numbers beside an embedding are ablated together, and not moved one by one."""
     with pytest.raises(AntiphonError, match=f"arm {arm}: nothing to"):
-        ANALYSES[name].run(Subject(model_of(arm), "tiny", few, 42))
+        ANALYSES[name].run(ModelUnderTest(model_of(arm), "tiny", few, 42))
 
 
 @pytest.mark.parametrize(

@@ -9,22 +9,22 @@ import numpy as np
 import pytest
 import torch
 
-from antiphon.experiments.analysis import Subject
-from antiphon.experiments.analysis.conditions import Condition, embed_conditions, score_conditions
-from antiphon.experiments.analysis.robustness import shifted, transposed, with_noise, with_velocity
-from antiphon.models.arms import find_arm
-from antiphon.io.audio import is_silent, read_audio, write_flac
-from antiphon.models.batch import Batch, NoteBatch, Tokens, collate, collate_notes
 from antiphon.corpora import Corpus, Recording
-from antiphon.models.corpus_embedding import embed_corpus
-from antiphon.models.descriptors.alter import alter
+from antiphon.corpora.segment_table import PAPER_GRID, cut_windows
 from antiphon.errors import AntiphonError
 from antiphon.evaluation.protocols import evaluate
-from antiphon.models.network import DualEncoder, ModelConfig
-from antiphon.models.embedder import ModelEmbedder
+from antiphon.experiments.analysis import ModelUnderTest
+from antiphon.experiments.analysis.conditions import Condition, embed_conditions, score_conditions
+from antiphon.experiments.analysis.robustness import shifted, transposed, with_noise, with_velocity
+from antiphon.io.audio import is_silent, read_audio, write_flac
 from antiphon.io.notes import Notes, read_notes, write_midi
+from antiphon.models.arms import find_arm
+from antiphon.models.batch import Batch, NoteBatch, Tokens, collate, collate_notes
+from antiphon.models.corpus_embedding import embed_corpus
+from antiphon.models.descriptors.alter import alter
+from antiphon.models.embedder import ModelEmbedder
+from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.training.presets import find_preset
-from antiphon.corpora.segment_table import PAPER_GRID, cut_windows
 from builders import RATE_HZ, random_batch, random_notes, unit
 
 LENGTH_S = 9.0
@@ -42,8 +42,8 @@ def few(demo: Corpus) -> Corpus:
 
 
 @pytest.fixture
-def subject(few: Corpus) -> Subject:
-    return Subject(model_of("d4a4"), "tiny", few, 42)
+def subject(few: Corpus) -> ModelUnderTest:
+    return ModelUnderTest(model_of("d4a4"), "tiny", few, 42)
 
 
 def same(batch: Batch, generator: torch.Generator) -> Batch:
@@ -92,7 +92,7 @@ def played(one: Recording, tempo: float) -> list[Notes]:
 class TestEmbedConditions:
     def test_windows_have_the_models_own_length(self, few: Corpus):
         sizes = replace(find_preset("tiny").sizes, window_s=2.0)
-        subject = Subject(DualEncoder(ModelConfig(find_arm("d4a4"), sizes)).eval(), "short", few, 42)
+        subject = ModelUnderTest(DualEncoder(ModelConfig(find_arm("d4a4"), sizes)).eval(), "short", few, 42)
         found, expected = embed_conditions(subject, []).intact, embed_corpus(ModelEmbedder(subject.model, "s"), few)
         assert found.table.window_s == expected.table.window_s == 2.0
         assert found.table.start_s.tolist() == expected.table.start_s.tolist()
@@ -100,7 +100,7 @@ class TestEmbedConditions:
         np.testing.assert_allclose(found.audio, expected.audio, atol=1e-4)
         np.testing.assert_allclose(found.notes, expected.notes, atol=1e-4)
 
-    def test_intact_and_unchanged_rows_are_those_of_the_embedder(self, subject: Subject):
+    def test_intact_and_unchanged_rows_are_those_of_the_embedder(self, subject: ModelUnderTest):
         found = embed_conditions(subject, [Condition("same", "both", same), Condition("nothing", "notes")])
         expected = embed_corpus(ModelEmbedder(subject.model, "tiny"), subject.corpus)
         for segments in (found.intact, found.under["same"], found.under["nothing"]):
@@ -109,7 +109,7 @@ class TestEmbedConditions:
             np.testing.assert_allclose(segments.audio, expected.audio, atol=2e-5)
             np.testing.assert_allclose(segments.notes, expected.notes, atol=2e-5)
 
-    def test_a_descriptor_at_zero_is_encoding_with_zeros(self, subject: Subject):
+    def test_a_descriptor_at_zero_is_encoding_with_zeros(self, subject: ModelUnderTest):
         found = embed_conditions(subject, [Condition("zero A4", "audio", descriptors=zero_a4)]).under["zero A4"]
         rows = []
         with torch.no_grad():
@@ -120,7 +120,7 @@ class TestEmbedConditions:
                 rows.append(subject.model.encode("audio", batch, described)[0].numpy())
         np.testing.assert_allclose(found.audio, unit(np.concatenate(rows)), atol=2e-5)
 
-    def test_changed_notes_are_embedding_the_changed_notes(self, subject: Subject):
+    def test_changed_notes_are_embedding_the_changed_notes(self, subject: ModelUnderTest):
         """Which asks for their descriptors too."""
         found = embed_conditions(subject, [Condition("mirrored", "notes", mirrored)])
         rows = []
@@ -141,7 +141,7 @@ class TestEmbedConditions:
             return batch
 
         (one,) = few.recordings[:1]
-        subject = Subject(model_of("d4a4"), "tiny", replace(few, recordings=(one,)), 42)
+        subject = ModelUnderTest(model_of("d4a4"), "tiny", replace(few, recordings=(one,)), 42)
         embed_conditions(subject, [Condition("played", "notes", see, tempo=tempo)])
         (batch,) = seen
         intact, oracle = windows_of(one), played(one, tempo)
@@ -159,7 +159,7 @@ class TestEmbedConditions:
         model = model_of(arm)
         conditions = [Condition(f"played {tempo:g}", "notes", tempo=tempo) for tempo in (0.9, 1.0, 1.1)]
         slower, same, faster = conditions
-        found = embed_conditions(Subject(model, "tiny", few, 42), conditions)
+        found = embed_conditions(ModelUnderTest(model, "tiny", few, 42), conditions)
         assert same.towers(model) == ()
         assert found.under[same.name].notes is found.intact.notes
         for condition in (slower, faster):
@@ -190,7 +190,7 @@ class TestEmbedConditions:
             Condition("noisy", "audio", noisy),
             Condition("zero A4", "audio", descriptors=zero_a4),
         ]
-        found = embed_conditions(Subject(model, "tiny", few, 42), conditions)
+        found = embed_conditions(ModelUnderTest(model, "tiny", few, 42), conditions)
         for condition in conditions:
             assert set(condition.towers(model)) == reached[condition.name]
             for side in ("audio", "notes"):
@@ -198,7 +198,7 @@ class TestEmbedConditions:
                 assert (rows is not intact) == (side in reached[condition.name])
                 assert ((np.abs(rows - intact).max(axis=1) > 1e-4) == (side in reached[condition.name])).all()
 
-    def test_chance_depends_on_the_seed_and_the_name_alone(self, subject: Subject):
+    def test_chance_depends_on_the_seed_and_the_name_alone(self, subject: ModelUnderTest):
         noise, other = Condition("noisy", "audio", noisy), Condition("noisier", "audio", noisy)
         first = embed_conditions(subject, [noise, other]).under
         again = embed_conditions(subject, [other, Condition("up", "notes", up), noise]).under
@@ -207,8 +207,10 @@ class TestEmbedConditions:
         assert np.abs(first["noisy"].audio - first["noisier"].audio).max() > 1e-4
         assert np.abs(first["noisy"].audio - elsewhere["noisy"].audio).max() > 1e-4
 
-    def test_batches_mix_recordings_so_that_most_stand_ins_are_of_another(self, subject: Subject, monkeypatch):
-        monkeypatch.setattr("antiphon.experiments.analysis.conditions._BATCH", 6)  # as many as the windows of one recording
+    def test_batches_mix_recordings_so_that_most_stand_ins_are_of_another(self, subject: ModelUnderTest, monkeypatch):
+        monkeypatch.setattr(
+            "antiphon.experiments.analysis.conditions._BATCH", 6
+        )  # as many as the windows of one recording
         owners: list[tuple[int, int]] = []
         with torch.no_grad():
             own = [subject.model.describe(windows_of(one))["a4"].values for one in subject.corpus.recordings]
@@ -238,7 +240,7 @@ class TestEmbedConditions:
             return replace(batch, notes=transposed(batch.notes, 127))
 
         conditions = [Condition("noisy", "audio", noisy), Condition("away", "notes", away)]
-        found = embed_conditions(Subject(model_of("d4a4"), "tiny", silent, 42), conditions)
+        found = embed_conditions(ModelUnderTest(model_of("d4a4"), "tiny", silent, 42), conditions)
         batch = windows_of(silent.recordings[0])
         quiet = np.array([is_silent(window) for window in batch.audio.numpy()])
         assert 0 < quiet.sum() < len(quiet)
@@ -251,13 +253,13 @@ class TestEmbedConditions:
         write_midi(Notes.of([3.8, 8.2], [0.1, 0.1], [60, 64], [80, 80]), tmp_path / "sparse.mid")
         sparse = replace(few, recordings=(replace(few.recordings[0], notes_path=tmp_path / "sparse.mid"),))
         conditions = [Condition("slower", "notes", tempo=0.9), Condition("faster", "notes", tempo=1.1)]
-        found = embed_conditions(Subject(model_of("d4a4"), "tiny", sparse, 42), conditions)
+        found = embed_conditions(ModelUnderTest(model_of("d4a4"), "tiny", sparse, 42), conditions)
         empty = {"intact": {4}, "slower": {0, 4}, "faster": {4}}  # 4–8 s; 0–3.6 s; 4–8.4 s, which was empty before
         for name, segments in {"intact": found.intact, **found.under}.items():
             assert set(np.flatnonzero(~segments.notes.any(axis=1)).tolist()) == empty[name]
             assert segments.audio.any(axis=1).all()
 
-    def test_files_that_cannot_be_read_are_skipped_and_named(self, subject: Subject, tmp_path):
+    def test_files_that_cannot_be_read_are_skipped_and_named(self, subject: ModelUnderTest, tmp_path):
         (tmp_path / "broken.flac").write_bytes(b"nothing of the kind")
         first, *others = subject.corpus.recordings
         broken = replace(first, audio_path=tmp_path / "broken.flac")
@@ -277,16 +279,16 @@ class TestEmbedConditions:
         ],
         ids=["windows", "descriptors", "tempo"],
     )
-    def test_a_condition_that_changes_the_other_side_is_refused(self, subject: Subject, lies: Condition):
+    def test_a_condition_that_changes_the_other_side_is_refused(self, subject: ModelUnderTest, lies: Condition):
         with pytest.raises(ValueError, match="condition lies: it is said to change"):
             embed_conditions(subject, [lies])
 
-    def test_two_conditions_of_one_name_are_refused(self, subject: Subject):
+    def test_two_conditions_of_one_name_are_refused(self, subject: ModelUnderTest):
         with pytest.raises(ValueError, match="one name"):
             embed_conditions(subject, [Condition("up", "notes", up)] * 2)
 
 
-def test_scores_are_those_of_the_papers_protocol(subject: Subject):
+def test_scores_are_those_of_the_papers_protocol(subject: ModelUnderTest):
     segments = embed_conditions(subject, [Condition("noisy", "audio", noisy), Condition("nothing", "notes")])
     scores = score_conditions(segments, 42)
     for score, embedded in ((scores.intact, segments.intact), (scores.under["noisy"], segments.under["noisy"])):

@@ -10,16 +10,22 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from antiphon.experiments.analysis import ANALYSES
-from antiphon.experiments.analysis import cost
-from antiphon.experiments.analysis import measuring
+from antiphon.corpora import Corpus
+from antiphon.experiments.analysis import ANALYSES, cost, measuring
 from antiphon.experiments.analysis.counting import Count, count_cost, count_of_shapes
-from antiphon.experiments.analysis.measuring import Load, best_seconds, built, peak_mib, random_windows, seconds_per_window
+from antiphon.experiments.analysis.measuring import (
+    Load,
+    best_seconds,
+    built,
+    peak_mib,
+    random_windows,
+    seconds_per_window,
+)
 from antiphon.models.arms import ARMS, find_arm
 from antiphon.models.batch import Batch
-from antiphon.corpora import Corpus
-from antiphon.models.network import SIDES, DualEncoder, ModelConfig
+from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.training.presets import find_preset
+from antiphon.types import MODALITIES
 from builders import random_batch
 from subjects import small_subject, tiny_model
 
@@ -38,7 +44,7 @@ def one_window(model: DualEncoder, notes: int = 30) -> Batch:
 def embed(model: DualEncoder, batch: Batch) -> None:
     found = model.describe(batch)
     with torch.no_grad():
-        for side in SIDES:
+        for side in MODALITIES:
             model.encode(side, batch, found)
 
 
@@ -83,7 +89,7 @@ def test_flops_are_those_that_pytorch_counts(arm: str):
     batch = one_window(model)
     found = model.describe(batch)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter, torch.no_grad():
-        for side in SIDES:
+        for side in MODALITIES:
             model.encode(side, batch, found)
     assert count_cost(model, batch, found).flops() == counter.get_total_flops()
 

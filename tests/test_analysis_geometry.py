@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import skew
 
-from antiphon.experiments.analysis import ANALYSES
-from antiphon.experiments.analysis import geometry
+from antiphon.corpora import Corpus
+from antiphon.errors import AntiphonError
+from antiphon.experiments.analysis import ANALYSES, geometry
 from antiphon.experiments.analysis.geometry import (
     alignment,
     flatten,
@@ -20,8 +21,6 @@ from antiphon.experiments.analysis.geometry import (
     uniformity,
 )
 from antiphon.experiments.analysis.sample import embed_sample, sample_windows
-from antiphon.corpora import Corpus
-from antiphon.errors import AntiphonError
 from subjects import small_subject
 
 

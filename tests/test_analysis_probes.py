@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from antiphon.corpora import Corpus
+from antiphon.errors import AntiphonError
 from antiphon.experiments.analysis import ANALYSES
 from antiphon.experiments.analysis.probes import (
     centroid_hz,
@@ -18,9 +20,7 @@ from antiphon.experiments.analysis.probes import (
     r2,
 )
 from antiphon.models.batch import Batch, collate, collate_notes
-from antiphon.corpora import Corpus
 from antiphon.models.descriptors import View
-from antiphon.errors import AntiphonError
 from builders import RATE_HZ, random_batch, random_notes
 from helpers import sine
 from subjects import small_subject

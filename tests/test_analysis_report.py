@@ -15,22 +15,20 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from antiphon.experiments.analysis import Analysis, Finding, Subject
-from antiphon.experiments.analysis import geometry
-from antiphon.experiments.analysis import report
-from antiphon.experiments.analysis.report import json_ready, markdown_blocks, run_analyses
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError, UnknownName
+from antiphon.experiments.analysis import Analysis, AnalysisResult, ModelUnderTest, geometry, report
+from antiphon.experiments.analysis.report import json_ready, markdown_blocks, run_analyses
+from antiphon.experiments.reporting import Bullets, Paragraph, Table
 from antiphon.models.network import DualEncoder
 from antiphon.registry import Registry
-from antiphon.experiments.reporting import Bullets, Paragraph, Table
 from subjects import small_subject, tiny_model
 
 SUMMARY = "Of `32` windows.\n\n| layer | CKA |\n|-------|----:|\n| **a<b** | 0.5 |"
 
 
 @pytest.fixture
-def subject(demo: Corpus) -> Subject:
+def subject(demo: Corpus) -> ModelUnderTest:
     return small_subject(demo, recordings=2, windows=2)
 
 
@@ -39,16 +37,16 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Three analyses in the registry's place, counted: `plain`, `refusing` and, on demand, `breaking`."""
     counted: Counter[str] = Counter()
 
-    def plain(subject: Subject) -> Finding:
+    def plain(subject: ModelUnderTest) -> AnalysisResult:
         counted["plain"] += 1
         facts = {"value": np.float32(0.5), "nothing": math.nan, 3: [math.inf]}
-        return Finding(facts, [{"x": 1, "y": "a,b"}, {"x": 2, "y": ""}], Figure(figsize=(2, 1)), SUMMARY)
+        return AnalysisResult(facts, [{"x": 1, "y": "a,b"}, {"x": 2, "y": ""}], Figure(figsize=(2, 1)), SUMMARY)
 
-    def refusing(subject: Subject) -> Finding:
+    def refusing(subject: ModelUnderTest) -> AnalysisResult:
         counted["refusing"] += 1
         raise AntiphonError("D0 has no descriptors")
 
-    def breaking(subject: Subject) -> Finding:
+    def breaking(subject: ModelUnderTest) -> AnalysisResult:
         counted["breaking"] += 1
         found = plain(subject)
         found.figure.savefig = None  # type: ignore[assignment, method-assign]
@@ -66,7 +64,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 @pytest.mark.usefixtures("runs")
-def test_each_finding_becomes_json_csv_and_a_picture(subject: Subject, tmp_path: Path):
+def test_each_finding_becomes_json_csv_and_a_picture(subject: ModelUnderTest, tmp_path: Path):
     found = run_analyses(["plain"], subject, tmp_path / "out")
     out = tmp_path / "out"
     assert sorted(path.name for path in out.iterdir()) == [
@@ -82,9 +80,9 @@ def test_each_finding_becomes_json_csv_and_a_picture(subject: Subject, tmp_path:
 
 
 def test_what_is_there_is_not_run_again_unless_something_changed(
-    subject: Subject, runs: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    subject: ModelUnderTest, runs: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def again(changed: Subject = subject) -> int:
+    def again(changed: ModelUnderTest = subject) -> int:
         run_analyses(["plain"], changed, tmp_path)
         return runs["plain"]
 
@@ -104,7 +102,7 @@ def test_what_is_there_is_not_run_again_unless_something_changed(
     assert again(replace(subject, model=other)) == 8
 
 
-def test_an_analysis_that_does_not_apply_leaves_its_reason(subject: Subject, runs: Counter[str], tmp_path: Path):
+def test_an_analysis_that_does_not_apply_leaves_its_reason(subject: ModelUnderTest, runs: Counter[str], tmp_path: Path):
     for suffix in ("csv", "png"):
         (tmp_path / f"refusing.{suffix}").write_text("of an earlier run", encoding="utf-8")
     for times in (1, 2):
@@ -118,7 +116,7 @@ def test_an_analysis_that_does_not_apply_leaves_its_reason(subject: Subject, run
         assert "What of plain?" in text
 
 
-def test_a_run_that_breaks_off_leaves_no_record(subject: Subject, runs: Counter[str], tmp_path: Path):
+def test_a_run_that_breaks_off_leaves_no_record(subject: ModelUnderTest, runs: Counter[str], tmp_path: Path):
     with pytest.raises(TypeError):
         run_analyses(["plain", "breaking"], subject, tmp_path)
     assert (tmp_path / "plain.json").exists()
@@ -128,7 +126,7 @@ def test_a_run_that_breaks_off_leaves_no_record(subject: Subject, runs: Counter[
 
 
 @pytest.mark.usefixtures("runs")
-def test_the_report_keeps_what_was_found_before_of_the_same_subject_only(subject: Subject, tmp_path: Path):
+def test_the_report_keeps_what_was_found_before_of_the_same_subject_only(subject: ModelUnderTest, tmp_path: Path):
     run_analyses(["plain"], subject, tmp_path)
     run_analyses(["refusing"], subject, tmp_path)
     assert "What of plain?" in (tmp_path / "report.md").read_text(encoding="utf-8")
@@ -137,7 +135,7 @@ def test_the_report_keeps_what_was_found_before_of_the_same_subject_only(subject
 
 
 @pytest.mark.usefixtures("runs")
-def test_the_html_needs_no_other_file_and_escapes_what_it_shows(subject: Subject, tmp_path: Path):
+def test_the_html_needs_no_other_file_and_escapes_what_it_shows(subject: ModelUnderTest, tmp_path: Path):
     run_analyses(["plain"], replace(subject, name="<b>bold</b>"), tmp_path)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     sources = re.findall(r'(?:src|href)="([^"]*)"', text)
@@ -153,7 +151,7 @@ def test_the_html_needs_no_other_file_and_escapes_what_it_shows(subject: Subject
 
 
 @pytest.mark.usefixtures("runs")
-def test_names_and_sound_are_asked_for_before_anything_runs(subject: Subject, tmp_path: Path):
+def test_names_and_sound_are_asked_for_before_anything_runs(subject: ModelUnderTest, tmp_path: Path):
     with pytest.raises(UnknownName, match="did you mean 'plain'"):
         run_analyses(["plain", "plian"], subject, tmp_path / "out")
     silent = tuple(replace(one, audio_path=None) for one in subject.corpus.recordings)

@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 import torch
 
-from antiphon.models import protocol as embedding
-from antiphon.experiments.analysis import Subject
-from antiphon.experiments.analysis.sample import Sample, embed_sample, sample_windows
-from antiphon.io.audio import read_audio, write_flac
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
-from antiphon.models.network import SIDES
-from antiphon.models.embedder import ModelEmbedder
+from antiphon.experiments.analysis import ModelUnderTest
+from antiphon.experiments.analysis.sample import Sample, embed_sample, sample_windows
+from antiphon.io.audio import read_audio, write_flac
 from antiphon.io.notes import read_notes
+from antiphon.models import protocol as embedding
+from antiphon.models.embedder import ModelEmbedder
+from antiphon.types import MODALITIES
 from builders import RATE_HZ
 from subjects import small_subject
 
 
 @pytest.fixture
-def subject(demo: Corpus) -> Subject:
+def subject(demo: Corpus) -> ModelUnderTest:
     return small_subject(demo)
 
 
@@ -32,7 +32,7 @@ def shares(found: Sample) -> list[int]:
     return np.bincount(found.recording).tolist()
 
 
-def test_every_recording_gives_its_share_in_order_of_time(subject: Subject):
+def test_every_recording_gives_its_share_in_order_of_time(subject: ModelUnderTest):
     found = sample_windows(subject, 10)
     assert len(found) == sum(len(batch.audio) for batch in found.batches) == 10
     assert sorted(shares(found)) == [2, 2, 3, 3]
@@ -44,27 +44,27 @@ def test_every_recording_gives_its_share_in_order_of_time(subject: Subject):
         assert starts.max() <= 7
 
 
-def test_what_a_short_recording_cannot_give_the_longer_ones_do(subject: Subject):
+def test_what_a_short_recording_cannot_give_the_longer_ones_do(subject: ModelUnderTest):
     first, *rest = subject.corpus.recordings
     corpus = replace(subject.corpus, recordings=(replace(first, duration_s=5.0), *rest))
     assert shares(sample_windows(replace(subject, corpus=corpus), 20)) == [2, 6, 6, 6]
     assert shares(sample_windows(replace(subject, corpus=corpus), 500)) == [2, 8, 8, 8]
 
 
-def test_with_more_recordings_than_windows_some_are_drawn(subject: Subject):
+def test_with_more_recordings_than_windows_some_are_drawn(subject: ModelUnderTest):
     drawn = {sample_windows(replace(subject, seed=seed), 2).recordings for seed in range(4)}
     assert all(len(recordings) == 2 for recordings in drawn)
     assert len(drawn) > 1
 
 
-def test_the_seed_decides(subject: Subject):
+def test_the_seed_decides(subject: ModelUnderTest):
     one, same, other = (sample_windows(replace(subject, seed=seed), 12) for seed in (1, 1, 2))
     assert torch.equal(one.batches[0].audio, same.batches[0].audio)
     np.testing.assert_array_equal(one.start_s, same.start_s)
     assert one.start_s.tolist() != other.start_s.tolist()
 
 
-def test_windows_are_those_of_their_recording_decoded_once(subject: Subject, monkeypatch: pytest.MonkeyPatch):
+def test_windows_are_those_of_their_recording_decoded_once(subject: ModelUnderTest, monkeypatch: pytest.MonkeyPatch):
     read: Counter[Path] = Counter()
     plain = embedding.read_sound
 
@@ -86,7 +86,7 @@ def test_windows_are_those_of_their_recording_decoded_once(subject: Subject, mon
         )
 
 
-def test_silent_windows_and_unreadable_recordings_are_passed_over(subject: Subject, tmp_path: Path):
+def test_silent_windows_and_unreadable_recordings_are_passed_over(subject: ModelUnderTest, tmp_path: Path):
     first, second, third, fourth = subject.corpus.recordings
     half, broken = tmp_path / "half.flac", tmp_path / "broken.flac"
     sound = read_audio(first.audio_path, RATE_HZ, 0.0, 11.0)  # type: ignore[arg-type]
@@ -105,7 +105,7 @@ def test_silent_windows_and_unreadable_recordings_are_passed_over(subject: Subje
     assert [error.path for error in found.skipped] == [broken]
 
 
-def test_no_window_at_all_is_an_error_that_says_why(subject: Subject, tmp_path: Path):
+def test_no_window_at_all_is_an_error_that_says_why(subject: ModelUnderTest, tmp_path: Path):
     short = tuple(replace(one, duration_s=2.0) for one in subject.corpus.recordings)
     with pytest.raises(AntiphonError, match="shorter than 4 s"):
         sample_windows(replace(subject, corpus=replace(subject.corpus, recordings=short)))
@@ -116,7 +116,7 @@ def test_no_window_at_all_is_an_error_that_says_why(subject: Subject, tmp_path: 
         sample_windows(replace(subject, corpus=replace(subject.corpus, recordings=dumb)))
 
 
-def test_works_are_numbered_alike(subject: Subject):
+def test_works_are_numbered_alike(subject: ModelUnderTest):
     one, two, *_ = subject.corpus.recordings
     corpus = replace(subject.corpus, recordings=(one, replace(two, work=one.work), *subject.corpus.recordings[2:]))
     found = sample_windows(replace(subject, corpus=corpus), 8)
@@ -129,7 +129,7 @@ def test_rows_are_those_that_retrieval_compares(demo: Corpus, arm: str):
     found = sample_windows(subject)
     seen: Counter[tuple[str, int]] = Counter()
     rows = embed_sample(subject.model, found, lambda side, layer, tokens: seen.update([(side, layer)]))
-    assert seen == {(side, layer): len(found.batches) for side in SIDES for layer in range(4)}
+    assert seen == {(side, layer): len(found.batches) for side in MODALITIES for layer in range(4)}
     embedder = ModelEmbedder(subject.model, "tiny", torch.device("cpu"))
     for number, one in enumerate(found.recordings):
         kept = found.recording == number

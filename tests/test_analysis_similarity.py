@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from scipy.stats import ortho_group, spearmanr
 
-from antiphon.experiments.analysis import ANALYSES, Subject
+from antiphon.corpora import Corpus
+from antiphon.errors import AntiphonError
+from antiphon.experiments.analysis import ANALYSES, ModelUnderTest
 from antiphon.experiments.analysis.sample import sample_windows
 from antiphon.experiments.analysis.similarity import layer_means, linear_cka, rsa
 from antiphon.models.batch import Tokens
-from antiphon.corpora import Corpus
-from antiphon.errors import AntiphonError
-from antiphon.models.network import SIDES
+from antiphon.types import MODALITIES
 from builders import pick
 from subjects import small_subject
 
-LAYERS = [f"{side} {number}" for side in SIDES for number in (1, 2, 3, 4)]
+LAYERS = [f"{side} {number}" for side in MODALITIES for number in (1, 2, 3, 4)]
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_layers_are_means_over_the_unpadded_positions_of_each_window(demo: Corpu
 
     for row in (0, 17):  # in different batches
         window = pick(sample.batches[row // 16], row % 16)  # unpadded
-        for side in SIDES:
+        for side in MODALITIES:
             subject.model.encode(side, window, subject.model.describe(window), observe)
         for name in LAYERS:
             np.testing.assert_allclose(found[name][row], alone[name], atol=2e-5)
@@ -119,4 +119,4 @@ def test_the_finding_holds_both_matrices_and_chance_beside_them(demo: Corpus):
 def test_two_windows_are_too_few(demo: Corpus):
     subject = small_subject(demo, recordings=2, windows=1)
     with pytest.raises(AntiphonError, match="2 windows; similarity needs at least 3"):
-        ANALYSES["similarity"].run(Subject(subject.model, "tiny", subject.corpus, 42))
+        ANALYSES["similarity"].run(ModelUnderTest(subject.model, "tiny", subject.corpus, 42))

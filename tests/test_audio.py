@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from antiphon.io.audio import audio_info, is_silent, read_audio, write_flac
 from antiphon.errors import UnreadableInput
+from antiphon.io.audio import audio_info, is_silent, read_audio, write_flac
 from helpers import sine, write_sine
 
 RATE_HZ = 24_000

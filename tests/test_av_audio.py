@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from antiphon.errors import UnreadableInput
 from antiphon.io import av_audio
 from antiphon.io.audio import audio_info, read_audio
-from antiphon.errors import UnreadableInput
 
 RATE_HZ = 24_000
 SECONDS = 20.0

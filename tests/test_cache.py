@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from antiphon.io.cache import cache_entries, cache_folder, cache_limit_bytes, clear_cache, evict, mark_used
 from antiphon.cli import app
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
+from antiphon.io.cache import cache_entries, cache_folder, cache_limit_bytes, clear_cache, evict, mark_used
 from antiphon.training.batches import open_sample_cache, open_sample_caches
 
 KB = 1000

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from antiphon.models.arms import ARMS
-from antiphon.experiments.campaign.grid import FOUNDATION, builtin_grids, load_grid, plan
+from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
+from antiphon.experiments.campaign.grid import INIT_FROM, builtin_grids, load_grid, plan
 from antiphon.experiments.campaign.layout import Campaign, load_campaign, open_campaign, record_path, run_folder
 from antiphon.experiments.campaign.runner import LOCK, run_campaign
-from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
+from antiphon.models.arms import ARMS
 from waiting import LIMIT_S, until
 
 GRID = """
@@ -53,9 +53,9 @@ class TestGrids:
 
     def test_the_screening_is_the_papers(self):
         runs = plan(load_grid("screening"))
-        assert [run.name for run in runs][:2] == [FOUNDATION, "D0"]
+        assert [run.name for run in runs][:2] == [INIT_FROM, "D0"]
         assert len(runs) == 14
-        assert all(run.from_foundation and run.epochs == 5 for run in runs[1:])
+        assert all(run.from_init and run.epochs == 5 for run in runs[1:])
 
     def test_seeds_come_outermost_and_name_the_runs(self):
         runs = plan(load_grid("seeds"))
@@ -66,8 +66,8 @@ class TestGrids:
 
     def test_only_what_starts_from_the_foundation_waits_for_it(self):
         runs = {run.name: run for run in plan(load_grid("families"))}
-        assert runs["t3-wt.e5"].from_foundation
-        assert not runs["t3-wt.e30"].from_foundation
+        assert runs["t3-wt.e5"].from_init
+        assert not runs["t3-wt.e30"].from_init
 
     @pytest.mark.parametrize(
         ("change", "error", "says"),
@@ -169,20 +169,18 @@ def test_killed_and_called_again_it_goes_on_to_its_report(folder: Path, tmp_path
     command += ["--preset", "tiny", "--out", str(out), "--jobs", "2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, env=environment, start_new_session=True)
-    until(lambda: record_path(out, FOUNDATION).exists() or process.poll() is not None, "the first record")
+    until(lambda: record_path(out, INIT_FROM).exists() or process.poll() is not None, "the first record")
     os.killpg(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "the campaign ended before it could be killed"
-    paths = [record_path(out, name) for name in (FOUNDATION, "D0", "A4")]
+    paths = [record_path(out, name) for name in (INIT_FROM, "D0", "A4")]
     before = {path: path.stat().st_mtime_ns for path in paths if path.exists()}
     assert paths[0] in before
     subprocess.run(command, env=environment, check=True, timeout=LIMIT_S)
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    records = {
-        name: json.loads(record_path(out, name).read_text(encoding="utf-8")) for name in (FOUNDATION, "D0", "A4")
-    }
+    records = {name: json.loads(record_path(out, name).read_text(encoding="utf-8")) for name in (INIT_FROM, "D0", "A4")}
     hashes = {record["evaluations"][0]["model_hash"] for record in records.values()}
     assert len(hashes) == 3
-    assert records["A4"]["training"]["foundation_hash"] == records["D0"]["training"]["foundation_hash"] is not None
+    assert records["A4"]["training"]["init_from_hash"] == records["D0"]["training"]["init_from_hash"] is not None
     assert records["A4"]["training"]["steps"] == 10
     report = (out / "report.md").read_text(encoding="utf-8")
     assert "3 of 3 runs are finished" in report
@@ -194,8 +192,8 @@ def test_a_run_that_fails_is_named_with_its_log(folder: Path, tmp_path: Path):
     campaign = campaign_of(tmp_path, folder)
     out = tmp_path / "campaign"
     open_campaign(out, campaign)
-    run_folder(out, FOUNDATION).mkdir(parents=True)
-    (run_folder(out, FOUNDATION) / "in the way").write_text("", encoding="utf-8")
+    run_folder(out, INIT_FROM).mkdir(parents=True)
+    (run_folder(out, INIT_FROM) / "in the way").write_text("", encoding="utf-8")
     with pytest.raises(AntiphonError, match=r"1 of 3 runs failed; the first: foundation: .*not empty.*foundation\.log"):
         run_campaign(out, campaign, jobs=2)
     assert not record_path(out, "D0").exists()

@@ -49,7 +49,7 @@ def evaluation(s: float, corpus: str) -> dict[str, Any]:
 
 def run(arm: str, s: float, seed: int = 42, **more: Any) -> dict[str, Any]:
     record = {"campaign": "screening", "run": f"{arm}-{seed}", "arm": arm, "seed": seed, "variant": None}
-    record |= {"schedule": "cosine", "epochs": 5, "preset": "tiny", "foundation": "foundation"}
+    record |= {"schedule": "cosine", "epochs": 5, "preset": "tiny", "init_from": "init_from"}
     parameters = {"total": 2113600, "trainable": 1917056}
     record["training"] = {"steps": 20, "segments": 160, "segments_per_second": 17.8, "parameters": parameters}
     record["evaluations"] = [evaluation(s, "made-up-val"), evaluation(s / 2, "made-up-far")]
@@ -58,7 +58,7 @@ def run(arm: str, s: float, seed: int = 42, **more: Any) -> dict[str, Any]:
 
 def screening() -> list[dict[str, Any]]:
     records = [run("D0", 50.0), run("d4a4", 55.5), run("A4", 52.0)]
-    return [*records, run("D0", 51.0, run="foundation", foundation=None, epochs=3)]
+    return [*records, run("D0", 51.0, run="init_from", init_from=None, epochs=3)]
 
 
 def facts(name: str, **more: Any) -> CampaignFacts:
@@ -141,7 +141,7 @@ def test_the_csv_has_a_row_a_run(tmp_path: Path):
     report_of(tmp_path, SCREENING, [*screening(), {"arm": "A8", "run": "A8-42"}])
     with (tmp_path / "report.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["run"]: row for row in csv.DictReader(file)}
-    assert set(rows) == {"D0-42", "d4a4-42", "A4-42", "foundation", "A8-42"}
+    assert set(rows) == {"D0-42", "d4a4-42", "A4-42", "init_from", "A8-42"}
     row = rows["d4a4-42"]
     assert (row["S"], row["S_low"], row["S_high"], row["a2m_R@1"]) == ("55.5", "51.0", "59.0", "18.1")
     assert (row["S on made-up-far, validation, paper"], row["parameters_trainable"]) == ("27.75", "1917056")
@@ -221,14 +221,14 @@ def test_an_interval_that_is_missing_is_left_out(tmp_path: Path):
 def over_seeds() -> list[dict[str, Any]]:
     values = {"D0": (75.0, 76.0, 80.0), "d4a4": (84.0, 86.0, 88.0), "a4r": (80.0, 76.0, 78.0)}
     return [
-        run(arm, s, seed, campaign="seeds", epochs=6, foundation=None)
+        run(arm, s, seed, campaign="seeds", epochs=6, init_from=None)
         for arm, of_arm in values.items()
         for s, seed in zip(of_arm, (42, 123, 1337), strict=True)
     ]
 
 
 def test_seeds_are_tested_against_d0(tmp_path: Path):
-    text = report_of(tmp_path, facts("seeds"), [*over_seeds(), run("d4-a4r", 81.0, epochs=6, foundation=None)])
+    text = report_of(tmp_path, facts("seeds"), [*over_seeds(), run("d4-a4r", 81.0, epochs=6, init_from=None)])
     main, tests, by_seed = tables(text)
     assert {row["arm"]: row["S"] for row in main} == {
         "d4a4": "86.0 ± 2.0",
@@ -262,7 +262,7 @@ def test_without_seeds_of_d0_there_is_no_test(tmp_path: Path):
 
 
 def test_equal_seeds_have_no_p(tmp_path: Path):
-    records = [run(arm, s, seed, foundation=None) for arm, s in (("D0", 70.0), ("A4", 71.0)) for seed in (1, 2)]
+    records = [run(arm, s, seed, init_from=None) for arm, s in (("D0", 70.0), ("A4", 71.0)) for seed in (1, 2)]
     row = tables(report_of(tmp_path, facts("seeds"), records))[1][0]
     assert (row["difference"], row["Welch's t"], row["p"], row["p, Holm"], row["Cohen's d"]) == (
         "+1.0",
@@ -318,7 +318,7 @@ def test_variants_of_d0_alone_are_told_by_what_they_change(tmp_path: Path):
 
 def test_schedules_get_their_columns_and_their_own_d0(tmp_path: Path):
     records = [
-        run(arm, s, schedule=schedule, epochs=epochs, foundation=None)
+        run(arm, s, schedule=schedule, epochs=epochs, init_from=None)
         for arm, s, schedule, epochs in (
             ("D0", 70.0, "cosine", 12),
             ("d4a4", 78.0, "cosine", 12),
@@ -339,12 +339,12 @@ def test_schedules_get_their_columns_and_their_own_d0(tmp_path: Path):
 
 def test_families_tell_their_lengths_by_where_they_start(tmp_path: Path):
     records = [run("D0", 60.0, epochs=1), run("t3-wt", 62.0, epochs=1)]
-    records += [run("D0", 70.0, epochs=5, foundation=None), run("t3-wt", 77.0, epochs=5, foundation=None)]
+    records += [run("D0", 70.0, epochs=5, init_from=None), run("t3-wt", 77.0, epochs=5, init_from=None)]
     text = report_of(tmp_path, facts("families"), records)
     rows = {(row["arm"], row["start"]): row for row in tables(text)[0]}
-    assert rows["t3-wt", "foundation"]["S in the paper"] == "67.6"
+    assert rows["t3-wt", "init_from"]["S in the paper"] == "67.6"
     assert rows["t3-wt", "scratch"]["S in the paper"] == "79.8"
-    assert rows["**D0**", "foundation"]["S in the paper"] == "60.2 (§5.1)"
+    assert rows["**D0**", "init_from"]["S in the paper"] == "60.2 (§5.1)"
     assert rows["**D0**", "scratch"]["S in the paper"] == "75.2 ± 2.3 (§5.4)"
     assert rows["t3-wt", "scratch"]["to D0"] == "+7.0"
     assert "1 here beside 5 there, 5 here beside 30 there" in text

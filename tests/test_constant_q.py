@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from antiphon.models.batch import AS_RECORDED, Batch, Overlap, Playback
-from antiphon.signal.spectra import power_spectrum
+from antiphon.models.batch import Batch
 from antiphon.models.towers import constant_q
 from antiphon.models.towers.constant_q import ConstantQFrames, band_filters
+from antiphon.signal.spectra import power_spectrum
+from antiphon.types import AS_RECORDED, Overlap, Playback
 from builders import RATE_HZ, WINDOW, random_batch, silent_batch
 
 HOP, N_FFT, SETTLED = 480, 1024, 25
@@ -41,7 +42,7 @@ def sines(frequency_hz: Tensor, seconds: float = 1.0) -> Tensor:
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch):
     """Power in the bands, before it is compressed: [B, frames, bands]."""
-    monkeypatch.setattr(constant_q, "level_free", lambda power: power)
+    monkeypatch.setattr(constant_q, "level_normalised", lambda power: power)
     return lambda audio, frames=None: (frames or front())(Batch(audio, random_batch().notes))
 
 

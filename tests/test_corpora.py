@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from antiphon.corpora import Corpus, open_corpus
+from antiphon.corpora.rendered import write_manifest
+from antiphon.corpora.segment_table import PAPER_GRID, SegmentTable, WindowGrid
 from antiphon.corpora.synthetic.composer import compose_demo
 from antiphon.corpora.synthetic.demo import demo_folder
-from antiphon.corpora.rendered import write_manifest
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.notes import write_midi
-from antiphon.corpora.segment_table import PAPER_GRID, SegmentTable, WindowGrid
 from helpers import scale, write_scale, write_sine
 
 MAESTRO_COLUMNS = (

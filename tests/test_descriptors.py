@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from antiphon.io.notes import Notes
 from antiphon.models.batch import Batch, NoteBatch, collate, collate_notes
 from antiphon.models.descriptors import DESCRIPTORS, View
 from antiphon.models.descriptors.a7 import NAMES as RATIO_NAMES
@@ -20,7 +21,6 @@ from antiphon.models.descriptors.a9 import a9, inverse_frame_frequency
 from antiphon.models.descriptors.d1 import bin_names, d1
 from antiphon.models.descriptors.d2 import d2
 from antiphon.models.descriptors.d3 import d3
-from antiphon.io.notes import Notes
 from builders import RATE_HZ, WINDOW, random_notes
 from helpers import sine
 

@@ -10,18 +10,19 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from antiphon.models.arms import Arm, Beside, find_arm
-from antiphon.models.batch import AS_RECORDED, Playback, Tokens, collate
-from antiphon.models.descriptors import DESCRIPTORS, View, describe
-from antiphon.models.late_fusion import Discriminant, PairScatter
 from antiphon.errors import AntiphonError
 from antiphon.io.formats import to_plain
-from antiphon.models.network import SIDES, DualEncoder, ModelConfig
-from antiphon.models.saving import load_dual_encoder, save_model
 from antiphon.io.notes import Notes
-from antiphon.training.presets import find_preset
+from antiphon.models.arms import Arm, LateFusion, find_arm
+from antiphon.models.batch import Tokens, collate
+from antiphon.models.descriptors import DESCRIPTORS, View, describe
+from antiphon.models.late_fusion import LateFusionProjection, PairScatter
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.models.saving import load_dual_encoder, save_model
 from antiphon.rendering.additive import AdditivePiano
-from antiphon.training.late_fusion import fit_discriminant
+from antiphon.training.late_fusion import fit_late_fusion
+from antiphon.training.presets import find_preset
+from antiphon.types import AS_RECORDED, MODALITIES, Playback
 from builders import RATE_HZ, WINDOW, random_batch, random_notes
 from subjects import tiny_model
 
@@ -37,7 +38,7 @@ class TestPairScatter:
         """Three numbers that the sides share, nearly, and seventeen louder ones that each has for itself."""
         generator = torch.Generator().manual_seed(seed)
         shared = torch.randn(400, 3, generator=generator)
-        audio, notes = (3 * torch.randn(400, 20, generator=generator) for _ in SIDES)
+        audio, notes = (3 * torch.randn(400, 20, generator=generator) for _ in MODALITIES)
         audio[:, :3], notes[:, :3] = shared, shared + 0.1 * torch.randn(400, 3, generator=generator)
         turn = torch.linalg.qr(torch.randn(20, 20, generator=torch.Generator().manual_seed(0))).Q
         return audio @ turn, notes @ turn
@@ -46,7 +47,7 @@ class TestPairScatter:
         scatter = PairScatter()
         for seed in range(5):
             scatter.add(*self.sides(seed))
-        found = scatter.discriminant(3, ridge=1e-3)
+        found = scatter.late_fusion(3, ridge=1e-3)
         assert found.shape == (20, 3)
         audio, notes = self.sides(9)
         assert recall(audio, notes) < 0.1
@@ -57,7 +58,7 @@ class TestPairScatter:
         scatter = PairScatter()
         scatter.add(audio[:150], notes[:150])
         scatter.add(audio[150:], notes[150:])
-        found = scatter.discriminant(20, ridge=0.5).double()
+        found = scatter.late_fusion(20, ridge=0.5).double()
         together = (audio.T @ notes + notes.T @ audio).double() / (2 * 400)
         apart = ((audio - notes).T @ (audio - notes)).double() / 400
         apart += 0.5 * apart.trace() / 20 * torch.eye(20)
@@ -68,12 +69,12 @@ class TestPairScatter:
 
     def test_needs_windows(self):
         with pytest.raises(ValueError, match="no windows"):
-            PairScatter().discriminant(3, 1.0)
+            PairScatter().late_fusion(3, 1.0)
 
 
 class TestDiscriminant:
     def test_maps_either_at_unit_length(self):
-        module = Discriminant(4, 6, 3)
+        module = LateFusionProjection(4, 6, 3)
         embedded, descriptor = torch.randn(2, 4), torch.randn(2, 3, 2)
         found = module(embedded, Tokens(descriptor))
         beside = torch.cat([F.normalize(embedded), F.normalize(descriptor.flatten(1))], dim=1)
@@ -81,7 +82,7 @@ class TestDiscriminant:
         torch.testing.assert_close(found, module(7 * embedded, Tokens(0.1 * descriptor)))
 
     def test_is_as_long_without_a_descriptor_that_found_nothing(self):
-        module = Discriminant(4, 6, 3)
+        module = LateFusionProjection(4, 6, 3)
         embedded = torch.randn(2, 4)
         torch.testing.assert_close(
             module(embedded, Tokens(torch.zeros(2, 3, 2))), F.normalize(embedded) @ module.map[:4]
@@ -92,7 +93,7 @@ class TestArm:
     def test_is_left_out_while_training_and_comes_in_afterwards(self):
         model, batch = deepcopy(tiny_model("onsets")), random_batch()
         found = model.describe(batch)
-        for side in SIDES:
+        for side in MODALITIES:
             alone = model.encode_alone(side, batch, found)[0]
             assert torch.equal(model.train().encode(side, batch, found)[0], model.encode_alone(side, batch, found)[0])
             mapped = model.eval().encode(side, batch, found)[0]
@@ -102,13 +103,13 @@ class TestArm:
     def test_needs_descriptors_that_are_alike(self):
         sizes = find_preset("tiny").sizes
         for beside, says in (
-            (Beside("band_energy", "predicted_onsets", 8), "not of one fixed shape"),
-            (Beside("predicted_onsets", "onset_strength", 8), "not one of the sound and one of the notes"),
-            (Beside("onset_strength", "predicted_onsets", 0), "not to 0"),
-            (Beside("onset_strength", "predicted_onsets", 5000), "4832 numbers are mapped"),
+            (LateFusion("band_energy", "predicted_onsets", 8), "not of one fixed shape"),
+            (LateFusion("predicted_onsets", "onset_strength", 8), "not one of the sound and one of the notes"),
+            (LateFusion("onset_strength", "predicted_onsets", 0), "not to 0"),
+            (LateFusion("onset_strength", "predicted_onsets", 5000), "4832 numbers are mapped"),
         ):
             with pytest.raises(AntiphonError, match=says):
-                DualEncoder(ModelConfig(Arm("x", beside=beside), sizes))
+                DualEncoder(ModelConfig(Arm("x", late_fusion=beside), sizes))
         with pytest.raises(AntiphonError, match="describe windows of 4 s, not of 2"):
             DualEncoder(ModelConfig(find_arm("onsets"), replace(sizes, window_s=2.0)))
 
@@ -126,22 +127,22 @@ class TestArm:
         save_model(model, tmp_path, "A tiny model.")
         loaded = load_dual_encoder(tmp_path)
         assert loaded.config.arm == find_arm("onsets")
-        assert torch.equal(loaded.state_dict()["discriminant.map"], model.state_dict()["discriminant.map"])
+        assert torch.equal(loaded.state_dict()["late_fusion.map"], model.state_dict()["late_fusion.map"])
 
     def test_is_fitted_to_the_batches_given(self):
         """Windows of notes that were not among them find each other then."""
         model, other = deepcopy(tiny_model("onsets")), rendered(9)
-        assert model.discriminant is not None
+        assert model.late_fusion is not None
 
         def cosines() -> torch.Tensor:
-            rows = (model.encode(side, other, model.describe(other))[0] for side in SIDES)
+            rows = (model.encode(side, other, model.describe(other))[0] for side in MODALITIES)
             audio, notes = (F.normalize(one, dim=1) for one in rows)
             return audio @ notes.T
 
         apart = ~torch.eye(len(other.audio), dtype=torch.bool)
         before = cosines()
-        fit_discriminant(model, [rendered(seed) for seed in range(4)])
-        assert model.discriminant.map.shape == (32 + 4800, 192)
+        fit_late_fusion(model, [rendered(seed) for seed in range(4)])
+        assert model.late_fusion.map.shape == (32 + 4800, 192)
         after = cosines()
         assert (after.argmax(dim=1) == torch.arange(len(after))).float().mean() > 0.9
         spread = [(found.diagonal().mean() - found[apart].mean()) / found[apart].std() for found in (before, after)]
@@ -149,7 +150,7 @@ class TestArm:
 
     def test_without_anything_beside_is_not_fitted(self):
         with pytest.raises(ValueError, match="D0 has nothing beside"):
-            fit_discriminant(tiny_model("D0"), [])
+            fit_late_fusion(tiny_model("D0"), [])
 
 
 def rendered(seed: int, count: int = 24):

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from antiphon.corpora import Corpus, Recording
-from antiphon.models.corpus_embedding import EmbeddedSegments, embed_corpus
+from antiphon.corpora.segment_table import SegmentTable
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
-from antiphon.evaluation.pools import Pools, not_wrong, sample_pools
+from antiphon.evaluation.pools import Pools, false_negatives, sample_pools
 from antiphon.evaluation.protocols import PROTOCOLS, default_split, evaluate, scores_as_text
 from antiphon.evaluation.ranks import pair_accuracy, pool_ranks, whole_pool_ranks
 from antiphon.evaluation.scores import chance, intervals, per_query, summary
 from antiphon.io.notes import Notes
-from antiphon.corpora.segment_table import SegmentTable
+from antiphon.models.corpus_embedding import EmbeddedSegments, embed_corpus
 from builders import table, unit
 from helpers import sine, write_scale
 
@@ -122,7 +122,7 @@ class TestRanks:
 class TestNotWrong:
     def test_equals_a_table_made_by_hand(self):
         owner = table([6, 5, 5], ["a", "a", "b"])  # windows 0–5, 6–10 play work a, 11–15 work b
-        found = not_wrong(owner, np.array([0, 4, 8, 11]))
+        found = false_negatives(owner, np.array([0, 4, 8, 11]))
         expected = np.zeros((4, 16), bool)
         expected[0, [0, 1, 2, 3, *range(6, 11)]] = True  # 4 s later begins where the first ends: no overlap
         expected[1, [1, 2, 3, 4, 5, *range(6, 11)]] = True
@@ -135,7 +135,7 @@ class TestNotWrong:
         owner = replace(SMALL, start_s=rng.uniform(0, 9, len(SMALL)))
         everyone = np.arange(len(owner))
         slow = [[slow_not_wrong(owner, q, o) for o in everyone] for q in everyone]
-        np.testing.assert_array_equal(not_wrong(owner, everyone), slow)
+        np.testing.assert_array_equal(false_negatives(owner, everyone), slow)
 
     def test_a_corpus_without_composers_has_a_composer_per_recording(self):
         owner = table([4, 4], ["a", "b"], ["", ""])
@@ -176,7 +176,7 @@ class TestPools:
     def test_strict_ones_hold_no_answer_that_is_not_wrong(self, drawn: dict[bool, Pools]):
         faults = {}
         for strict, pools in drawn.items():
-            named = not_wrong(TWELVE, pools.query)
+            named = false_negatives(TWELVE, pools.query)
             faults[strict] = np.take_along_axis(named, pools.candidate[:, 1:], axis=1).sum()
         assert faults[True] == 0
         assert faults[False] > 0  # the paper's do; otherwise this test could not fail
@@ -437,7 +437,7 @@ class TestEmbedCorpus:
         assert found.table.window_s == window_s
         assert found.table.start_s.tolist() == [*range(count)] * 2
         near = [index for index in range(count) if index < window_s]
-        assert np.flatnonzero(not_wrong(found.table, np.array([0]))[0]).tolist() == near
+        assert np.flatnonzero(false_negatives(found.table, np.array([0]))[0]).tolist() == near
 
     def test_fails_with_the_first_reason_when_nothing_is_left(self, corpus: Corpus):
         broken = replace(corpus, recordings=corpus.recordings[:1], skipped=())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from antiphon.evaluation.csls import closeness, hold_back_hubs
+from antiphon.evaluation.csls import closeness, csls
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -18,7 +18,7 @@ def random_rows(seed: int, count: int) -> np.ndarray:
 
 def test_scores_equal_the_formula():
     asking, answering, bank = random_rows(0, 5), random_rows(1, 7), random_rows(2, 20)
-    longer, held = hold_back_hubs(asking, answering, bank, neighbours=3, weight=0.4)
+    longer, held = csls(asking, answering, bank, neighbours=3, weight=0.4)
     for i, query in enumerate(asking):
         for j, answer in enumerate(answering):
             nearest = sorted((float(one @ answer) for one in bank), reverse=True)[:3]
@@ -31,14 +31,14 @@ def test_a_hub_no_longer_comes_before_the_right_answer():
     asking, bank = unit(own[:10] + 2 * shared), unit(own[10:] + 2 * shared)
     answering = unit(np.vstack([own[:10] + 0.3 * shared, shared]))
     assert ((asking @ answering.T).argmax(axis=1) == 10).all()
-    longer, held = hold_back_hubs(asking, answering, bank, neighbours=5)
+    longer, held = csls(asking, answering, bank, neighbours=5)
     assert ((longer @ held.T).argmax(axis=1) == np.arange(10)).all()
 
 
 def test_rows_of_zeros_stay_zeros():
     asking, answering = random_rows(0, 3), random_rows(1, 3)
     asking[1] = answering[2] = 0
-    longer, held = hold_back_hubs(asking, answering, random_rows(2, 10), neighbours=2)
+    longer, held = csls(asking, answering, random_rows(2, 10), neighbours=2)
     assert not longer[1].any()
     assert not held[2].any()
 

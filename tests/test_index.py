@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from antiphon.models.template import TemplateEmbedder
 from antiphon.cli.listing import describe_path
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index import build
 from antiphon.index.build import build_index
+from antiphon.index.metadata import FileMetadata
 from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store
-from antiphon.index.metadata import About
 from antiphon.io.notes import Notes, write_midi
+from antiphon.models.template import TemplateEmbedder
 from helpers import write_scale, write_sine
 from library import CountingEmbedder, bring_up_to_date, in_database, in_library
 
@@ -83,7 +83,7 @@ class TestBuild:
     def test_a_renamed_folder_and_a_moved_file_are_not_embedded_again(self, folder: Path, out: Path):
         bring_up_to_date(folder, out)
         with Store(out) as store:
-            store.describe({str(folder.resolve() / "deeper" / "c.mid"): About(work="mine")})
+            store.describe({str(folder.resolve() / "deeper" / "c.mid"): FileMetadata(work="mine")})
             ids = {Path(one.path).name: one.id for one in store.recordings()}
         (folder / "deeper").rename(folder / "elsewhere")
         (folder / "a.mid").rename(folder / "elsewhere" / "z.mid")
@@ -100,7 +100,7 @@ class TestBuild:
             "elsewhere/c.mid": ids["c.mid"],
             "elsewhere/z.mid": ids["a.mid"],
         }
-        assert about == {str(folder.resolve() / "elsewhere" / "c.mid"): About(work="mine")}
+        assert about == {str(folder.resolve() / "elsewhere" / "c.mid"): FileMetadata(work="mine")}
         assert in_library(out, "notes").keys() == {"b.mid", "c.mid", "z.mid"}
 
     def test_files_that_failed_are_tried_again_by_another_version(

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from antiphon.models.template import TemplateEmbedder
 from antiphon.corpora import Corpus
 from antiphon.errors import UnreadableInput
 from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.search import search
 from antiphon.index.store import FileState, Store
 from antiphon.io.notes import Notes
+from antiphon.models.template import TemplateEmbedder
 from builders import unit
 from library import CountingEmbedder, bring_up_to_date, in_database, in_library
 from waiting import LIMIT_S, until

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from antiphon.models.template import TemplateEmbedder
 from antiphon.cli import app
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index import database, elsewhere
 from antiphon.index.build import build_index, embed_file
-from antiphon.index.view import Filters
 from antiphon.index.match import Match
+from antiphon.index.metadata import FileMetadata
 from antiphon.index.roots import common_folders
 from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store, is_index
-from antiphon.index.metadata import About
+from antiphon.index.view import Filters
+from antiphon.models.template import TemplateEmbedder
 from library import bring_up_to_date, in_database
 
 OLDER_TABLES = """
@@ -72,7 +72,7 @@ class TestOlderFormat:
         (folder / "bad.mid").write_bytes(b"MThd and no more")
         bring_up_to_date(folder, out)
         with Store(out) as store:
-            store.describe({str(folder.resolve() / "a.mid"): About("Suk", "", "test", "first")})
+            store.describe({str(folder.resolve() / "a.mid"): FileMetadata("Suk", "", "test", "first")})
         with sqlite3.connect(out / "index.sqlite") as db:
             db.executescript(OLDER_TABLES)
         db.close()
@@ -88,7 +88,7 @@ class TestOlderFormat:
         assert len(before[0]) == 6
         with Store(older) as reader, Store(older) as writer:
             assert reader.known() == before[0]
-            writer.describe({str(folder.resolve() / "b.mid"): About(work="second")})
+            writer.describe({str(folder.resolve() / "b.mid"): FileMetadata(work="second")})
             assert reader.known() == before[0], "a reader follows the upgrade"
             assert reader.about()[str(folder.resolve() / "b.mid")].work == "second"
             assert writer.roots().folders == {1: folder.resolve()}

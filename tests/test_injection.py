@@ -9,10 +9,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from antiphon.errors import AntiphonError
 from antiphon.models.arms import ARMS, Pair, find_arm
 from antiphon.models.batch import Tokens
 from antiphon.models.descriptors.alter import alter
-from antiphon.errors import AntiphonError
+from antiphon.models.embedder import ModelEmbedder
 from antiphon.models.injection import Shape
 from antiphon.models.injection.align import aligned
 from antiphon.models.injection.attention_bias import AttentionBias
@@ -21,11 +22,10 @@ from antiphon.models.injection.film import Film
 from antiphon.models.injection.moe import MixtureOfExperts
 from antiphon.models.injection.reverse_cross_attention import ReverseCrossAttention
 from antiphon.models.injection.third_tower import side_by_side
-from antiphon.training.losses import LOSSES, Loss
 from antiphon.models.network import DualEncoder, Encoded, ModelConfig
-from antiphon.models.embedder import ModelEmbedder
-from antiphon.training.presets import find_preset
 from antiphon.models.towers.transformer import TransformerLayer
+from antiphon.training.losses import LOSSES, Loss
+from antiphon.training.presets import find_preset
 from antiphon.training.step import objective
 from builders import random_batch
 
@@ -236,7 +236,7 @@ class TestAlter:
 
 
 class TestObjective:
-    loss = Loss("product", lambda one, other, not_wrong, past: {"product": (one * other).sum()})
+    loss = Loss("product", lambda one, other, false_negatives, past: {"product": (one * other).sum()})
 
     def encoded(self) -> Encoded:
         return Encoded(torch.tensor([[2.0]]), torch.tensor([[3.0]]), torch.tensor([[5.0]]), {"load": torch.tensor(0.5)})

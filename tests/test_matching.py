@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from antiphon.index.query import heard_frames
+from antiphon.alignment.candidates import CELL_S, Candidate, suppress_neighbours, vote
 from antiphon.alignment.chaining import Link, chains, follows, weight_of
 from antiphon.alignment.confidence import FEATURES, beforehand, confidence, evidence_for, features_of
-from antiphon.alignment.local_alignment import MARGIN_S, NEAR_TEMPO, Fit, Lines, region_s
+from antiphon.alignment.local_alignment import MARGIN_S, NEAR_TEMPO, LocalAlignment, TempoSearch, region_s
 from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
-from antiphon.alignment.candidates import CELL_S, Place, keep_apart, vote
-from antiphon.alignment.score_normalisation import chance_score, weighed
+from antiphon.alignment.score_normalisation import chance_score, normalised_links
+from antiphon.index.query import audio_frames
 from antiphon.io.notes import Notes
-from antiphon.signal.onsets import BANDS, LOWEST_PITCH, Frames, transpose
 from antiphon.rendering.additive import AdditivePiano
+from antiphon.signal.onsets import BANDS, LOWEST_PITCH, Frames, transpose
 from builders import random_notes
 from helpers import sine, write_sine
 
@@ -42,8 +42,8 @@ def played(notes: Notes, tempo: float) -> Notes:
 class TestFrames:
     def test_of_a_file_are_silence_beyond_its_end(self, tmp_path: Path):
         path = write_sine(tmp_path / "a.wav", 5.0)
-        np.testing.assert_array_equal(heard_frames(path, RATE_HZ, 7.0, 9.0), np.zeros((2 * FRAME_HZ, BANDS)))
-        assert heard_frames(path, RATE_HZ, 4.0, 6.0).shape == (2 * FRAME_HZ, BANDS)
+        np.testing.assert_array_equal(audio_frames(path, RATE_HZ, 7.0, 9.0), np.zeros((2 * FRAME_HZ, BANDS)))
+        assert audio_frames(path, RATE_HZ, 4.0, 6.0).shape == (2 * FRAME_HZ, BANDS)
 
     def test_of_notes_and_of_their_sound_rise_together(self, notes: Notes, sound: NDArray[np.float32]):
         heard, written = sound_frames(sound, RATE_HZ, 5.0, 25.0), note_frames(notes, 5.0, 25.0)
@@ -81,10 +81,10 @@ class TestFrames:
         np.testing.assert_array_equal(transpose(moved, -5)[:, : BANDS - 5], note_frames(notes, 0.0, 10.0)[:, :-5])
 
 
-def fit_of(query: Frames, library: Notes, start_s: float, tempo: float = 1.0) -> Fit:
+def fit_of(query: Frames, library: Notes, start_s: float, tempo: float = 1.0) -> LocalAlignment:
     """The best line of ten seconds of query about a place."""
     region = region_s(start_s, len(query) / FRAME_HZ, tempo)
-    return Lines(query, tempo).fit([note_frames(library, *region)], [region[0]])[0]
+    return TempoSearch(query, tempo).fit([note_frames(library, *region)], [region[0]])[0]
 
 
 class TestFits:
@@ -112,7 +112,7 @@ class TestFits:
         """Typed from the definition: for a tempo and a place, both sides along the line, each band without its mean."""
         query, region = note_frames(notes, 20.0, 26.0), region_s(22.0, 6.0, 1.0)
         library = note_frames(notes, *region)
-        fit = Lines(query, 1.0).fit([library], [region[0]])[0]
+        fit = TempoSearch(query, 1.0).fit([library], [region[0]])[0]
         first, length = round((fit.start_s - region[0]) * FRAME_HZ), round(len(query) * fit.tempo)
         along = query[np.minimum(np.rint(np.arange(length) / fit.tempo).astype(int), len(query) - 1)]
         along = along - along.mean(axis=0)
@@ -124,16 +124,18 @@ class TestFits:
     def test_of_several_places_are_those_of_each(self, notes: Notes):
         query = note_frames(notes, 20.0, 30.0)
         regions = [region_s(start_s, 10.0, 1.0) for start_s in (5.0, 19.5, 40.0)]
-        together = Lines(query, 1.0).fit([note_frames(notes, *one) for one in regions], [one[0] for one in regions])
+        together = TempoSearch(query, 1.0).fit(
+            [note_frames(notes, *one) for one in regions], [one[0] for one in regions]
+        )
         assert [fit.start_s for fit in together] == [
             fit_of(query, notes, start_s).start_s for start_s in (5.0, 19.5, 40.0)
         ]
-        assert together[1] == Fit(pytest.approx(20.0, abs=0.03), 1.0, pytest.approx(1.0, abs=0.1))
+        assert together[1] == LocalAlignment(pytest.approx(20.0, abs=0.03), 1.0, pytest.approx(1.0, abs=0.1))
 
     def test_need_no_more_than_was_asked_for(self, notes: Notes):
-        assert Lines(note_frames(notes, 0.0, 5.0), 1.0).fit([], []) == []
+        assert TempoSearch(note_frames(notes, 0.0, 5.0), 1.0).fit([], []) == []
         with pytest.raises(ValueError, match="longer than what region_s names"):
-            Lines(note_frames(notes, 0.0, 5.0), 1.0).fit([note_frames(notes, 0.0, 20.0)], [0.0])
+            TempoSearch(note_frames(notes, 0.0, 5.0), 1.0).fit([note_frames(notes, 0.0, 20.0)], [0.0])
 
     @pytest.mark.parametrize("frames", [150, 151, 152, 153])
     def test_reach_to_the_last_frame_of_a_region(self, notes: Notes, frames: int):
@@ -143,7 +145,7 @@ class TestFits:
         for length in range(longest, longest + 6):
             region = np.zeros((length, BANDS), np.float32)
             region[-1] = 1.0
-            fit = Lines(query, 1.0).fit([region], [0.0])[0]
+            fit = TempoSearch(query, 1.0).fit([region], [0.0])[0]
             assert 0 <= fit.start_s <= length / FRAME_HZ
             assert np.isfinite(fit.score)
 
@@ -162,7 +164,7 @@ class TestFits:
 
 def ask(
     windows: int, answers: dict[int, list[tuple[int, float, float]]], tempo: float = 1.0, most: int = 10
-) -> list[Place]:
+) -> list[Candidate]:
     """Votes of windows a second apart; `answers` are (recording, library second, cosine) by window."""
     nearest = max((len(found) for found in answers.values()), default=1)
     cosine = np.full((windows, nearest), -1.0, np.float32)
@@ -196,10 +198,10 @@ class TestVotes:
         assert ask(3, {}) == []
 
     def test_places_are_kept_apart(self):
-        near = [Place(1, 10.0, 1.0, 0, 0.5), Place(1, 10.5, 1.0, 0, 0.6), Place(2, 10.0, 1.0, 0, 0.4)]
-        far = Place(1, 12.0, 1.0, 0, 0.3)
-        assert keep_apart([*near, far], 10) == [near[1], near[2], far]
-        assert keep_apart([*near, far], 2) == [near[1], near[2]]
+        near = [Candidate(1, 10.0, 1.0, 0, 0.5), Candidate(1, 10.5, 1.0, 0, 0.6), Candidate(2, 10.0, 1.0, 0, 0.4)]
+        far = Candidate(1, 12.0, 1.0, 0, 0.3)
+        assert suppress_neighbours([*near, far], 10) == [near[1], near[2], far]
+        assert suppress_neighbours([*near, far], 2) == [near[1], near[2]]
 
 
 def link(stretch: int, start_s: float, weight: float = 1.0, recording: int = 0, tempo: float = 1.0) -> Link:
@@ -240,14 +242,17 @@ class TestChains:
         assert chains([], 5) == []
 
 
-def fits(*scores: float, start_s: float = 0.0, apart_s: float = 5.0) -> list[tuple[Place, Fit]]:
+def fits(*scores: float, start_s: float = 0.0, apart_s: float = 5.0) -> list[tuple[Candidate, LocalAlignment]]:
     """Fits of those scores in one recording, `apart_s` from each other."""
     starts_s = [start_s + apart_s * number for number in range(len(scores))]
-    return [(Place(3, at_s, 1.0, 2, 0.5), Fit(at_s, 1.0, score)) for at_s, score in zip(starts_s, scores, strict=True)]
+    return [
+        (Candidate(3, at_s, 1.0, 2, 0.5), LocalAlignment(at_s, 1.0, score))
+        for at_s, score in zip(starts_s, scores, strict=True)
+    ]
 
 
-def weigh(stretch: int, begin_s: float, length_s: float, found: list[tuple[Place, Fit]]) -> list[Link]:
-    return weighed(stretch, begin_s, length_s, found, chance_score(found))
+def weigh(stretch: int, begin_s: float, length_s: float, found: list[tuple[Candidate, LocalAlignment]]) -> list[Link]:
+    return normalised_links(stretch, begin_s, length_s, found, chance_score(found))
 
 
 class TestWeights:

@@ -14,13 +14,13 @@ import antiphon.training.loop as loop
 from antiphon.augmentation import Augmentation
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
-from antiphon.training.losses import Past
-from antiphon.training.losses.info_nce import info_nce
 from antiphon.models.saving import RUN_MODEL
-from antiphon.training.config import RunConfig, prepare_run
 from antiphon.training.batches import TrainingBatches, open_sample_cache
+from antiphon.training.config import RunConfig, prepare_run
+from antiphon.training.embedding_queue import EmbeddingQueue
 from antiphon.training.loop import resume_run, start_run
-from antiphon.training.embedding_queue import Memory
+from antiphon.training.losses import QueuedEmbeddings
+from antiphon.training.losses.info_nce import info_nce
 
 
 def embeddings(count: int, seed: int) -> torch.Tensor:
@@ -29,40 +29,43 @@ def embeddings(count: int, seed: int) -> torch.Tensor:
 
 class TestMemory:
     def test_keeps_the_last_and_forgets_the_oldest(self):
-        memory, work = Memory(5), torch.tensor([0, 1, 2])
-        assert memory.past(work) is None
+        queue, work = EmbeddingQueue(5), torch.tensor([0, 1, 2])
+        assert queue.queued(work) is None
         for step in range(3):
-            memory.add(embeddings(3, step), embeddings(3, 10 + step), work + 3 * step)
-        past = memory.past(torch.tensor([4, 8]))
-        assert past is not None
-        torch.testing.assert_close(past.audio, torch.cat([embeddings(3, 1)[1:], embeddings(3, 2)]).float())
-        torch.testing.assert_close(past.notes, torch.cat([embeddings(3, 11)[1:], embeddings(3, 12)]).float())
-        assert past.not_wrong.tolist() == [[True, False, False, False, False], [False, False, False, False, True]]
+            queue.add(embeddings(3, step), embeddings(3, 10 + step), work + 3 * step)
+        queued = queue.queued(torch.tensor([4, 8]))
+        assert queued is not None
+        torch.testing.assert_close(queued.audio, torch.cat([embeddings(3, 1)[1:], embeddings(3, 2)]).float())
+        torch.testing.assert_close(queued.notes, torch.cat([embeddings(3, 11)[1:], embeddings(3, 12)]).float())
+        assert queued.false_negatives.tolist() == [
+            [True, False, False, False, False],
+            [False, False, False, False, True],
+        ]
 
     def test_asks_for_no_gradient(self):
-        memory, audio = Memory(4), embeddings(2, 0).requires_grad_()
-        memory.add(audio, audio, torch.tensor([0, 1]))
-        past = memory.past(torch.tensor([2]))
-        assert past is not None
-        assert not past.audio.requires_grad
+        queue, audio = EmbeddingQueue(4), embeddings(2, 0).requires_grad_()
+        queue.add(audio, audio, torch.tensor([0, 1]))
+        queued = queue.queued(torch.tensor([2]))
+        assert queued is not None
+        assert not queued.audio.requires_grad
 
     def test_goes_through_a_checkpoint(self):
-        memory, again, work = Memory(5), Memory(5), torch.tensor([0, 1, 2])
-        memory.add(embeddings(3, 0), embeddings(3, 1), work)
-        again.load_state_dict(memory.state_dict())
-        for one in (memory, again):
+        queue, again, work = EmbeddingQueue(5), EmbeddingQueue(5), torch.tensor([0, 1, 2])
+        queue.add(embeddings(3, 0), embeddings(3, 1), work)
+        again.load_state_dict(queue.state_dict())
+        for one in (queue, again):
             one.add(embeddings(3, 2), embeddings(3, 3), work)
-        first, second = memory.past(work), again.past(work)
+        first, second = queue.queued(work), again.queued(work)
         assert first is not None
         assert second is not None
         assert torch.equal(first.audio, second.audio)
-        assert torch.equal(first.not_wrong, second.not_wrong)
+        assert torch.equal(first.false_negatives, second.false_negatives)
 
 
 def test_info_nce_counts_the_past_as_wrong_typed_slowly():
     audio, notes, past_audio, past_notes = (embeddings(count, seed) for seed, count in enumerate((4, 4, 3, 3)))
-    not_wrong = torch.zeros(4, 3, dtype=torch.bool)
-    not_wrong[1, 2] = not_wrong[3, 0] = True
+    false_negatives = torch.zeros(4, 3, dtype=torch.bool)
+    false_negatives[1, 2] = false_negatives[3, 0] = True
 
     def cosine(one: torch.Tensor, other: torch.Tensor) -> float:
         return float(one @ other / one.norm() / other.norm())
@@ -73,13 +76,15 @@ def test_info_nce_counts_the_past_as_wrong_typed_slowly():
             right = math.exp(cosine(asking[i], answers[i]) / 0.03)
             everything = sum(math.exp(cosine(asking[i], answer) / 0.03) for answer in answers)
             everything += sum(
-                math.exp(cosine(asking[i], answer) / 0.03) for j, answer in enumerate(earlier) if not not_wrong[i, j]
+                math.exp(cosine(asking[i], answer) / 0.03)
+                for j, answer in enumerate(earlier)
+                if not false_negatives[i, j]
             )
             if forward:
                 forwards -= math.log(right / everything)
             else:
                 backwards -= math.log(right / everything)
-    terms = info_nce(audio, notes, None, Past(past_audio, past_notes, not_wrong))
+    terms = info_nce(audio, notes, None, QueuedEmbeddings(past_audio, past_notes, false_negatives))
     assert float(terms["audio_to_notes"]) == pytest.approx(forwards / 8)
     assert float(terms["notes_to_audio"]) == pytest.approx(backwards / 8)
     assert float(info_nce(audio, notes)["audio_to_notes"]) < float(terms["audio_to_notes"])
@@ -87,10 +92,10 @@ def test_info_nce_counts_the_past_as_wrong_typed_slowly():
 
 class TestRunsThatRemember:
     def config(
-        self, memory: int, loss: str = "info_nce", memory_from: int = 0, arm: str = "D0"
+        self, queue: int, loss: str = "info_nce", queue_from_step: int = 0, arm: str = "D0"
     ) -> tuple[tuple[Corpus, ...], RunConfig]:
         corpora, config = prepare_run(["demo"], arm, "tiny", split="test", epochs=1, seed=5)
-        training = replace(config.training, loss=loss, memory=memory, memory_from=memory_from, checkpoint_every=4)
+        training = replace(config.training, loss=loss, queue=queue, queue_from_step=queue_from_step, checkpoint_every=4)
         return corpora, replace(config, training=training)
 
     @pytest.mark.parametrize("arm", ["D0", "moe-a4-v2"])
@@ -124,7 +129,7 @@ class TestRunsThatRemember:
             return step(*arguments)
 
         monkeypatch.setattr(loop, "training_step", telling)
-        start_run(tmp_path / "late", *self.config(40, memory_from=3))
+        start_run(tmp_path / "late", *self.config(40, queue_from_step=3))
         assert len(asked) > 5
         assert asked == [False] * 3 + [True] * (len(asked) - 3)
 

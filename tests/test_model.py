@@ -14,22 +14,22 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from antiphon.cli.listing import list_entries
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.io.notes import Notes
 from antiphon.models.arms import find_arm
 from antiphon.models.batch import Tokens, collate
-from antiphon.cli.listing import list_entries
 from antiphon.models.descriptors.a4 import a4
 from antiphon.models.descriptors.band_energy import band_energy
 from antiphon.models.descriptors.d4 import d4
-from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.training.losses.vicreg import vicreg
-from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.models.embedder import ModelEmbedder
 from antiphon.models.loading import load_model
+from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.models.saving import load_dual_encoder, save_model
-from antiphon.io.notes import Notes
-from antiphon.training.presets import find_preset
 from antiphon.models.towers.note_sequence import duration_bucket
 from antiphon.models.towers.transformer import TransformerLayer, sinusoidal_positions
+from antiphon.training.losses.vicreg import vicreg
+from antiphon.training.presets import find_preset
 from builders import WINDOW, assert_same_state, random_batch, random_notes, silent_batch
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from antiphon.models.template import TemplateEmbedder
-from antiphon.models.protocol import Embedder
-from antiphon.models.embedder import ModelEmbedder
 from antiphon.corpora.segment_table import cut_windows
+from antiphon.models.embedder import ModelEmbedder
+from antiphon.models.protocol import Embedder
+from antiphon.models.template import TemplateEmbedder
 from helpers import scale, sine
 from subjects import tiny_model
 

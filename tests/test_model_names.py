@@ -107,7 +107,7 @@ class TestEveryForm:
 
 
 ANALYZE = ["analyze", "similarity", "--out", "analysis", "--recordings", "2"]
-FOUNDATION = ["train", "--arm", "D0", "--preset", "tiny", "--epochs", "1", "--out", "later"]
+INIT_FROM = ["train", "--arm", "D0", "--preset", "tiny", "--epochs", "1", "--out", "later"]
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if form != "template"])
@@ -125,20 +125,20 @@ def test_a_foundation_is_a_folder_of_either_kind(
     form: str, resolve: Resolve, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
-    result = run_json(*FOUNDATION, str(pairs), "--foundation", resolve(form))
-    assert result["foundation_hash"] == weights_hash(trained_folder(resolve(form), "a foundation"))
-    assert json.loads((tmp_path / "later" / RUN_CONFIG).read_text())["foundation"] == resolve(form)
+    result = run_json(*INIT_FROM, str(pairs), "--init-from", resolve(form))
+    assert result["init_from_hash"] == weights_hash(trained_folder(resolve(form), "a foundation"))
+    assert json.loads((tmp_path / "later" / RUN_CONFIG).read_text())["init_from"] == resolve(form)
 
 
 def test_a_foundation_is_found_by_its_name(pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     """`default` is of other sizes than the preset tiny: what is said of it is that its weights do not fit."""
     monkeypatch.chdir(tmp_path)
-    line = error_of([*FOUNDATION, str(pairs), "--foundation", "default"], monkeypatch, capsys)
+    line = error_of([*INIT_FROM, str(pairs), "--init-from", "default"], monkeypatch, capsys)
     assert "not a foundation for D0 at this size" in line
 
 
 @pytest.mark.parametrize(
-    ("words", "purpose"), [([*ANALYZE, "--model"], "analyze"), ([*FOUNDATION, "--foundation"], "a foundation")]
+    ("words", "purpose"), [([*ANALYZE, "--model"], "analyze"), ([*INIT_FROM, "--init-from"], "a foundation")]
 )
 def test_a_baseline_is_refused_where_a_network_is_needed(
     words: list[str], purpose: str, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
@@ -149,7 +149,7 @@ def test_a_baseline_is_refused_where_a_network_is_needed(
 
 
 @pytest.mark.parametrize(
-    ("command", "option"), [("info", None), ("evaluate", "--model"), ("analyze", "--model"), ("train", "--foundation")]
+    ("command", "option"), [("info", None), ("evaluate", "--model"), ("analyze", "--model"), ("train", "--init-from")]
 )
 def test_a_run_without_a_model_yet_is_named(
     command: str, option: str | None, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
@@ -161,7 +161,7 @@ def test_a_run_without_a_model_yet_is_named(
         "info": ["info"],
         "evaluate": ["evaluate", str(pairs)],
         "analyze": [*ANALYZE, str(pairs)],
-        "train": [*FOUNDATION, str(pairs)],
+        "train": [*INIT_FROM, str(pairs)],
     }
     line = error_of([*words[command], *([option] if option else []), "stopped"], monkeypatch, capsys)
     assert "stopped: this run has no model yet; finish it with antiphon train --resume stopped" in line

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from antiphon.cli.listing import describe_path
 from antiphon.index import quantised as quantised_module
-from antiphon.index.artifacts import Derived
-from antiphon.index.view import Library
+from antiphon.index.artifacts import Artifacts
 from antiphon.index.neighbours import Nearest, Neighbours
 from antiphon.index.quantised import RECALL, Quantised, QuantisedFacts, quantise, quantised
 from antiphon.index.store import Store
+from antiphon.index.view import Library
 from builders import unit
 from library import bring_up_to_date, in_database
 
@@ -185,7 +185,7 @@ class TestFile:
     def test_of_another_size_is_not_believed(self, built: Path):
         (path,) = built.glob("notes-*.pq")
         before, rows = self.ask(built), independent(20, 8)
-        other = Derived(built, "other", 1)
+        other = Artifacts(built, "other", 1)
         quantised(rows, other)
         os.replace(other.path(".pq"), path)
         assert_same(self.ask(built), before)

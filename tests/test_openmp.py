@@ -30,7 +30,9 @@ def test_a_users_own_choice_stays(chosen: tuple[str, str]):
     assert environment == dict([chosen])
 
 
-@pytest.mark.parametrize("module", ["antiphon", "antiphon.cli", "antiphon.index.neighbours", "antiphon.models.embedder"])
+@pytest.mark.parametrize(
+    "module", ["antiphon", "antiphon.cli", "antiphon.index.neighbours", "antiphon.models.embedder"]
+)
 def test_waiting_is_passive_whatever_is_imported_first(module: str):
     code = f"import os, {module}; print(os.environ['OMP_WAIT_POLICY'], os.environ['KMP_BLOCKTIME'])"
     assert run_python(code).stdout.split() == ["PASSIVE", "0"]

@@ -16,18 +16,18 @@ from benchmarks.search.pairing import MEASURES, Task, draw_task, judged, may_be_
 from benchmarks.search.scoring import summarise
 from typer.testing import CliRunner, Result
 
-from antiphon.io.audio import read_audio, write_flac
-from antiphon.models.template import TemplateEmbedder
 from antiphon.cli import app
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index import pairing as pairing_module
 from antiphon.index.build import build_index
-from antiphon.index.view import Filters
 from antiphon.index.match import MATCH_FIELDS, Match
 from antiphon.index.pairing import Pairing, excerpts, notes_of_pair, pair
 from antiphon.index.store import Store
+from antiphon.index.view import Filters
+from antiphon.io.audio import read_audio, write_flac
 from antiphon.io.notes import Notes, read_notes, write_midi
+from antiphon.models.template import TemplateEmbedder
 from antiphon.rendering.additive import AdditivePiano
 from helpers import sine, write_scale
 from test_warping import bends

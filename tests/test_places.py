@@ -11,14 +11,14 @@ import pytest
 import soundfile as sf
 from numpy.typing import NDArray
 
-from antiphon.models.template import TemplateEmbedder
 from antiphon.corpora import Corpus, Recording
+from antiphon.corpora.segment_table import WindowGrid, cut_windows
 from antiphon.errors import AntiphonError
 from antiphon.evaluation import localisation as places
-from antiphon.evaluation.localisation import EmbeddedRecording, Queries, find_places, score_places
+from antiphon.evaluation.localisation import EmbeddedRecording, Queries, localise, score_localisation
 from antiphon.evaluation.repeats import is_repeat
 from antiphon.io.notes import Notes, write_midi
-from antiphon.corpora.segment_table import WindowGrid, cut_windows
+from antiphon.models.template import TemplateEmbedder
 from builders import random_notes, unit
 
 SHORT, LONG = Queries(4.0, 0.5, per_recording=6), Queries(6.0, 1.0, per_recording=6)
@@ -90,7 +90,7 @@ def slow_scores(recordings: list[EmbeddedRecording], queries: Queries, way: str)
 
 def of_one(recordings: list[EmbeddedRecording], queries: Queries) -> dict[str, list[float]]:
     """The three scores of each way."""
-    result = score_places(recordings, queries)
+    result = score_localisation(recordings, queries)
     return {way: [result[way][score] for score in SCORES] for way in WAYS}
 
 
@@ -100,7 +100,7 @@ class TestScores:
     def test_equal_the_oracle(self, queries: Queries, at_once: int, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(places, "_AT_ONCE", at_once)
         recordings = made_up(queries, (9, 2, 14, 6, 3, 11), "aabcdd", noise=1.1)
-        result = score_places(recordings, queries)
+        result = score_localisation(recordings, queries)
         for way in WAYS:
             slow = slow_scores(recordings, queries, way)
             assert [result[way][name] for name in ("place", "piece", "queries")] == pytest.approx(
@@ -183,7 +183,7 @@ def test_one_window_is_the_nearest_window():
         for asked, begins_s in zip(one.queries["audio"], one.start_s, strict=True):
             nearest = np.argmax(library @ asked[0, 0])
             right.append(owner[nearest] == number and abs(start_s[nearest] - begins_s) <= 0.5)
-    assert score_places(recordings, SHORT)["a2m"]["place"] == pytest.approx(100 * np.mean(right))
+    assert score_localisation(recordings, SHORT)["a2m"]["place"] == pytest.approx(100 * np.mean(right))
     assert 0 < np.mean(right) < 1
 
 
@@ -191,13 +191,13 @@ def test_intervals_are_over_pieces():
     recordings = made_up(SHORT, (20,) * 12, "aabbccddeeff", noise=0.0)
     astray = made_up(SHORT, (20,), "x", seed=9)[0].queries
     lost = [replace(one, queries=astray) if one.work in "abc" else one for one in recordings]
-    result = score_places(lost, SHORT)
+    result = score_localisation(lost, SHORT)
     for way in WAYS:
         for score in SCORES:
             low, high = result["intervals_95"]["pieces"][way][score]
             assert low <= result[way][score] <= high
             assert high - low > 60  # three of six works are lost
-    assert score_places(lost, SHORT) == result
+    assert score_localisation(lost, SHORT) == result
 
 
 def repeated(period_s: float = 8.0, times: int = 3, jitter_s: float = 0.0) -> Notes:
@@ -365,7 +365,7 @@ class TestFindPlaces:
     @pytest.mark.parametrize("times", [1, 4])
     def test_asks_from_anywhere_in_a_library_of_everything(self, corpus: Corpus, times: int):
         embedder = ClockEmbedder()
-        result = find_places(embedder, corpus, Queries(6.0, 0.5, per_recording=5, times=times), seed=3)
+        result = localise(embedder, corpus, Queries(6.0, 0.5, per_recording=5, times=times), seed=3)
         assert json.loads(json.dumps(result, allow_nan=False)) == result
         assert (result["recordings"], result["library"], result["queries"]) == (4, 17 + 9 + 2 + 1, 10)
         assert (result["length_s"], result["tolerance_s"], result["seed"]) == (6.0, 0.5, 3)
@@ -378,7 +378,7 @@ class TestFindPlaces:
     def test_nothing_is_heard_beyond_a_query(self, corpus: Corpus):
         embedder, queries = ClockEmbedder(), Queries(5.0, 0.5, per_recording=1, times=4)
         one = replace(corpus, recordings=corpus.recordings[:1])
-        find_places(embedder, one, queries)
+        localise(embedder, one, queries)
         (begin_s,) = queries.starts_s(one.recordings[0], seed=42)
         _, early, other = embedder.windows
         heard = np.concatenate([early, other])
@@ -398,14 +398,14 @@ class TestFindPlaces:
         few = Queries(4.0, 0.5, WindowGrid(max_windows=3), per_recording=50)
         for queries, library, last_s in ((few, 3, 2.0), (replace(few, grid=WindowGrid(max_windows=None)), 17, 16.0)):
             embedder = ClockEmbedder()
-            assert find_places(embedder, first, queries)["library"] == library
+            assert localise(embedder, first, queries)["library"] == library
             asked_s = np.concatenate(embedder.windows[1:])[:, 0] * TICK
             assert 0.9 * last_s < asked_s.max() <= last_s
 
     def test_asks_with_windows_of_the_models_own_length(self, corpus: Corpus):
         embedder = ClockEmbedder()
         embedder.window_s = 2.0
-        result = find_places(embedder, corpus, Queries(6.0, 0.5, per_recording=5), seed=3)
+        result = localise(embedder, corpus, Queries(6.0, 0.5, per_recording=5), seed=3)
         assert result["grid"]["window_s"] == 2.0
         assert result["library"] == 19 + 11 + 4 + 3
         assert {len(starts_s) for starts_s in embedder.starts_s} == {19, 11, 4, 3, 5}
@@ -415,18 +415,18 @@ class TestFindPlaces:
         embedder = ClockEmbedder()
         embedder.window_s = 2.5
         with pytest.raises(AntiphonError, match=r"a query of 6 s is not made of windows of 2.5 s, one every 1 s"):
-            find_places(embedder, corpus, Queries(6.0, 0.5))
+            localise(embedder, corpus, Queries(6.0, 0.5))
 
     def test_says_when_nobody_can_ask(self, corpus: Corpus):
         short = replace(corpus, recordings=corpus.recordings[3:])
         with pytest.raises(AntiphonError, match="short: none of its recordings is longer than a query of 10 s"):
-            find_places(ClockEmbedder(), short, Queries(10.0, 1.0))
+            localise(ClockEmbedder(), short, Queries(10.0, 1.0))
 
     def test_the_template_finds_the_demo_when_it_is_asked_every_80_ms(self, demo: Corpus):
         found = {}
         for times in (12, 1):
             queries = Queries(4.0, 0.5, WindowGrid(max_windows=None), times=times)
-            result = find_places(TemplateEmbedder(), demo.spread(4), queries)
+            result = localise(TemplateEmbedder(), demo.spread(4), queries)
             for way in WAYS:
                 assert result[way]["place"] <= result[way]["repeats_forgiven"] <= result[way]["piece"]
             found[times] = min(result[way]["repeats_forgiven"] for way in WAYS)

@@ -10,22 +10,22 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from antiphon.models.arms import find_arm
-from antiphon.models.batch import AS_RECORDED, Batch, Playback
+from antiphon.corpora.segment_table import at_playback
 from antiphon.errors import AntiphonError
-from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.io.notes import Notes
+from antiphon.models.arms import find_arm
+from antiphon.models.batch import Batch
 from antiphon.models.embedder import ModelEmbedder
 from antiphon.models.loading import load_model
-from antiphon.io.notes import Notes
-from antiphon.training.presets import Sizes, find_preset
-from antiphon.rendering.additive import AdditivePiano
-from antiphon.corpora.segment_table import as_played
-from antiphon.signal.spectra import power_spectrum
-from antiphon.models.towers import Elasticity
-from antiphon.models.towers import constant_q
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.models.towers import Elasticity, constant_q
 from antiphon.models.towers.constant_q import ConstantQFrames, half_rate
-from antiphon.models.towers.convolutional import level_free
+from antiphon.models.towers.convolutional import level_normalised
 from antiphon.models.towers.spectrogram import MelFrames
+from antiphon.rendering.additive import AdditivePiano
+from antiphon.signal.spectra import power_spectrum
+from antiphon.training.presets import find_preset
+from antiphon.types import AS_RECORDED, Playback, Sizes
 from builders import RATE_HZ, WINDOW, random_batch, random_notes
 
 STARTS = np.array([0.0, 2.5, 5.3])
@@ -50,7 +50,7 @@ def piano() -> AdditivePiano:
 
 def undone(notes: Notes, playback: Playback) -> Notes:
     """What gives `notes` when it is heard at `playback`."""
-    return as_played(notes, Playback(1 / playback.tempo, -playback.semitones))
+    return at_playback(notes, Playback(1 / playback.tempo, -playback.semitones))
 
 
 def cosines(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -78,18 +78,18 @@ class TestPlayback:
 
     def test_goes_with_its_batch(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
-        batch = replace(random_batch(), playback=Playback(0.8, 3), not_wrong=torch.eye(3, dtype=torch.bool))
+        batch = replace(random_batch(), playback=Playback(0.8, 3), false_negatives=torch.eye(3, dtype=torch.bool))
         for moved in (batch.to(torch.device("cpu")), batch.pin_memory()):
             assert moved.playback == Playback(0.8, 3)
             assert torch.equal(moved.audio, batch.audio)
             assert torch.equal(moved.notes.pitch, batch.notes.pitch)
-            assert moved.not_wrong is not None
+            assert moved.false_negatives is not None
         assert random_batch().playback == AS_RECORDED
 
 
 class TestNotesAsPlayed:
     def test_are_divided_in_time_and_moved_in_pitch(self):
-        played = as_played(Notes.of([-1.0, 3.0], [2.0, 0.5], [60, 70], [50, 90]), Playback(1.25, -4))
+        played = at_playback(Notes.of([-1.0, 3.0], [2.0, 0.5], [60, 70], [50, 90]), Playback(1.25, -4))
         assert played.onset_s.tolist() == [-0.8, 2.4]
         assert played.duration_s.tolist() == [1.6, 0.4]
         assert played.pitch.tolist() == [56, 66]
@@ -99,10 +99,10 @@ class TestNotesAsPlayed:
     @pytest.mark.parametrize(("semitones", "kept"), [(3, [3, 63, 127]), (-3, [57, 121, 124]), (12, [12, 72])])
     def test_are_dropped_beyond_midi(self, semitones: int, kept: list[int]):
         notes = Notes.of([0.0, 0.1, 0.2, 0.3], [1.0] * 4, [0, 60, 124, 127], [80] * 4)
-        assert as_played(notes, Playback(semitones=semitones)).pitch.tolist() == kept
+        assert at_playback(notes, Playback(semitones=semitones)).pitch.tolist() == kept
 
     def test_are_the_same_as_recorded(self, piece: Notes):
-        assert as_played(piece, AS_RECORDED) is piece
+        assert at_playback(piece, AS_RECORDED) is piece
 
 
 class TestEmbedders:
@@ -240,7 +240,7 @@ class TestConstantQ:
             halved = half_rate(halved) if level else audio
             power = power_spectrum(halved, front.get_buffer("window"), 480 >> level, bins)[:, : (WINDOW - 100) // 480]
             bands.append(power @ front.get_buffer(f"filters_{level}"))
-        assert torch.equal(front(heard_at(audio, AS_RECORDED)), level_free(torch.cat(bands[::-1], dim=2)))
+        assert torch.equal(front(heard_at(audio, AS_RECORDED)), level_normalised(torch.cat(bands[::-1], dim=2)))
 
     @pytest.mark.parametrize("tempo", [0.5, 0.501, 0.7, 0.81, 0.99, 1.01, 1.3, 1.333, 2.0])
     @pytest.mark.parametrize("window", [WINDOW, WINDOW - 100, 50_000])
@@ -261,7 +261,7 @@ class TestConstantQ:
     @pytest.mark.parametrize("bands_per_octave", [12, 24, 36])
     @pytest.mark.parametrize("semitones", [-12, -3, 1, 6])
     def test_moves_its_bands(self, monkeypatch: pytest.MonkeyPatch, bands_per_octave: int, semitones: int):
-        monkeypatch.setattr(constant_q, "level_free", lambda power: power)
+        monkeypatch.setattr(constant_q, "level_normalised", lambda power: power)
         front, audio = constant_q_frames(bands_per_octave), random_batch().audio
         as_it_is, moved = (front(heard_at(audio, Playback(semitones=by))) for by in (0, semitones))
         far = abs(semitones) * bands_per_octave // 12

@@ -98,11 +98,11 @@ def test_the_papers_figures_agree_with_each_other():
 
 
 def test_shortened_epochs_find_the_length_they_stand_for():
-    assert published_s("families", "t3-wt", "cosine", 2, foundation=True) == 67.6
-    assert published_s("families", "t3-wt", "cosine", 12, foundation=False) == 79.8
+    assert published_s("families", "t3-wt", "cosine", 2, init_from=True) == 67.6
+    assert published_s("families", "t3-wt", "cosine", 12, init_from=False) == 79.8
     assert published_s("families", "t3-wt", "cosine", 12) is None  # either
     assert published_s("screening", "A4", "cosine", 1) == 63.6
-    assert published_s("families", "t3-wt", "cosine", 5, foundation=False) == 79.8  # 30, shortened
+    assert published_s("families", "t3-wt", "cosine", 5, init_from=False) == 79.8  # 30, shortened
     assert published_s("schedules", "d4a4", "cosine-tail", 8) == 83.4
     assert published_s("schedules", "a4r", "cosine", 30) == 79.4  # 60, shortened
     assert published_s("what-ifs", "d4a4", "cosine", 3) == 84.0

@@ -8,19 +8,19 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from antiphon.corpora import CORPUS_KINDS
+from antiphon.errors import UnknownName
 from antiphon.experiments.analysis import ANALYSES
 from antiphon.models.arms import ARMS, find_arm
 from antiphon.models.batch import Batch, Tokens
-from antiphon.corpora import CORPUS_KINDS
 from antiphon.models.descriptors import DESCRIPTORS, Descriptor, View, describe
-from antiphon.errors import UnknownName
 from antiphon.models.injection import MECHANISMS, Mechanism, Shape
-from antiphon.training.losses import LOSSES
 from antiphon.models.network import DualEncoder, Encoded, ModelConfig
-from antiphon.training.presets import PRESETS, find_preset
-from antiphon.registry import Registry
-from antiphon.training.schedules import SCHEDULES
 from antiphon.models.towers import TOWERS
+from antiphon.registry import Registry
+from antiphon.training.losses import LOSSES
+from antiphon.training.presets import PRESETS, find_preset
+from antiphon.training.schedules import SCHEDULES
 from antiphon.training.step import objective
 from builders import pick, random_batch, silent_batch
 
@@ -150,7 +150,7 @@ class TestArm:
         model, batch = tiny(arm).train(), random_batch()
         sum(objective(model(batch), model.config.arm.pairs, LOSSES["vicreg"]).values()).backward()
         without = [name for name, parameter in model.named_parameters() if parameter.grad is None]
-        assert without == ([] if find_arm(arm).beside is None else ["discriminant.map"])
+        assert without == ([] if find_arm(arm).late_fusion is None else ["late_fusion.map"])
 
 
 def noise_like(tokens: Tokens) -> Tokens:

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from antiphon.io.audio import audio_info, is_silent, read_audio
 from antiphon.corpora import Corpus, Recording, open_corpus
-from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.io.notes import Notes, write_midi
 from antiphon.corpora import render as rendering_corpus
+from antiphon.corpora.render import render_corpus
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.io.audio import audio_info, is_silent, read_audio
+from antiphon.io.notes import Notes, write_midi
 from antiphon.rendering import make_renderer
 from antiphon.rendering.additive import AdditivePiano
-from antiphon.corpora.render import render_corpus
 from antiphon.rendering.fluidsynth import FluidSynthPiano, find_soundfont
 
 RATE_HZ = 24_000

@@ -13,17 +13,17 @@ import pytest
 import soundfile
 from matplotlib.image import imread
 
-from antiphon.io.audio import read_audio
-from antiphon.models.template import TemplateEmbedder
+from antiphon.alignment.confidence import LIKELY
+from antiphon.cli.pictures import draw_match
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.build import build_index
 from antiphon.index.match import Match
 from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store
-from antiphon.alignment.confidence import LIKELY
+from antiphon.io.audio import read_audio
 from antiphon.io.notes import Notes, read_notes, write_midi
-from antiphon.cli.pictures import draw_match
+from antiphon.models.template import TemplateEmbedder
 from antiphon.signal.varispeed import varispeed
 from helpers import scale, sine, write_scale, write_sine
 

@@ -20,11 +20,11 @@ from benchmarks.search.report import peers_as_markdown, rows_as_markdown
 from benchmarks.search.scoring import Measure, judge, shortened, summarise, wilson_95
 from benchmarks.search.tasks import ROWS, Asking, Setting, answers_as_dict
 
-from antiphon.io.audio import audio_info, read_audio
-from antiphon.models.template import TemplateEmbedder
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.io.audio import audio_info, read_audio
 from antiphon.io.notes import Notes, read_notes, write_midi
+from antiphon.models.template import TemplateEmbedder
 from helpers import write_scale
 
 LIKELY = 0.5

@@ -16,20 +16,20 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from antiphon.io.audio import read_audio
 from antiphon.corpora import Corpus
 from antiphon.index.search import SearchOptions as IndexOptions
 from antiphon.index.search import search as search_index
 from antiphon.index.store import Store
-from antiphon.models.loading import load_model
+from antiphon.io.audio import read_audio
 from antiphon.io.notes import Notes, read_notes, write_midi
+from antiphon.models.loading import load_model
 from antiphon.serving import searches
 from antiphon.serving.aligned_midi import aligned_midi
 from antiphon.serving.app import openapi_document
 from antiphon.serving.library_map import draw_map
-from antiphon.serving.snapshot import names_within, open_holdings
 from antiphon.serving.models import Hit, Search, SearchOptions
-from antiphon.serving.search_requests import Question
+from antiphon.serving.search_requests import SearchRequest
+from antiphon.serving.snapshot import names_within, open_snapshot
 from serving import as_wav, ask, events_of, finished, read_wav, recordings, refusal, search, served, service_of
 from waiting import LIMIT_S
 
@@ -136,12 +136,12 @@ def test_the_map_has_a_point_for_each_and_pairs_lie_together(client: TestClient)
 
 
 def test_the_map_leaves_out_what_is_not_listed_yet_and_one_lies_in_the_middle(served_index: Path):
-    holdings = open_holdings(served_index, load_model("template"))
-    library = holdings.libraries["notes"]
+    snapshot = open_snapshot(served_index, load_model("template"))
+    library = snapshot.libraries["notes"]
     for listed in (1, 3):
         paths = library.paths[:listed]
-        known = tuple(one for one in holdings.recordings if str(holdings.paths[one.id]) in paths)
-        drawn = draw_map(replace(holdings, recordings=known, libraries={"notes": library}))
+        known = tuple(one for one in snapshot.recordings if str(snapshot.paths[one.id]) in paths)
+        drawn = draw_map(replace(snapshot, recordings=known, libraries={"notes": library}))
         assert [point.id for point in drawn.points] == [one.id for one in known]
         if listed == 1:
             assert (drawn.points[0].x, drawn.points[0].y) == (0.5, 0.5)
@@ -246,9 +246,9 @@ def test_a_long_query_has_provisional_hits_first(client: TestClient, sound: Path
             streamed.set()
         return found
 
-    def held(question: Question, stage: str, *others: Any) -> Any:
+    def held(search_request: SearchRequest, stage: str, *others: Any) -> Any:
         assert stage == "beginning" or streamed.wait(LIMIT_S)
-        return answer(question, stage, *others)
+        return answer(search_request, stage, *others)
 
     monkeypatch.setattr(service, "get", seen_by_stream)
     monkeypatch.setattr(searches, "answer", held)
@@ -345,11 +345,11 @@ def test_aligned_notes_are_in_the_key_of_the_side_whose_clock_they_have(
         write_midi(higher, path)
         recording = next(it for it in recordings(client, "audio") if it["file"] == one.id + ".flac")
     against = recording["kind"]
-    question = Question("q", path, asked_with, 22.0, 0.0, 22.0, path, 0.0, against, SearchOptions())
+    search_request = SearchRequest("q", path, asked_with, 22.0, 0.0, 22.0, path, 0.0, against, SearchOptions())
     places = {"start_s": 0.0, "end_s": 18.0, "query_start_s": 2.0, "query_end_s": 20.0, "tempo": 1.0, "semitones": 3}
     hit = Hit(file=recording["file"], recording=recording, score=0.5, confidence=0.9, **places)
-    library_path = service.holdings.recording(recording["id"])[1]
-    content = aligned_midi(question, hit, library_path, service.decoders, 24_000, service.temporary)
+    library_path = service.snapshot.recording(recording["id"])[1]
+    content = aligned_midi(search_request, hit, library_path, service.decoders, 24_000, service.temporary)
     aligned = midi_from(content, tmp_path)
     expected = higher.within(3.0, 19.0) if asked_with == "audio" else notes.within(1.0, 17.0)
     assert len(expected) > 20
@@ -364,7 +364,7 @@ def test_two_sounds_have_no_notes_to_align(client: TestClient, sound: Path):
 
 def test_a_forgotten_search_is_gone_with_its_upload(client: TestClient, sound: Path):
     id_ = search(client, sound.read_bytes(), "x.flac", length_s="8")["id"]
-    held = service_of(client).searches.question(id_).path
+    held = service_of(client).searches.search_request(id_).path
     assert held.exists()
     assert client.delete(f"/api/searches/{id_}").status_code == 204
     assert not held.exists()

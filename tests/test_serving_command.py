@@ -21,7 +21,7 @@ from antiphon.errors import AntiphonError
 from antiphon.index.store import Store
 from antiphon.models.loading import load_model
 from antiphon.serving import run
-from antiphon.serving.snapshot import open_holdings
+from antiphon.serving.snapshot import open_snapshot
 from waiting import LIMIT_S
 
 
@@ -80,7 +80,7 @@ def test_what_is_wrong_is_said_in_one_line(served_index: Path, tmp_path: Path):
 
 def test_an_index_of_another_model_is_refused(served_index: Path):
     with pytest.raises(AntiphonError, match="model_hash"):
-        open_holdings(served_index, load_model("default"))
+        open_snapshot(served_index, load_model("default"))
 
 
 @pytest.mark.slow

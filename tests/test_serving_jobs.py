@@ -14,7 +14,7 @@ from antiphon.corpora import Corpus
 from antiphon.index.build import build_index
 from antiphon.index.store import Store
 from antiphon.models.loading import load_model
-from antiphon.progress import progress_told_to, track
+from antiphon.progress import report_progress, track
 from antiphon.serving.errors import Busy
 from antiphon.serving.jobs import Jobs
 from antiphon.serving.limits import Limits
@@ -143,7 +143,7 @@ def test_there_must_be_two_sides_to_pair(tmp_path: Path):
 
 def test_progress_is_told_step_by_step():
     told: list[tuple[str, int, int | None]] = []
-    with progress_told_to(lambda *step: told.append(step)):
+    with report_progress(lambda *step: told.append(step)):
         assert list(track("ab", "spelling")) == ["a", "b"]
         assert list(track(iter("c"), "counting")) == ["c"]
     assert list(track("d", "unheard")) == ["d"]

@@ -20,8 +20,8 @@ from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.serving import searches
 from antiphon.serving.decoder_pool import Decoders
 from antiphon.serving.errors import Busy
-from antiphon.serving.middleware import COOKIE, is_loopback
 from antiphon.serving.limits import Gate
+from antiphon.serving.middleware import COOKIE, is_loopback
 from antiphon.serving.run import settings_for
 from helpers import END_OF_TRACK, midi, sine, write_scale
 from serving import PATIENT, as_wav, ask, finished, recordings, refusal, search, served, service_of
@@ -307,9 +307,9 @@ def test_beginnings_are_searched_before_wholes(
     order: list[tuple[str, str]] = []
     answer = searches.answer
 
-    def noted(question, stage, *others):
-        hits = answer(question, stage, *others)
-        order.append((question.name, stage))
+    def noted(search_request, stage, *others):
+        hits = answer(search_request, stage, *others)
+        order.append((search_request.name, stage))
         return hits
 
     monkeypatch.setattr(searches, "answer", noted)
@@ -391,7 +391,7 @@ def test_names_of_uploads_lead_nowhere(client: TestClient, name: str, tmp_path: 
     service = service_of(client)
     before = set(service.temporary.parent.glob("*canary*"))
     id_ = ask(client, TONE, name)["id"]
-    path = service.searches.question(id_).path
+    path = service.searches.search_request(id_).path
     assert path.name == "query.wav"
     assert path.parent.parent == service.temporary
     assert set(service.temporary.parent.glob("*canary*")) == before

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from antiphon.corpora import Corpus
-from antiphon.models.corpus_embedding import embed_corpus, read_sound
 from antiphon.evaluation.protocols import evaluate
+from antiphon.models.corpus_embedding import embed_corpus, read_sound
 from antiphon.models.loading import lasting_name, load_model
 from antiphon.models.saving import load_dual_encoder
 from antiphon.models.zoo import shipped_models

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from antiphon.evaluation.scores import rank_correlation
 from antiphon.experiments.campaign.statistics import (
     RESAMPLES,
     compare,
@@ -19,7 +20,6 @@ from antiphon.experiments.campaign.statistics import (
     sample_sd,
     value_at,
 )
-from antiphon.evaluation.scores import rank_correlation
 
 VALUES = st.lists(st.integers(0, 1000).map(lambda n: n / 10), min_size=2, max_size=8)
 
@@ -174,7 +174,7 @@ def test_rank_correlation_of_too_little_is_undefined():
 def run(arm: str, seed: int, s: float | None, **more: object) -> dict[str, object]:
     evaluations = [] if s is None else [{"S": s}]
     record = {"run": f"{arm}-{seed}", "arm": arm, "seed": seed, "variant": None, "schedule": "cosine", "epochs": 30}
-    return record | {"preset": "tiny", "foundation": None, "evaluations": evaluations} | more
+    return record | {"preset": "tiny", "init_from": None, "evaluations": evaluations} | more
 
 
 def test_groups_differ_in_more_than_their_seed():
@@ -188,13 +188,13 @@ def test_groups_differ_in_more_than_their_seed():
 
 
 def test_the_foundation_is_no_arm():
-    records = [run("D0", 42, 61.8, run="foundation"), run("D0", 42, 60.2, foundation="foundation")]
-    assert [group.is_foundation for group in group_runs(records)] == [True, False]
-    assert [group.is_foundation for group in group_runs(records[:1])] == [True]  # before any run has started from it
+    records = [run("D0", 42, 61.8, run="init_from"), run("D0", 42, 60.2, init_from="init_from")]
+    assert [group.is_init_run for group in group_runs(records)] == [True, False]
+    assert [group.is_init_run for group in group_runs(records[:1])] == [True]  # before any run has started from it
 
 
 def test_foundations_of_several_seeds_do_not_split_a_group():
-    records = [run("A4", seed, 60.0, foundation=f"foundation-{seed}") for seed in (1, 2)]
+    records = [run("A4", seed, 60.0, init_from=f"foundation-{seed}") for seed in (1, 2)]
     assert len(group_runs(records)) == 1
 
 

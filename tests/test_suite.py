@@ -15,13 +15,13 @@ from typer.testing import CliRunner
 from antiphon.cli import app, main
 from antiphon.corpora import Corpus
 from antiphon.evaluation.runner import evaluate_model
-from antiphon.models.loading import load_model
-from antiphon.models.saving import save_model
-from antiphon.experiments.published import NOISE
 from antiphon.experiments.comparison import tasks as suite_tasks
 from antiphon.experiments.comparison.report import summarise, summary_as_markdown
-from antiphon.experiments.comparison.run import load_entrants, run_suite
+from antiphon.experiments.comparison.run import load_competitors, run_suite
 from antiphon.experiments.comparison.tasks import SUITES
+from antiphon.experiments.published import NOISE
+from antiphon.models.loading import load_model
+from antiphon.models.saving import save_model
 from subjects import tiny_model
 
 TASKS = [task.name for task in SUITES["default"]]
@@ -46,7 +46,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         return call
 
-    for name in ("embed_corpus", "find_places"):
+    for name in ("embed_corpus", "localise"):
         monkeypatch.setattr(suite_tasks, name, counting(name, getattr(suite_tasks, name)))
     return counted
 
@@ -101,7 +101,7 @@ def test_what_is_there_is_not_computed_again(demo: Corpus, model: Path, tmp_path
     def computed(*models: str, **how: Any) -> list[int]:
         calls.clear()
         run_template(tmp_path, demo, *models, **how)
-        return [calls["embed_corpus"], calls["find_places"]]
+        return [calls["embed_corpus"], calls["localise"]]
 
     assert computed() == [1, 1]  # paper and strict share the embedding
     first = run_template(tmp_path, demo)
@@ -137,13 +137,13 @@ def test_a_model_that_is_gone_keeps_its_row(demo: Corpus, model: Path, tmp_path:
     summary = json.loads((tmp_path / "suite.json").read_text(encoding="utf-8"))
     shutil.rmtree(gone)
     assert rows(f"another={model}") == ["template", "ours", "another"]
-    assert calls["find_places"] == 1
+    assert calls["localise"] == 1
     together = json.loads((tmp_path / "suite.json").read_text(encoding="utf-8"))
     assert together["models"][:2] == summary["models"]
     assert "\n| ours " in (tmp_path / "suite.md").read_text(encoding="utf-8")
     # In place, and only what was asked the same.
     assert rows("template") == ["template", "ours", "another"]
-    assert calls["find_places"] == 0
+    assert calls["localise"] == 0
     (tmp_path / "results" / "another.strict.json").unlink()
     assert rows("template") == ["template", "ours", "another"]
     assert rows("template", seed=1) == ["template"]
@@ -154,13 +154,13 @@ def test_a_stopped_suite_goes_on(demo: Corpus, tmp_path: Path, monkeypatch: pyte
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(suite_tasks, "find_places", stopped)
+        patch.setattr(suite_tasks, "localise", stopped)
         with pytest.raises(KeyboardInterrupt):
             run_template(tmp_path, demo)
     assert set(results(tmp_path)) == {"template.paper", "template.strict"}
     calls.clear()
     summary = run_template(tmp_path, demo)
-    assert (calls["embed_corpus"], calls["find_places"]) == (0, 1)
+    assert (calls["embed_corpus"], calls["localise"]) == (0, 1)
     assert list(summary["tasks"]) == ["paper", "strict", "anywhere", "robustness"]  # no --real, none of its tasks
     text = (tmp_path / "suite.md").read_text(encoding="utf-8")
     assert "real" not in text
@@ -279,6 +279,6 @@ def test_what_is_wrong_is_said_before_anything_is_computed(
 
 def test_a_model_is_named_or_called_as_it_calls_itself(model: Path):
     assert "=" in model.name
-    entrants = load_entrants(["template", str(model), f"b={model}", "c=template"])
+    entrants = load_competitors(["template", str(model), f"b={model}", "c=template"])
     assert [one.name for one in entrants] == ["template", "A4", "b", "c"]
     assert [one.network is None for one in entrants] == [True, False, False, True]

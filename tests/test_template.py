@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from antiphon.models.template import TemplateEmbedder
 from antiphon.corpora import Corpus
-from antiphon.models.corpus_embedding import embed_corpus, read_sound
 from antiphon.evaluation.protocols import evaluate
-from antiphon.models.loading import load_model
 from antiphon.io.notes import Notes, read_notes
+from antiphon.models.corpus_embedding import embed_corpus, read_sound
+from antiphon.models.loading import load_model
+from antiphon.models.template import TemplateEmbedder
 from antiphon.rendering.additive import AdditivePiano
 from builders import random_notes
 

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from antiphon.models.arms import find_arm
 from antiphon.augmentation import Augmentation
-from antiphon.models.batch import Batch, Tokens, collate
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
-from antiphon.training.losses.info_nce import info_nce
-from antiphon.training.losses.sigmoid import sigmoid
-from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.io.notes import Notes, read_notes
-from antiphon.training.presets import find_preset
-from antiphon.models.towers.convolutional import level_free
+from antiphon.models.arms import find_arm
+from antiphon.models.batch import Batch, Tokens, collate
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.models.towers.convolutional import level_normalised
 from antiphon.models.towers.piano_roll import LOWEST, PITCHES, PianoRoll
 from antiphon.training.batches import TrainingBatches, open_sample_cache
+from antiphon.training.losses.info_nce import info_nce
+from antiphon.training.losses.sigmoid import sigmoid
+from antiphon.training.presets import find_preset
 from builders import WINDOW, pick, random_batch, silent_batch
 
 
@@ -145,8 +145,8 @@ def test_stretches_of_rows_of_any_length_are_those_of_an_adaptive_mean():
 def test_level_free_frames_are_logarithms_over_the_mean():
     power = torch.rand(2, 3, 4)
     expected = [[[math.log(1 + 100 * p / row.mean().item()) for p in frame] for frame in row] for row in power]
-    torch.testing.assert_close(level_free(power), torch.tensor(expected))
-    assert not level_free(torch.zeros(1, 3, 4)).any()
+    torch.testing.assert_close(level_normalised(power), torch.tensor(expected))
+    assert not level_normalised(torch.zeros(1, 3, 4)).any()
 
 
 class TestInfoNce:
@@ -219,18 +219,18 @@ class TestGroups:
             for j, (other, _, notes_start_s) in enumerate(drawn):
                 same_work = recordings[one].work == recordings[other].work
                 expected = same_work and (one != other or abs(start_s - notes_start_s) < 1.5)
-                assert bool(batch.not_wrong[i, j]) == expected
+                assert bool(batch.false_negatives[i, j]) == expected
 
     def test_every_second_of_a_group_begins_beside_the_one_before(self, demo: Corpus):
         cache = open_sample_cache(demo.split("train"), 24_000, 4.0)
-        batches = TrainingBatches(cache, 24_000, 4.0, 24, 10, seed=1, group=6, near_s=0.3, beside_s=1.0)
+        batches = TrainingBatches(cache, 24_000, 4.0, 24, 10, seed=1, group=6, near_s=0.3, adjacent_s=1.0)
         batch, windows = self.drawn(batches)
         groups = np.array([window.start_s for window in windows[12:]]).reshape(-1, 2)
         apart_s = np.abs(groups[:, 0] - groups[:, 1])
         assert apart_s.max() <= 1.0 + 1e-4
         assert apart_s.std() > 0.1
         assert np.abs(np.diff(groups[:3, 0])).max() > 1.0
-        told_apart = np.array([not batch.not_wrong[12 + 2 * pair, 13 + 2 * pair] for pair in range(6)])
+        told_apart = np.array([not batch.false_negatives[12 + 2 * pair, 13 + 2 * pair] for pair in range(6)])
         assert (told_apart == (apart_s >= 0.3)).all()
 
     def test_are_a_function_of_seed_and_step_when_augmented(self, batches: TrainingBatches):

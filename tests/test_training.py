@@ -17,27 +17,27 @@ import soundfile
 import torch
 from torch.utils.data import DataLoader
 
-from antiphon.models.arms import find_arm
-from antiphon.io.audio import read_audio
 from antiphon.augmentation import Augmentation
 from antiphon.corpora import Corpus, open_corpus
-from antiphon.models.corpus_embedding import embed_corpus
-from antiphon.models.descriptors import describe
 from antiphon.errors import AntiphonError
 from antiphon.evaluation.protocols import evaluate
+from antiphon.io.audio import read_audio
 from antiphon.io.files import content_hash
 from antiphon.io.formats import to_plain
-from antiphon.training.losses import LOSSES
-from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.models.arms import find_arm
+from antiphon.models.corpus_embedding import embed_corpus
+from antiphon.models.descriptors import describe
 from antiphon.models.embedder import ModelEmbedder
 from antiphon.models.loading import load_model
+from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.models.saving import RUN_MODEL, load_dual_encoder, save_model, weights_hash
-from antiphon.training.presets import RateRule, find_preset
 from antiphon.training import loop
-from antiphon.training.config import RunConfig, prepare_run, read_config, write_config
 from antiphon.training.batches import TrainingBatches, open_sample_cache
+from antiphon.training.config import RunConfig, prepare_run, read_config, write_config
 from antiphon.training.initialisation import start_from
 from antiphon.training.loop import resume_run, start_run
+from antiphon.training.losses import LOSSES
+from antiphon.training.presets import RateRule, find_preset
 from antiphon.training.rates import apply_rates, count_parameters
 
 KILLED_AFTER_CHECKPOINT = """
@@ -94,7 +94,7 @@ class TestBatches:
         fitting = loose.fitting(2)
         assert len(fitting) == 2
         assert len(loose) == 20
-        assert fitting[0].not_wrong is None
+        assert fitting[0].false_negatives is None
         plain = TrainingBatches(cache, 24_000, 4.0, 6, steps=3, seed=0)
         drawn = [plain[step].audio for step in range(3)]
         for step in range(2):
@@ -284,7 +284,7 @@ class TestRun:
 
     def test_no_epochs_are_for_arms_with_descriptors_beside(self, finished: Path):
         with pytest.raises(AntiphonError, match="d4a4 has nothing to train"):
-            prepare_run(["demo"], "d4a4", "tiny", split="test", epochs=0, foundation=finished / RUN_MODEL)
+            prepare_run(["demo"], "d4a4", "tiny", split="test", epochs=0, init_from=finished / RUN_MODEL)
 
     def test_changed_data_are_refused(self, tmp_path: Path):
         corpora, config = prepare_run(["demo"], "D0", "tiny", split="test", epochs=1, seed=0)
@@ -308,23 +308,23 @@ class TestRun:
         monkeypatch.chdir(folder.parent)
         save_model(DualEncoder(ModelConfig(find_arm("D0"), find_preset("tiny").sizes)), Path("model"), "")
         run = tmp_path / "run"
-        start_run(run, *prepare_run([folder.name], "D0", "tiny", epochs=1, foundation=Path("model")))
+        start_run(run, *prepare_run([folder.name], "D0", "tiny", epochs=1, init_from=Path("model")))
         monkeypatch.chdir("/")
         resume_run(run)
         assert to_plain(found[-1]) == to_plain(found[0])
         assert found[-1].corpora == (str(folder),)
-        moved, foundation = folder.rename(tmp_path / "moved"), (folder.parent / "model").rename(tmp_path / "its model")
+        moved, init_from = folder.rename(tmp_path / "moved"), (folder.parent / "model").rename(tmp_path / "its model")
         with pytest.raises(AntiphonError, match=rf"{folder.name}: .*antiphon train CORPUS… --resume {run}"):
             resume_run(run)
         with pytest.raises(AntiphonError, match="the data have changed"):
             resume_run(run, corpora=["demo"])
-        resume_run(run, corpora=[str(moved)], foundation=foundation)
-        assert (found[-1].corpora, found[-1].foundation) == ((str(moved),), str(foundation))
+        resume_run(run, corpora=[str(moved)], init_from=init_from)
+        assert (found[-1].corpora, found[-1].init_from) == ((str(moved),), str(init_from))
         resume_run(run)
         assert found[-1] == found[-2]
         save_model(DualEncoder(ModelConfig(find_arm("A4"), find_preset("tiny").sizes)), tmp_path / "other", "")
         with pytest.raises(AntiphonError, match="not the foundation that"):
-            resume_run(run, foundation=tmp_path / "other")
+            resume_run(run, init_from=tmp_path / "other")
 
     def test_of_before_there_were_format_numbers_still_opens_and_a_newer_one_says_upgrade(self, tmp_path: Path):
         _, config = prepare_run(["demo"], "d4a4", "tiny", split="test", epochs=1)
@@ -362,7 +362,7 @@ def test_an_arm_with_onsets_beside_ends_with_a_map_that_tells_windows_apart(
 
     prepared = prepare_run(["demo"], "onsets", "tiny", split="train", epochs=1, seed=5)
     with monkeypatch.context() as patched:
-        patched.setattr(loop, "fit_discriminant", stopped)
+        patched.setattr(loop, "fit_late_fusion", stopped)
         with pytest.raises(KeyboardInterrupt):
             start_run(tmp_path / "run", *prepared)
     with monkeypatch.context() as patched:
@@ -371,11 +371,11 @@ def test_an_arm_with_onsets_beside_ends_with_a_map_that_tells_windows_apart(
     assert (result["steps"], result["dimensions"]) == (10, 192)
     embedder = load_model(tmp_path / "run" / RUN_MODEL)
     assert isinstance(embedder, ModelEmbedder)
-    assert embedder.model.discriminant is not None
+    assert embedder.model.late_fusion is not None
     found = whole_pool(embedder, demo)
     at_random = []  # 34 to 66 %
     for seed in range(3):
-        torch.nn.init.normal_(embedder.model.discriminant.map, generator=torch.Generator().manual_seed(seed))
+        torch.nn.init.normal_(embedder.model.late_fusion.map, generator=torch.Generator().manual_seed(seed))
         at_random.append(whole_pool(embedder, demo))
     assert found > 60
     assert found > max(at_random)
@@ -395,7 +395,7 @@ def test_an_arm_is_a_foundation_with_or_without_what_is_beside(arm: str, other: 
     before = dict(later.state_dict())
     start_from(later, tmp_path, weights_hash(tmp_path))
     for name, tensor in later.state_dict().items():
-        expected = before[name] if name == "discriminant.map" else model.state_dict()[name]
+        expected = before[name] if name == "late_fusion.map" else model.state_dict()[name]
         assert torch.equal(tensor, expected)
 
 
@@ -421,6 +421,6 @@ def test_no_epochs_need_a_foundation():
 
 def test_what_is_beside_needs_batches(tmp_path: Path):
     corpora, config = prepare_run(["demo"], "onsets", "tiny", split="test", epochs=1)
-    config = replace(config, training=replace(config.training, discriminant_batches=0))
-    with pytest.raises(AntiphonError, match="needs discriminant_batches"):
+    config = replace(config, training=replace(config.training, late_fusion_batches=0))
+    with pytest.raises(AntiphonError, match="needs late_fusion_batches"):
         start_run(tmp_path / "run", corpora, config)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from antiphon.models.arms import find_arm
-from antiphon.experiments.campaign.grid import load_grid, plan
 from antiphon.errors import AntiphonError
-from antiphon.training.losses import LOSSES
+from antiphon.experiments.campaign.grid import load_grid, plan
+from antiphon.models.arms import find_arm
 from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.training.losses import LOSSES
 from antiphon.training.presets import PRESETS, Preset, find_preset
 from antiphon.training.step import objective
 from antiphon.training.variants import VARIANTS, find_variant, varied_preset
@@ -34,7 +34,7 @@ CHANGES = {
     ("default", "no-groups"): {"training.group", "training.near_s", "training.beside_s"},
     ("default", "overlaps-masked"): {"training.near_s"},
     ("default", "whole-windows"): {"training.augmentation.partial"},
-    ("default", "no-memory"): {"training.memory"},
+    ("default", "no-queue"): {"training.memory"},
     ("default", "no-neighbours"): {"training.near_s", "training.beside_s"},
     ("default", "vicreg"): {"training.loss", "training.memory"},
     ("default", "sigmoid"): {"training.loss", "training.memory"},

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
 from antiphon.alignment.dtw import AGREEMENT_HZ, Anchor, Warp, agreement, warp, warp_through
+from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
 from antiphon.io.notes import Notes
-from antiphon.signal.onsets import BANDS, Frames
 from antiphon.rendering.additive import AdditivePiano
+from antiphon.signal.onsets import BANDS, Frames
 from builders import random_notes
 
 RATE_HZ = 24_000

@@ -12,26 +12,26 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from antiphon.models.template import TemplateEmbedder
-from antiphon.cli.listing import describe_path
 from antiphon.cli import app
+from antiphon.cli.listing import describe_path
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
 from antiphon.index.build import build_index
-from antiphon.index.view import Filters, Library
 from antiphon.index.match import Match
+from antiphon.index.metadata import FileMetadata
 from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store
-from antiphon.index.metadata import About
+from antiphon.index.view import Filters, Library
+from antiphon.models.template import TemplateEmbedder
 from helpers import write_scale
 from library import bring_up_to_date
 
 HEADER = "canonical_composer,canonical_title,split,year,midi_filename,audio_filename,duration\n"
-BACH = About("Johann Sebastian Bach", "Fugue", "train", "johann sebastian bach | fugue")
-SUK = About("Suk", "Jaro", "test", "suk | jaro")
+BACH = FileMetadata("Johann Sebastian Bach", "Fugue", "train", "johann sebastian bach | fugue")
+SUK = FileMetadata("Suk", "Jaro", "test", "suk | jaro")
 
 
-def known(out: Path) -> dict[str, About]:
+def known(out: Path) -> dict[str, FileMetadata]:
     """File name → what the index knows of it."""
     with Store(out) as store:
         return {Path(path).name: about for path, about in store.about().items()}
@@ -81,13 +81,13 @@ class TestSources:
         )
         report, _ = bring_up_to_date(folder, out, only="notes", works=works)
         assert [str(error) for error in report.failed] == [f"{works}: 1 of its 3 rows name no file, first ''"]
-        assert known(out) == {"a.mid": About("Suk", "", "test", "first"), "c.mid": About(work="first")}
+        assert known(out) == {"a.mid": FileMetadata("Suk", "", "test", "first"), "c.mid": FileMetadata(work="first")}
         assert describe_path(str(out), None)["works"] == 2
 
     def test_a_path_is_not_a_bare_name(self, folder: Path, out: Path):
         works = write_table(folder / "works.csv", "file,work\ndeeper/a.mid,wrong\nc.mid,right\n")
         bring_up_to_date(folder, out, only="notes", works=works)
-        assert known(out) == {"c.mid": About(work="right")}
+        assert known(out) == {"c.mid": FileMetadata(work="right")}
 
     def test_files_of_a_folder_can_be_one_work(self, folder: Path, out: Path):
         bring_up_to_date(folder, out, works="folders")
@@ -133,7 +133,7 @@ class TestUpdates:
         assert known(out) == {"a.mid": BACH, "c.mid": SUK}
         assert {path.name: path.stat().st_mtime_ns for path in out.glob("notes-*")} == before
         with Store(out) as store:
-            assert [store.library("notes").about_recording(r) for r in range(3)] == [BACH, About(), SUK]
+            assert [store.library("notes").about_recording(r) for r in range(3)] == [BACH, FileMetadata(), SUK]
 
     def test_keep_what_the_newer_source_does_not_know(self, folder: Path, out: Path):
         table = write_maestro(folder)
@@ -141,8 +141,8 @@ class TestUpdates:
         table.unlink()
         works = write_table(folder / "works.csv", "file,work,title\na.mid,mine,\nb.mid,mine,Etude\n")
         bring_up_to_date(folder, out, only="notes", works=works)
-        bach = About(BACH.composer, BACH.title, BACH.split, "mine")
-        assert known(out) == {"a.mid": bach, "b.mid": About(title="Etude", work="mine"), "c.mid": SUK}
+        bach = FileMetadata(BACH.composer, BACH.title, BACH.split, "mine")
+        assert known(out) == {"a.mid": bach, "b.mid": FileMetadata(title="Etude", work="mine"), "c.mid": SUK}
         bring_up_to_date(folder, out, only="notes")
         assert known(out)["a.mid"] == bach
 
@@ -150,13 +150,13 @@ class TestUpdates:
         write_maestro(folder)
         works = write_table(folder / "works.csv", "file,work\na.mid,mine\n")
         bring_up_to_date(folder, out, only="notes", works=works)
-        assert known(out)["a.mid"] == About(BACH.composer, BACH.title, BACH.split, "mine")
+        assert known(out)["a.mid"] == FileMetadata(BACH.composer, BACH.title, BACH.split, "mine")
 
     def test_survive_a_change_of_the_file_and_end_with_it(self, folder: Path, out: Path):
         bring_up_to_date(folder, out, only="notes", works=write_table(folder / "w.csv", "file,work\na.mid,mine\n"))
         write_scale(folder / "a.mid")
         assert bring_up_to_date(folder, out, only="notes")[1] == 1
-        assert known(out) == {"a.mid": About(work="mine")}
+        assert known(out) == {"a.mid": FileMetadata(work="mine")}
         (folder / "a.mid").unlink()
         bring_up_to_date(folder, out, only="notes")
         assert known(out) == {}

@@ -15,8 +15,8 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.io.audio import read_audio
 from antiphon.errors import UnreadableInput
+from antiphon.io.audio import read_audio
 from antiphon.io.notes import NOTE_SUFFIXES, Notes, read_notes
 from antiphon.progress import track
 from benchmarks.peers.common import answer, parser_for

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from antiphon.io.audio import read_audio
-from antiphon.errors import UnreadableInput
 from antiphon.alignment.confidence import LIKELY
+from antiphon.errors import UnreadableInput
+from antiphon.io.audio import read_audio
 from antiphon.io.notes import NOTE_SUFFIXES, Notes, write_midi
 from benchmarks.peers import mel
 from benchmarks.peers.common import answer, parser_for

@@ -25,7 +25,8 @@ from benchmarks.search.asking import Indexes
 from benchmarks.search.drawing import Data
 from benchmarks.search.peers import merge
 from benchmarks.search.report import peers_as_markdown, rows_as_markdown
-from benchmarks.search.tasks import ROWS, Row, Setting
+from benchmarks.search.rows import Row, Setting
+from benchmarks.search.tasks import ROWS
 
 
 def main() -> None:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import antiphon.index.search as engine
-from antiphon.models.protocol import Embedder
 from antiphon.errors import UnreadableInput
-from antiphon.io.files import atomic_folder
 from antiphon.index.build import build_index
+from antiphon.index.metadata import FileMetadata
 from antiphon.index.store import Store, is_index
-from antiphon.index.metadata import About
+from antiphon.io.files import atomic_folder
+from antiphon.models.protocol import Embedder
 from antiphon.progress import track
 from benchmarks.search.queries import Answer, Asked, Found, Library, Query
 
@@ -65,7 +65,7 @@ class Indexes:
         build_index(library.files, self.embedder, self.model, place, only=library.side)
         store = Store(place)
         held = store.known()
-        store.describe({path: About(work=work) for path, work in library.works.items() if path in held})
+        store.describe({path: FileMetadata(work=work) for path, work in library.works.items() if path in held})
         return store
 
 

@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from antiphon.corpora import open_corpus
-from antiphon.models.protocol import Embedder
-from antiphon.errors import UnreadableInput
-from antiphon.index.retrieval import find_candidates
-from antiphon.index.query import open_query
 from antiphon.alignment.confidence import FEATURES, beforehand, features_of
+from antiphon.corpora import open_corpus
+from antiphon.errors import UnreadableInput
+from antiphon.index.query import open_query
+from antiphon.index.retrieval import rank_chains
 from antiphon.models.loading import load_model
+from antiphon.models.protocol import Embedder
 from antiphon.progress import track
 from benchmarks.search.asking import Indexes
 from benchmarks.search.drawing import Data, names_of, own_sound, scores
@@ -132,7 +132,7 @@ def _ask(
             except UnreadableInput:  # a silent stretch
                 continue
             for among, present in ((None, True), (strangers, False), (own | fewer, True), (few, False)):
-                for best in find_candidates(asked_with, library, embedder, among)[:1]:
+                for best in rank_chains(asked_with, library, embedder, among)[:1]:
                     path = library.paths[best.chain[0].recording]
                     right = asked.library.work_of(path) == asked.library.work_of(query.file)
                     if right == present:

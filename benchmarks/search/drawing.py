@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from antiphon.io.audio import write_flac
 from antiphon.corpora import Corpus, Recording, open_corpus
-from antiphon.models.descriptors import Side
 from antiphon.errors import AntiphonError
+from antiphon.io.audio import write_flac
 from antiphon.io.files import atomic_file
 from antiphon.io.notes import Notes, read_notes
 from antiphon.rendering import Renderer, make_renderer
+from antiphon.types import Modality
 from benchmarks.search.asap import read_asap, work_of
 from benchmarks.search.queries import Asked, Library, Query, Source, draw
 
@@ -170,8 +170,8 @@ def _placed(
     seed: int,
     kind: str = "",
     there: bool = True,
-    asking: Side = "audio",
-    against: Side = "notes",
+    asking: Modality = "audio",
+    against: Modality = "notes",
 ) -> tuple[Query, ...]:
     """Stretches of one side that ask for the other; `there` says whether the library holds what they come from."""
     return tuple(
@@ -189,19 +189,19 @@ def _placed(
     )
 
 
-def _sources(recordings: Sequence[Recording], asking: Side, against: Side = "notes") -> list[Source]:
+def _sources(recordings: Sequence[Recording], asking: Modality, against: Modality = "notes") -> list[Source]:
     return [
         Source(one.id, _file(one, asking), one.notes_path, 0.0, one.duration_s, str(_file(one, against).resolve()))
         for one in recordings
     ]
 
 
-def _library_of(recordings: Sequence[Recording], side: Side = "notes") -> Library:
+def _library_of(recordings: Sequence[Recording], side: Modality = "notes") -> Library:
     works = {str(_file(one, side).resolve()): one.work for one in recordings}
     return Library(tuple(sorted(map(Path, works))), works, side)
 
 
-def _file(recording: Recording, side: Side) -> Path:
+def _file(recording: Recording, side: Modality) -> Path:
     path = recording.audio_path if side == "audio" else recording.notes_path
     assert path is not None
     return path

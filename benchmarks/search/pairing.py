@@ -13,21 +13,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from antiphon.alignment.confidence import LIKELY
 from antiphon.corpora import Corpus, Recording, open_corpus
 from antiphon.errors import AntiphonError
-from antiphon.io.files import content_hash
 from antiphon.index.pairing import Pair, Pairing, pair
-from antiphon.alignment.confidence import LIKELY
+from antiphon.io.files import content_hash
 from antiphon.provenance import code_version
 from benchmarks.search.queries import Answer, Found, Library, Query
+from benchmarks.search.rows import Row, Setting
 from benchmarks.search.scoring import NEAR_S, Judged, Measure, shortened, summarise
-
-if TYPE_CHECKING:
-    from benchmarks.search.tasks import Row, Setting
 
 RECORDINGS, FILES, WITHOUT = 60, 300, 20
 MEASURES = (

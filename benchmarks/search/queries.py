@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from antiphon.corpora import files_below
-from antiphon.models.descriptors import Side
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.files import content_hash, write_json
 from antiphon.io.notes import NOTE_SUFFIXES, read_notes
+from antiphon.types import Modality
 
 _TRIES = 1000  # stretches drawn for one query before a source is given up as silent
 
@@ -36,7 +36,7 @@ class Query:
     length_s: float
     file: str
     file_s: float | None = None
-    against: Side = "notes"
+    against: Modality = "notes"
     by_work: bool = False
     transpose: bool = False
     semitones: int = 0
@@ -78,7 +78,7 @@ class Library:
 
     files: tuple[Path, ...]
     works: Mapping[str, str] = field(default_factory=dict)
-    side: Side = "notes"
+    side: Modality = "notes"
 
     @classmethod
     def below(cls, folders: Sequence[Path]) -> Library:

@@ -2,9 +2,9 @@
 
 Conventions. Only the best hit counts. Its place is right when the hit lies in the query's own file and begins within
 0.5 s of where the stretch that it covers begins there; `or_repeat`, also where that file plays the same notes again
-(`antiphon.evaluation.repeats`). A hit below `antiphon.alignment.confidence.LIKELY` means "nothing found": an answer that
-is right all the same counts as right where only the best hit is asked for, and not where it has to be sure. A query
-that search refuses counts as nothing found.
+(`antiphon.evaluation.repeats`). A hit below `antiphon.alignment.confidence.LIKELY` means "nothing found": an answer
+that is right all the same counts as right where only the best hit is asked for, and not where it has to be sure. A
+query that search refuses counts as nothing found.
 """
 
 from __future__ import annotations

@@ -5,45 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Any
 
-from antiphon.io.files import write_json
 from antiphon.alignment.confidence import LIKELY
+from antiphon.io.files import write_json
 from antiphon.provenance import code_version
 from benchmarks.search import drawing, pairing
-from benchmarks.search.asking import Indexes, ask_all, search
+from benchmarks.search.asking import ask_all, search
 from benchmarks.search.drawing import Data
 from benchmarks.search.queries import Answer, Asked, Library, answer_as_dict, write_queries
+from benchmarks.search.rows import Result, Row, Setting
 from benchmarks.search.scoring import Judged, Measure, judge_all, shortened, summarise
-
-Result = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Where a row finds what it needs, how many queries it asks, and where it leaves them for peers."""
-
-    data: Data
-    indexes: Indexes
-    queries: int
-    seed: int
-    exchange: Path
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table. `needs` are the fields of `Data` without which it is left out."""
-
-    name: str
-    title: str
-    bar: str
-    needs: tuple[str, ...]
-    run: Callable[[Row, Setting], Result]
-
-    def lacks(self, data: Data) -> list[str]:
-        """Which of its needs are not met."""
-        return [name for name in self.needs if not getattr(data, name)]
 
 
 @dataclass(frozen=True)

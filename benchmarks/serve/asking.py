@@ -14,8 +14,8 @@ import httpx2 as httpx
 import numpy as np
 import soundfile
 
-from antiphon.io.audio import read_audio
 from antiphon.index.query import kind_of
+from antiphon.io.audio import read_audio
 from benchmarks.serve.server import Server
 
 Result = dict[str, Any]

@@ -1,5 +1,4 @@
 """Find the MIDI for a recording and the recording for a MIDI."""
 
 from antiphon import openmp  # noqa: F401  # before anything imports torch or faiss
-
-__version__ = "0.1.0"
+from antiphon.version import __version__ as __version__

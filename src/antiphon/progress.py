@@ -21,7 +21,7 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def progress_told_to(listener: Listener) -> Iterator[None]:
+def report_progress(listener: Listener) -> Iterator[None]:
     """Everything tracked inside tells the listener how far it is, in the same thread."""
     before = _listener.set(listener)
     try:

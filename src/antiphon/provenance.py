@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from antiphon import __version__
+from antiphon.version import __version__
 
 
 def code_version() -> dict[str, str | None]:

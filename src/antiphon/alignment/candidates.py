@@ -12,7 +12,7 @@ _BESIDE = 0.7  # what a window counts for the cells beside its own
 
 
 @dataclass(frozen=True)
-class Place:
+class Candidate:
     """A stretch's first moment may be at `start_s` of a recording, at `tempo`, `semitones` above the library.
 
     `votes` is the mean over the stretch's windows of the cosine with which each speaks for it, at most 1.
@@ -33,7 +33,7 @@ def vote(
     tempo: float,
     semitones: int,
     most: int,
-) -> list[Place]:
+) -> list[Candidate]:
     """The places that most windows speak for, best first, at most `most` and none beside another.
 
     `window_s` [q] says when each window begins in the stretch; `cosine`, `recording` and `library_s` [q, k] are its
@@ -58,15 +58,15 @@ def vote(
     begins = np.flatnonzero(np.concatenate([[True], (np.diff(owner) != 0) | (np.diff(cells) != 0)]))
     total = np.add.reduceat(weight, begins) / len(window_s)
     places = [
-        Place(int(owner[begins[at]]), float(cells[begins[at]] * CELL_S), tempo, semitones, float(total[at]))
+        Candidate(int(owner[begins[at]]), float(cells[begins[at]] * CELL_S), tempo, semitones, float(total[at]))
         for at in np.argsort(-total, kind="stable")[: 8 * most]
     ]
-    return keep_apart(places, most)
+    return suppress_neighbours(places, most)
 
 
-def keep_apart(places: list[Place], most: int) -> list[Place]:
+def suppress_neighbours(places: list[Candidate], most: int) -> list[Candidate]:
     """The best places, none within a cell of a better one in the same recording."""
-    kept: list[Place] = []
+    kept: list[Candidate] = []
     for place in sorted(places, key=lambda place: -place.votes):
         if len(kept) == most:
             break

@@ -95,11 +95,11 @@ def warp(
 ) -> Warp:
     """The path of a query through a recording, near the line `start_s + tempo · query seconds`.
 
-    `query` [q, bands] and `library` [n, bands] are frames as `antiphon.alignment.onset_features` makes them, 50 a second; the
-    library's begin at second `library_begin_s` of the recording, and where it has none there is silence. `band_s` is
-    how far, in query seconds, the path may leave the line within a block of 20 s; the line of the next block begins
-    where the path has come to. Knots are about 0.25 s apart where both sides have onsets, and at the query's ends;
-    where nothing begins on either side the path is straight, and without any onset it is the line.
+    `query` [q, bands] and `library` [n, bands] are frames as `antiphon.alignment.onset_features` makes them, 50 a
+    second; the library's begin at second `library_begin_s` of the recording, and where it has none there is silence.
+    `band_s` is how far, in query seconds, the path may leave the line within a block of 20 s; the line of the next
+    block begins where the path has come to. Knots are about 0.25 s apart where both sides have onsets, and at the
+    query's ends; where nothing begins on either side the path is straight, and without any onset it is the line.
 
     Raises `ValueError` for a query without frames, and for a tempo or a band that is not positive.
     """

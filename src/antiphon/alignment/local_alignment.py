@@ -29,7 +29,7 @@ _EMPTY = 1e-4  # of the energy of all that was compared
 
 
 @dataclass(frozen=True)
-class Fit:
+class LocalAlignment:
     """The best line: the stretch's first moment is at `start_s` of the recording, `tempo` library seconds a query
     second; `score` is the cosine."""
 
@@ -43,7 +43,7 @@ def region_s(start_s: float, length_s: float, tempo: float) -> tuple[float, floa
     return start_s - MARGIN_S, start_s + length_s * tempo * NEAR_TEMPO + MARGIN_S
 
 
-class Lines:
+class TempoSearch:
     """All lines of a stretch of a query, `query` [q, bands] at 50 frames a second, with tempi about `tempo`."""
 
     def __init__(self, query: Frames, tempo: float) -> None:
@@ -64,7 +64,7 @@ class Lines:
         played = played - played.mean(axis=0)
         return played / np.float32(max(float(np.linalg.norm(played)), 1e-9))
 
-    def fit(self, regions: Sequence[Frames], begins_s: Sequence[float]) -> list[Fit]:
+    def fit(self, regions: Sequence[Frames], begins_s: Sequence[float]) -> list[LocalAlignment]:
         """The best line through each region, of lines that begin every 20 ms.
 
         A region [n, bands] is the part of a recording that `region_s` names, from second `begins_s` on, 50 frames a
@@ -87,7 +87,7 @@ class Lines:
             which, place = np.unravel_index(int(line), cosine.shape[1:])
             tempo = float(self._tempi[which])
             first, score = self._settled(region, tempo, int(place) * _STRIDE)
-            found.append(Fit(begin_s + first / FRAME_HZ, tempo, score))
+            found.append(LocalAlignment(begin_s + first / FRAME_HZ, tempo, score))
         return found
 
     def _settled(self, region: Frames, tempo: float, near: int) -> tuple[int, float]:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 
 @dataclass(frozen=True)
-class Look:
+class SearchPass:
     """A stretch is at most `stretch_s` long; a query of n times that and less is cut into n equal ones.
 
     `places` says how the query is heard, as times its tempo, and how many places are then looked at. A window of a
@@ -34,5 +34,5 @@ class Look:
 
 
 _NEAR = {1.0: 40, 1.3: 15, 0.75: 15}
-FIRST = Look(12.0, MappingProxyType(_NEAR))
-SECOND = Look(6.0, MappingProxyType(_NEAR | {1.0: 120, 1.7: 15, 2.0: 15, 17 / 30: 15}))
+FIRST = SearchPass(12.0, MappingProxyType(_NEAR))
+SECOND = SearchPass(6.0, MappingProxyType(_NEAR | {1.0: 120, 1.7: 15, 2.0: 15, 17 / 30: 15}))

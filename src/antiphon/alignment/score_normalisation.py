@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from antiphon.alignment.candidates import Candidate
 from antiphon.alignment.chaining import Link
-from antiphon.alignment.local_alignment import Fit
-from antiphon.alignment.candidates import Place
+from antiphon.alignment.local_alignment import LocalAlignment
 
 _SAME_S = 0.4
 _DEVIATIONS = 2.0
 
 
-def chance_score(found: Sequence[tuple[Place, Fit]]) -> float:
+def chance_score(found: Sequence[tuple[Candidate, LocalAlignment]]) -> float:
     """Two standard deviations above the mean score of unrelated music; infinite where nothing was found.
 
     Most places are unrelated, so both are estimated by medians, and repeats and copies do not count.
@@ -27,8 +27,8 @@ def chance_score(found: Sequence[tuple[Place, Fit]]) -> float:
     return median + _DEVIATIONS * 1.4826 * float(np.median(np.abs(scores - median)))
 
 
-def weighed(
-    stretch: int, begin_s: float, length_s: float, found: Sequence[tuple[Place, Fit]], chance: float
+def normalised_links(
+    stretch: int, begin_s: float, length_s: float, found: Sequence[tuple[Candidate, LocalAlignment]], chance: float
 ) -> list[Link]:
     """Links of one stretch, `length_s` of the query from `begin_s` on, the heaviest first, at most one at a place.
 

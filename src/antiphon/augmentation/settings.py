@@ -9,7 +9,7 @@ import numpy as np
 from antiphon.augmentation.notes import NoteAugmentation
 from antiphon.augmentation.ranges import check_probability
 from antiphon.augmentation.sound import SoundAugmentation
-from antiphon.models.descriptors import Side
+from antiphon.types import Modality
 
 _FASTEST = 1.5
 
@@ -50,10 +50,10 @@ class Augmentation:
             return 0.0, 1.0
         return float(rng.uniform(-self.shift_s, self.shift_s)), float(self.tempo ** rng.uniform(-1.0, 1.0))
 
-    def draw_part(self, rng: np.random.Generator, window_s: float) -> tuple[Side, float, float] | None:
+    def draw_part(self, rng: np.random.Generator, window_s: float) -> tuple[Modality, float, float] | None:
         """A side of one window and the seconds from which on and up to which there is anything in it; None for all."""
         if not self.partial or rng.uniform() >= self.partial:
             return None
-        side: Side = "audio" if rng.uniform() < 0.5 else "notes"
+        side: Modality = "audio" if rng.uniform() < 0.5 else "notes"
         empty_s = float(rng.uniform(0.0, self.partial_s))
         return (side, empty_s, window_s) if rng.uniform() < 0.5 else (side, 0.0, window_s - empty_s)

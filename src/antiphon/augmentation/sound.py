@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from antiphon.io.audio import SILENCE_PEAK
 from antiphon.augmentation.ranges import check_probability, check_range
 from antiphon.augmentation.rooms import RoomPool, room_spectra, tail_samples
 from antiphon.augmentation.spectrum import (
@@ -28,6 +27,7 @@ from antiphon.augmentation.spectrum import (
     to_samples,
     to_spectrum,
 )
+from antiphon.io.audio import SILENCE_PEAK
 
 Range = tuple[float, float]
 

@@ -35,7 +35,7 @@ def main() -> None:
 @app.callback(invoke_without_command=True)
 def _options(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
     if version:
-        from antiphon import __version__
+        from antiphon.version import __version__
 
         typer.echo(__version__)
         raise typer.Exit

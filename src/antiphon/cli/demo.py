@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from antiphon.io.audio import read_audio
+from antiphon.cli.pictures import draw_match
 from antiphon.corpora import Recording, open_corpus
 from antiphon.errors import AntiphonError
 from antiphon.index.build import build_index
-from antiphon.index.view import Filters
 from antiphon.index.match import Match
 from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store
-from antiphon.models.loading import lasting_name, load_model
+from antiphon.index.view import Filters
+from antiphon.io.audio import read_audio
 from antiphon.io.notes import read_notes
-from antiphon.cli.pictures import draw_match
+from antiphon.models.loading import lasting_name, load_model
 from antiphon.progress import track
 
 NEAR_S = 0.5

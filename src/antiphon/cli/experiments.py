@@ -49,7 +49,7 @@ def train(
     ] = None,
     schedule: Annotated[str | None, typer.Option(help="see antiphon list schedules")] = None,
     variant: Annotated[str | None, typer.Option(help="a what-if of the design; see antiphon list variants")] = None,
-    foundation: Annotated[
+    init_from: Annotated[
         str | None, typer.Option(metavar="MODEL", help=f"start from a trained model's weights: {TRAINED_MODEL_HELP}")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="42 unless given", callback=within(0, MAX_SEED))] = None,
@@ -65,9 +65,9 @@ def train(
     Example: antiphon train train-fluidr3 train-salamander --recipe default --out runs/default
     """
     from antiphon.models.saving import RUN_MODEL
-    from antiphon.training.recipes import find_recipe
     from antiphon.training.config import prepare_run
     from antiphon.training.loop import resume_run, start_run
+    from antiphon.training.recipes import find_recipe
 
     if resume is not None:
         given = (arm, preset, recipe, out, split, epochs, schedule, variant, seed)
@@ -75,7 +75,7 @@ def train(
             raise typer.BadParameter(
                 "--resume takes no option except --audio and --foundation: the run folder knows the others"
             )
-        result = resume_run(resume, corpora=corpora or (), audio=audio, foundation=foundation)
+        result = resume_run(resume, corpora=corpora or (), audio=audio, init_from=init_from)
         folder = resume
     else:
         if recipe is not None:
@@ -94,7 +94,7 @@ def train(
             epochs=epochs,
             schedule=schedule,
             variant=variant,
-            foundation=foundation,
+            init_from=init_from,
             seed=42 if seed is None else seed,
         )
         folder, result = out, start_run(out, *prepared)
@@ -145,8 +145,8 @@ def evaluate(
     from antiphon.corpora import open_corpus
 
     if suite is None:
-        from antiphon.evaluation.runner import evaluate_model
         from antiphon.evaluation.protocols import scores_as_text
+        from antiphon.evaluation.runner import evaluate_model
         from antiphon.io.files import write_json
         from antiphon.models.loading import load_model
 
@@ -257,14 +257,14 @@ def analyze(
 
     Example: antiphon analyze all demo --model runs/d4a4/model --out analysis
     """
-    from antiphon.experiments.analysis import ANALYSES, Subject
-    from antiphon.experiments.analysis.report import run_analyses
     from antiphon.corpora import open_corpus
     from antiphon.evaluation.runner import choose
+    from antiphon.experiments.analysis import ANALYSES, ModelUnderTest
+    from antiphon.experiments.analysis.report import run_analyses
     from antiphon.models.loading import load_trained
 
     names = list(ANALYSES) if name == "all" else [ANALYSES[name].name]
     source, _ = choose(open_corpus(corpus, audio), "paper", split, recordings)
     embedder = load_trained(model, "analyze")
-    facts = run_analyses(names, Subject(embedder.model, embedder.name, source, seed), out)
+    facts = run_analyses(names, ModelUnderTest(embedder.model, embedder.name, source, seed), out)
     print_json(facts) if json_ else typer.echo(f"{', '.join(names)}: report in {out / 'report.html'}")

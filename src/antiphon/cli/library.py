@@ -117,8 +117,8 @@ def _fill_index(
     json_: bool,
 ) -> None:
     from antiphon.index.build import build_index
-    from antiphon.index.query import SUFFIXES
     from antiphon.index.metadata import Works
+    from antiphon.index.query import SUFFIXES
     from antiphon.models.loading import lasting_name, load_model
 
     if only is not None and only not in SUFFIXES:
@@ -196,11 +196,11 @@ def search_command(
 
     Example: antiphon search take1.flac --index library --start 10 --length 20
     """
-    from antiphon.index.view import Filters
+    from antiphon.alignment.confidence import LIKELY
     from antiphon.index.query import SUFFIXES, kind_of
     from antiphon.index.search import SearchOptions, search, what_to_search
     from antiphon.index.store import Store
-    from antiphon.alignment.confidence import LIKELY
+    from antiphon.index.view import Filters
     from antiphon.models.loading import load_model
 
     if against is not None and against not in SUFFIXES:

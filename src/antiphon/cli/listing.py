@@ -6,24 +6,24 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from antiphon.models.arms import ARMS
-from antiphon.experiments.campaign.grid import builtin_grids, load_grid, plan
 from antiphon.corpora import open_corpus
-from antiphon.models.descriptors import DESCRIPTORS
-from antiphon.models.protocol import Embedder
+from antiphon.corpora.segment_table import PAPER_GRID, SegmentTable
 from antiphon.errors import look_up
+from antiphon.experiments.campaign.grid import builtin_grids, load_grid, plan
 from antiphon.index.store import Store, is_index
-from antiphon.models.injection import MECHANISMS
-from antiphon.training.losses import LOSSES
-from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.models.arms import ARMS
+from antiphon.models.descriptors import DESCRIPTORS
 from antiphon.models.embedder import ModelEmbedder
+from antiphon.models.injection import MECHANISMS
 from antiphon.models.loading import is_model, load_model, model_names
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.models.protocol import Embedder
+from antiphon.models.towers import TOWERS
+from antiphon.training.losses import LOSSES
 from antiphon.training.presets import PRESETS
+from antiphon.training.rates import apply_rates, count_parameters
 from antiphon.training.recipes import RECIPES
 from antiphon.training.schedules import SCHEDULES
-from antiphon.corpora.segment_table import PAPER_GRID, SegmentTable
-from antiphon.models.towers import TOWERS
-from antiphon.training.rates import apply_rates, count_parameters
 from antiphon.training.variants import VARIANTS
 
 if TYPE_CHECKING:

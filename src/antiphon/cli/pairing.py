@@ -15,8 +15,8 @@ import typer
 from antiphon.cli.shared import JsonOption, ModelOption, app, output_file, output_folder, report_skipped, within
 
 if TYPE_CHECKING:
-    from antiphon.models.protocol import Embedder
     from antiphon.index.pairing import Pair, Pairing
+    from antiphon.models.protocol import Embedder
 
 
 @app.command("pair")
@@ -57,15 +57,15 @@ def pair_command(
 
     Example: antiphon pair recordings/ scores/ --csv --out pairs.csv --write aligned
     """
+    from antiphon.alignment.confidence import LIKELY
     from antiphon.corpora import files_below
     from antiphon.errors import AntiphonError
-    from antiphon.io.files import write_text_atomic
     from antiphon.index.build import build_index
-    from antiphon.index.view import Filters
     from antiphon.index.pairing import pair
     from antiphon.index.query import SUFFIXES
     from antiphon.index.store import Store
-    from antiphon.alignment.confidence import LIKELY
+    from antiphon.index.view import Filters
+    from antiphon.io.files import write_text_atomic
     from antiphon.models.loading import lasting_name, load_model
 
     if json_ and csv_:
@@ -108,8 +108,8 @@ def _cached_index(midi_dir: Path, embedder: Embedder) -> Path:
 
 def _write_aligned(pairs: Sequence[Pair], audio_dir: Path, out: Path) -> None:
     """Write MIDI named after the recordings, in the same folders below `out`."""
-    from antiphon.io.files import atomic_file
     from antiphon.index.pairing import notes_of_pair
+    from antiphon.io.files import atomic_file
     from antiphon.io.notes import write_midi
 
     root = audio_dir if audio_dir.is_dir() else audio_dir.parent

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from antiphon.io.audio import AUDIO_SUFFIXES, audio_info
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.io.audio import AUDIO_SUFFIXES, audio_info
 from antiphon.io.files import utf8_name
 from antiphon.registry import Registry
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from antiphon.io.audio import AUDIO_SUFFIXES
 from antiphon.corpora import (
     Corpus,
     CorpusKind,
@@ -20,6 +19,7 @@ from antiphon.corpora import (
     with_sound_file,
 )
 from antiphon.errors import UnreadableInput
+from antiphon.io.audio import AUDIO_SUFFIXES
 from antiphon.io.notes import NOTE_SUFFIXES, read_notes
 
 

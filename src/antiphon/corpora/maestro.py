@@ -10,9 +10,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from antiphon.io.audio import AUDIO_SUFFIXES
 from antiphon.corpora import Corpus, CorpusKind, Recording, with_sound_file
 from antiphon.errors import UnreadableInput
+from antiphon.io.audio import AUDIO_SUFFIXES
 from antiphon.io.csv_tables import check_columns, read_csv
 
 _WHAT = "MAESTRO table"

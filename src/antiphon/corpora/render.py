@@ -13,10 +13,10 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
-from antiphon.io.audio import audio_info, write_flac
 from antiphon.corpora import Corpus, Recording
 from antiphon.corpora.rendered import MANIFEST, open_rendered, write_manifest
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.io.audio import audio_info, write_flac
 from antiphon.io.files import atomic_file, content_hash, write_json
 from antiphon.io.notes import read_notes
 from antiphon.rendering import Renderer, make_renderer

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from antiphon.models.batch import AS_RECORDED, Overlap, Playback
 from antiphon.corpora import Recording
 from antiphon.io.notes import Notes
 from antiphon.signal.varispeed import scale_times
+from antiphon.types import AS_RECORDED, Overlap, Playback
 
 HEADER_SLACK_S = 1e-3
 """A sound file may be a rounding shorter than the duration its metadata gives."""
@@ -128,10 +128,10 @@ def cut_windows(
     return SoundWindows.at(samples, sample_rate_hz, starts_s, window_s)[:]
 
 
-def as_played(notes: Notes, playback: Playback) -> Notes:
+def at_playback(notes: Notes, playback: Playback) -> Notes:
     """The notes of a recording, or of a window of it, at another playback; those that leave 0–127 are dropped.
 
-    >>> played = as_played(Notes.of([1.0, 2.0], [0.5, 0.5], [60, 126], [64, 64]), Playback(tempo=2.0, semitones=3))
+    >>> played = at_playback(Notes.of([1.0, 2.0], [0.5, 0.5], [60, 126], [64, 64]), Playback(tempo=2.0, semitones=3))
     >>> played.onset_s.tolist(), played.pitch.tolist()
     ([0.5], [63])
     """

@@ -21,9 +21,7 @@ def closeness(rows: Rows, bank: Rows, neighbours: int) -> NDArray[np.float32]:
     return np.concatenate([np.partition(part, -neighbours, axis=1)[:, -neighbours:].mean(axis=1) for part in parts])
 
 
-def hold_back_hubs(
-    asking: Rows, answering: Rows, bank: Rows, neighbours: int = 100, weight: float = 0.5
-) -> tuple[Rows, Rows]:
+def csls(asking: Rows, answering: Rows, bank: Rows, neighbours: int = 100, weight: float = 0.5) -> tuple[Rows, Rows]:
     """Both sides with one dimension more, whose dot product is cosine − weight · closeness of the answer to the bank.
 
     `bank` [b, D] is of the asking side. Rows of zeros stay zeros: nothing is held back, nothing found.

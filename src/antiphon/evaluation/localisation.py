@@ -25,20 +25,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.corpora import Corpus, Recording
-from antiphon.models.corpus_embedding import OpenedRecording, open_recordings
-from antiphon.models.descriptors import Side
-from antiphon.models.protocol import Embedder
+from antiphon.corpora.segment_table import PAPER_GRID, WindowGrid
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.evaluation.ranks import TIE
 from antiphon.evaluation.repeats import is_repeat
 from antiphon.evaluation.scores import interval_95, resampled_means
 from antiphon.io.notes import Notes
-from antiphon.corpora.segment_table import PAPER_GRID, WindowGrid
+from antiphon.models.corpus_embedding import OpenedRecording, open_recordings
+from antiphon.models.protocol import Embedder
+from antiphon.types import Modality
 
 Rows = NDArray[np.float32]
 
-_SIDES: tuple[Side, Side] = ("audio", "notes")
-_WAYS: Mapping[str, tuple[Side, Side]] = {"a2m": ("audio", "notes"), "m2a": ("notes", "audio")}
+_SIDES: tuple[Modality, Modality] = ("audio", "notes")
+_WAYS: Mapping[str, tuple[Modality, Modality]] = {"a2m": ("audio", "notes"), "m2a": ("notes", "audio")}
 _AT_ONCE = 1 << 24  # cosines held at a time: 64 MB
 _ROUNDING_S = 1e-6
 
@@ -135,13 +135,14 @@ class EmbeddedRecording:
 
     work: str
     notes: Notes
-    library: Mapping[Side, Rows]
-    queries: Mapping[Side, Rows]
+    library: Mapping[Modality, Rows]
+    queries: Mapping[Modality, Rows]
     start_s: NDArray[np.float64]
 
 
-def find_places(embedder: Embedder, corpus: Corpus, queries: Queries, seed: int = 42) -> dict[str, Any]:
-    """Ask with stretches of every recording for their place, both ways: `score_places`, with what was asked of what.
+def localise(embedder: Embedder, corpus: Corpus, queries: Queries, seed: int = 42) -> dict[str, Any]:
+    """Ask with stretches of every recording for their place, both ways: `score_localisation`, with what was asked of
+    what.
 
     Each recording is decoded once; those that cannot be read are named in `skipped`, those too short to ask are in the
     library. Memory is that of the library and some 200 MB. Windows have the length of the embedder's, whatever the
@@ -163,7 +164,7 @@ def find_places(embedder: Embedder, corpus: Corpus, queries: Queries, seed: int 
         **asdict(queries),
         "seed": seed,
         "recordings": len(recordings),
-        **score_places(recordings, queries, seed),
+        **score_localisation(recordings, queries, seed),
         "skipped": [str(error) for error in skipped],
     }
 
@@ -184,7 +185,7 @@ def _embed(
     )
 
 
-def _ask(embedder: Embedder, opened: OpenedRecording, begin_s: float, queries: Queries) -> dict[Side, Rows]:
+def _ask(embedder: Embedder, opened: OpenedRecording, begin_s: float, queries: Queries) -> dict[Modality, Rows]:
     """Both sides of a query's windows each time [V, W, D], with nothing outside of the query.
 
     Notes that began before the query sound in it, but in windows that begin before it too they are left out: where they
@@ -206,7 +207,7 @@ def _ask(embedder: Embedder, opened: OpenedRecording, begin_s: float, queries: Q
     return {side: rows.reshape(shape) for side, rows in found.items()}
 
 
-def score_places(recordings: Sequence[EmbeddedRecording], queries: Queries, seed: int = 42) -> dict[str, Any]:
+def score_localisation(recordings: Sequence[EmbeddedRecording], queries: Queries, seed: int = 42) -> dict[str, Any]:
     """How often the best place is right, each way, in percent of the queries.
 
     `place`: it is right. `piece`: it is in the query's own recording. `repeats_forgiven`: it is right, or the
@@ -239,7 +240,7 @@ class _Search:
         self.work = np.unique(np.array([one.work for one in recordings], dtype=object), return_inverse=True)[1]
         self.tolerance_s = queries.tolerance_s + _ROUNDING_S
 
-    def hits(self, asking: Side, answering: Side) -> dict[str, NDArray[np.float64]]:
+    def hits(self, asking: Modality, answering: Modality) -> dict[str, NDArray[np.float64]]:
         """100 for each query [q] that is right and 0 for each that is not, by score."""
         own, rival = self._scores(asking, answering)
         found = {score: np.zeros(len(self.owner)) for score in ("place", "piece", "repeats_forgiven")}
@@ -257,7 +258,7 @@ class _Search:
             found["repeats_forgiven"][query] = 100.0 * forgiven
         return found
 
-    def _scores(self, asking: Side, answering: Side) -> tuple[list[Rows], Rows]:
+    def _scores(self, asking: Modality, answering: Modality) -> tuple[list[Rows], Rows]:
         """Of each query the scores [V, places] in its own recording, and the highest score [q] among other works."""
         asked = np.concatenate([one.queries[asking] for one in self.recordings])
         weights = self.queries.weights.astype(np.float32)

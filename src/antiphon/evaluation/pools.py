@@ -40,7 +40,7 @@ def sample_pools(table: SegmentTable, strict: bool, seed: int = 42) -> Pools:
     candidates = np.full((len(queries), POOL_SIZE), -1, np.int64)
     same_piece, other_piece = np.full((2, len(queries)), -1, np.int64)
     for row, query in enumerate(queries):
-        allowed = ~not_wrong(table, query[None])[0] if strict else np.ones(len(table), bool)
+        allowed = ~false_negatives(table, query[None])[0] if strict else np.ones(len(table), bool)
         allowed[query] = False
         same = table.recording == table.recording[query]
         within = _draw(rng, allowed & same, SAME_RECORDING)
@@ -54,7 +54,7 @@ def sample_pools(table: SegmentTable, strict: bool, seed: int = 42) -> Pools:
     return Pools(queries, candidates, same_piece, other_piece)
 
 
-def not_wrong(table: SegmentTable, query: NDArray[np.int64]) -> NDArray[np.bool_]:
+def false_negatives(table: SegmentTable, query: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which windows cannot be called wrong answers to each query: bool [q, n].
 
     True for windows that overlap the query's own in time (itself included) and for other performances of its work.

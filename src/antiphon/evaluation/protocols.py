@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from antiphon.models.corpus_embedding import EmbeddedSegments
 from antiphon.errors import UnknownName, look_up
 from antiphon.evaluation.pools import sample_pools
 from antiphon.evaluation.ranks import pair_accuracy, pool_ranks, whole_pool_ranks
 from antiphon.evaluation.scores import CUTOFFS, chance, intervals, summary
+from antiphon.models.corpus_embedding import EmbeddedSegments
 
 PROTOCOLS = {"paper": "validation", "strict": "test"}
 """Each protocol's split, where the corpus has it."""

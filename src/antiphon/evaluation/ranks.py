@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.evaluation.pools import not_wrong
 from antiphon.corpora.segment_table import SegmentTable
+from antiphon.evaluation.pools import false_negatives
 
 TIE = 1e-6
 """Cosines closer than this are ties: equal vectors may differ by as much after a matrix product in float32."""
@@ -36,7 +36,7 @@ def whole_pool_ranks(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rank of candidate i for query i among all n windows, and the size of each pool: int [n], int [n].
 
-    `strict` leaves out of query i's pool what `not_wrong` names, but for the positive itself.
+    `strict` leaves out of query i's pool what `false_negatives` names, but for the positive itself.
     """
     ranks = np.empty(len(queries), np.int64)
     sizes = np.full(len(queries), len(candidates), np.int64)
@@ -46,7 +46,7 @@ def whole_pool_ranks(
         positive = scores[np.arange(len(rows)), rows]
         beats = _no_worse(scores, positive[:, None])
         if strict:
-            left_out = not_wrong(table, rows)
+            left_out = false_negatives(table, rows)
             left_out[np.arange(len(rows)), rows] = False
             beats &= ~left_out
             sizes[rows] -= left_out.sum(axis=1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from antiphon.corpora import Corpus
+from antiphon.evaluation.protocols import default_split, evaluate
 from antiphon.models.corpus_embedding import EmbeddedSegments, embed_corpus
 from antiphon.models.protocol import Embedder
-from antiphon.evaluation.protocols import default_split, evaluate
 from antiphon.provenance import code_version
 
 

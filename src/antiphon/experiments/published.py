@@ -131,7 +131,7 @@ _LIKE = {"what-ifs": "seeds"}
 
 
 def published(
-    campaign: str, arm: str, schedule: str | None = None, epochs: int | None = None, foundation: bool | None = None
+    campaign: str, arm: str, schedule: str | None = None, epochs: int | None = None, init_from: bool | None = None
 ) -> Published | None:
     """The paper's S for a run of ours, or None where it has none.
 
@@ -146,7 +146,7 @@ def published(
     >>> published("families", "D0", "cosine", 12, foundation=False)
     Published(s=75.2, campaign='seeds', schedule='cosine', epochs=30, sd=2.3)
     """
-    setting = _setting(campaign, schedule, epochs, foundation)
+    setting = _setting(campaign, schedule, epochs, init_from)
     if setting is None:
         return None
     campaign = _LIKE.get(campaign, campaign)
@@ -160,26 +160,26 @@ def published(
 
 
 def published_s(
-    campaign: str, arm: str, schedule: str | None = None, epochs: int | None = None, foundation: bool | None = None
+    campaign: str, arm: str, schedule: str | None = None, epochs: int | None = None, init_from: bool | None = None
 ) -> float | None:
     """The S alone of `published`, in percent.
 
     >>> published_s("screening", "a4R")
     68.6
     """
-    found = published(campaign, arm, schedule, epochs, foundation)
+    found = published(campaign, arm, schedule, epochs, init_from)
     return None if found is None else found.s
 
 
 def published_gain(
-    campaign: str, arm: str, schedule: str | None = None, epochs: int | None = None, foundation: bool | None = None
+    campaign: str, arm: str, schedule: str | None = None, epochs: int | None = None, init_from: bool | None = None
 ) -> float | None:
     """What an arm gains over D0 in the paper, in percentage points; None where either figure is missing.
 
     >>> published_gain("seeds", "d4a4")
     8.8
     """
-    one, reference = (published_s(campaign, name, schedule, epochs, foundation) for name in (arm, REFERENCE))
+    one, reference = (published_s(campaign, name, schedule, epochs, init_from) for name in (arm, REFERENCE))
     return None if one is None or reference is None else round(one - reference, 1)
 
 
@@ -192,7 +192,7 @@ def published_arms(campaign: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(arm for arms in _FIGURES.get(campaign, {}).values() for arm in arms))
 
 
-def _setting(campaign: str, schedule: str | None, epochs: int | None, foundation: bool | None) -> _Setting | None:
+def _setting(campaign: str, schedule: str | None, epochs: int | None, init_from: bool | None) -> _Setting | None:
     """Which of the paper's settings a run stands for."""
     known = list(_FIGURES.get(_LIKE.get(campaign, campaign), {}))
     schedule = None if schedule is None else schedule.lower().replace("-", "_")
@@ -201,10 +201,10 @@ def _setting(campaign: str, schedule: str | None, epochs: int | None, foundation
         return None if schedule not in _LENGTH else (schedule, _LENGTH[schedule])
     if campaign == "families":
         short, long = known
-        if foundation is None:
+        if init_from is None:
             known = [short] if epochs == 5 else [long] if epochs == 30 else []
         else:
-            known = [short] if foundation else [long]
+            known = [short] if init_from else [long]
     return next((key for key in known if key[0] is None or schedule in (None, key[0])), None)
 
 

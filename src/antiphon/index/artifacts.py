@@ -17,7 +17,7 @@ from antiphon.io.files import UNFINISHED, atomic_file, remove_abandoned
 
 
 @dataclass(frozen=True)
-class Derived:
+class Artifacts:
     """The derived files of one kind (audio, notes) in one generation: `FOLDER/KIND-GENERATION` and a suffix."""
 
     folder: Path

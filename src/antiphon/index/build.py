@@ -9,20 +9,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon import __version__
 from antiphon.corpora import files_below
-from antiphon.models.corpus_embedding import read_sound
-from antiphon.models.descriptors import Side
-from antiphon.models.protocol import Embedder
+from antiphon.corpora.segment_table import WindowGrid
 from antiphon.errors import AntiphonError, MissingDecoder, UnreadableInput
-from antiphon.io.files import content_hash, utf8_name
+from antiphon.index.metadata import Works, describe
 from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.query import SUFFIXES, kind_of
 from antiphon.index.store import FileState, Store, is_index
-from antiphon.index.metadata import Works, describe
+from antiphon.io.files import content_hash, utf8_name
 from antiphon.io.notes import Notes, read_notes
+from antiphon.models.corpus_embedding import read_sound
+from antiphon.models.protocol import Embedder
 from antiphon.progress import track
-from antiphon.corpora.segment_table import WindowGrid
+from antiphon.types import Modality
+from antiphon.version import __version__
 
 HOP_S = 1.0
 
@@ -49,7 +49,7 @@ def build_index(
     embedder: Embedder,
     model: str,
     out: str | Path,
-    only: Side | None = None,
+    only: Modality | None = None,
     works: Works | None = None,
     exact_below: int = EXACT_BELOW,
 ) -> BuildReport:
@@ -58,11 +58,11 @@ def build_index(
     Content already held is not embedded again, whatever its file is called now; files that changed are, files that are
     gone from these folders are dropped. Files that failed are tried again when they change, or when the version of the
     package does. A build that was stopped goes on where it was. `works` tells which files perform one work, see
-    `antiphon.index.metadata`; what earlier builds knew of a file is kept where this one knows nothing. At the end all that
-    a search reads is made. Raises `AntiphonError` when a folder is missing, holds no such file and never did, the index
-    belongs to another model, or the table of works cannot be used.
+    `antiphon.index.metadata`; what earlier builds knew of a file is kept where this one knows nothing. At the end all
+    that a search reads is made. Raises `AntiphonError` when a folder is missing, holds no such file and never did,
+    the index belongs to another model, or the table of works cannot be used.
     """
-    kinds: tuple[Side, ...] = ("audio", "notes") if only is None else (only,)
+    kinds: tuple[Modality, ...] = ("audio", "notes") if only is None else (only,)
     found = {folder: _find(folder, kinds) for folder in map(Path, folders)}
     roots = [folder.resolve() for folder in found]
     indexed_before = _paths_in(out)
@@ -123,7 +123,7 @@ def _paths_in(out: str | Path) -> set[str]:
         return {*store.known(), *store.failed()}
 
 
-def _find(folder: Path, kinds: tuple[Side, ...]) -> list[tuple[Path, Side]]:
+def _find(folder: Path, kinds: tuple[Modality, ...]) -> list[tuple[Path, Modality]]:
     if not folder.exists():
         raise AntiphonError(f"{folder}: no such folder")
     # Links are kept under their own names, so that one that is removed is seen to be gone.
@@ -132,7 +132,7 @@ def _find(folder: Path, kinds: tuple[Side, ...]) -> list[tuple[Path, Side]]:
 
 def _bring_up_to_date(
     path: Path,
-    kind: Side,
+    kind: Modality,
     embedder: Embedder,
     store: Store,
     known: _Known,
@@ -190,7 +190,7 @@ class EmbeddedFile:
     notes: Notes | None
 
 
-def embed_file(path: str | Path, kind: Side, embedder: Embedder, hop_s: float) -> EmbeddedFile:
+def embed_file(path: str | Path, kind: Modality, embedder: Embedder, hop_s: float) -> EmbeddedFile:
     """Every window of a file. Raises `UnreadableInput` when nothing in it can be embedded."""
     path = Path(path)
     grid = WindowGrid(embedder.window_s, hop_s, None)

@@ -7,8 +7,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from antiphon.io.cache import cache_folder
 from antiphon.index.database import NAME, can_write
+from antiphon.io.cache import cache_folder
 
 
 def derived_folder(index: Path, kind: str, generation: int) -> Path:

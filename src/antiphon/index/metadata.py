@@ -22,7 +22,7 @@ Works = str | Path
 
 
 @dataclass(frozen=True)
-class About:
+class FileMetadata:
     """What is known of a file; empty where nothing is."""
 
     composer: str = ""
@@ -30,45 +30,47 @@ class About:
     split: str = ""
     work: str = ""
 
-    def updated(self, newer: About) -> About:
+    def updated(self, newer: FileMetadata) -> FileMetadata:
         """The same with what `newer` knows in its place.
 
         >>> About(composer="Satie", work="first").updated(About(work="second"))
         About(composer='Satie', title='', split='', work='second')
         """
-        return About(*(new or old for old, new in zip(astuple(self), astuple(newer), strict=True)))
+        return FileMetadata(*(new or old for old, new in zip(astuple(self), astuple(newer), strict=True)))
 
 
-def work_of(path: str, about: Mapping[str, About]) -> str:
+def work_of(path: str, about: Mapping[str, FileMetadata]) -> str:
     """The work that a file performs; where nothing is known of it, its path without suffix: sound and notes share that.
 
     >>> work_of("/music/suite no. 1.mid", {})
     '/music/suite no. 1'
     """
-    return about.get(path, About()).work or str(Path(path).with_suffix(""))
+    return about.get(path, FileMetadata()).work or str(Path(path).with_suffix(""))
 
 
-def describe(files: Collection[Path], works: Works | None = None) -> tuple[dict[Path, About], list[UnreadableInput]]:
+def describe(
+    files: Collection[Path], works: Works | None = None
+) -> tuple[dict[Path, FileMetadata], list[UnreadableInput]]:
     """What is known of some of the files, `works` before MAESTRO's tables; and the tables that need mending.
 
     Raises `UnreadableInput` for a CSV that is none, or that names none of the files.
     """
     found, faults = _from_maestro(files)
     if works == "folders":
-        named = {path: About(work=str(path.parent)) for path in files}
+        named = {path: FileMetadata(work=str(path.parent)) for path in files}
     elif works is not None:
         named, unknown = _from_csv(Path(works), files)
         faults += unknown
     else:
         named = {}
-    return found | {path: found.get(path, About()).updated(about) for path, about in named.items()}, faults
+    return found | {path: found.get(path, FileMetadata()).updated(about) for path, about in named.items()}, faults
 
 
-def _from_maestro(files: Collection[Path]) -> tuple[dict[Path, About], list[UnreadableInput]]:
+def _from_maestro(files: Collection[Path]) -> tuple[dict[Path, FileMetadata], list[UnreadableInput]]:
     """Each file by the nearest table above it that names it, whatever its suffix."""
-    found: dict[Path, About] = {}
+    found: dict[Path, FileMetadata] = {}
     faults: list[UnreadableInput] = []
-    tables: dict[Path, Mapping[Path, About]] = {}
+    tables: dict[Path, Mapping[Path, FileMetadata]] = {}
     for path in files:
         for folder in path.parents:
             if folder not in tables:
@@ -83,25 +85,25 @@ def _from_maestro(files: Collection[Path]) -> tuple[dict[Path, About], list[Unre
     return found, faults
 
 
-def _read_maestro(folder: Path) -> dict[Path, About]:
+def _read_maestro(folder: Path) -> dict[Path, FileMetadata]:
     """File without suffix → what the folder's table says of it; nothing where it has none."""
     table = maestro.find_table(folder)
     named = {}
     for row in [] if table is None else maestro.read_table(table):
         composer, title, split = (row[name] or "" for name in ("canonical_composer", "canonical_title", "split"))
-        about = About(composer, title, split, maestro.work_of(row))
+        about = FileMetadata(composer, title, split, maestro.work_of(row))
         for file in (row["midi_filename"], row["audio_filename"]):
             if file:
                 named[(folder / file).with_suffix("")] = about
     return named
 
 
-def _from_csv(table: Path, files: Collection[Path]) -> tuple[dict[Path, About], list[UnreadableInput]]:
+def _from_csv(table: Path, files: Collection[Path]) -> tuple[dict[Path, FileMetadata], list[UnreadableInput]]:
     by_name = defaultdict(list)
     for path in files:
         by_name[path.name].append(path)
     known, folder = set(files), table.resolve().parent
-    found: dict[Path, About] = {}
+    found: dict[Path, FileMetadata] = {}
     rows = read_csv(table, "table of works", ("file", "work"))
     missed = []
     for row in rows:
@@ -110,7 +112,7 @@ def _from_csv(table: Path, files: Collection[Path]) -> tuple[dict[Path, About], 
         named = [path] if path in known else by_name[file]
         if not named:
             missed.append(file)
-        about = About(*(row.get(column) or "" for column in ("composer", "title", "split", "work")))
+        about = FileMetadata(*(row.get(column) or "" for column in ("composer", "title", "split", "work")))
         found |= dict.fromkeys(named, about)
     if not found:
         raise UnreadableInput(table, f"none of its {len(rows)} rows names a file that is being indexed")

@@ -22,24 +22,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from antiphon.io.audio import audio_info
-from antiphon.models.protocol import Embedder
-from antiphon.errors import UnreadableInput
-from antiphon.index.view import ALL, Filters, Library
-from antiphon.index.match import Match
-from antiphon.index.query import Query, open_query
-from antiphon.index.search import SearchOptions, search_library
-from antiphon.index.store import Store
-from antiphon.index.metadata import About
 from antiphon.alignment.aligned_notes import aligned_notes
 from antiphon.alignment.chaining import Link, chains
 from antiphon.alignment.confidence import LIKELY
-from antiphon.alignment.onset_features import FRAME_HZ, note_frames
 from antiphon.alignment.dtw import AGREEMENT_HZ, Anchor, Warp, agreement, warp_through
+from antiphon.alignment.onset_features import FRAME_HZ, note_frames
+from antiphon.errors import UnreadableInput
+from antiphon.index.match import Match
+from antiphon.index.metadata import FileMetadata
+from antiphon.index.query import Query, open_query
+from antiphon.index.search import SearchOptions, search_library
+from antiphon.index.store import Store
+from antiphon.index.view import ALL, Filters, IndexView
+from antiphon.io.audio import audio_info
 from antiphon.io.notes import Notes, read_notes
+from antiphon.models.protocol import Embedder
+from antiphon.progress import track
 from antiphon.signal.onsets import Frames
 from antiphon.signal.onsets import transpose as transpose_frames
-from antiphon.progress import track
 
 _WHOLE_S, _EXCERPT_S = 40.0, 20.0
 _EXCERPT_EVERY_S, _FEWEST, _MOST = 60.0, 3, 6
@@ -148,7 +148,7 @@ def pair(
         if number in partner:
             file = partner[number]
             try:
-                about = library.about.get(file, About())
+                about = library.about.get(file, FileMetadata())
                 pairs.append(_follow(one, file, about, confidence[number][file], embedder, transpose))
             except UnreadableInput as error:  # changed meanwhile
                 skipped.append(error)
@@ -159,7 +159,7 @@ def pair(
     return Pairing(tuple(pairs), tuple(alone), tuple(file for file in files if file not in taken), tuple(skipped))
 
 
-def _ask(recording: Path, library: Library, embedder: Embedder, filters: Filters, transpose: bool) -> _Asked:
+def _ask(recording: Path, library: IndexView, embedder: Embedder, filters: Filters, transpose: bool) -> _Asked:
     """Search with every excerpt that can be used. Raises `UnreadableInput` where none can, or the file cannot."""
     duration_s = audio_info(recording).duration_s
     options = SearchOptions(_TOP, repeats=True, filters=filters, transpose=transpose)
@@ -215,7 +215,9 @@ def _log_odds(probability: float) -> float:
     return math.log(kept / (1 - kept))
 
 
-def _follow(asked: _Asked, file: str, about: About, confidence: float, embedder: Embedder, transpose: bool) -> Pair:
+def _follow(
+    asked: _Asked, file: str, about: FileMetadata, confidence: float, embedder: Embedder, transpose: bool
+) -> Pair:
     """Follow a recording through its file, as far as both agree."""
     query = open_query(asked.recording, embedder, retune=transpose)
     anchors, semitones = _anchors(asked, file, query.speed)

@@ -22,7 +22,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.index.artifacts import Derived
+from antiphon.index.artifacts import Artifacts
 from antiphon.index.neighbours import CHUNK_VALUES, Nearest, nearest_exact, rank_candidates
 
 RECALL = 0.98
@@ -54,7 +54,7 @@ class Quantised:
         return rank_candidates(vectors, queries, count, [row[row >= 0] for row in rows])
 
 
-def quantised(vectors: NDArray[np.float16], derived: Derived) -> Quantised:
+def quantised(vectors: NDArray[np.float16], derived: Artifacts) -> Quantised:
     """The quantised copy of `vectors` [n, D] that `derived` holds; made and written first where it is missing."""
     facts = facts_of(derived)
     try:
@@ -70,7 +70,7 @@ def quantised(vectors: NDArray[np.float16], derived: Derived) -> Quantised:
     return made
 
 
-def facts_of(derived: Derived) -> QuantisedFacts | None:
+def facts_of(derived: Artifacts) -> QuantisedFacts | None:
     """How good the quantised copy is; None where it has yet to be made."""
     try:
         return QuantisedFacts(**json.loads(derived.path(_FACTS).read_text(encoding="utf-8")))

@@ -10,19 +10,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.io.audio import AUDIO_SUFFIXES, audio_info, read_audio
-from antiphon.models.batch import Playback
-from antiphon.models.corpus_embedding import read_sound
-from antiphon.models.descriptors import Side
-from antiphon.models.protocol import Embedder
-from antiphon.errors import UnreadableInput
 from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
+from antiphon.errors import UnreadableInput
+from antiphon.io.audio import AUDIO_SUFFIXES, audio_info, read_audio
 from antiphon.io.notes import NOTE_SUFFIXES, Notes, read_notes
+from antiphon.models.corpus_embedding import read_sound
+from antiphon.models.protocol import Embedder
 from antiphon.signal.onsets import BANDS, Frames
 from antiphon.signal.tuning import estimate_detuning_cents
 from antiphon.signal.varispeed import samples_needed, varispeed
+from antiphon.types import Modality, Playback
 
-SUFFIXES: dict[Side, frozenset[str]] = {"audio": AUDIO_SUFFIXES, "notes": NOTE_SUFFIXES}
+SUFFIXES: dict[Modality, frozenset[str]] = {"audio": AUDIO_SUFFIXES, "notes": NOTE_SUFFIXES}
 SHORTEST_S = 3.0
 _CENTS_TO_AN_OCTAVE = 1200.0
 
@@ -129,7 +128,7 @@ def _check_stretch(path: Path, start_s: float, length_s: float | None) -> None:
         raise UnreadableInput(path, f"{length_s:.2f} s of it is {why}; a search needs {SHORTEST_S:g} s")
 
 
-def kind_of(path: str | Path) -> Side:
+def kind_of(path: str | Path) -> Modality:
     """Sound or notes, by suffix. Raises `UnreadableInput` for neither."""
     path = Path(path)
     for kind, suffixes in SUFFIXES.items():
@@ -138,7 +137,7 @@ def kind_of(path: str | Path) -> Side:
     raise UnreadableInput(path, f"neither a sound file nor a note file by its suffix {path.suffix!r}")
 
 
-def heard_frames(path: str | Path, sample_rate_hz: int, begin_s: float, end_s: float) -> Frames:
+def audio_frames(path: str | Path, sample_rate_hz: int, begin_s: float, end_s: float) -> Frames:
     """Onset frames of a sound file from `begin_s` to `end_s`, zeros beyond its ends.
 
     Raises `UnreadableInput` when the file cannot be read any more.

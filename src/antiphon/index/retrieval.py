@@ -18,20 +18,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.models.batch import AS_RECORDED, Playback
-from antiphon.models.protocol import Embedder
-from antiphon.errors import UnreadableInput
-from antiphon.index.view import Library
-from antiphon.index.query import Query, heard_frames, kind_of
+from antiphon.alignment.candidates import Candidate, vote
 from antiphon.alignment.chaining import Chain, chains
 from antiphon.alignment.confidence import LIKELY, confidence, evidence_for
-from antiphon.alignment.local_alignment import Fit, Lines, region_s
+from antiphon.alignment.local_alignment import LocalAlignment, TempoSearch, region_s
 from antiphon.alignment.onset_features import note_frames
-from antiphon.alignment.passes import FIRST, SECOND, Look
-from antiphon.alignment.candidates import Place, vote
-from antiphon.alignment.score_normalisation import chance_score, weighed
+from antiphon.alignment.passes import FIRST, SECOND, SearchPass
+from antiphon.alignment.score_normalisation import chance_score, normalised_links
+from antiphon.errors import UnreadableInput
+from antiphon.index.query import Query, audio_frames, kind_of
+from antiphon.index.view import IndexView
+from antiphon.models.protocol import Embedder
 from antiphon.signal.onsets import Frames
 from antiphon.signal.onsets import transpose as transpose_frames
+from antiphon.types import AS_RECORDED, Playback
 
 TRANSPOSITIONS = range(-6, 7)
 _TRANSPOSED_SHARE = 0.4
@@ -49,7 +49,7 @@ _Rows = NDArray[np.bool_] | None
 
 
 @dataclass(frozen=True)
-class Candidate:
+class RankedChain:
     """A chain through a recording, for a query of so many stretches."""
 
     chain: Chain
@@ -61,9 +61,13 @@ class Candidate:
         return evidence_for(self.chain, self.stretches)
 
 
-def find_candidates(
-    query: Query, library: Library, embedder: Embedder, among: NDArray[np.bool_] | None = None, transpose: bool = False
-) -> list[Candidate]:
+def rank_chains(
+    query: Query,
+    library: IndexView,
+    embedder: Embedder,
+    among: NDArray[np.bool_] | None = None,
+    transpose: bool = False,
+) -> list[RankedChain]:
     """The likeliest first, through the recordings that `among` [recordings] is True for (all).
 
     A pass compares a limited number of places, most of them in the recordings nearest to the query, so the rest of the
@@ -74,14 +78,14 @@ def find_candidates(
 
 def find_in_every(
     query: Query,
-    library: Library,
+    library: IndexView,
     embedder: Embedder,
     group_of: Callable[[int], Hashable],
     groups: int,
     among: NDArray[np.bool_] | None = None,
     transpose: bool = False,
-) -> list[Candidate]:
-    """Like `find_candidates`, until there are candidates in so many groups of recordings, or in all that there are.
+) -> list[RankedChain]:
+    """Like `rank_chains`, until there are candidates in so many groups of recordings, or in all that there are.
 
     `group_of` names the group of a recording. While there are too few groups, the recordings without a candidate are
     searched alone; what is chance was measured before, over the whole library. So no candidate's confidence depends on
@@ -100,31 +104,33 @@ def find_in_every(
 
 
 def _best_look(
-    query: Query, library: Library, embedder: Embedder, among: NDArray[np.bool_] | None, transpose: bool
-) -> tuple[list[Candidate], _Looking]:
+    query: Query, library: IndexView, embedder: Embedder, among: NDArray[np.bool_] | None, transpose: bool
+) -> tuple[list[RankedChain], _SearchPassRun]:
     """The candidates of the look that finds the likeliest, and that look."""
-    first = _Looking(FIRST, query, library, embedder, transpose)
+    first = _SearchPassRun(FIRST, query, library, embedder, transpose)
     found, best = first.candidates(among), first
     if not found or confidence(found[0].evidence) < LIKELY:
-        second = _Looking(SECOND, query, library, embedder, transpose)
+        second = _SearchPassRun(SECOND, query, library, embedder, transpose)
         candidates = second.candidates(among)
         if candidates and (not found or candidates[0].evidence > found[0].evidence):
             found, best = candidates, second
     return found, best
 
 
-class _Looking:
+class _SearchPassRun:
     """One look for a query. It keeps what it has measured of chance when it is used again for other recordings."""
 
-    def __init__(self, look: Look, query: Query, library: Library, embedder: Embedder, transpose: bool) -> None:
+    def __init__(
+        self, search_pass: SearchPass, query: Query, library: IndexView, embedder: Embedder, transpose: bool
+    ) -> None:
         self._query = query
         self._library = library
         self._embedder = embedder
-        self._heard = _ways_to_hear(look, embedder, transpose)
-        self._stretches = look.stretches(query.duration_s)
+        self._heard = _ways_to_hear(search_pass, embedder, transpose)
+        self._stretches = search_pass.stretches(query.duration_s)
         self._chance: dict[int, float] = {}
 
-    def candidates(self, among: NDArray[np.bool_] | None) -> list[Candidate]:
+    def candidates(self, among: NDArray[np.bool_] | None) -> list[RankedChain]:
         """The best chains of each recording that `among` [recordings] is True for (all), the likeliest first."""
         rows = None if among is None else self._library.rows_of(among)
         length_s = self._query.duration_s / self._stretches
@@ -133,14 +139,14 @@ class _Looking:
             begin_s = stretch * length_s
             found = list(self._fits(begin_s, length_s, rows))
             chance = self._chance.setdefault(stretch, chance_score(found))
-            links += weighed(stretch, begin_s, length_s, found, chance)
-        candidates = [Candidate(chain, self._stretches) for chain in chains(links, _REPEATS)]
+            links += normalised_links(stretch, begin_s, length_s, found, chance)
+        candidates = [RankedChain(chain, self._stretches) for chain in chains(links, _REPEATS)]
         return sorted(candidates, key=lambda one: -one.evidence)
 
-    def _fits(self, begin_s: float, length_s: float, rows: _Rows) -> Iterator[tuple[Place, Fit]]:
+    def _fits(self, begin_s: float, length_s: float, rows: _Rows) -> Iterator[tuple[Candidate, LocalAlignment]]:
         """Where one stretch may be, with the best line there."""
         frames = self._query.frames(begin_s, begin_s + length_s)
-        by_way: dict[tuple[float, int], list[Place]] = defaultdict(list)
+        by_way: dict[tuple[float, int], list[Candidate]] = defaultdict(list)
         for place in self._places(begin_s, length_s, rows):
             by_way[place.tempo, place.semitones].append(place)
         for (tempo, semitones), places in by_way.items():
@@ -153,19 +159,19 @@ class _Looking:
                     continue
                 kept.append(place)
                 begins_s.append(region[0])
-            fits = Lines(transpose_frames(frames, -semitones), tempo).fit(regions, begins_s)
+            fits = TempoSearch(transpose_frames(frames, -semitones), tempo).fit(regions, begins_s)
             yield from zip(kept, fits, strict=True)
 
     def _known(self, recording: int, begin_s: float, end_s: float) -> Frames:
         """Onset frames of a library's file. Raises `UnreadableInput` where it is not there any more."""
         path = Path(self._library.paths[recording])
         if kind_of(path) == "audio":
-            return heard_frames(path, self._embedder.sample_rate_hz, begin_s, end_s)
+            return audio_frames(path, self._embedder.sample_rate_hz, begin_s, end_s)
         if not path.exists():
             raise UnreadableInput(path, "no such file")
         return note_frames(self._library.onsets_in(recording), begin_s, end_s)
 
-    def _places(self, begin_s: float, length_s: float, rows: _Rows) -> list[Place]:
+    def _places(self, begin_s: float, length_s: float, rows: _Rows) -> list[Candidate]:
         """Where the windows of a stretch lead to, heard in every way."""
         windows_s, vectors = [], []
         for playback, _ in self._heard:
@@ -182,7 +188,7 @@ class _Looking:
         cosine, row = self._library.neighbours.nearest(np.concatenate(vectors), _NEAREST, rows)
         recording = np.where(row < 0, -1, np.searchsorted(self._library.offset, row, side="right") - 1)
         ends = np.cumsum([len(window_s) for window_s in windows_s])
-        places: list[Place] = []
+        places: list[Candidate] = []
         for (playback, most), window_s, end in zip(self._heard, windows_s, ends, strict=True):
             own = slice(end - len(window_s), end)
             if len(window_s):
@@ -198,16 +204,16 @@ class _Looking:
         return places
 
 
-def _ways_to_hear(look: Look, embedder: Embedder, transpose: bool) -> list[tuple[Playback, int]]:
+def _ways_to_hear(search_pass: SearchPass, embedder: Embedder, transpose: bool) -> list[tuple[Playback, int]]:
     """The playbacks to try, and the most places to look at for each."""
     if not embedder.elastic:
-        return [(AS_RECORDED, look.places[1.0])]
-    heard = [(Playback(tempo), most) for tempo, most in look.places.items()]
+        return [(AS_RECORDED, search_pass.places[1.0])]
+    heard = [(Playback(tempo), most) for tempo, most in search_pass.places.items()]
     if transpose:
         others = [semitones for semitones in TRANSPOSITIONS if semitones]
         heard += [
             (Playback(tempo, other), round(_TRANSPOSED_SHARE * most))
-            for tempo, most in look.places.items()
+            for tempo, most in search_pass.places.items()
             for other in others
         ]
     return heard

@@ -6,15 +6,15 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from antiphon.models.descriptors import Side
-from antiphon.models.protocol import Embedder
+from antiphon.alignment.confidence import confidence
 from antiphon.errors import AntiphonError
-from antiphon.index.retrieval import Candidate, find_candidates, find_in_every
-from antiphon.index.view import ALL, Filters, Library
 from antiphon.index.match import Match
 from antiphon.index.query import Query, kind_of, open_query
+from antiphon.index.retrieval import RankedChain, find_in_every, rank_chains
 from antiphon.index.store import Store
-from antiphon.alignment.confidence import confidence
+from antiphon.index.view import ALL, Filters, IndexView
+from antiphon.models.protocol import Embedder
+from antiphon.types import Modality
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class SearchOptions:
     top: int = 10
     by_work: bool = False
     repeats: bool = False
-    against: Side | None = None
+    against: Modality | None = None
     filters: Filters = ALL
     transpose: bool = False
 
@@ -66,15 +66,15 @@ def search(
     return search_library(query, store.library(against), embedder, start_s, length_s, options)
 
 
-def what_to_search(kind: Side, held: Container[Side]) -> Side:
+def what_to_search(kind: Modality, held: Container[Modality]) -> Modality:
     """The other kind than the query's, or its own where the index holds nothing else."""
-    other: Side = "notes" if kind == "audio" else "audio"
+    other: Modality = "notes" if kind == "audio" else "audio"
     return other if other in held else kind
 
 
 def search_library(
     query: str | Path,
-    library: Library,
+    library: IndexView,
     embedder: Embedder,
     start_s: float = 0.0,
     length_s: float | None = None,
@@ -85,7 +85,7 @@ def search_library(
     among = None if options.filters == ALL else library.among(options.filters)
     how = among, options.transpose
     if options.repeats:
-        best = find_candidates(asked, library, embedder, *how)[: options.top]
+        best = rank_chains(asked, library, embedder, *how)[: options.top]
     else:
         group_of = library.work_of if options.by_work else library.paths.__getitem__
         found = find_in_every(asked, library, embedder, group_of, options.top, *how)
@@ -94,10 +94,10 @@ def search_library(
 
 
 def _best_of_each(
-    found: Sequence[Candidate], group_of: Callable[[int], str], options: SearchOptions
-) -> list[Candidate]:
+    found: Sequence[RankedChain], group_of: Callable[[int], str], options: SearchOptions
+) -> list[RankedChain]:
     """The best candidate of each group, then others unless `by_work`: `top` of them, the likeliest first."""
-    firsts: dict[str, Candidate] = {}
+    firsts: dict[str, RankedChain] = {}
     for candidate in found:
         firsts.setdefault(group_of(candidate.chain[0].recording), candidate)
     chosen = list(firsts.values())
@@ -107,11 +107,11 @@ def _best_of_each(
     return sorted(chosen[: options.top], key=lambda one: -one.evidence)
 
 
-def _hit(candidate: Candidate, query: Query, start_s: float, library: Library) -> Match:
+def _hit(candidate: RankedChain, query: Query, start_s: float, library: IndexView) -> Match:
     chain = candidate.chain
     first, last = chain[0], chain[-1]
     recording = first.recording
-    about = library.about_recording(recording)
+    about = library.describe_recording(recording)
     query_s = (first.query_s, last.query_s + last.length_s)
     tempo = (last.end_s - first.start_s) / (query_s[1] - query_s[0])
     # What reaches beyond the recording is no part of the match.

@@ -17,20 +17,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon import __version__
-from antiphon.models.descriptors import Side
-from antiphon.models.protocol import Embedder
 from antiphon.errors import AntiphonError
+from antiphon.index.artifacts import Artifacts
 from antiphon.index.database import NAME, Database
-from antiphon.index.artifacts import Derived
 from antiphon.index.elsewhere import derived_folder
 from antiphon.index.formats import FORMAT
-from antiphon.index.view import Library, describe_neighbours, onsets_of, open_library
+from antiphon.index.metadata import FileMetadata, work_of
 from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.relocation import relocate_rows
 from antiphon.index.roots import Roots
-from antiphon.index.metadata import About, work_of
+from antiphon.index.view import IndexView, describe_neighbours, onsets_of, open_view
 from antiphon.io.notes import Notes
+from antiphon.models.protocol import Embedder
+from antiphon.types import Modality
+from antiphon.version import __version__
 
 _HELD = "id, kind, duration_s"
 
@@ -49,12 +49,12 @@ class FileState:
 
 
 @dataclass(frozen=True)
-class Held:
+class IndexedRecording:
     """A recording that an index holds; its number stays while the file does not change."""
 
     id: int
     path: str
-    kind: Side
+    kind: Modality
     duration_s: float
 
 
@@ -75,7 +75,7 @@ class Store:
     def __init__(self, folder: str | Path, create: bool = False, exact_below: int = EXACT_BELOW) -> None:
         self.folder = folder = Path(folder)
         self._exact_below = exact_below
-        self._libraries: dict[Side, tuple[tuple[int, int, int], Library]] = {}
+        self._libraries: dict[Modality, tuple[tuple[int, int, int], IndexView]] = {}
         if not create and not is_index(folder):
             raise AntiphonError(f"{folder}: not an index folder; make one with: antiphon index build FOLDER --out DIR")
         if create:
@@ -146,9 +146,11 @@ class Store:
         rows = self._files("recordings", "size, mtime_ns, content_hash")
         return {path: (FileState(size, mtime), content) for path, size, mtime, content in rows}
 
-    def recordings(self) -> list[Held]:
+    def recordings(self) -> list[IndexedRecording]:
         """Every recording held, in the order of the paths."""
-        found = [Held(id_, path, kind, lasts_s) for path, id_, kind, lasts_s in self._files("recordings", _HELD)]
+        found = [
+            IndexedRecording(id_, path, kind, lasts_s) for path, id_, kind, lasts_s in self._files("recordings", _HELD)
+        ]
         return sorted(found, key=lambda one: one.path)
 
     def failed(self, version: str | None = None) -> dict[str, tuple[FileState, str]]:
@@ -169,7 +171,7 @@ class Store:
     def put(
         self,
         path: str,
-        kind: Side,
+        kind: Modality,
         state: FileState,
         content_hash: str,
         duration_s: float,
@@ -246,15 +248,15 @@ class Store:
         for table in tables:
             self._db.execute(f"DELETE FROM {table} WHERE root = ? AND path = ?", place)
 
-    def about(self) -> dict[str, About]:
+    def about(self) -> dict[str, FileMetadata]:
         """Path → what is known of a file; files of which nothing is known are left out."""
-        return {path: About(*known) for path, *known in self._files("about", "composer, title, split, work")}
+        return {path: FileMetadata(*known) for path, *known in self._files("about", "composer, title, split, work")}
 
-    def describe(self, about: Mapping[str, About]) -> None:
+    def describe(self, about: Mapping[str, FileMetadata]) -> None:
         """Add to what is known of files, in one transaction. Derived files stay as they are."""
         known = self.about()
-        updated = {path: known.get(path, About()).updated(newer) for path, newer in about.items()}
-        changed = {path: one for path, one in updated.items() if one != known.get(path, About())}
+        updated = {path: known.get(path, FileMetadata()).updated(newer) for path, newer in about.items()}
+        changed = {path: one for path, one in updated.items() if one != known.get(path, FileMetadata())}
         if changed:
             with self._db.transaction():
                 rows = [(*self._split(path), *astuple(one)) for path, one in changed.items()]
@@ -270,7 +272,7 @@ class Store:
             raise AntiphonError(f"{new}: no such folder; move the files first, then tell the index")
         return relocate_rows(self._db, self.folder.resolve(), Path(old).resolve(), Path(new).resolve())
 
-    def counts(self) -> dict[Side, tuple[int, int, float]]:
+    def counts(self) -> dict[Modality, tuple[int, int, float]]:
         """Per kind: recordings, windows, hours."""
         rows = self._db.rows(
             "SELECT kind, COUNT(*), SUM(LENGTH(starts_s)) / 8, SUM(duration_s) / 3600 FROM recordings GROUP BY kind"
@@ -282,7 +284,7 @@ class Store:
         about = self.about()
         return len({work_of(held.path, about) for held in self.recordings()})
 
-    def library(self, kind: Side) -> Library:
+    def library(self, kind: Modality) -> IndexView:
         """All windows of a kind, mapped from the derived file, which is made first where it is missing or stale.
 
         The same object until something changes. Raises `AntiphonError` when the index holds nothing of that kind.
@@ -299,11 +301,11 @@ class Store:
                 "SELECT duration_s, starts_s, vectors, onsets FROM recordings WHERE kind = ? ORDER BY root, path", kind
             )
             derived, dimensions = self._derived(kind), int(self.meta("dimensions"))
-            library = open_library(derived, dimensions, paths, rows, self.about(), self._exact_below)
+            library = open_view(derived, dimensions, paths, rows, self.about(), self._exact_below)
             self._libraries[kind] = (state, library)
             return library
 
-    def neighbours(self) -> dict[Side, dict[str, Any]]:
+    def neighbours(self) -> dict[Modality, dict[str, Any]]:
         """Per kind how its nearest windows are found; of a quantised copy how good it is, once it is made."""
         with self._db.snapshot():
             return {
@@ -311,9 +313,9 @@ class Store:
                 for kind, (_, windows, _) in self.counts().items()
             }
 
-    def _derived(self, kind: Side) -> Derived:
+    def _derived(self, kind: Modality) -> Artifacts:
         generation = int(self.meta("generation", "0"))
-        return Derived(derived_folder(self.folder, kind, generation), kind, generation)
+        return Artifacts(derived_folder(self.folder, kind, generation), kind, generation)
 
     @contextmanager
     def _change(self) -> Iterator[None]:

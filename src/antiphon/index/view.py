@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.errors import AntiphonError, UnknownName
-from antiphon.index.artifacts import Derived
+from antiphon.index.artifacts import Artifacts
+from antiphon.index.metadata import FileMetadata, work_of
 from antiphon.index.neighbours import EXACT_BELOW, Neighbours
-from antiphon.index.metadata import About, work_of
 from antiphon.io.notes import Notes
 
 _SUFFIXES = _VECTORS, _ONSETS, _FACTS = ".f16", ".onsets", ".json"
@@ -45,7 +45,7 @@ ALL = Filters()
 
 
 @dataclass(frozen=True)
-class Library:
+class IndexView:
     """All windows of one kind.
 
     `vectors` float16 [n, D]; `start_s` float64 [n]; recording r owns rows `offset[r]:offset[r + 1]`, comes from
@@ -59,10 +59,10 @@ class Library:
     offset: NDArray[np.int64]
     paths: tuple[str, ...]
     duration_s: NDArray[np.float64]
-    about: Mapping[str, About] = field(default_factory=dict)
+    about: Mapping[str, FileMetadata] = field(default_factory=dict)
     onsets: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, _ONSET))
     onset_offset: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    derived: Derived | None = None
+    derived: Artifacts | None = None
     exact_below: int = EXACT_BELOW
 
     @cached_property
@@ -83,9 +83,9 @@ class Library:
         """The files that are not there any more: removed, renamed, or on media that are not there."""
         return [path for path in self.paths if not Path(path).exists()]
 
-    def about_recording(self, recording: int) -> About:
+    def describe_recording(self, recording: int) -> FileMetadata:
         """What is known of a recording."""
-        return self.about.get(self.paths[recording], About())
+        return self.about.get(self.paths[recording], FileMetadata())
 
     def work_of(self, recording: int) -> str:
         """The work that a recording performs; one of its own where nothing is known of it."""
@@ -96,7 +96,7 @@ class Library:
 
         Raises `UnknownName` for a composer or a split that no recording has, `AntiphonError` when none fits it all.
         """
-        about = [self.about_recording(recording) for recording in range(len(self.paths))]
+        about = [self.describe_recording(recording) for recording in range(len(self.paths))]
         fits = np.ones(len(self.paths), bool)
         if filters.composer:
             part = filters.composer.casefold()
@@ -134,22 +134,22 @@ def onsets_of(notes: Notes) -> NDArray[np.void]:
     return onsets
 
 
-def open_library(
-    derived: Derived,
+def open_view(
+    derived: Artifacts,
     dimensions: int,
     paths: Sequence[str],
     recordings: Iterable[StoredRecording],
-    about: Mapping[str, About],
+    about: Mapping[str, FileMetadata],
     exact_below: int = EXACT_BELOW,
-) -> Library:
+) -> IndexView:
     """The library of the files `paths` that `derived` holds.
 
     Where it does not yet, it is made of `recordings` first, in the order of the paths; they are read only then.
     """
 
-    def mapped(vectors: Path, onsets: Path, facts: dict[str, Any]) -> Library:
+    def mapped(vectors: Path, onsets: Path, facts: dict[str, Any]) -> IndexView:
         count = facts["onset_offset"][-1]
-        return Library(
+        return IndexView(
             vectors=np.memmap(vectors, np.float16, mode="r", shape=(facts["offset"][-1], dimensions)),
             start_s=np.array(facts["start_s"], np.float64),
             offset=np.array(facts["offset"], np.int64),
@@ -194,7 +194,7 @@ def _write_flat(vectors_to: Path, onsets_to: Path, recordings: Iterable[StoredRe
     }
 
 
-def describe_neighbours(derived: Derived, windows: int, exact_below: int) -> dict[str, Any]:
+def describe_neighbours(derived: Artifacts, windows: int, exact_below: int) -> dict[str, Any]:
     """How the nearest of so many windows are found; of a quantised copy how good it is, where it is made."""
     if windows < exact_below:
         return {"method": "exact"}

@@ -68,6 +68,15 @@ class Format:
         return UnreadableInput(path, f"not a {self.kind}'s config ({reason})")
 
 
+def renamed(document: Document, names: Mapping[str, str]) -> Document:
+    """A document with some of its fields under new names.
+
+    >>> renamed({"memory": 1, "seed": 2}, {"memory": "queue_size"})
+    {'queue_size': 1, 'seed': 2}
+    """
+    return {names.get(name, name): value for name, value in document.items()}
+
+
 def to_plain(config: Any) -> Document:
     """A config as JSON-ready data."""
     return TypeAdapter(type(config)).dump_python(config, mode="json")

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from antiphon.models.batch import MAX_NOTES
-from antiphon.models.descriptors import Side
-from antiphon.models.descriptors.alter import Values
 from antiphon.errors import look_up
+from antiphon.models.batch import MAX_NOTES
+from antiphon.models.descriptors.alter import Values
+from antiphon.types import Modality
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -29,7 +29,7 @@ class Injected:
     """
 
     descriptor: str
-    into: Side
+    into: Modality
     by: str = "concat"
     options: dict[str, Any] = field(default_factory=dict)
     values: Values = "real"
@@ -45,7 +45,7 @@ class Branch:
 
 
 @dataclass(frozen=True, config=_STRICT)
-class Beside:
+class LateFusion:
     """A descriptor of each side, alike in shape, put beside the embeddings; one linear map of both sides brings them to
     `dimensions` numbers (`antiphon.models.late_fusion`)."""
 
@@ -74,14 +74,14 @@ class Arm:
     injected: tuple[Injected, ...] = ()
     branch: Branch | None = None
     pairs: tuple[Pair, ...] = (_SIDES,)
-    beside: Annotated[Beside | None, Field(exclude_if=lambda beside: beside is None)] = None
+    late_fusion: Annotated[LateFusion | None, Field(exclude_if=lambda late_fusion: late_fusion is None)] = None
 
     @property
-    def taken(self) -> tuple[tuple[str, Side], ...]:
+    def taken(self) -> tuple[tuple[str, Modality], ...]:
         """Each descriptor that embedding takes, once, with the side whose embedding it is for."""
         found = [(injected.descriptor, injected.into) for injected in self.injected]
-        if self.beside is not None:
-            found += [(self.beside.audio, "audio"), (self.beside.notes, "notes")]
+        if self.late_fusion is not None:
+            found += [(self.late_fusion.audio, "audio"), (self.late_fusion.notes, "notes")]
         return tuple(dict.fromkeys(found))
 
     @property
@@ -91,10 +91,14 @@ class Arm:
             f"{one.descriptor}{'' if one.values == 'real' else f' ({one.values})'} into {one.into} by {one.by}"
             for one in self.injected
         ]
-        return said if self.beside is None else [*said, f"{self.beside.audio} and {self.beside.notes} beside"]
+        return (
+            said
+            if self.late_fusion is None
+            else [*said, f"{self.late_fusion.audio} and {self.late_fusion.notes} beside"]
+        )
 
 
-def _reverse(descriptor: str, into: Side) -> Injected:
+def _reverse(descriptor: str, into: Modality) -> Injected:
     options = {"positions": MAX_NOTES} if into == "notes" else {}
     return Injected(descriptor, into, "reverse_cross_attention", options)
 
@@ -112,7 +116,7 @@ def _auxiliary(descriptor: str) -> Arm:
     )
 
 
-def _moe(descriptor: str, into: Side, **options: Any) -> Injected:
+def _moe(descriptor: str, into: Modality, **options: Any) -> Injected:
     return Injected(descriptor, into, "moe", options)
 
 
@@ -172,7 +176,7 @@ ARMS: Mapping[str, Arm] = MappingProxyType(
             ),
             Arm("a4-bias", (Injected("a4", "audio", "attention_bias"),)),
             # Beyond the paper: onsets beside what was learned, for towers that keep time.
-            Arm("onsets", beside=Beside("onset_strength", "predicted_onsets", dimensions=192)),
+            Arm("onsets", late_fusion=LateFusion("onset_strength", "predicted_onsets", dimensions=192)),
             # Controls: as many parameters, nothing to learn from.
             *(
                 Arm(f"d4a4-{values}", tuple(replace(injected, values=values) for injected in _D4A4))

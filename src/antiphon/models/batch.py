@@ -14,33 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from antiphon.io.notes import Notes
+from antiphon.types import AS_RECORDED, Overlap, Playback
 
 MAX_NOTES = 2048
-_SLOWEST, _FASTEST = 0.5, 2.0
-_FARTHEST_SEMITONES = 12
-
-
-@dataclass(frozen=True)
-class Playback:
-    """How a recording is to be heard: played `tempo` times as fast at unchanged pitch, then `semitones` higher.
-
-    Raises `ValueError` for a tempo outside 0.5–2 and for more than 12 semitones either way.
-    """
-
-    tempo: float = 1.0
-    semitones: int = 0
-
-    def __post_init__(self) -> None:
-        if not _SLOWEST <= self.tempo <= _FASTEST:
-            raise ValueError(f"tempo is within {_SLOWEST:g}–{_FASTEST:g}, got {self.tempo} (percent, beats a minute?)")
-        if not -_FARTHEST_SEMITONES <= self.semitones <= _FARTHEST_SEMITONES:
-            raise ValueError(f"semitones are within ±{_FARTHEST_SEMITONES}, got {self.semitones} (cents?)")
-
-    def __str__(self) -> str:
-        return f"tempo {self.tempo:g}, {self.semitones:+d} semitones"
-
-
-AS_RECORDED = Playback()
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,30 +51,20 @@ class NoteBatch:
 
 
 @dataclass(frozen=True, eq=False)
-class Overlap:
-    """Where windows were cut from: `samples` float32 [S] of one recording; window b begins at `begin[b]` int64 [B].
-
-    A front end may then compute once what windows have in common.
-    """
-
-    samples: Tensor
-    begin: Tensor
-
-
-@dataclass(frozen=True, eq=False)
 class Batch:
     """`audio` float32 [B, S] mono and the notes of the same B windows.
 
     `playback` says how the sound is to be heard: S samples of it make a window of S / tempo. The notes are already as
     played. `overlap`, where it is known, says where the sound was cut from.
 
-    `not_wrong` bool [B, B], in training, marks windows that are no wrong answers to each other: those that overlap in
-    time, and other performances of the same work. `work` int64 [B], in training, numbers the works they are from.
+    `false_negatives` bool [B, B], in training, marks windows that are no wrong answers to each other: those that
+    overlap in time, and other performances of the same work. `work` int64 [B], in training, numbers the works they
+    are from.
     """
 
     audio: Tensor
     notes: NoteBatch
-    not_wrong: Tensor | None = None
+    false_negatives: Tensor | None = None
     work: Tensor | None = None
     playback: Playback = AS_RECORDED
     overlap: Overlap | None = None
@@ -117,7 +83,7 @@ class Batch:
             self,
             audio=move(self.audio),
             notes=notes,
-            not_wrong=None if self.not_wrong is None else move(self.not_wrong),
+            false_negatives=None if self.false_negatives is None else move(self.false_negatives),
             work=None if self.work is None else move(self.work),
             overlap=None if self.overlap is None else Overlap(move(self.overlap.samples), move(self.overlap.begin)),
         )

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.io.audio import is_silent, read_audio
 from antiphon.corpora import Corpus, Recording
-from antiphon.models.protocol import Embedder
-from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.io.notes import Notes, read_notes
-from antiphon.progress import track
 from antiphon.corpora.segment_table import HEADER_SLACK_S, PAPER_GRID, SegmentTable, WindowGrid, cut_windows
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.io.audio import is_silent, read_audio
+from antiphon.io.notes import Notes, read_notes
+from antiphon.models.protocol import Embedder
+from antiphon.progress import track
 
 
 def read_sound(

@@ -12,16 +12,17 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch.nn import functional as F
 
-from antiphon.io.audio import is_silent
-from antiphon.models.batch import AS_RECORDED, Batch, Playback, collate
-from antiphon.models.descriptors import DESCRIPTORS, Side, describe
+from antiphon.corpora.segment_table import SoundWindows, at_playback
 from antiphon.errors import AntiphonError
+from antiphon.io.audio import is_silent
 from antiphon.io.formats import to_plain
-from antiphon.models.network import DualEncoder, pick_device
-from antiphon.models.inputs import as_samples, as_starts
 from antiphon.io.notes import Notes
-from antiphon.corpora.segment_table import SoundWindows, as_played
+from antiphon.models.batch import Batch, collate
+from antiphon.models.descriptors import DESCRIPTORS, describe
+from antiphon.models.inputs import as_samples, as_starts
+from antiphon.models.network import DualEncoder, pick_device
 from antiphon.models.towers import Elasticity, elasticity_of
+from antiphon.types import AS_RECORDED, Modality, Playback
 
 _BATCH = 32
 # Not a half: a query's windows would all be off those of a library, a second apart, by the same or one of two amounts.
@@ -74,7 +75,7 @@ class ModelEmbedder:
         """Windows of one recording's notes: unit vectors [n, dimensions], zeros for windows without notes."""
         self._refuse_without("audio", into="notes")
         length_s = self.window_s * playback.tempo
-        windows = [as_played(notes.window(float(start), length_s), playback) for start in as_starts(starts_s)]
+        windows = [at_playback(notes.window(float(start), length_s), playback) for start in as_starts(starts_s)]
         return self._embed(None, windows, {"notes": _filled(windows)})["notes"]
 
     def embed_pairs(self, samples: ArrayLike, notes: Notes, starts_s: ArrayLike) -> tuple[Rows, Rows]:
@@ -90,11 +91,11 @@ class ModelEmbedder:
         self,
         audio: SoundWindows | None,
         notes: list[Notes],
-        usable: Mapping[Side, NDArray[np.bool_]],
+        usable: Mapping[Modality, NDArray[np.bool_]],
         playback: Playback = AS_RECORDED,
-    ) -> dict[Side, Rows]:
+    ) -> dict[Modality, Rows]:
         """The sides that `usable` names, each row that it says True for."""
-        rows: dict[Side, Rows] = {side: np.zeros((len(notes), self.dimensions), np.float32) for side in usable}
+        rows: dict[Modality, Rows] = {side: np.zeros((len(notes), self.dimensions), np.float32) for side in usable}
         kept = np.flatnonzero(np.logical_or.reduce(list(usable.values())))
         for begin in range(0, len(kept), _BATCH):
             index = kept[begin : begin + _BATCH]
@@ -121,7 +122,7 @@ class ModelEmbedder:
         except ValueError as error:
             raise AntiphonError(f"model {self.name} {error}") from None
 
-    def _refuse_without(self, missing: Side, into: Side) -> None:
+    def _refuse_without(self, missing: Modality, into: Modality) -> None:
         for name in self.model.descriptor_names(into):
             if DESCRIPTORS[name].side == missing:
                 raise AntiphonError(

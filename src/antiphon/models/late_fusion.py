@@ -12,11 +12,11 @@ from scipy.linalg import eigh
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from antiphon.models.batch import Tokens
 from antiphon.errors import AntiphonError
+from antiphon.models.batch import Tokens
 
 
-class Discriminant(nn.Module):
+class LateFusionProjection(nn.Module):
     """[embedding ‖ descriptor], either of unit length → `dimensions` numbers; the same map for sound and for notes.
 
     Gradients do not change it: `PairScatter` finds it for what a trained network gives. Random before that. Raises
@@ -58,7 +58,7 @@ class PairScatter:
         self._together = self._together + (audio.T @ notes).double()
         self._apart = self._apart + (difference.T @ difference).double()
 
-    def discriminant(self, dimensions: int, ridge: float) -> Tensor:
+    def late_fusion(self, dimensions: int, ridge: float) -> Tensor:
         """The map [D, dimensions], float32, its directions in order of how well they tell windows apart.
 
         `ridge` is how much of a sphere of the same mean scatter is added to what lies apart. Raises `ValueError` before

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from antiphon.models.protocol import Embedder
 from antiphon.errors import AntiphonError
+from antiphon.models.protocol import Embedder
 from antiphon.models.saving import RUN_MODEL, is_model_folder, is_run_folder, load_dual_encoder
 from antiphon.models.zoo import shipped_models
 

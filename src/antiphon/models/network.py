@@ -11,20 +11,19 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from antiphon.models.arms import Arm, Beside, Injected
-from antiphon.models.batch import Batch, Tokens
-from antiphon.models.descriptors import DESCRIPTORS, Side, describe
-from antiphon.models.descriptors.alter import alter
-from antiphon.models.late_fusion import Discriminant
-from antiphon.errors import AntiphonError
-from antiphon.models.heads import NORMS, LinearHead, ProjectionHead
-from antiphon.models.injection import MECHANISMS, Annealed, Penalties, Place, Shape
-from antiphon.training.presets import Sizes
 from antiphon.corpora.segment_table import PAPER_GRID
+from antiphon.errors import AntiphonError
+from antiphon.models.arms import Arm, Injected, LateFusion
+from antiphon.models.batch import Batch, Tokens
+from antiphon.models.descriptors import DESCRIPTORS, describe
+from antiphon.models.descriptors.alter import alter
+from antiphon.models.heads import NORMS, LinearHead, ProjectionHead
+from antiphon.models.injection import MECHANISMS, Annealed, InjectionPoint, Penalties, Shape
+from antiphon.models.late_fusion import LateFusionProjection
 from antiphon.models.towers import TOWERS, Tower
+from antiphon.types import MODALITIES, Modality, Sizes
 
-_PLACES: tuple[Place, ...] = get_args(Place)
-SIDES: tuple[Side, Side] = ("audio", "notes")
+_INJECTION_POINTS: tuple[InjectionPoint, ...] = get_args(InjectionPoint)
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -49,7 +48,7 @@ class Encoded:
     penalties: dict[str, Tensor]
 
 
-Observer = Callable[[Side, int, Tokens], None]
+Observer = Callable[[Modality, int, Tokens], None]
 """Called with the tokens that each transformer layer gives, injections after it included."""
 
 
@@ -77,23 +76,23 @@ class DualEncoder(nn.Module):
             )
             for injected in arm.injected
         )
-        self.heads = nn.ModuleDict({side: self._head(self.tower(side).pooled_width, sizes) for side in SIDES})
+        self.heads = nn.ModuleDict({side: self._head(self.tower(side).pooled_width, sizes) for side in MODALITIES})
         self.branch: nn.Module | None = None
         if arm.branch is not None:
             dimensions = sum(len(DESCRIPTORS[name].dimensions) for name in arm.branch.descriptors)
             shape = self._shape("notes", "branch")
             self.branch = MECHANISMS[arm.branch.by].build(shape, dimensions, **arm.branch.options)
-        self.discriminant: Discriminant | None = None
-        if arm.beside is not None:
-            self.discriminant = Discriminant(
-                sizes.dimensions, _size_beside(arm.beside, sizes.window_s), arm.beside.dimensions
+        self.late_fusion: LateFusionProjection | None = None
+        if arm.late_fusion is not None:
+            self.late_fusion = LateFusionProjection(
+                sizes.dimensions, _late_fusion_size(arm.late_fusion, sizes.window_s), arm.late_fusion.dimensions
             )
 
     @property
     def dimensions(self) -> int:
         """Of the common space."""
-        beside = self.config.arm.beside
-        return self.config.sizes.dimensions if beside is None else beside.dimensions
+        late_fusion = self.config.arm.late_fusion
+        return self.config.sizes.dimensions if late_fusion is None else late_fusion.dimensions
 
     @staticmethod
     def _head(width: int, sizes: Sizes) -> nn.Module:
@@ -101,11 +100,11 @@ class DualEncoder(nn.Module):
             return LinearHead(width, sizes.dimensions)
         return ProjectionHead(width, sizes.head_hidden, sizes.dimensions)
 
-    def tower(self, side: Side) -> Tower:
+    def tower(self, side: Modality) -> Tower:
         """The tower of one side."""
         return cast(Tower, self.towers[side])
 
-    def _shape(self, side: Side, place: Place) -> Shape:
+    def _shape(self, side: Modality, place: InjectionPoint) -> Shape:
         tower, sizes = self.tower(side), self.config.sizes
         width, layers = tower.width, len(tower.layers)
         if place == "head":
@@ -120,14 +119,16 @@ class DualEncoder(nn.Module):
             if isinstance(module, Annealed):
                 module.progress = progress
 
-    def descriptor_names(self, *sides: Side) -> list[str]:
+    def descriptor_names(self, *sides: Modality) -> list[str]:
         """The descriptors that embedding these sides needs."""
         return [name for name, into in self.config.arm.taken if into in sides]
 
     def describe(self, batch: Batch) -> dict[str, Tokens]:
         """The descriptors this arm uses, each computed once; while training without those beside, which wait."""
         arm = self.config.arm
-        taken = [injected.descriptor for injected in arm.injected] if self.training else self.descriptor_names(*SIDES)
+        taken = (
+            [injected.descriptor for injected in arm.injected] if self.training else self.descriptor_names(*MODALITIES)
+        )
         names = [*taken, *(arm.branch.descriptors if arm.branch else ())]
         return describe(batch, names, self.config.sizes.sample_rate_hz)
 
@@ -146,7 +147,7 @@ class DualEncoder(nn.Module):
         return Encoded(audio, notes, branch, penalties)
 
     def encode(
-        self, side: Side, batch: Batch, descriptors: Mapping[str, Tokens], observe: Observer | None = None
+        self, side: Modality, batch: Batch, descriptors: Mapping[str, Tokens], observe: Observer | None = None
     ) -> tuple[Tensor, Penalties]:
         """One side's embeddings [B, dimensions], not normalised, and its penalties.
 
@@ -154,23 +155,23 @@ class DualEncoder(nn.Module):
         them.
         """
         embedded, penalties = self.encode_alone(side, batch, descriptors, observe)
-        if self.discriminant is None or self.training:
+        if self.late_fusion is None or self.training:
             return embedded, penalties
-        return self.discriminant(embedded, self.beside(side, descriptors)), penalties
+        return self.late_fusion(embedded, self.descriptor_to_fuse(side, descriptors)), penalties
 
-    def beside(self, side: Side, descriptors: Mapping[str, Tokens]) -> Tokens:
+    def descriptor_to_fuse(self, side: Modality, descriptors: Mapping[str, Tokens]) -> Tokens:
         """The descriptor that stands beside a side's embeddings. Raises `ValueError` where none does."""
-        beside = self.config.arm.beside
-        if beside is None:
+        late_fusion = self.config.arm.late_fusion
+        if late_fusion is None:
             raise ValueError(f"arm {self.config.arm.name} has nothing beside its embeddings")
-        return descriptors[beside.audio if side == "audio" else beside.notes]
+        return descriptors[late_fusion.audio if side == "audio" else late_fusion.notes]
 
     def encode_alone(
-        self, side: Side, batch: Batch, descriptors: Mapping[str, Tokens], observe: Observer | None = None
+        self, side: Modality, batch: Batch, descriptors: Mapping[str, Tokens], observe: Observer | None = None
     ) -> tuple[Tensor, Penalties]:
         """One side's embeddings with nothing beside them [B, sizes.dimensions], not normalised, and its penalties."""
         tower = self.tower(side)
-        acting = {place: self._acting(side, place, descriptors) for place in _PLACES}
+        acting = {place: self._acting(side, place, descriptors) for place in _INJECTION_POINTS}
         penalties: Penalties = {}
         tokens = tower.features(batch)
         for module, descriptor in acting["features"]:
@@ -194,7 +195,9 @@ class DualEncoder(nn.Module):
 
         return self.heads[side](tower.pool(tokens), modulate), penalties
 
-    def _acting(self, side: Side, place: Place, descriptors: Mapping[str, Tokens]) -> list[tuple[nn.Module, Tokens]]:
+    def _acting(
+        self, side: Modality, place: InjectionPoint, descriptors: Mapping[str, Tokens]
+    ) -> list[tuple[nn.Module, Tokens]]:
         """The modules that act at a place of a tower, each with its descriptor."""
         acting = []
         for injected, module in zip(self.config.arm.injected, self.injections, strict=True):
@@ -210,10 +213,10 @@ class DualEncoder(nn.Module):
         return alter(descriptor, injected.values, generator)
 
 
-def _size_beside(beside: Beside, window_s: float) -> int:
+def _late_fusion_size(late_fusion: LateFusion, window_s: float) -> int:
     """How many numbers either descriptor beside embeddings has. Raises `AntiphonError` where they do not fit."""
-    audio, notes = DESCRIPTORS[beside.audio], DESCRIPTORS[beside.notes]
-    if (audio.side, notes.side) != SIDES:
+    audio, notes = DESCRIPTORS[late_fusion.audio], DESCRIPTORS[late_fusion.notes]
+    if (audio.side, notes.side) != MODALITIES:
         raise AntiphonError(f"{audio.name} and {notes.name} are not one of the sound and one of the notes")
     if audio.frames is None or (audio.frames, len(audio.dimensions)) != (notes.frames, len(notes.dimensions)):
         raise AntiphonError(f"{audio.name} and {notes.name} cannot stand beside embeddings: not of one fixed shape")

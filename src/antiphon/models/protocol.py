@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from antiphon.models.batch import AS_RECORDED, Playback
 from antiphon.io.notes import Notes
+from antiphon.types import AS_RECORDED, Playback
 
 
 class Embedder(Protocol):

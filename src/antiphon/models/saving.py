@@ -14,10 +14,19 @@ from safetensors.torch import load_file, save_file
 
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.files import atomic_folder, write_text_atomic
-from antiphon.io.formats import Format
+from antiphon.io.formats import Document, Format, renamed
 from antiphon.models.network import DualEncoder, ModelConfig
 
-_FORMAT = Format("model", 1, {})
+_TENSORS_BEFORE = {"discriminant.map": "late_fusion.map"}
+_LATE_FUSION_BEFORE = {"beside": "late_fusion"}
+
+
+def with_late_fusion(arm: Document) -> Document:
+    """The document of an arm with late fusion under its present name."""
+    return renamed(arm, _LATE_FUSION_BEFORE)
+
+
+_FORMAT = Format("model", 2, {1: lambda document: document | {"arm": with_late_fusion(document["arm"])}})
 _CONFIG, _WEIGHTS, _CARD = "config.json", "model.safetensors", "README.md"
 RUN_CONFIG, RUN_MODEL = "run.json", "model"
 
@@ -55,7 +64,7 @@ def load_dual_encoder(folder: str | Path) -> DualEncoder:
     identity = folder.stat().st_ino
     try:
         config = _FORMAT.read(folder / _CONFIG, ModelConfig)
-        weights = load_file(folder / _WEIGHTS)
+        weights = renamed(load_file(folder / _WEIGHTS), _TENSORS_BEFORE)
         if folder.stat().st_ino != identity:  # replaced between the two: they may belong to different models
             return load_dual_encoder(folder)
         model = DualEncoder(config)

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from antiphon.models.batch import AS_RECORDED, Playback
-from antiphon.models.inputs import as_samples, as_starts
+from antiphon.corpora.segment_table import at_playback
 from antiphon.io.notes import Notes
+from antiphon.models.inputs import as_samples, as_starts
 from antiphon.signal.onsets import (
     BANDS,
     FRAME_CENTRING,
@@ -24,12 +24,12 @@ from antiphon.signal.onsets import (
     HARMONICS,
     LOWEST_PITCH,
     Frames,
+    normalised,
     onset_strength,
-    outlined,
     predicted_onsets,
     transpose,
 )
-from antiphon.corpora.segment_table import as_played
+from antiphon.types import AS_RECORDED, Playback
 
 _SAMPLE_RATE_HZ = 24_000
 _WINDOW_S = 4.0
@@ -67,7 +67,7 @@ class TemplateEmbedder:
 
     def embed_notes(self, notes: Notes, starts_s: ArrayLike, playback: Playback = AS_RECORDED) -> NDArray[np.float32]:
         """Windows of predicted onsets: float32 [n, 4800]."""
-        notes, starts_s = as_played(notes, playback), as_starts(starts_s) / playback.tempo
+        notes, starts_s = at_playback(notes, playback), as_starts(starts_s) / playback.tempo
         last_s = float(starts_s.max(initial=0.0)) + _WINDOW_S
         return _windows(predicted_onsets(notes, last_s), starts_s, 0)
 
@@ -92,4 +92,4 @@ def _windows(
     before, after = max(0, -int(index.min(initial=0))), max(0, int(index.max(initial=0)) + 1 - len(grid))
     if before or after:
         grid = np.pad(grid, ((before, after), (0, 0)))
-    return outlined(torch.from_numpy(grid[index + before])).flatten(1).numpy()
+    return normalised(torch.from_numpy(grid[index + before])).flatten(1).numpy()

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from antiphon.io.audio import read_audio
-from antiphon.index.query import heard_frames, kind_of
 from antiphon.alignment.aligned_notes import aligned_notes
-from antiphon.alignment.onset_features import note_frames, sound_frames
 from antiphon.alignment.dtw import Warp, warp
+from antiphon.alignment.onset_features import note_frames, sound_frames
+from antiphon.index.query import audio_frames, kind_of
+from antiphon.io.audio import read_audio
 from antiphon.io.notes import read_notes, write_midi
-from antiphon.signal.onsets import Frames
-from antiphon.signal.onsets import transpose as transpose_frames
 from antiphon.serving import models
 from antiphon.serving.decoder_pool import Decoders
 from antiphon.serving.errors import ServingError
-from antiphon.serving.search_requests import Question
+from antiphon.serving.search_requests import SearchRequest
+from antiphon.signal.onsets import Frames
+from antiphon.signal.onsets import transpose as transpose_frames
 
 _BAND_S = 1.0
 _AROUND_S = 3.0  # of the library on either side, where the path may lead
@@ -26,7 +26,7 @@ _AT_ONCE_S = 60.0
 
 
 def aligned_midi(
-    question: Question, hit: models.Hit, path: Path, decoders: Decoders, rate_hz: int, temporary: Path
+    search_request: SearchRequest, hit: models.Hit, path: Path, decoders: Decoders, rate_hz: int, temporary: Path
 ) -> bytes:
     """A MIDI file: the hit's notes at the query's times, or the query's at the hit's where those are the notes.
 
@@ -34,11 +34,11 @@ def aligned_midi(
     of the side whose clock they have. Raises `ServingError` 409 where both are sound.
     """
     if hit.recording.kind == "notes":
-        way = _way(question, hit, path, decoders, rate_hz, temporary)
+        way = _way(search_request, hit, path, decoders, rate_hz, temporary)
         notes = aligned_notes(read_notes(path, sustain=True), hit.start_s, hit.end_s, way.inverse, hit.semitones)
-    elif question.kind == "notes":
-        way = _way(question, hit, path, decoders, rate_hz, temporary)
-        played = read_notes(question.path, sustain=True)
+    elif search_request.kind == "notes":
+        way = _way(search_request, hit, path, decoders, rate_hz, temporary)
+        played = read_notes(search_request.path, sustain=True)
         notes = aligned_notes(played, hit.query_start_s, hit.query_end_s, way.at, -hit.semitones)
     else:
         raise ServingError(409, "no_notes", "both sides of this hit are sound; there are no notes to align")
@@ -50,13 +50,15 @@ def aligned_midi(
         return out.read_bytes()
 
 
-def _way(question: Question, hit: models.Hit, path: Path, decoders: Decoders, rate_hz: int, temporary: Path) -> Warp:
+def _way(
+    search_request: SearchRequest, hit: models.Hit, path: Path, decoders: Decoders, rate_hz: int, temporary: Path
+) -> Warp:
     """The path from seconds of the query's file to those of the hit's."""
     begin_s, end_s = hit.query_start_s, hit.query_end_s
-    if question.kind == "notes":
-        asked = note_frames(read_notes(question.path), begin_s, end_s)
+    if search_request.kind == "notes":
+        asked = note_frames(read_notes(search_request.path), begin_s, end_s)
     else:
-        asked = _heard(question.path, begin_s, end_s, decoders, rate_hz, temporary)
+        asked = _heard(search_request.path, begin_s, end_s, decoders, rate_hz, temporary)
     first_s = hit.start_s - _AROUND_S
     known = _library_frames(path, rate_hz, first_s, hit.end_s + _AROUND_S)
     asked = transpose_frames(asked, -hit.semitones)
@@ -77,7 +79,7 @@ def _heard(path: Path, begin_s: float, end_s: float, decoders: Decoders, rate_hz
 def _library_frames(path: Path, rate_hz: int, begin_s: float, end_s: float) -> Frames:
     if kind_of(path) == "notes":
         return note_frames(read_notes(path), begin_s, end_s)
-    return np.concatenate([heard_frames(path, rate_hz, *edge) for edge in _edges(begin_s, end_s)])
+    return np.concatenate([audio_frames(path, rate_hz, *edge) for edge in _edges(begin_s, end_s)])
 
 
 def _edges(begin_s: float, end_s: float) -> list[tuple[float, float]]:

@@ -10,12 +10,12 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from antiphon import __version__
 from antiphon.serving import page
 from antiphon.serving.errors import add_handlers
-from antiphon.serving.middleware import Guard
+from antiphon.serving.middleware import AccessMiddleware
 from antiphon.serving.routes import library, searches, server
 from antiphon.serving.service import Service
+from antiphon.version import __version__
 
 _DESCRIPTION = """Which music of the library is this, from where to where, at what tempo, how sure? Times are seconds.
 A failure is `{"error": "what is wrong and what to do", "code": "one_word"}` with its HTTP status."""
@@ -34,7 +34,7 @@ def create_app(service: Service, bundle: Path = page.BUNDLE) -> FastAPI:
 
     settings = service.settings
     guard = Middleware(
-        Guard, limits=settings.limits, metrics=service.metrics, token=settings.token, hosts=settings.hosts
+        AccessMiddleware, limits=settings.limits, metrics=service.metrics, token=settings.token, hosts=settings.hosts
     )
     app = _api(lifespan=running, middleware=[guard])
     app.state.service = service

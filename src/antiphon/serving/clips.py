@@ -12,7 +12,6 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from antiphon.models.descriptors import Side
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.notes import Notes, read_notes
 from antiphon.rendering import Renderer, make_renderer
@@ -20,6 +19,7 @@ from antiphon.serving.decoder_pool import CLIP_RATE_HZ, Decoders
 from antiphon.serving.errors import ServingError
 from antiphon.serving.limits import Gate, Limits
 from antiphon.serving.models import NotesOfRange
+from antiphon.types import Modality
 
 SOUNDFONTS = ("FluidR3_GM", "default-GM", "TimGM6mb")
 _RENDERED_AT_ONCE = 1  # an instrument plays one piece at a time
@@ -48,7 +48,7 @@ class Clips:
     _instrument: Renderer | None
 
     def sound(
-        self, path: Path, kind: Side, duration_s: float, start_s: float, length_s: float | None, tempo: float
+        self, path: Path, kind: Modality, duration_s: float, start_s: float, length_s: float | None, tempo: float
     ) -> bytes:
         """A range of a file as WAV, mono, 16 bit; notes played at `tempo` seconds of the file per second of sound.
 
@@ -68,7 +68,9 @@ class Clips:
             played = Notes(notes.onset_s / tempo, notes.duration_s / tempo, notes.pitch, notes.velocity)
             return _as_wav(self._player().render(played, length_s / tempo))
 
-    def notes(self, path: Path, kind: Side, duration_s: float, start_s: float, length_s: float | None) -> NotesOfRange:
+    def notes(
+        self, path: Path, kind: Modality, duration_s: float, start_s: float, length_s: float | None
+    ) -> NotesOfRange:
         """The notes that sound in a range of a file; raises as `sound` does, 409 for a file that is sound."""
         if kind == "audio":
             raise ServingError(409, "no_notes", "this recording is sound and has no notes; ask for its sound")

@@ -13,11 +13,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from antiphon.models.descriptors import Side
 from antiphon.errors import UnreadableInput
 from antiphon.serving.errors import Busy
 from antiphon.serving.limits import Limits
 from antiphon.serving.models import SHORTEST_QUERY_S
+from antiphon.types import Modality
 
 CLIP_RATE_HZ = 44_100
 _CALLS_EACH = 2000  # then a new process, whatever the libraries in the old one have kept
@@ -128,7 +128,7 @@ class Decoders:
             one.stop()
 
     def query(
-        self, path: Path, kind: Side, start_s: float, length_s: float | None, rate_hz: int, out: Path
+        self, path: Path, kind: Modality, start_s: float, length_s: float | None, rate_hz: int, out: Path
     ) -> tuple[float, float]:
         """Check what is to be searched and write its sound to `out`: seconds of the file, and of the stretch."""
         request = {
@@ -150,7 +150,7 @@ class Decoders:
         request = {"do": "clip", "start_s": start_s, "length_s": length_s, "rate_hz": CLIP_RATE_HZ, "out": str(out)}
         self._ask(path, request, self._limits.decode_s)
 
-    def check(self, path: Path, kind: Side, rate_hz: int) -> float:
+    def check(self, path: Path, kind: Modality, rate_hz: int) -> float:
         """Read a file whole: its length in seconds."""
         request = {
             "do": "check",

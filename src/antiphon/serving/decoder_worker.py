@@ -17,8 +17,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from antiphon.io.audio import audio_info, is_silent, read_audio
 from antiphon.errors import UnreadableInput
+from antiphon.io.audio import audio_info, is_silent, read_audio
 from antiphon.io.notes import Notes, read_notes
 
 _MOST_CHANNELS = 32

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from antiphon.models.descriptors import Side
-from antiphon.models.protocol import Embedder
 from antiphon.errors import UnreadableInput
-from antiphon.io.files import atomic_file, content_hash
 from antiphon.index.build import build_index
 from antiphon.index.store import Store
+from antiphon.io.files import atomic_file, content_hash
+from antiphon.models.protocol import Embedder
 from antiphon.progress import track
 from antiphon.serving.decoder_pool import Decoders
 from antiphon.serving.models import Failure
 from antiphon.serving.uploads import free_name
+from antiphon.types import Modality
 
 FOLDER = "uploads"
 
@@ -27,7 +27,7 @@ class Received:
     """A file in a temporary place: what the client calls it, and the name to store it under."""
 
     path: Path
-    kind: Side
+    kind: Modality
     shown: str
     name: str
 

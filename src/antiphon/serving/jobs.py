@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 
 from antiphon.errors import AntiphonError
-from antiphon.progress import progress_told_to
+from antiphon.progress import report_progress
 from antiphon.serving import models
 from antiphon.serving.errors import Busy, Problem, ServingError, unusable
 from antiphon.serving.limits import Limits
@@ -110,7 +110,7 @@ class Jobs:
 
             self._set(job, status="running", message="starting")
             try:
-                with progress_told_to(told):
+                with report_progress(told):
                     result = job.work()
             except AntiphonError as error:
                 self._set(job, status="failed", message="failed", error=unusable(error).problem())

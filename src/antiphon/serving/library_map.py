@@ -5,33 +5,33 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.index.view import Library
+from antiphon.index.view import IndexView
 from antiphon.process_memory import release_mapped
-from antiphon.serving.snapshot import Holdings
 from antiphon.serving.models import Map, Point
+from antiphon.serving.snapshot import Snapshot
 
 _ITERATED, _ITERATIONS = 8, 30
 _MARGIN = 0.02  # of recordings, at each end, that lie on the border
 
 
-def draw_map(holdings: Holdings) -> Map:
+def draw_map(snapshot: Snapshot) -> Map:
     """Means of the recordings' windows in their two principal directions, each spread over 0 to 1."""
     ids, means = [], []
-    for library in holdings.libraries.values():
+    for library in snapshot.libraries.values():
         # One that was indexed between the list of recordings and this library is in the next map.
-        listed = [number for number, path in enumerate(library.paths) if path in holdings.by_path]
-        ids += [holdings.by_path[library.paths[number]].id for number in listed]
+        listed = [number for number, path in enumerate(library.paths) if path in snapshot.by_path]
+        ids += [snapshot.by_path[library.paths[number]].id for number in listed]
         means.append(_means(library)[listed])
-    composers = sorted({one.composer for one in holdings.recordings})
+    composers = sorted({one.composer for one in snapshot.recordings})
     if not ids:
         return Map(points=[], composers=[], of=[])
     place = _flat(np.concatenate(means))
     points = [Point(id=id_, x=x, y=y) for id_, (x, y) in zip(ids, place.tolist(), strict=True)]
     number = {composer: at for at, composer in enumerate(composers)}
-    return Map(points=points, composers=composers, of=[number[holdings.by_id[id_].composer] for id_ in ids])
+    return Map(points=points, composers=composers, of=[number[snapshot.by_id[id_].composer] for id_ in ids])
 
 
-def _means(library: Library) -> NDArray[np.float32]:
+def _means(library: IndexView) -> NDArray[np.float32]:
     """Mean vector of each recording [recordings, D]."""
     edges = zip(library.offset[:-1], library.offset[1:], strict=True)
     means = np.stack([library.vectors[begin:end].astype(np.float32).mean(axis=0) for begin, end in edges])

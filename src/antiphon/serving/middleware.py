@@ -32,7 +32,7 @@ _HEADERS = {
 }
 
 
-class Guard:
+class AccessMiddleware:
     """ASGI middleware.
 
     Refuses a Host that is none of `hosts` (a page elsewhere can give its own name this computer's address), an Origin

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, computed_field
 from pydantic.dataclasses import dataclass
 
-from antiphon.index.match import Match
 from antiphon.alignment.confidence import LIKELY
+from antiphon.index.match import Match
 from antiphon.serving.errors import Problem
 
-Kind = Literal["audio", "notes"]
+Modality = Literal["audio", "notes"]
 Status = Literal["queued", "running", "done", "failed"]
 Stage = Literal["waiting", "beginning", "whole"]
 Words = Literal["almost certainly", "very likely", "likely", "doubtful"]
@@ -24,7 +24,7 @@ class Recording(BaseModel):
     """A file of the library; `file` is its path from the folder on that all files share."""
 
     id: int
-    kind: Kind
+    kind: Modality
     file: str
     composer: str
     title: str
@@ -109,7 +109,7 @@ class QueryFacts(BaseModel):
     """What was asked with: the whole file's length, and the stretch of it that is searched."""
 
     name: str
-    kind: Kind
+    kind: Modality
     duration_s: float
     start_s: float
     length_s: float
@@ -124,7 +124,7 @@ class Search(BaseModel):
     ahead: int
     stage: Stage
     query: QueryFacts
-    against: Kind
+    against: Modality
     provisional: bool
     hits: list[Hit]
     seconds: float
@@ -201,7 +201,7 @@ class SearchOptions(BaseModel):
     start_s: float = Field(0.0, ge=0, le=LONGEST_FILE_S, allow_inf_nan=False)
     length_s: float | None = Field(None, ge=SHORTEST_QUERY_S, le=LONGEST_FILE_S, allow_inf_nan=False)
     top: int = Field(10, ge=1, le=50)
-    against: Kind | None = None
+    against: Modality | None = None
     composer: str = Field("", max_length=200)
     by_work: bool = False
     transpose: bool = False

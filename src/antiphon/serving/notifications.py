@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 
-class Changes:
+class Notifications:
     """Any thread rings; every coroutine inside `heard` finds its event set."""
 
     def __init__(self) -> None:

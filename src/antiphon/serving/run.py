@@ -13,13 +13,13 @@ from urllib.parse import quote
 import torch
 import uvicorn
 
-from antiphon.io.cache import cache_folder
 from antiphon.corpora import Recording, open_corpus
 from antiphon.corpora.synthetic.demo import VERSION
 from antiphon.errors import AntiphonError
-from antiphon.io.files import atomic_file
 from antiphon.index.build import build_index
 from antiphon.index.store import Store
+from antiphon.io.cache import cache_folder
+from antiphon.io.files import atomic_file
 from antiphon.models.loading import load_model
 from antiphon.serving.app import create_app
 from antiphon.serving.middleware import is_loopback

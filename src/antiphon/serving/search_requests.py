@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from antiphon.models.descriptors import Side
-from antiphon.models.protocol import Embedder
-from antiphon.index.view import ALL, Filters
 from antiphon.index.match import Match
 from antiphon.index.search import SearchOptions, search_library, what_to_search
+from antiphon.index.view import ALL, Filters
+from antiphon.models.protocol import Embedder
 from antiphon.serving import models
 from antiphon.serving.errors import ServingError
-from antiphon.serving.snapshot import Holdings
+from antiphon.serving.snapshot import Snapshot
+from antiphon.types import Modality
 
 FIRST_S = 10.0
 
 
 @dataclass(frozen=True)
-class Question:
+class SearchRequest:
     """A stretch of a query: `length_s` from `start_s` on.
 
     `path` is the file as it was sent, or one of the library. `heard` is what is searched: sound of the stretch alone,
@@ -28,13 +28,13 @@ class Question:
 
     name: str
     path: Path
-    kind: Side
+    kind: Modality
     duration_s: float
     start_s: float
     length_s: float
     heard: Path
     heard_from_s: float
-    against: Side
+    against: Modality
     options: models.SearchOptions
     recording: int | None = None
 
@@ -58,34 +58,34 @@ class Question:
         )
 
 
-def check_against(kind: Side, options: models.SearchOptions, holdings: Holdings) -> Side:
+def check_against(kind: Modality, options: models.SearchOptions, snapshot: Snapshot) -> Modality:
     """What to search: what was asked for, else the other kind, else the query's own.
 
     Raises `ServingError` 422 where the library holds none of it, `AntiphonError` for a composer whom it does not know.
     """
-    against = options.against or what_to_search(kind, holdings.libraries)
-    if against not in holdings.libraries:
-        held = " and ".join(holdings.libraries) or "nothing yet"
+    against = options.against or what_to_search(kind, snapshot.libraries)
+    if against not in snapshot.libraries:
+        held = " and ".join(snapshot.libraries) or "nothing yet"
         raise ServingError(422, "nothing_to_search", f"the library holds no {against} to search; it holds {held}")
     if options.composer:
-        holdings.libraries[against].among(Filters(composer=options.composer))
+        snapshot.libraries[against].among(Filters(composer=options.composer))
     return against
 
 
-def answer(question: Question, stage: models.Stage, holdings: Holdings, embedder: Embedder) -> list[Match]:
+def answer(search_request: SearchRequest, stage: models.Stage, snapshot: Snapshot, embedder: Embedder) -> list[Match]:
     """The hits for the beginning of a question or for all of it, query seconds counted from the file's beginning."""
-    offset_s = question.heard_from_s
+    offset_s = search_request.heard_from_s
     hits = search_library(
-        question.heard,
-        holdings.libraries[question.against],
+        search_request.heard,
+        snapshot.libraries[search_request.against],
         embedder,
-        question.start_s - offset_s,
-        FIRST_S if stage == "beginning" else question.length_s if question.kind == "notes" else None,
+        search_request.start_s - offset_s,
+        FIRST_S if stage == "beginning" else search_request.length_s if search_request.kind == "notes" else None,
         SearchOptions(
-            question.options.top,
-            question.options.by_work,
-            filters=question.filters,
-            transpose=question.options.transpose,
+            search_request.options.top,
+            search_request.options.by_work,
+            filters=search_request.filters,
+            transpose=search_request.options.transpose,
         ),
     )
     return [
@@ -98,9 +98,9 @@ def answer(question: Question, stage: models.Stage, holdings: Holdings, embedder
     ]
 
 
-def shown(hits: list[Match], holdings: Holdings) -> Iterator[models.Hit]:
+def shown(hits: list[Match], snapshot: Snapshot) -> Iterator[models.Hit]:
     """Hits as the API gives them; those whose file is not held any more are left out."""
     for hit in hits:
-        recording = holdings.by_path.get(hit.file)
+        recording = snapshot.by_path.get(hit.file)
         if recording is not None:
             yield models.Hit(**hit.match_fields() | {"file": recording.file}, recording=recording)

@@ -18,15 +18,15 @@ from pathlib import Path
 
 import torch
 
-from antiphon.models.protocol import Embedder
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.models.protocol import Embedder
 from antiphon.serving import models
-from antiphon.serving.notifications import Changes
 from antiphon.serving.errors import Busy, Problem, ServingError, unusable
-from antiphon.serving.snapshot import Holdings
 from antiphon.serving.limits import Limits
 from antiphon.serving.metrics import Metrics
-from antiphon.serving.search_requests import Question, answer, shown
+from antiphon.serving.notifications import Notifications
+from antiphon.serving.search_requests import SearchRequest, answer, shown
+from antiphon.serving.snapshot import Snapshot
 
 _log = logging.getLogger("antiphon.serving")
 _OVER: frozenset[models.Status] = frozenset({"done", "failed"})
@@ -34,11 +34,11 @@ _USUAL_S = 0.5  # what a search is thought to take before any has been timed
 
 
 @dataclass(eq=False)
-class Held:
+class StoredSearch:
     """A search as the server keeps it, with the folder of its upload."""
 
     id: str
-    question: Question
+    search_request: SearchRequest
     folder: Path
     bytes: int
     stages: deque[models.Stage]
@@ -58,17 +58,17 @@ class Searches:
         self,
         limits: Limits,
         embedder: Embedder,
-        holdings: Callable[[], Holdings],
+        snapshot: Callable[[], Snapshot],
         metrics: Metrics,
         temporary: Path,
         workers: int,
     ) -> None:
-        self._limits, self._embedder, self._holdings, self._metrics = limits, embedder, holdings, metrics
+        self._limits, self._embedder, self._holdings, self._metrics = limits, embedder, snapshot, metrics
         self._temporary = temporary
-        self.changes = Changes()
-        self._held: dict[str, Held] = {}  # the oldest first
-        self._waiting: deque[Held] = deque()
-        self._wholes: deque[Held] = deque()  # whose beginning has been searched
+        self.changes = Notifications()
+        self._held: dict[str, StoredSearch] = {}  # the oldest first
+        self._waiting: deque[StoredSearch] = deque()
+        self._wholes: deque[StoredSearch] = deque()  # whose beginning has been searched
         self._reserved = 0
         self._usual_s = _USUAL_S
         self._stopping = False
@@ -112,10 +112,10 @@ class Searches:
             if not taken:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def add(self, question: Question, folder: Path) -> models.Search:
+    def add(self, search_request: SearchRequest, folder: Path) -> models.Search:
         """Put a question in the queue; its folder is kept until the search is forgotten."""
         size = sum(path.stat().st_size for path in folder.iterdir())
-        held = Held(secrets.token_urlsafe(16), question, folder, size, deque(question.stages))
+        held = StoredSearch(secrets.token_urlsafe(16), search_request, folder, size, deque(search_request.stages))
         with self._condition:
             self._held[held.id] = held
             self._waiting.append(held)
@@ -131,10 +131,10 @@ class Searches:
         with self._condition:
             return self._shown(self._of(id_))
 
-    def question(self, id_: str) -> Question:
+    def search_request(self, id_: str) -> SearchRequest:
         """What a search asks. Raises as `get` does."""
         with self._condition:
-            return self._of(id_).question
+            return self._of(id_).search_request
 
     def forget(self, id_: str) -> None:
         """Remove a search and its upload. Raises as `get` does."""
@@ -150,14 +150,14 @@ class Searches:
             forgotten = self._surplus()
         self._remove(forgotten)
 
-    def _of(self, id_: str) -> Held:
+    def _of(self, id_: str) -> StoredSearch:
         if id_ not in self._held:
             kept = self._limits.keep_s / 60
             text = f"this search is not held (any more): it is kept for {kept:g} minutes; search again"
             raise ServingError(404, "gone", text)
         return self._held[id_]
 
-    def _shown(self, held: Held) -> models.Search:
+    def _shown(self, held: StoredSearch) -> models.Search:
         ahead = 0
         if held.status == "queued":
             ahead = self._searching + next((n for n, one in enumerate(self._waiting) if one is held), 0)
@@ -166,15 +166,15 @@ class Searches:
             status=held.status,
             ahead=ahead,
             stage=held.stage,
-            query=held.question.facts(),
-            against=held.question.against,
+            query=held.search_request.facts(),
+            against=held.search_request.against,
             provisional=held.provisional,
             hits=held.hits,
             seconds=round(held.seconds, 3),
             error=held.error,
         )
 
-    def _surplus(self) -> list[Held]:
+    def _surplus(self) -> list[StoredSearch]:
         """Take out what is too old, then the oldest while there are too many; those not yet over stay."""
         over = [held for held in self._held.values() if held.status in _OVER]
         oldest_s = time.monotonic() - self._limits.keep_s
@@ -188,13 +188,13 @@ class Searches:
                 surplus.append(held)
         return surplus
 
-    def _drop(self, held: Held) -> None:
+    def _drop(self, held: StoredSearch) -> None:
         del self._held[held.id]
         for line in (self._waiting, self._wholes):
             if held in line:
                 line.remove(held)
 
-    def _remove(self, forgotten: list[Held]) -> None:
+    def _remove(self, forgotten: list[StoredSearch]) -> None:
         for held in forgotten:
             shutil.rmtree(held.folder, ignore_errors=True)
 
@@ -220,7 +220,7 @@ class Searches:
                         self._condition.notify()
                 self.changes.ring()
 
-    def _next(self) -> Held | None:
+    def _next(self) -> StoredSearch | None:
         """The next to search, with its stage set; None when the server stops."""
         with self._condition:
             while not (self._waiting or self._wholes or self._stopping):
@@ -232,12 +232,12 @@ class Searches:
             self._searching += 1
             return held
 
-    def _search(self, held: Held) -> None:
-        holdings = self._holdings()
+    def _search(self, held: StoredSearch) -> None:
+        snapshot = self._holdings()
         try:
-            hits = list(shown(answer(held.question, held.stage, holdings, self._embedder), holdings))
+            hits = list(shown(answer(held.search_request, held.stage, snapshot, self._embedder), snapshot))
         except AntiphonError as error:
-            gone = isinstance(error, UnreadableInput) and not held.question.heard.exists()
+            gone = isinstance(error, UnreadableInput) and not held.search_request.heard.exists()
             problem = Problem(error="it has been removed meanwhile; search again", code="gone") if gone else None
             held.error, held.status = problem or unusable(error).problem(), "failed"
         except Exception:

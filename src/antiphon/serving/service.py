@@ -11,25 +11,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from antiphon.io.audio import write_flac
-from antiphon.models.protocol import Embedder
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.pairing import Pairing, pair
 from antiphon.index.search import search_library
 from antiphon.index.store import Store
+from antiphon.io.audio import write_flac
 from antiphon.io.notes import Notes, write_midi
+from antiphon.models.protocol import Embedder
 from antiphon.rendering.additive import AdditivePiano
 from antiphon.serving import models
-from antiphon.serving.ingest import Received, add_files
-from antiphon.serving.library_map import draw_map
 from antiphon.serving.clips import Clips
 from antiphon.serving.decoder_pool import Decoders
 from antiphon.serving.errors import ServingError
-from antiphon.serving.snapshot import Holdings, open_holdings
+from antiphon.serving.ingest import Received, add_files
 from antiphon.serving.jobs import Jobs
+from antiphon.serving.library_map import draw_map
 from antiphon.serving.limits import Limits
 from antiphon.serving.metrics import Metrics
 from antiphon.serving.searches import Searches
+from antiphon.serving.snapshot import Snapshot, open_snapshot
 
 _log = logging.getLogger("antiphon.serving")
 _TIDY_EVERY_S = 30.0
@@ -59,18 +59,18 @@ class Service:
 
     def __init__(self, settings: Settings, embedder: Embedder) -> None:
         self.settings, self.embedder = settings, embedder
-        self.holdings: Holdings = open_holdings(settings.index, embedder)
+        self.snapshot: Snapshot = open_snapshot(settings.index, embedder)
         self.metrics = Metrics()
         self._folder = tempfile.TemporaryDirectory(prefix="antiphon-")
         self.temporary = Path(self._folder.name)
         self.decoders = Decoders(settings.limits)
         self.clips = Clips(settings.limits, self.decoders, self.temporary)
         self.searches = Searches(
-            settings.limits, embedder, lambda: self.holdings, self.metrics, self.temporary, settings.workers
+            settings.limits, embedder, lambda: self.snapshot, self.metrics, self.temporary, settings.workers
         )
         self.jobs = Jobs(settings.limits)
         self.pairs: tuple[models.Pair, ...] = ()
-        self._map: tuple[Holdings, models.Map] | None = None
+        self._map: tuple[Snapshot, models.Map] | None = None
         self._map_lock = threading.Lock()
         self._stopping = threading.Event()
         self._tidying = threading.Thread(target=self._tidy, name="tidy")
@@ -98,7 +98,7 @@ class Service:
             paths = Path(folder) / "scale.flac", Path(folder) / "scale.mid"
             write_flac(paths[0], AdditivePiano(24_000).render(notes, 10.0), 24_000)
             write_midi(notes, paths[1])
-            for kind, library in self.holdings.libraries.items():
+            for kind, library in self.snapshot.libraries.items():
                 try:
                     search_library(paths[kind == "audio"], library, self.embedder)
                 except AntiphonError as error:
@@ -107,9 +107,9 @@ class Service:
     def map(self) -> models.Map:
         """The library from above, drawn once for each state of it."""
         with self._map_lock:
-            holdings = self.holdings
-            if self._map is None or self._map[0] is not holdings:
-                self._map = holdings, draw_map(holdings)
+            snapshot = self.snapshot
+            if self._map is None or self._map[0] is not snapshot:
+                self._map = snapshot, draw_map(snapshot)
             return self._map[1]
 
     def start_adding(self, received: Sequence[Received], folder: Path) -> models.Job:
@@ -120,9 +120,9 @@ class Service:
                 added = add_files(received, self.settings.index, self.embedder, self.decoders)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
-            self.holdings = holdings = open_holdings(self.settings.index, self.embedder)
+            self.snapshot = snapshot = open_snapshot(self.settings.index, self.embedder)
             return models.JobResult(
-                added=[holdings.by_path[path] for path in added.paths if path in holdings.by_path],
+                added=[snapshot.by_path[path] for path in added.paths if path in snapshot.by_path],
                 unchanged=list(added.unchanged),
                 failed=list(added.failed),
             )
@@ -134,17 +134,17 @@ class Service:
         if (running := self.jobs.unfinished("pair")) is not None:
             return running
         for kind, name in (("audio", "recordings"), ("notes", "note files")):
-            if kind not in self.holdings.libraries:
+            if kind not in self.snapshot.libraries:
                 raise ServingError(409, "nothing_to_pair", f"the library holds no {name}; add some first")
         return self.jobs.add("pair", self._pair)
 
     def _pair(self) -> models.JobResult:
-        holdings = self.holdings
+        snapshot = self.snapshot
         with Store(self.settings.index) as store:
-            sound = [Path(path) for path in holdings.libraries["audio"].paths]
+            sound = [Path(path) for path in snapshot.libraries["audio"].paths]
             found = pair(sound, store, self.embedder)
-        self.pairs = tuple(_shown_pairs(found, holdings))
-        failed = [models.Failure(file=_name(error, holdings), reason=error.reason) for error in found.skipped]
+        self.pairs = tuple(_shown_pairs(found, snapshot))
+        failed = [models.Failure(file=_name(error, snapshot), reason=error.reason) for error in found.skipped]
         return models.JobResult(pairs=len(self.pairs), failed=failed)
 
     def _tidy(self) -> None:
@@ -152,18 +152,18 @@ class Service:
             self.searches.tidy()
 
 
-def _shown_pairs(found: Pairing, holdings: Holdings) -> list[models.Pair]:
+def _shown_pairs(found: Pairing, snapshot: Snapshot) -> list[models.Pair]:
     return [
         models.Pair(
-            **one.match_fields() | {"file": holdings.by_path[one.file].file},
-            audio=holdings.by_path[one.recording],
-            notes=holdings.by_path[one.file],
+            **one.match_fields() | {"file": snapshot.by_path[one.file].file},
+            audio=snapshot.by_path[one.recording],
+            notes=snapshot.by_path[one.file],
         )
         for one in found.pairs
-        if one.recording in holdings.by_path and one.file in holdings.by_path
+        if one.recording in snapshot.by_path and one.file in snapshot.by_path
     ]
 
 
-def _name(error: UnreadableInput, holdings: Holdings) -> str:
-    known = holdings.by_path.get(os.fspath(error.path))
+def _name(error: UnreadableInput, snapshot: Snapshot) -> str:
+    known = snapshot.by_path.get(os.fspath(error.path))
     return known.file if known else error.path.name

@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePath
 
-from antiphon.models.descriptors import Side
-from antiphon.models.protocol import Embedder
-from antiphon.index.view import Library
+from antiphon.index.metadata import FileMetadata
 from antiphon.index.store import Store
-from antiphon.index.metadata import About
+from antiphon.index.view import IndexView
+from antiphon.models.protocol import Embedder
 from antiphon.serving import models
 from antiphon.serving.errors import ServingError, printable
+from antiphon.types import Modality
 
 
 @dataclass(frozen=True)
-class Holdings:
+class Snapshot:
     """Recordings in the order of their files, the libraries to search, and why some files are not held."""
 
     recordings: tuple[models.Recording, ...]
     paths: Mapping[int, Path]
-    libraries: Mapping[Side, Library]
+    libraries: Mapping[Modality, IndexView]
     failures: tuple[models.Failure, ...]
 
     @cached_property
@@ -49,7 +49,7 @@ class Holdings:
             raise ServingError(404, "no_recording", f"there is no recording {id_}; /api/recordings lists them")
         return self.by_id[id_], self.paths[id_]
 
-    def fitting(self, text: str, kind: Side | None, composer: str) -> list[models.Recording]:
+    def fitting(self, text: str, kind: Modality | None, composer: str) -> list[models.Recording]:
         """Those that hold every word of `text` in file, composer or title, and `composer` in the composer's name."""
         words, part = text.casefold().split(), composer.casefold()
         return [
@@ -61,7 +61,7 @@ class Holdings:
         ]
 
 
-def open_holdings(folder: Path, embedder: Embedder) -> Holdings:
+def open_snapshot(folder: Path, embedder: Embedder) -> Snapshot:
     """Open an index to be served. Raises `AntiphonError` where it is none, or was built with another model."""
     with Store(folder) as store:
         store.check_model(embedder)
@@ -72,7 +72,7 @@ def open_holdings(folder: Path, embedder: Embedder) -> Holdings:
     named = names_within([*(Path(one.path) for one in held), *map(Path, failed)])
     recordings = []
     for one in held:
-        known = about.get(one.path, About())
+        known = about.get(one.path, FileMetadata())
         recordings.append(
             models.Recording(
                 id=one.id,
@@ -84,7 +84,7 @@ def open_holdings(folder: Path, embedder: Embedder) -> Holdings:
                 duration_s=round(one.duration_s, 3),
             )
         )
-    return Holdings(
+    return Snapshot(
         recordings=tuple(recordings),
         paths={one.id: Path(one.path) for one in held},
         libraries=libraries,

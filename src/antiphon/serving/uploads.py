@@ -13,10 +13,10 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from antiphon.models.descriptors import Side
 from antiphon.index.query import SUFFIXES
 from antiphon.serving.errors import ServingError, invalid, printable
 from antiphon.serving.models import SearchByRecording, SearchOptions
+from antiphon.types import Modality
 
 _LONGEST_NAME = 80
 _FIELD_BYTES = 1 << 16
@@ -60,7 +60,7 @@ def asked_by_json(body: bytes) -> SearchByRecording:
         raise invalid(error.errors()) from None
 
 
-def kind_of_upload(name: str | None) -> tuple[Side, str]:
+def kind_of_upload(name: str | None) -> tuple[Modality, str]:
     """Sound or notes, and the suffix, by the name a client gives. Raises `ServingError` for neither."""
     suffix = PurePosixPath((name or "").replace("\\", "/")).suffix.lower()
     for kind, suffixes in SUFFIXES.items():

@@ -100,7 +100,7 @@ def onsets_in_bands(onset_s: Tensor, pitch: Tensor, weight: Tensor, frame_hz: fl
     return onsets.view(-1, frames, BANDS)
 
 
-def outlined(frames: Tensor) -> Tensor:
+def normalised(frames: Tensor) -> Tensor:
     """Windows of onsets [B, T, bands], smoothed over 3 frames, centred and of unit length; empty ones stay zero.
 
     Centring takes each band's mean over time away, and part of each frame's mean over bands. Without it all values are

@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from antiphon.io.audio import is_silent
 from antiphon.augmentation import Augmentation, augment_notes, augment_sound, draw_detune
-from antiphon.models.batch import Batch, collate
-from antiphon.io.cache import cache_folder, cache_limit_bytes, evict, mark_used
 from antiphon.corpora import Corpus, Recording
-from antiphon.models.corpus_embedding import read_sound
-from antiphon.models.descriptors import Side
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.io.audio import is_silent
+from antiphon.io.cache import cache_folder, cache_limit_bytes, evict, mark_used
 from antiphon.io.files import atomic_file, write_json
 from antiphon.io.notes import Notes, read_notes
+from antiphon.models.batch import Batch, collate
+from antiphon.models.corpus_embedding import read_sound
 from antiphon.progress import track
 from antiphon.signal.varispeed import samples_needed, scale_times, varispeed
+from antiphon.types import Modality
 
 _FULL_SCALE = np.float32(32767)
 _SAMPLE_BYTES = np.dtype(np.int16).itemsize
@@ -168,7 +168,7 @@ class TrainingBatches(Dataset[Batch]):
     """Item `step` is the batch of that step: windows that start anywhere, recordings drawn by their length.
 
     Half of a batch is drawn in groups of `group` windows from one recording, the hardest wrong answers; every second of
-    them begins within `beside_s` of the one before, where that is given. The batch then says that windows which begin
+    them begins within `adjacent_s` of the one before, where that is given. The batch then says that windows which begin
     less than `near_s` apart (a window's length unless given) are not wrong.
     Windows that are silent or have no notes are drawn again. Two objects with equal arguments give equal batches, so
     a resumed run needs no data position but its step.
@@ -184,7 +184,7 @@ class TrainingBatches(Dataset[Batch]):
         seed: int,
         group: int = 1,
         near_s: float | None = None,
-        beside_s: float | None = None,
+        adjacent_s: float | None = None,
         augmentation: Augmentation = _AS_IT_IS,
     ) -> None:
         self._cache = cache
@@ -196,7 +196,7 @@ class TrainingBatches(Dataset[Batch]):
         self._stream: tuple[int, ...] = ()
         self._group = group
         self._near_s = window_s if near_s is None else near_s
-        self._beside_s = beside_s
+        self._adjacent_s = adjacent_s
         self._augmentation = augmentation
         self.skipped: list[UnreadableInput] = list(cache.skipped)
         works = np.array([recording.work for recording in cache.recordings], dtype=object)
@@ -246,9 +246,11 @@ class TrainingBatches(Dataset[Batch]):
         if how.sound is not None:
             batch = replace(batch, audio=augment_sound(batch.audio, how.sound, rng, self._rate))
         work = self._work[[window.recording for window in windows]]
-        return replace(batch, work=work, not_wrong=self._not_wrong(windows, work) if self._group > 1 else None)
+        return replace(
+            batch, work=work, false_negatives=self._false_negatives(windows, work) if self._group > 1 else None
+        )
 
-    def _not_wrong(self, windows: Sequence[_Window], work: Tensor) -> Tensor:
+    def _false_negatives(self, windows: Sequence[_Window], work: Tensor) -> Tensor:
         """Sound (rows) and notes (columns) that begin near each other, or are two performances of a work: [B, B]."""
         recordings = [self._cache.recordings[window.recording] for window in windows]
         _, performance = np.unique([recording.id for recording in recordings], return_inverse=True)
@@ -257,14 +259,14 @@ class TrainingBatches(Dataset[Batch]):
         same = performance[:, None] == performance[None]
         return (work[:, None] == work[None]) & torch.from_numpy(~same | near)
 
-    def _draw(self, rng: np.random.Generator, recording: int | None = None, beside_s: float | None = None) -> _Window:
-        """A window of any recording, or of that one; beside the time `beside_s` of it where neighbours are wanted."""
+    def _draw(self, rng: np.random.Generator, recording: int | None = None, adjacent_s: float | None = None) -> _Window:
+        """A window of any recording, or of that one; beside the time `adjacent_s` of it where neighbours are wanted."""
         length = round(self._window_s * self._rate)
         cents = self._augmentation.detune_cents
         ratio = draw_detune(rng, cents) if cents else 1.0
         for _ in range(_DRAWS):
             number = int(rng.choice(len(self._probability), p=self._probability)) if recording is None else recording
-            first = self._first_sample(rng, number, beside_s)
+            first = self._first_sample(rng, number, adjacent_s)
             shift_s, tempo = self._augmentation.draw_fit(rng)
             notes, samples = self._notes[number], self._cache.samples[number]
             assert notes is not None
@@ -280,15 +282,15 @@ class TrainingBatches(Dataset[Batch]):
                 return _Window(sound, window, number, start_s, start_s + shift_s)
         raise AntiphonError(f"{_DRAWS} windows in a row were silent or without notes; is this the right corpus?")
 
-    def _first_sample(self, rng: np.random.Generator, number: int, beside_s: float | None) -> int:
+    def _first_sample(self, rng: np.random.Generator, number: int, adjacent_s: float | None) -> int:
         last = int(self._last_start[number])
-        if beside_s is None or self._beside_s is None:
+        if adjacent_s is None or self._adjacent_s is None:
             return int(rng.integers(last + 1))
-        reach, middle = round(self._beside_s * self._rate), round(beside_s * self._rate)
+        reach, middle = round(self._adjacent_s * self._rate), round(adjacent_s * self._rate)
         return int(rng.integers(max(0, middle - reach), min(last, middle + reach) + 1))
 
     def _only(
-        self, part: tuple[Side, float, float], sound: NDArray[np.float32], notes: Notes
+        self, part: tuple[Modality, float, float], sound: NDArray[np.float32], notes: Notes
     ) -> tuple[NDArray[np.float32], Notes]:
         """A window of which one side is empty outside of a part of it."""
         side, begin_s, end_s = part

@@ -8,7 +8,7 @@ import torch
 
 from antiphon.io.files import atomic_file
 from antiphon.models.network import DualEncoder
-from antiphon.training.embedding_queue import Memory
+from antiphon.training.embedding_queue import EmbeddingQueue
 
 _CHECKPOINT = "checkpoint.pt"
 
@@ -17,7 +17,7 @@ def save_checkpoint(
     folder: Path,
     model: DualEncoder,
     optimiser: torch.optim.Optimizer,
-    memory: Memory | None,
+    queue: EmbeddingQueue | None,
     done: int,
     elapsed_s: float,
 ) -> None:
@@ -25,7 +25,7 @@ def save_checkpoint(
     state = {
         "model": model.state_dict(),
         "optimiser": optimiser.state_dict(),
-        "memory": None if memory is None else memory.state_dict(),
+        "memory": None if queue is None else queue.state_dict(),
         "random": torch.get_rng_state(),
         "random_gpu": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
         "step": done,
@@ -36,7 +36,11 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    folder: Path, model: DualEncoder, optimiser: torch.optim.Optimizer, memory: Memory | None, device: torch.device
+    folder: Path,
+    model: DualEncoder,
+    optimiser: torch.optim.Optimizer,
+    queue: EmbeddingQueue | None,
+    device: torch.device,
 ) -> tuple[int, float]:
     """Restore the last checkpoint if there is one: (steps done, seconds spent)."""
     path = folder / _CHECKPOINT
@@ -45,8 +49,8 @@ def load_checkpoint(
     state = torch.load(path, map_location=device, weights_only=True)
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
-    if memory is not None:
-        memory.load_state_dict(state["memory"])
+    if queue is not None:
+        queue.load_state_dict(state["memory"])
     torch.set_rng_state(state["random"].cpu())
     if state["random_gpu"] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["random_gpu"].cpu())

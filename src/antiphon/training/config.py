@@ -10,27 +10,43 @@ from pathlib import Path
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from antiphon.models.arms import Arm, find_arm
 from antiphon.corpora import Corpus, absolute_spec, open_corpus
 from antiphon.errors import AntiphonError
 from antiphon.io.files import utf8_name
-from antiphon.io.formats import Format
+from antiphon.io.formats import Document, Format, renamed
+from antiphon.models.arms import Arm, find_arm
 from antiphon.models.loading import lasting_name, trained_folder
-from antiphon.models.saving import RUN_CONFIG, weights_hash
-from antiphon.training.presets import Sizes, TrainingSettings
+from antiphon.models.saving import RUN_CONFIG, weights_hash, with_late_fusion
+from antiphon.training.presets import TrainingSettings
 from antiphon.training.schedules import SCHEDULES
 from antiphon.training.variants import varied_preset
+from antiphon.types import Sizes
 
 RESULT = "result.json"
-_FORMAT = Format("run", 1, {0: lambda document: document})
+_RENAMED = {"foundation": "init_from", "foundation_hash": "init_from_hash"}
+_RENAMED_SETTINGS = {
+    "memory": "queue_size",
+    "memory_from": "queue_from_step",
+    "beside_s": "adjacent_s",
+    "discriminant_batches": "late_fusion_batches",
+}
+
+
+def _from_0(document: Document) -> Document:
+    """Names of before formats were numbered."""
+    arm = with_late_fusion(document["arm"])
+    return renamed(document, _RENAMED) | {"arm": arm, "training": renamed(document["training"], _RENAMED_SETTINGS)}
+
+
+_FORMAT = Format("run", 1, {0: _from_0})
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class RunConfig:
     """Everything a run depends on; kept in its folder as `run.json`.
 
-    `corpora`, `audio` and `foundation` are absolute paths, except for a corpus or a model that has a name. `foundation`
-    is the MODEL whose weights the run starts from; `data_hash` and `foundation_hash` are of their content.
+    `corpora`, `audio` and `init_from` are absolute paths, except for a corpus or a model that has a name. `init_from`
+    is the MODEL whose weights the run starts from; `data_hash` and `init_from_hash` are of their content.
     """
 
     corpora: tuple[str, ...]
@@ -43,8 +59,8 @@ class RunConfig:
     sizes: Sizes
     training: TrainingSettings
     seed: int
-    foundation: str | None
-    foundation_hash: str | None
+    init_from: str | None
+    init_from_hash: str | None
 
     @property
     def steps(self) -> int:
@@ -61,7 +77,7 @@ def prepare_run(
     epochs: int | None = None,
     schedule: str | None = None,
     variant: str | None = None,
-    foundation: str | Path | None = None,
+    init_from: str | Path | None = None,
     seed: int = 42,
 ) -> tuple[tuple[Corpus, ...], RunConfig]:
     """Resolve names into the data and the config of a run.
@@ -70,10 +86,10 @@ def prepare_run(
     `variant` changes the preset (`antiphon list variants`). No epochs at all leave a foundation's towers as they are
     and find the map of an arm with descriptors beside them; without either they raise `AntiphonError`.
     """
-    if epochs == 0 and foundation is None:
+    if epochs == 0 and init_from is None:
         raise AntiphonError("without epochs there is nothing to train but on a foundation: name one, or epochs")
     found, size = find_arm(arm), varied_preset(preset, variant)
-    if epochs == 0 and found.beside is None:
+    if epochs == 0 and found.late_fusion is None:
         raise AntiphonError(f"without epochs arm {arm} has nothing to train: it has no descriptors beside its towers")
     training = size.training
     if epochs is not None:
@@ -92,13 +108,13 @@ def prepare_run(
         sizes=size.sizes,
         training=training,
         seed=seed,
-        foundation=None if foundation is None else lasting_name(foundation),
-        foundation_hash=None if foundation is None else _weights_hash(foundation),
+        init_from=None if init_from is None else lasting_name(init_from),
+        init_from_hash=None if init_from is None else _weights_hash(init_from),
     )
 
 
 def reopen_run(
-    folder: Path, *, corpora: Sequence[str] = (), audio: Path | None = None, foundation: str | Path | None = None
+    folder: Path, *, corpora: Sequence[str] = (), audio: Path | None = None, init_from: str | Path | None = None
 ) -> tuple[tuple[Corpus, ...], RunConfig]:
     """The data and the config of a run that has begun; `folder` remembers new locations of what has been moved.
 
@@ -109,7 +125,7 @@ def reopen_run(
         stored,
         corpora=tuple(absolute_spec(spec) for spec in corpora or stored.corpora),
         audio=absolute_path(audio or stored.audio),
-        foundation=stored.foundation if foundation is None else lasting_name(foundation),
+        init_from=stored.init_from if init_from is None else lasting_name(init_from),
     )
     try:
         opened = _open(config.corpora, Path(config.audio) if config.audio else None, config.split)
@@ -119,8 +135,8 @@ def reopen_run(
     if _data_hash(opened) != config.data_hash:
         names = ", ".join(config.corpora)
         raise AntiphonError(f"{names}: the data have changed since {folder} began, or are others; start a new run")
-    if foundation is not None and _weights_hash(foundation) != config.foundation_hash:
-        raise AntiphonError(f"{foundation}: not the foundation that {folder} began with")
+    if init_from is not None and _weights_hash(init_from) != config.init_from_hash:
+        raise AntiphonError(f"{init_from}: not the foundation that {folder} began with")
     if config != stored:
         write_config(folder, config)
     return opened, config
@@ -155,8 +171,8 @@ def _open(corpora: Sequence[str], audio: Path | None, split: str | None) -> tupl
     return tuple(opened)
 
 
-def _weights_hash(foundation: str | Path) -> str:
-    return weights_hash(trained_folder(foundation, "a foundation"))
+def _weights_hash(init_from: str | Path) -> str:
+    return weights_hash(trained_folder(init_from, "a foundation"))
 
 
 def _data_hash(corpora: Sequence[Corpus]) -> str:

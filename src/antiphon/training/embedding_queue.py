@@ -9,24 +9,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from antiphon.training.losses import Past
+from antiphon.training.losses import QueuedEmbeddings
 
 
-class Memory:
+class EmbeddingQueue:
     """The last `size` windows, first in, first out: their embeddings and the numbers of the works they are from."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._audio = self._notes = self._work = torch.zeros(0)
 
-    def past(self, work: Tensor) -> Past | None:
+    def queued(self, work: Tensor) -> QueuedEmbeddings | None:
         """What is remembered, to windows of works `work` int64 [B]; other windows of the same work are not wrong.
 
         None before anything was added.
         """
         if not len(self._work):
             return None
-        return Past(self._audio, self._notes, work[:, None] == self._work[None])
+        return QueuedEmbeddings(self._audio, self._notes, work[:, None] == self._work[None])
 
     def add(self, audio: Tensor, notes: Tensor, work: Tensor) -> None:
         """Remember a batch's embeddings [B, D], and forget the oldest for it."""

@@ -6,41 +6,41 @@ from pathlib import Path
 
 import torch
 
-from antiphon.models.arms import Arm
 from antiphon.errors import AntiphonError
-from antiphon.training.losses import LOSSES
+from antiphon.models.arms import Arm
 from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.models.saving import load_dual_encoder, weights_hash
 from antiphon.training.config import RunConfig
+from antiphon.training.losses import LOSSES
 
 
 def build_model(config: RunConfig) -> DualEncoder:
     """A model with random weights. Raises `AntiphonError` for settings that do not go together."""
     settings, loss = config.training, LOSSES[config.training.loss]
-    if settings.memory and not loss.remembers:
-        raise AntiphonError(f"loss {loss.name} has no use for a memory of {settings.memory} windows; set it to 0")
+    if settings.queue_size and not loss.remembers:
+        raise AntiphonError(f"loss {loss.name} has no use for a memory of {settings.queue_size} windows; set it to 0")
     torch.manual_seed(config.seed)
     model = DualEncoder(ModelConfig(config.arm, config.sizes))
-    if model.discriminant is not None and settings.discriminant_batches < 1:
-        raise AntiphonError(f"arm {config.arm.name} needs discriminant_batches for what stands beside its embeddings")
+    if model.late_fusion is not None and settings.late_fusion_batches < 1:
+        raise AntiphonError(f"arm {config.arm.name} needs late_fusion_batches for what stands beside its embeddings")
     return model
 
 
-def start_from(model: DualEncoder, foundation: Path, expected_hash: str | None) -> None:
+def start_from(model: DualEncoder, init_from: Path, expected_hash: str | None) -> None:
     """Take the weights of another arm of the same sizes, without its map; what it lacks stays as initialised.
 
     Its injections go where this arm injects the same descriptor into the same tower by the same mechanism.
     """
-    if weights_hash(foundation) != expected_hash:
-        raise AntiphonError(f"{foundation}: its weights have changed since this run was prepared; start a new run")
-    theirs = load_dual_encoder(foundation)
+    if weights_hash(init_from) != expected_hash:
+        raise AntiphonError(f"{init_from}: its weights have changed since this run was prepared; start a new run")
+    theirs = load_dual_encoder(init_from)
     found = {_name_in(model.config.arm, name, theirs.config.arm): kept for name, kept in theirs.state_dict().items()}
-    found.pop("discriminant.map", None)  # of that arm's embeddings; found anew
+    found.pop("late_fusion.map", None)  # of that arm's embeddings; found anew
     own = model.state_dict()
     foreign = [name for name in found if name not in own or own[name].shape != found[name].shape]
     if foreign:
         raise AntiphonError(
-            f"{foundation}: not a foundation for {model.config.arm.name} at this size: {len(foreign)} of its tensors "
+            f"{init_from}: not a foundation for {model.config.arm.name} at this size: {len(foreign)} of its tensors "
             f"do not fit, the first is {foreign[0]}"
         )
     model.load_state_dict(own | found)

@@ -8,26 +8,28 @@ import torch
 
 from antiphon.models.batch import Batch
 from antiphon.models.late_fusion import PairScatter
-from antiphon.models.network import SIDES, DualEncoder
+from antiphon.models.network import DualEncoder
+from antiphon.types import MODALITIES
 
 _RIDGE = 1.0
 
 
 @torch.no_grad()
-def fit_discriminant(model: DualEncoder, batches: Iterable[Batch]) -> None:
+def fit_late_fusion(model: DualEncoder, batches: Iterable[Batch]) -> None:
     """Set the map of a model whose towers are trained, from batches on its device.
 
     Raises `ValueError` for an arm that has nothing beside its embeddings.
     """
-    discriminant = model.discriminant
-    if discriminant is None:
+    late_fusion = model.late_fusion
+    if late_fusion is None:
         raise ValueError(f"arm {model.config.arm.name} has nothing beside its embeddings")
     model.eval()
     scatter = PairScatter()
     for batch in batches:
         found = model.describe(batch)
         audio, notes = (
-            discriminant.inputs(model.encode_alone(side, batch, found)[0], model.beside(side, found)) for side in SIDES
+            late_fusion.inputs(model.encode_alone(side, batch, found)[0], model.descriptor_to_fuse(side, found))
+            for side in MODALITIES
         )
         scatter.add(audio, notes)
-    discriminant.map.copy_(scatter.discriminant(model.dimensions, _RIDGE))
+    late_fusion.map.copy_(scatter.late_fusion(model.dimensions, _RIDGE))

@@ -13,27 +13,27 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from antiphon.models.batch import Batch
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
 from antiphon.io.files import write_json
-from antiphon.training.losses import LOSSES
-from antiphon.process_memory import keep_freed_memory
-from antiphon.models.network import DualEncoder, pick_device
+from antiphon.models.batch import Batch
 from antiphon.models.loading import trained_folder
+from antiphon.models.network import DualEncoder, pick_device
 from antiphon.models.saving import RUN_MODEL, save_model
+from antiphon.process_memory import keep_freed_memory
 from antiphon.progress import track
 from antiphon.provenance import code_version
-from antiphon.training.schedules import SCHEDULES
+from antiphon.training.batches import TrainingBatches, open_sample_caches
 from antiphon.training.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from antiphon.training.config import RESULT, RunConfig, read_config, reopen_run, write_config
-from antiphon.training.batches import TrainingBatches, open_sample_caches
-from antiphon.training.late_fusion import fit_discriminant
+from antiphon.training.embedding_queue import EmbeddingQueue
 from antiphon.training.initialisation import build_model, start_from
-from antiphon.training.embedding_queue import Memory
+from antiphon.training.late_fusion import fit_late_fusion
+from antiphon.training.losses import LOSSES
 from antiphon.training.model_card import model_card
 from antiphon.training.rates import apply_rates, count_parameters
 from antiphon.training.run_log import LOG_EVERY, RunLog
+from antiphon.training.schedules import SCHEDULES
 from antiphon.training.step import training_step
 
 
@@ -48,7 +48,7 @@ def start_run(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
 
 
 def resume_run(
-    folder: Path, *, corpora: Sequence[str] = (), audio: Path | None = None, foundation: str | Path | None = None
+    folder: Path, *, corpora: Sequence[str] = (), audio: Path | None = None, init_from: str | Path | None = None
 ) -> dict[str, Any]:
     """Go on from the last checkpoint, or from the start if there is none; a finished run's result is returned.
 
@@ -58,7 +58,7 @@ def resume_run(
     read_config(folder)  # a run folder, and one that this version can read
     if (folder / RESULT).exists():
         return json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    opened, config = reopen_run(folder, corpora=corpora, audio=audio, foundation=foundation)
+    opened, config = reopen_run(folder, corpora=corpora, audio=audio, init_from=init_from)
     return _carry_on(folder, opened, config, build_model(config))
 
 
@@ -71,7 +71,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig, model:
     model = model.to(device)
     optimiser = torch.optim.AdamW(apply_rates(model, settings.rates), weight_decay=settings.weight_decay)
     multiplier, loss = SCHEDULES[settings.schedule].multiplier, LOSSES[settings.loss]
-    memory = Memory(settings.memory) if settings.memory else None
+    queue = EmbeddingQueue(settings.queue_size) if settings.queue_size else None
     cache = open_sample_caches(corpora, sizes.sample_rate_hz, sizes.window_s)
     batches = TrainingBatches(
         cache,
@@ -82,12 +82,12 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig, model:
         config.seed,
         settings.group,
         settings.near_s,
-        settings.beside_s,
+        settings.adjacent_s,
         settings.augmentation,
     )
-    first, spent_s = load_checkpoint(folder, model, optimiser, memory, device)
-    if first == 0 and config.foundation is not None:
-        start_from(model, trained_folder(config.foundation, "a foundation"), config.foundation_hash)
+    first, spent_s = load_checkpoint(folder, model, optimiser, queue, device)
+    if first == 0 and config.init_from is not None:
+        start_from(model, trained_folder(config.init_from, "a foundation"), config.init_from_hash)
     began = time.monotonic()
 
     model.train()
@@ -98,7 +98,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig, model:
             for group in optimiser.param_groups:
                 group["lr"] = group["base_lr"] * scale
             model.set_progress(step / steps)
-            remembered = memory if step >= settings.memory_from else None
+            remembered = queue if step >= settings.queue_from_step else None
             encoded, terms, norm = training_step(
                 model, optimiser, batch.to(device), loss, settings.clip_norm, remembered
             )
@@ -110,16 +110,16 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig, model:
                 elapsed_s = spent_s + time.monotonic() - began
                 recall = _in_batch_recall(encoded.audio.float(), encoded.notes.float())
                 log.write(done, terms, recall, float(norm), scale, elapsed_s)
-            at_end = done == steps and model.discriminant is not None  # whose map takes minutes yet
+            at_end = done == steps and model.late_fusion is not None  # whose map takes minutes yet
             if at_end or (done % settings.checkpoint_every == 0 and done < steps):
-                save_checkpoint(folder, model, optimiser, memory, done, spent_s + time.monotonic() - began)
+                save_checkpoint(folder, model, optimiser, queue, done, spent_s + time.monotonic() - began)
 
     trained_s = spent_s + time.monotonic() - began
-    if model.discriminant is not None:
+    if model.late_fusion is not None:
         model.set_progress(1.0)
-        count = settings.discriminant_batches
+        count = settings.late_fusion_batches
         fitting = track(_prefetched(batches.fitting(count), 0, count, device), "discriminant", count)
-        fit_discriminant(model, (batch.to(device) for batch in fitting))
+        fit_late_fusion(model, (batch.to(device) for batch in fitting))
     elapsed_s = spent_s + time.monotonic() - began
     result = {
         "arm": config.arm.name,
@@ -128,7 +128,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig, model:
         "schedule": settings.schedule,
         "epochs": settings.epochs,
         "seed": config.seed,
-        "foundation_hash": config.foundation_hash,
+        "init_from_hash": config.init_from_hash,
         "steps": steps,
         "segments": steps * settings.batch_size,
         "seconds": round(elapsed_s, 1),

@@ -24,10 +24,10 @@ An Antiphon dual encoder: windows of {config.sizes.window_s:g} s of sound or of 
 
 def _drawn(config: RunConfig, result: dict[str, Any]) -> str:
     """How many windows the weights were learned from, and which weights they began as."""
-    mapped = config.training.discriminant_batches * config.training.batch_size
+    mapped = config.training.late_fusion_batches * config.training.batch_size
     parts = [f"{result['segments']} windows drawn"]
-    if config.foundation is not None and config.foundation_hash is not None:
-        parts.insert(0, f"from {'/'.join(Path(config.foundation).parts[-2:])}, {config.foundation_hash[:12]}")
-    if config.arm.beside:
+    if config.init_from is not None and config.init_from_hash is not None:
+        parts.insert(0, f"from {'/'.join(Path(config.init_from).parts[-2:])}, {config.init_from_hash[:12]}")
+    if config.arm.late_fusion:
         parts.append(f"{mapped} for the map of towers and descriptors")
     return ", ".join(parts)

@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from antiphon.augmentation import Augmentation, NoteAugmentation, SoundAugmentation
 from antiphon.errors import look_up
+from antiphon.types import Sizes
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -28,12 +29,12 @@ class RateRule:
 class TrainingSettings:
     """How a run trains; of the rate rules, the first that fits a parameter's name decides.
 
-    Half of a batch is drawn in groups of `group` windows from one recording, every second of them within `beside_s`
+    Half of a batch is drawn in groups of `group` windows from one recording, every second of them within `adjacent_s`
     seconds of the one before (None: anywhere); those that begin less than `near_s` seconds apart (a window's length
     where None) are no wrong answers to each other. The last `memory` windows of earlier batches are wrong answers too,
-    but for those of the same work, from step `memory_from` on: what a model that has learned nothing remembers keeps
-    it from learning (Wang et al. 2020 warm up as well). What an arm puts beside its embeddings is mapped as the next
-    `discriminant_batches` say, at least one.
+    but for those of the same work, from step `queue_from_step` on: what a model that has learned nothing remembers
+    keeps it from learning (Wang et al. 2020 warm up as well). What an arm puts beside its embeddings is mapped as the
+    next `late_fusion_batches` say, at least one.
     """
 
     batch_size: int
@@ -48,25 +49,11 @@ class TrainingSettings:
     loss: str = "vicreg"
     group: int = 1
     near_s: float | None = None
-    beside_s: float | None = None
-    memory: int = 0
-    memory_from: int = 0
-    discriminant_batches: int = 200
+    adjacent_s: float | None = None
+    queue_size: int = 0
+    queue_from_step: int = 0
+    late_fusion_batches: int = 200
     augmentation: Augmentation = Augmentation()
-
-
-@dataclass(frozen=True, config=_STRICT)
-class Sizes:
-    """Which towers, and the options each is built with; without `head_hidden` the heads are linear."""
-
-    audio_tower: str
-    audio_options: dict[str, Any]
-    notes_tower: str
-    notes_options: dict[str, Any]
-    head_hidden: int | None
-    dimensions: int
-    sample_rate_hz: int = 24_000
-    window_s: float = 4.0
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -89,7 +76,7 @@ def run_d(scale: float = 1.0) -> tuple[RateRule, ...]:
         RateRule("heads.*", 1e-4 * scale),
         RateRule("injections.*", 5e-4 * scale),
         RateRule("branch.*", 5e-4 * scale),
-        RateRule("discriminant.map", None),
+        RateRule("late_fusion.map", None),
     )
 
 
@@ -186,7 +173,7 @@ _TINY = _narrow(
         warmup_steps=5,
         checkpoint_every=5,
         rates=run_d(scale=20.0),
-        discriminant_batches=10,
+        late_fusion_batches=10,
     ),
 )
 
@@ -221,15 +208,15 @@ _DEFAULT = Preset(
         batch_size=256,
         batches_per_epoch=100,
         epochs=25,
-        rates=(RateRule("discriminant.map", None), RateRule("*", 1e-3)),
+        rates=(RateRule("late_fusion.map", None), RateRule("*", 1e-3)),
         weight_decay=1e-2,
         checkpoint_every=100,
         loss="info_nce",
         group=8,
         near_s=0.3,
-        beside_s=2.0,
-        memory=16_384,
-        memory_from=200,
+        adjacent_s=2.0,
+        queue_size=16_384,
+        queue_from_step=200,
         augmentation=Augmentation(
             detune_cents=40.0,
             loose=0.25,

@@ -117,7 +117,7 @@ def _in_tune(preset: Preset) -> Preset:
 
 def _no_groups(preset: Preset) -> Preset:
     """Windows of a batch are drawn one by one, and all are wrong answers to each other."""
-    return _train(preset, group=1, near_s=None, beside_s=None)
+    return _train(preset, group=1, near_s=None, adjacent_s=None)
 
 
 def _overlaps_masked(preset: Preset) -> Preset:
@@ -127,12 +127,12 @@ def _overlaps_masked(preset: Preset) -> Preset:
 
 def _no_memory(preset: Preset) -> Preset:
     """Wrong answers come from the batch alone."""
-    return _train(preset, memory=0)
+    return _train(preset, queue_size=0)
 
 
 def _no_neighbours(preset: Preset) -> Preset:
     """No windows are drawn beside each other, and what begins less than a second apart is not told apart."""
-    return _train(preset, beside_s=None, near_s=1.0)
+    return _train(preset, adjacent_s=None, near_s=1.0)
 
 
 def _whole_windows(preset: Preset) -> Preset:
@@ -142,12 +142,12 @@ def _whole_windows(preset: Preset) -> Preset:
 
 def _vicreg(preset: Preset) -> Preset:
     """The paper's loss instead of the preset's."""
-    return _train(preset, loss="vicreg", memory=0)
+    return _train(preset, loss="vicreg", queue_size=0)
 
 
 def _sigmoid(preset: Preset) -> Preset:
     """The pairwise sigmoid loss instead of the preset's."""
-    return _train(preset, loss="sigmoid", memory=0)
+    return _train(preset, loss="sigmoid", queue_size=0)
 
 
 VARIANTS: Mapping[str, Callable[[Preset], Preset]] = MappingProxyType(
@@ -164,7 +164,7 @@ VARIANTS: Mapping[str, Callable[[Preset], Preset]] = MappingProxyType(
         "exact-fit": _exact_fit,
         "in-tune": _in_tune,
         "whole-windows": _whole_windows,
-        "no-memory": _no_memory,
+        "no-queue": _no_memory,
         "no-neighbours": _no_neighbours,
         "no-groups": _no_groups,
         "overlaps-masked": _overlaps_masked,

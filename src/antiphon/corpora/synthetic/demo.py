@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from antiphon.corpora import Corpus, CorpusKind, Recording
+from antiphon.corpora.rendered import open_rendered, write_manifest
+from antiphon.corpora.synthetic.composer import compose_demo
 from antiphon.io.audio import write_flac
 from antiphon.io.cache import cache_folder
-from antiphon.corpora import Corpus, CorpusKind, Recording
-from antiphon.corpora.synthetic.composer import compose_demo
-from antiphon.corpora.rendered import open_rendered, write_manifest
 from antiphon.io.files import atomic_folder
 from antiphon.io.notes import read_notes, write_midi
 from antiphon.progress import track

@@ -19,7 +19,7 @@ from antiphon.registry import Registry
 
 
 @dataclass(frozen=True)
-class Subject:
+class ModelUnderTest:
     """A model in evaluation mode, on its device, and the recordings with sound to look at it with."""
 
     model: DualEncoder
@@ -34,7 +34,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Finding:
+class AnalysisResult:
     """What an analysis gives.
 
     `facts` is JSON-ready; `rows` have the same keys each and become a CSV; `figure` becomes a PNG; `summary` is
@@ -53,7 +53,7 @@ class Analysis:
 
     name: str
     question: str
-    run: Callable[[Subject], Finding]
+    run: Callable[[ModelUnderTest], AnalysisResult]
 
 
 ANALYSES: Registry[Analysis] = Registry("analysis", "antiphon.experiments.analysis", "ANALYSIS")

@@ -15,17 +15,24 @@ from typing import Any, get_args
 import torch
 from matplotlib.figure import Figure
 
-from antiphon.experiments.analysis import Analysis, Finding, Subject
-from antiphon.experiments.analysis.conditions import Condition, ConditionedScores, Score, embed_conditions, score_conditions
+from antiphon.errors import AntiphonError
+from antiphon.experiments.analysis import Analysis, AnalysisResult, ModelUnderTest
+from antiphon.experiments.analysis.conditions import (
+    Condition,
+    ConditionedScores,
+    Score,
+    embed_conditions,
+    score_conditions,
+)
 from antiphon.experiments.analysis.drawing import bars, descriptor_title, new_figure
 from antiphon.experiments.analysis.text import as_table, paper_row
+from antiphon.experiments.published import ABLATION
+from antiphon.experiments.reporting import cell
 from antiphon.models.batch import Tokens
 from antiphon.models.descriptors import DESCRIPTORS
 from antiphon.models.descriptors.alter import Values, alter
-from antiphon.errors import AntiphonError
-from antiphon.models.network import SIDES, DualEncoder
-from antiphon.experiments.published import ABLATION
-from antiphon.experiments.reporting import cell
+from antiphon.models.network import DualEncoder
+from antiphon.types import MODALITIES
 
 _VALUES: tuple[Values, ...] = tuple(value for value in get_args(Values) if value != "real")
 
@@ -36,7 +43,7 @@ def replacements(model: DualEncoder) -> dict[tuple[Values, tuple[str, ...]], Con
     Keys are the values put in and the descriptors they replace. Raises `AntiphonError` for an arm that embeds windows
     without descriptors.
     """
-    names = tuple(dict.fromkeys(model.descriptor_names(*SIDES)))
+    names = tuple(dict.fromkeys(model.descriptor_names(*MODALITIES)))
     if not names:
         raise AntiphonError(
             f"arm {model.config.arm.name}: nothing to ablate, it embeds windows without descriptors; "
@@ -55,7 +62,7 @@ def _replacement(values: Values, which: tuple[str, ...], names: tuple[str, ...])
     return Condition(f"{values} {title}", sides.pop() if len(sides) == 1 else "both", descriptors=change)
 
 
-def _run(subject: Subject) -> Finding:
+def _run(subject: ModelUnderTest) -> AnalysisResult:
     conditions = replacements(subject.model)
     segments = embed_conditions(subject, list(conditions.values()))
     scores = score_conditions(segments, subject.seed)
@@ -65,7 +72,7 @@ def _run(subject: Subject) -> Finding:
         for (values, which), condition in conditions.items()
     ]
     facts = segments.facts() | {"chance": scores.chance, "conditions": rows, "paper": dict(paper)}
-    return Finding(facts, rows, _draw(subject, rows, scores), _summary(facts, rows))
+    return AnalysisResult(facts, rows, _draw(subject, rows, scores), _summary(facts, rows))
 
 
 def _row(name: str, values: str, which: Sequence[str], score: Score, paper: Mapping[str, float]) -> dict[str, Any]:
@@ -75,7 +82,7 @@ def _row(name: str, values: str, which: Sequence[str], score: Score, paper: Mapp
     return about | score.row() | {"paper_S": published, "paper_difference": lost}
 
 
-def _draw(subject: Subject, rows: Sequence[Mapping[str, Any]], scores: ConditionedScores) -> Figure:
+def _draw(subject: ModelUnderTest, rows: Sequence[Mapping[str, Any]], scores: ConditionedScores) -> Figure:
     figure = new_figure(f"{subject.name}: descriptors replaced at inference", 8.5, 1.6 + 0.32 * len(rows))
     bars(
         figure.subplots(),

@@ -19,19 +19,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from antiphon.experiments.analysis import Subject
-from antiphon.io.audio import SILENCE_PEAK, is_silent
-from antiphon.models.batch import Batch, NoteBatch, Tokens, collate_notes
-from antiphon.models.corpus_embedding import EmbeddedSegments, OpenedRecording, open_recording
-from antiphon.models.descriptors import DESCRIPTORS, Side, describe
+from antiphon.corpora.segment_table import PAPER_GRID, SegmentTable, WindowGrid
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.evaluation.pools import sample_pools
 from antiphon.evaluation.ranks import pool_ranks
 from antiphon.evaluation.scores import RESAMPLES, chance, per_query
-from antiphon.models.network import SIDES, DualEncoder
+from antiphon.experiments.analysis import ModelUnderTest
+from antiphon.io.audio import SILENCE_PEAK, is_silent
+from antiphon.models.batch import Batch, NoteBatch, Tokens, collate_notes
+from antiphon.models.corpus_embedding import EmbeddedSegments, OpenedRecording, open_recording
+from antiphon.models.descriptors import DESCRIPTORS, describe
+from antiphon.models.network import DualEncoder
 from antiphon.progress import track
-from antiphon.corpora.segment_table import PAPER_GRID, SegmentTable, WindowGrid
 from antiphon.signal.varispeed import scale_times
+from antiphon.types import MODALITIES, Modality
 
 _BATCH = 32
 _TOGETHER = 32
@@ -60,21 +61,21 @@ class Condition:
     tempo: float = 1.0
 
     @property
-    def sides(self) -> tuple[Side, ...]:
+    def sides(self) -> tuple[Modality, ...]:
         """The sides that it changes."""
-        return SIDES if self.side == "both" else (self.side,)
+        return MODALITIES if self.side == "both" else (self.side,)
 
     @property
     def changes_windows(self) -> bool:
         """Whether it changes windows, and not only descriptors."""
         return self.batch is not None or self.tempo != 1.0
 
-    def towers(self, model: DualEncoder) -> tuple[Side, ...]:
+    def towers(self, model: DualEncoder) -> tuple[Modality, ...]:
         """The towers that see something of the change."""
         reached = set(self.sides) if self.changes_windows else set()
         if self.changes_windows or self.descriptors is not None:
             reached |= {into for name, into in model.config.arm.taken if DESCRIPTORS[name].side in self.sides}
-        return tuple(side for side in SIDES if side in reached)
+        return tuple(side for side in MODALITIES if side in reached)
 
     def apply(
         self,
@@ -92,7 +93,7 @@ class Condition:
             changed = batch if self.tempo == 1.0 else replace(batch, notes=notes_at(self.tempo))
             if self.batch is not None:
                 changed = self.batch(changed, generator)
-            kept = [getattr(changed, side) is getattr(batch, side) for side in SIDES if side not in self.sides]
+            kept = [getattr(changed, side) is getattr(batch, side) for side in MODALITIES if side not in self.sides]
             if not all(kept):
                 raise ValueError(f"condition {self.name}: it is said to change {self.side}, but changes the other side")
             anew = [name for name in found if DESCRIPTORS[name].side in self.sides]
@@ -125,15 +126,15 @@ class ConditionedSegments:
 
 @torch.inference_mode()
 def embed_conditions(
-    subject: Subject, conditions: Sequence[Condition], grid: WindowGrid = PAPER_GRID
+    subject: ModelUnderTest, conditions: Sequence[Condition], grid: WindowGrid = PAPER_GRID
 ) -> ConditionedSegments:
     """Embed both sides of every window, unchanged and under each condition, decoding each recording once.
 
-    Rows are those of `antiphon.models.corpus_embedding.embed_corpus`: unit vectors float32 [n, D] in the order of the table,
-    zeros for a silent window or one without notes, before the change or after it. Batches of 32 are drawn at random
-    from 32 recordings read together, so that a window's neighbours in a batch are other pieces (of its own recording
-    about once in 32, or once in as many recordings as there are). Chance depends on the subject's seed and the
-    condition's name alone: equal calls on one device give equal rows. Recordings that cannot be read are skipped;
+    Rows are those of `antiphon.models.corpus_embedding.embed_corpus`: unit vectors float32 [n, D] in the order of the
+    table, zeros for a silent window or one without notes, before the change or after it. Batches of 32 are drawn at
+    random from 32 recordings read together, so that a window's neighbours in a batch are other pieces (of its own
+    recording about once in 32, or once in as many recordings as there are). Chance depends on the subject's seed and
+    the condition's name alone: equal calls on one device give equal rows. Recordings that cannot be read are skipped;
     raises `AntiphonError` when none can. Windows have the length of the model's, whatever `grid` says.
     """
     if len({condition.name for condition in conditions}) < len(conditions):
@@ -142,10 +143,10 @@ def embed_conditions(
     generators = [seeded(subject, condition.name) for condition in conditions]
     rng = np.random.default_rng(subject.seed)
     skipped: dict[int, UnreadableInput] = {}
-    made: list[dict[Side, dict[int, Rows]]] = [
+    made: list[dict[Modality, dict[int, Rows]]] = [
         {side: {} for side in condition.towers(model)} for condition in conditions
     ]
-    intact: dict[Side, dict[int, Rows]] = {side: {} for side in SIDES}
+    intact: dict[Modality, dict[int, Rows]] = {side: {} for side in MODALITIES}
     waiting: dict[int, OpenedRecording] = {}
     sizes = model.config.sizes
     grid = grid.of_windows(sizes.window_s)
@@ -185,7 +186,7 @@ def embed_conditions(
     return ConditionedSegments(EmbeddedSegments(table, whole["audio"], whole["notes"], errors), under)
 
 
-def seeded(subject: Subject, name: str) -> torch.Generator:
+def seeded(subject: ModelUnderTest, name: str) -> torch.Generator:
     """A generator on the model's device for one purpose: the subject's seed and a name decide what it draws."""
     seed = np.random.SeedSequence([subject.seed, zlib.crc32(name.encode())]).generate_state(1, np.uint64)
     return torch.Generator(_device(subject.model)).manual_seed(int(seed[0] >> np.uint64(1)))
@@ -232,25 +233,25 @@ def _mixed(
 
 def _embed(
     model: DualEncoder, windows: _Windows, conditions: Sequence[Condition], generators: Sequence[torch.Generator]
-) -> Iterator[dict[Side, Rows]]:
+) -> Iterator[dict[Modality, Rows]]:
     """The rows of windows as they are, then under each condition those of the towers that see its change."""
     batch, rate = windows.batch(), model.config.sizes.sample_rate_hz
-    found = describe(batch, model.descriptor_names(*SIDES), rate)
+    found = describe(batch, model.descriptor_names(*MODALITIES), rate)
     usable = _usable(batch)
-    yield {side: _rows(model, side, batch, found, usable) for side in SIDES}
+    yield {side: _rows(model, side, batch, found, usable) for side in MODALITIES}
     for condition, generator in zip(conditions, generators, strict=True):
         changed, altered = condition.apply(batch, windows.notes, found, rate, generator)
         still = usable if changed is batch else {side: usable[side] & good for side, good in _usable(changed).items()}
         yield {side: _rows(model, side, changed, altered, still) for side in condition.towers(model)}
 
 
-def _usable(batch: Batch) -> dict[Side, Tensor]:
+def _usable(batch: Batch) -> dict[Modality, Tensor]:
     """Which windows hold anything: not silent, not without notes."""
     return {"audio": ~(batch.audio.abs().amax(dim=1) < SILENCE_PEAK), "notes": (~batch.notes.padding).any(dim=1)}
 
 
 def _rows(
-    model: DualEncoder, side: Side, batch: Batch, found: Mapping[str, Tokens], usable: Mapping[Side, Tensor]
+    model: DualEncoder, side: Modality, batch: Batch, found: Mapping[str, Tokens], usable: Mapping[Modality, Tensor]
 ) -> Rows:
     embedded, _ = model.encode(side, batch, found)
     rows: Rows = (F.normalize(embedded, dim=-1).float() * usable[side][:, None]).cpu().numpy()

@@ -15,17 +15,17 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from antiphon.experiments.analysis import Analysis, Finding, Subject
+from antiphon.experiments.analysis import Analysis, AnalysisResult, ModelUnderTest
 from antiphon.experiments.analysis.counting import PARTS, Count, count_of_shapes
 from antiphon.experiments.analysis.drawing import new_figure, tidy
 from antiphon.experiments.analysis.measuring import Load, peak_mib, seconds_per_window
 from antiphon.experiments.analysis.sample import sample_windows
 from antiphon.experiments.analysis.text import as_table
+from antiphon.experiments.published import REFERENCE
+from antiphon.experiments.reporting import cell
 from antiphon.models.arms import find_arm
 from antiphon.models.network import ModelConfig
 from antiphon.training.presets import find_preset
-from antiphon.experiments.published import REFERENCE
-from antiphon.experiments.reporting import cell
 
 PAPER_RATIOS = {"tokens": 12.8, "pairs": 163.0, "learning": 34 / 13}
 """D0 over a4r in the paper (§4): tokens, self-attention pairs of the audio tower, minutes an epoch (34 and 13)."""
@@ -36,7 +36,7 @@ _COLOURS = ("#1f5fa8", "#6fa3d8", "#c4621b", "#b9bec6")
 _PASSES = {"embedding": "#3d7a5f", "learning": "#7d5ba6"}
 
 
-def _run(subject: Subject) -> Finding:
+def _run(subject: ModelUnderTest) -> AnalysisResult:
     config, device = subject.model.config, next(subject.model.parameters()).device
     sample = sample_windows(subject, _SAMPLED)
     notes = round(float(np.median(np.concatenate([(~batch.notes.padding).sum(dim=1) for batch in sample.batches]))))
@@ -64,7 +64,7 @@ def _run(subject: Subject) -> Finding:
         for arm, count in by_arm.items()
         for site in count.sites
     ]
-    return Finding(facts, rows, _draw(subject.name, counts, measured), _summary(facts))
+    return AnalysisResult(facts, rows, _draw(subject.name, counts, measured), _summary(facts))
 
 
 def _measure(configs: Sequence[ModelConfig], notes: int, device: torch.device) -> dict[str, dict[str, float]]:

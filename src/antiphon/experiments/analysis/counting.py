@@ -18,10 +18,11 @@ from torch import Tensor, nn
 from antiphon.experiments.analysis.measuring import Load, random_windows
 from antiphon.models.batch import Batch, NoteBatch, Tokens
 from antiphon.models.descriptors import describe
-from antiphon.models.late_fusion import Discriminant
 from antiphon.models.injection.cross_attention import Attend
-from antiphon.models.network import SIDES, DualEncoder, ModelConfig
+from antiphon.models.late_fusion import LateFusionProjection
+from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.models.towers.transformer import TransformerLayer
+from antiphon.types import MODALITIES
 
 PARTS = {
     "scores": "scores and values",
@@ -96,7 +97,7 @@ def count_cost(model: DualEncoder, batch: Batch, descriptors: Mapping[str, Token
     if len(batch.audio) != 1:
         raise ValueError(f"costs are those of one window, got a batch of {len(batch.audio)}")
     with _counting(model) as sites, torch.inference_mode():
-        for side in SIDES:
+        for side in MODALITIES:
             model.encode(side, batch, descriptors)
     return Count(tuple(sites))
 
@@ -109,7 +110,7 @@ def _counting(model: nn.Module) -> Iterator[list[Site]]:
     for name, module in model.named_modules():
         if isinstance(module, TransformerLayer | Attend):
             attention = f"{name}."
-        elif not isinstance(module, nn.Linear | nn.Conv1d | Discriminant) or name.startswith(attention):
+        elif not isinstance(module, nn.Linear | nn.Conv1d | LateFusionProjection) or name.startswith(attention):
             continue
 
         def hook(module: nn.Module, given: tuple[Any, ...], result: Any, name: str = name) -> None:
@@ -145,7 +146,7 @@ def _site(name: str, module: nn.Module, given: tuple[Any, ...], result: Any) -> 
             scores=4 * queries * keys * module.out.in_features,
             projections=_products(queries, module.query, module.out) + _products(keys, module.key_value),
         )
-    if isinstance(module, Discriminant):
+    if isinstance(module, LateFusionProjection):
         return Site(name, "elsewhere", elsewhere=2 * module.map.numel())
     assert isinstance(module, nn.Linear | nn.Conv1d)
     return Site(name, "elsewhere", elsewhere=_products(result.numel() // len(module.weight), module))

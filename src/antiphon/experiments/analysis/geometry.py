@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 from scipy.special import logsumexp
 
-from antiphon.experiments.analysis import Analysis, Finding, Subject
+from antiphon.errors import AntiphonError
+from antiphon.experiments.analysis import Analysis, AnalysisResult, ModelUnderTest
 from antiphon.experiments.analysis.drawing import OURS, PAPER, REFERENCE, new_figure, tidy
 from antiphon.experiments.analysis.sample import Sample, embed_sample, sample_windows
 from antiphon.experiments.analysis.text import as_table
-from antiphon.errors import AntiphonError
 from antiphon.experiments.reporting import cell
 
 NEIGHBOURS = 10
@@ -118,7 +118,7 @@ def flatten(rows: Rows, seed: int) -> tuple[str, Rows]:
     return name, method(rows, seed)
 
 
-def _run(subject: Subject) -> Finding:
+def _run(subject: ModelUnderTest) -> AnalysisResult:
     sample = sample_windows(subject)
     count = len(sample)
     if count <= NEIGHBOURS:
@@ -157,7 +157,7 @@ def _run(subject: Subject) -> Finding:
         }
         for row, (number, start_s) in enumerate(zip(sample.recording, sample.start_s, strict=True))
     ]
-    return Finding(facts, rows, figure, _summary(facts))
+    return AnalysisResult(facts, rows, figure, _summary(facts))
 
 
 def _draw_map(figure: Figure, axes: Axes, method: str, audio: Rows, notes: Rows, sample: Sample, seed: int) -> None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from antiphon.models.batch import Batch, collate
-from antiphon.process_memory import resident_mib
-from antiphon.models.network import SIDES, DualEncoder, ModelConfig
 from antiphon.io.notes import Notes
+from antiphon.models.batch import Batch, collate
+from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.process_memory import resident_mib
+from antiphon.types import MODALITIES
 
 _SEED = 0
 
@@ -49,7 +50,7 @@ def pass_through(model: DualEncoder, batch: Batch, learning: bool) -> None:
     if not learning:
         with torch.inference_mode():
             found = model.describe(batch)
-            for side in SIDES:
+            for side in MODALITIES:
                 model.encode(side, batch, found)
         return
     encoded = model(batch)

@@ -26,19 +26,29 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from antiphon.experiments.analysis import Analysis, Finding, Subject
-from antiphon.experiments.analysis.conditions import Condition, embed_conditions, score_conditions
-from antiphon.experiments.analysis.drawing import ARM_COLOURS, OURS, Curve, bars, curves, descriptor_title, heat_map, new_figure
-from antiphon.experiments.analysis.sample import Sample, sample_windows
-from antiphon.experiments.analysis.text import as_table
-from antiphon.models.batch import Batch, Tokens
-from antiphon.models.descriptors import DESCRIPTORS, Side, describe
 from antiphon.errors import AntiphonError
 from antiphon.evaluation.scores import rank_correlation
-from antiphon.models.network import SIDES, DualEncoder
-from antiphon.progress import track
+from antiphon.experiments.analysis import Analysis, AnalysisResult, ModelUnderTest
+from antiphon.experiments.analysis.conditions import Condition, embed_conditions, score_conditions
+from antiphon.experiments.analysis.drawing import (
+    ARM_COLOURS,
+    OURS,
+    Curve,
+    bars,
+    curves,
+    descriptor_title,
+    heat_map,
+    new_figure,
+)
+from antiphon.experiments.analysis.sample import Sample, sample_windows
+from antiphon.experiments.analysis.text import as_table
 from antiphon.experiments.published import PERTURBATION
 from antiphon.experiments.reporting import cell
+from antiphon.models.batch import Batch, Tokens
+from antiphon.models.descriptors import DESCRIPTORS, describe
+from antiphon.models.network import DualEncoder
+from antiphon.progress import track
+from antiphon.types import MODALITIES, Modality
 
 EPSILON = 0.1
 _MEASURES = ("raised_raw", "raised_unit", "zeroed_raw", "zeroed_unit")
@@ -54,7 +64,7 @@ class Dimension:
 
     descriptor: str
     index: int
-    into: Side
+    into: Modality
 
     @property
     def title(self) -> str:
@@ -101,7 +111,7 @@ def distances(
     found: Mapping[str, Tokens],
     dimensions: Sequence[Dimension],
     epsilon: float = EPSILON,
-) -> tuple[Rows, dict[Side, Rows]]:
+) -> tuple[Rows, dict[Modality, Rows]]:
     """L2 distances that each window's embedding moves: [B, dimensions, 4], in the order raised raw, raised unit,
     zeroed raw, zeroed unit. `found` are the batch's descriptors. Gives the raw embeddings [B, D] they start from too.
     """
@@ -143,7 +153,7 @@ def mean_correlation(statistic: Rows, embedded: Rows) -> float | None:
     return float(np.abs(r).mean())
 
 
-def _run(subject: Subject) -> Finding:
+def _run(subject: ModelUnderTest) -> AnalysisResult:
     dimensions = dimensions_of(subject.model)
     sample = sample_windows(subject)
     moved, correlations = _measure(subject.model, sample, dimensions)
@@ -167,7 +177,7 @@ def _run(subject: Subject) -> Finding:
         "rank_correlation_with_paper": _likeness(rows),
         "dimensions": rows,
     }
-    return Finding(facts, rows, _draw(subject, facts), _summary(facts))
+    return AnalysisResult(facts, rows, _draw(subject, facts), _summary(facts))
 
 
 @torch.inference_mode()
@@ -179,7 +189,7 @@ def _measure(
     moved, statistics, embedded = [], [], []
     for batch in track(sample.batches, "perturbing"):
         batch = batch.to(device)
-        found = describe(batch, model.descriptor_names(*SIDES), model.config.sizes.sample_rate_hz)
+        found = describe(batch, model.descriptor_names(*MODALITIES), model.config.sizes.sample_rate_hz)
         apart, base = distances(model, batch, found, dimensions)
         over_time = {name: _over_time(tokens) for name, tokens in found.items()}
         moved.append(apart)
@@ -209,7 +219,7 @@ def _likeness(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | 
     }
 
 
-def _draw(subject: Subject, facts: Mapping[str, Any]) -> Figure:
+def _draw(subject: ModelUnderTest, facts: Mapping[str, Any]) -> Figure:
     rows: Sequence[Mapping[str, Any]] = facts["dimensions"]
     names = [row["dimension"] for row in rows]
     bands = [row for row in rows if row["descriptor"] == "a4"]

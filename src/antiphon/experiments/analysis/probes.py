@@ -18,19 +18,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from antiphon.experiments.analysis import Analysis, Finding, Subject
+from antiphon.errors import AntiphonError
+from antiphon.experiments.analysis import Analysis, AnalysisResult, ModelUnderTest
 from antiphon.experiments.analysis.drawing import bars, new_figure
 from antiphon.experiments.analysis.sample import Sample, embed_sample, sample_windows
 from antiphon.experiments.analysis.text import as_table, compared_arms, paper_row
+from antiphon.experiments.published import PROBES
+from antiphon.experiments.reporting import cell
 from antiphon.models.batch import NoteBatch
-from antiphon.models.descriptors import N_FFT, Side, View
+from antiphon.models.descriptors import N_FFT, View
 from antiphon.models.descriptors.a7 import share
 from antiphon.models.descriptors.a8 import pitch_class_energy
 from antiphon.models.descriptors.d3 import d3
-from antiphon.errors import AntiphonError
-from antiphon.models.network import SIDES
-from antiphon.experiments.published import PROBES
-from antiphon.experiments.reporting import cell
+from antiphon.types import MODALITIES, Modality
 
 FOLDS = 5
 STRENGTHS = tuple(10.0**power for power in range(-2, 6))
@@ -156,7 +156,7 @@ def interval_histogram(notes: NoteBatch) -> Tensor:
     return d3(notes)[:, 0, -_STEPS:]
 
 
-def _targets(sample: Sample, sample_rate_hz: int) -> dict[str, tuple[Side, Rows]]:
+def _targets(sample: Sample, sample_rate_hz: int) -> dict[str, tuple[Modality, Rows]]:
     """The paper's four probes under its names: from which side, and to what [n, K]."""
     parts: dict[str, list[Rows]] = {}
     for batch in sample.batches:
@@ -178,7 +178,7 @@ def _targets(sample: Sample, sample_rate_hz: int) -> dict[str, tuple[Side, Rows]
     }
 
 
-def _run(subject: Subject) -> Finding:
+def _run(subject: ModelUnderTest) -> AnalysisResult:
     sample = sample_windows(subject)
     works = len(set(sample.work.tolist()))
     if works < _FEWEST_WORKS:
@@ -186,7 +186,7 @@ def _run(subject: Subject) -> Finding:
             f"{subject.corpus.name}: windows of {works} works; probes need at least {_FEWEST_WORKS}, so that they can "
             "be tested on music that they have not seen"
         )
-    embedded = dict(zip(SIDES, embed_sample(subject.model, sample), strict=True))
+    embedded = dict(zip(MODALITIES, embed_sample(subject.model, sample), strict=True))
     others = np.random.default_rng(subject.seed).permutation(len(sample))
     rows = []
     for probe, (side, target) in _targets(sample, subject.model.config.sizes.sample_rate_hz).items():
@@ -216,7 +216,7 @@ def _run(subject: Subject) -> Finding:
         )  # fmt: skip
         axes.axvline(0, color="black", linewidth=0.8)
         axes.legend(fontsize=7, frameon=False, labelspacing=0.9)
-    return Finding(facts, rows, figure, _summary(facts, paper))
+    return AnalysisResult(facts, rows, figure, _summary(facts, paper))
 
 
 def _summary(facts: dict[str, Any], paper: Mapping[str, Mapping[str, float]]) -> str:

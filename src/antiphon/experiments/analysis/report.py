@@ -13,18 +13,28 @@ from typing import Any
 
 import numpy as np
 
-from antiphon.experiments.analysis import ANALYSES, Analysis, Finding, Subject
 from antiphon.errors import AntiphonError
+from antiphon.experiments.analysis import ANALYSES, Analysis, AnalysisResult, ModelUnderTest
+from antiphon.experiments.reporting import (
+    Block,
+    Bullets,
+    Heading,
+    Paragraph,
+    Picture,
+    Table,
+    as_html,
+    as_markdown,
+    cell,
+)
 from antiphon.io.files import atomic_file, write_text_atomic
 from antiphon.models.embedder import ModelEmbedder
 from antiphon.provenance import code_version
-from antiphon.experiments.reporting import Block, Bullets, Heading, Paragraph, Picture, Table, as_html, as_markdown, cell
 
 Record = dict[str, Any]
 _SUBJECT = ("fingerprint", "corpus_hash", "seed")
 
 
-def run_analyses(names: Iterable[str], subject: Subject, out: Path) -> Record:
+def run_analyses(names: Iterable[str], subject: ModelUnderTest, out: Path) -> Record:
     """Write `NAME.json`, `NAME.csv` and `NAME.png` for each, then `report.md` and `report.html`; return the records.
 
     What is there of the same weights, recordings, seed and code is not run again, so that a stopped run goes on where
@@ -45,7 +55,7 @@ def run_analyses(names: Iterable[str], subject: Subject, out: Path) -> Record:
     return about | {"analyses": records}
 
 
-def _about(subject: Subject) -> Record:
+def _about(subject: ModelUnderTest) -> Record:
     """What results depend on."""
     model = subject.model
     corpus = subject.corpus.with_sound()
@@ -73,7 +83,7 @@ def _kept(out: Path, name: str, about: Record, keys: Iterable[str]) -> Record | 
     return record if all((out / f"{name}.{suffix}").is_file() for suffix in needed) else None
 
 
-def _carry_out(analysis: Analysis, subject: Subject, about: Record, out: Path) -> Record:
+def _carry_out(analysis: Analysis, subject: ModelUnderTest, about: Record, out: Path) -> Record:
     began = time.perf_counter()
     record: Record = {"analysis": analysis.name, "question": analysis.question, **about, "reason": None}
     try:
@@ -92,7 +102,7 @@ def _carry_out(analysis: Analysis, subject: Subject, about: Record, out: Path) -
     return record
 
 
-def _write_finding(finding: Finding, name: str, out: Path) -> None:
+def _write_finding(finding: AnalysisResult, name: str, out: Path) -> None:
     with atomic_file(out / f"{name}.png") as aside:
         finding.figure.savefig(aside, format="png")
     with atomic_file(out / f"{name}.csv") as aside, aside.open("w", encoding="utf-8", newline="") as file:
@@ -116,7 +126,7 @@ def json_ready(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _write_report(subject: Subject, about: Record, out: Path) -> None:
+def _write_report(subject: ModelUnderTest, about: Record, out: Path) -> None:
     """Everything in `out` that is of this subject."""
     found = {name: _kept(out, name, about, _SUBJECT) for name in ANALYSES}
     records = {name: record for name, record in found.items() if record is not None}
@@ -137,7 +147,7 @@ def _write_report(subject: Subject, about: Record, out: Path) -> None:
         write_text_atomic(out / f"report.{suffix}", text)
 
 
-def _facts(subject: Subject, about: Record) -> Table:
+def _facts(subject: ModelUnderTest, about: Record) -> Table:
     config = subject.model.config
     injected = ", ".join(config.arm.injections_in_words)
     sizes, code = config.sizes, about["code"]

@@ -16,13 +16,13 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
-from antiphon.experiments.analysis import Analysis, Finding, Subject
+from antiphon.experiments.analysis import Analysis, AnalysisResult, ModelUnderTest
 from antiphon.experiments.analysis.conditions import Condition, ConditionedScores, embed_conditions, score_conditions
 from antiphon.experiments.analysis.drawing import ARM_COLOURS, OURS, Curve, curves, new_figure
 from antiphon.experiments.analysis.text import as_table, paper_row
-from antiphon.models.batch import NoteBatch
 from antiphon.experiments.published import NOISE, OCTAVES, SCORES, TIME_SHIFT, TRANSPOSITION, VELOCITY
 from antiphon.experiments.reporting import cell
+from antiphon.models.batch import NoteBatch
 
 PAPER_ARMS = ("D0", "d4a4", "a4r")
 """The arms whose curves the paper gives."""
@@ -131,12 +131,12 @@ SWEEPS = (
 )
 
 
-def _run(subject: Subject) -> Finding:
+def _run(subject: ModelUnderTest) -> AnalysisResult:
     segments = embed_conditions(subject, [condition for sweep in SWEEPS for condition in sweep.conditions()])
     scores = score_conditions(segments, subject.seed)
     rows = [_row(sweep, amount, scores) for sweep in SWEEPS for amount in sweep.amounts]
     facts = segments.facts() | {"chance": scores.chance, "curves": rows}
-    return Finding(facts, rows, _draw(subject, rows, scores.chance), _summary(subject, facts, rows))
+    return AnalysisResult(facts, rows, _draw(subject, rows, scores.chance), _summary(subject, facts, rows))
 
 
 def _row(sweep: Sweep, amount: float, scores: ConditionedScores) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def _of(rows: Sequence[Mapping[str, Any]], sweep: Sweep) -> list[Mapping[str, An
     return [row for row in rows if row["change"] == sweep.name]
 
 
-def _draw(subject: Subject, rows: Sequence[Mapping[str, Any]], chance: float) -> Figure:
+def _draw(subject: ModelUnderTest, rows: Sequence[Mapping[str, Any]], chance: float) -> Figure:
     title = f"{subject.name}: S when one side is changed, at inference; bands: 95 % over pieces"
     figure = new_figure(title, 12, 7.2)
     for axes, sweep in zip(figure.subplots(2, 3).flat, SWEEPS, strict=True):
@@ -176,7 +176,7 @@ def _draw(subject: Subject, rows: Sequence[Mapping[str, Any]], chance: float) ->
     return figure
 
 
-def _summary(subject: Subject, facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+def _summary(subject: ModelUnderTest, facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
     table = as_table(
         ["change", "amount", "S", "95 % over pieces", "change of S", *(f"paper {arm}" for arm in PAPER_ARMS)],
         [

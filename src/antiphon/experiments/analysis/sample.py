@@ -9,17 +9,18 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from antiphon.experiments.analysis import Subject
-from antiphon.io.audio import is_silent
-from antiphon.models.batch import Batch, collate
 from antiphon.corpora import Recording
+from antiphon.corpora.segment_table import WindowGrid
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.experiments.analysis import ModelUnderTest
+from antiphon.io.audio import is_silent
+from antiphon.io.notes import Notes
+from antiphon.models.batch import Batch, collate
 from antiphon.models.corpus_embedding import OpenedRecording, open_recording
 from antiphon.models.descriptors import describe
-from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.models.network import SIDES, DualEncoder, Observer
-from antiphon.io.notes import Notes
+from antiphon.models.network import DualEncoder, Observer
 from antiphon.progress import track
-from antiphon.corpora.segment_table import WindowGrid
+from antiphon.types import MODALITIES
 
 WINDOWS = 500
 """As many as the paper looked at (§7)."""
@@ -50,7 +51,7 @@ class Sample:
         return np.unique(names, return_inverse=True)[1].reshape(-1)[self.recording]
 
 
-def sample_windows(subject: Subject, count: int = WINDOWS) -> Sample:
+def sample_windows(subject: ModelUnderTest, count: int = WINDOWS) -> Sample:
     """Up to `count` windows on the grid of every second, at most 100 a recording, as the paper cuts them (§1).
 
     Every recording gives its equal share; what a short one cannot give, the longer ones do. With more recordings than
@@ -116,12 +117,12 @@ def embed_sample(
     `observe` is called with each layer's tokens, batch by batch, in the order of the sample.
     """
     device = next(model.parameters()).device
-    names = model.descriptor_names(*SIDES)
-    rows: dict[str, list[NDArray[np.float64]]] = {side: [] for side in SIDES}
+    names = model.descriptor_names(*MODALITIES)
+    rows: dict[str, list[NDArray[np.float64]]] = {side: [] for side in MODALITIES}
     for batch in track(sample.batches, "embedding"):
         batch = batch.to(device)
         found = describe(batch, names, model.config.sizes.sample_rate_hz)
-        for side in SIDES:
+        for side in MODALITIES:
             embedded, _ = model.encode(side, batch, found, observe)
             rows[side].append(F.normalize(embedded.double(), dim=-1).cpu().numpy())
     return np.concatenate(rows["audio"]), np.concatenate(rows["notes"])

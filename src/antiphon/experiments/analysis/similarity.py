@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from antiphon.experiments.analysis import Analysis, Finding, Subject
+from antiphon.errors import AntiphonError
+from antiphon.experiments.analysis import Analysis, AnalysisResult, ModelUnderTest
 from antiphon.experiments.analysis.drawing import heat_map, new_figure
 from antiphon.experiments.analysis.sample import Sample, embed_sample, sample_windows
 from antiphon.experiments.analysis.text import as_table, compared_arms
-from antiphon.models.batch import Tokens
-from antiphon.models.descriptors import Side
-from antiphon.errors import AntiphonError
-from antiphon.models.network import SIDES, DualEncoder
 from antiphon.experiments.published import SIMILARITY
 from antiphon.experiments.reporting import cell
+from antiphon.models.batch import Tokens
+from antiphon.models.network import DualEncoder
+from antiphon.types import MODALITIES, Modality
 
 _FEWEST = 3
 
@@ -79,20 +79,20 @@ def layer_means(model: DualEncoder, sample: Sample) -> dict[str, Rows]:
     """
     seen: dict[str, list[Rows]] = {}
 
-    def observe(side: Side, layer: int, tokens: Tokens) -> None:
+    def observe(side: Modality, layer: int, tokens: Tokens) -> None:
         seen.setdefault(f"{side} {layer + 1}", []).append(tokens.mean().double().cpu().numpy())
 
     embed_sample(model, sample, observe)
     return {name: np.concatenate(parts) for name, parts in seen.items()}
 
 
-def _run(subject: Subject) -> Finding:
+def _run(subject: ModelUnderTest) -> AnalysisResult:
     sample = sample_windows(subject)
     if len(sample) < _FEWEST:
         raise AntiphonError(f"{subject.corpus.name}: {len(sample)} windows; similarity needs at least {_FEWEST}")
     layers = layer_means(subject.model, sample)
     names = list(layers)
-    audio, notes = (np.flatnonzero([name.startswith(side) for name in names]) for side in SIDES)
+    audio, notes = (np.flatnonzero([name.startswith(side) for name in names]) for side in MODALITIES)
     # By chance: the same numbers, but each window of sound beside the notes of another.
     others = np.random.default_rng(subject.seed).permutation(len(sample))
     shuffled = [layers[names[number]][others] for number in notes]
@@ -129,7 +129,7 @@ def _run(subject: Subject) -> Finding:
         {"layer": names[i], "other": names[j]} | {measure: facts[measure]["matrix"][i][j] for measure in measures}
         for i, j in combinations_with_replacement(range(len(names)), 2)
     ]
-    return Finding(facts, rows, figure, _summary(facts, paper, len(audio) * len(notes)))
+    return AnalysisResult(facts, rows, figure, _summary(facts, paper, len(audio) * len(notes)))
 
 
 def _matrix(left: Sequence[Rows], right: Sequence[Rows], likeness: Callable[[Rows, Rows], float]) -> Rows:

@@ -11,17 +11,17 @@ from pathlib import Path
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from antiphon.models.arms import find_arm
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
+from antiphon.models.arms import find_arm
 from antiphon.training.schedules import SCHEDULES
 from antiphon.training.variants import find_variant
 
 _STRICT = ConfigDict(extra="forbid")
-FOUNDATION = "foundation"
+INIT_FROM = "init_from"
 
 
 @dataclass(frozen=True, config=_STRICT)
-class Foundation:
+class InitFrom:
     """What runs start from: an arm trained first, with the seed 42."""
 
     arm: str
@@ -47,7 +47,7 @@ class Grid:
     title: str
     question: str
     runs: tuple[Rows, ...]
-    foundation: Foundation | None = None
+    init_from: InitFrom | None = None
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -60,7 +60,7 @@ class PlannedRun:
     epochs: int
     schedule: str = "cosine"
     variant: str | None = None
-    from_foundation: bool = field(default=False)
+    from_init: bool = field(default=False)
 
 
 def builtin_grids() -> Mapping[str, str]:
@@ -93,8 +93,8 @@ def load_grid(name: str) -> Grid:
         raise UnreadableInput(path, f"not a grid ({error})") from None
     if not grid.runs:
         raise UnreadableInput(path, "not a grid (it has no runs)")
-    if grid.foundation is not None:
-        find_arm(grid.foundation.arm)
+    if grid.init_from is not None:
+        find_arm(grid.init_from.arm)
     for rows in grid.runs:
         for arm in rows.arms:
             find_arm(arm)
@@ -115,8 +115,8 @@ def plan(grid: Grid, epochs_scale: float = 1.0) -> list[PlannedRun]:
         return max(1, round(epochs * epochs_scale))
 
     runs = []
-    if grid.foundation is not None:
-        runs.append(PlannedRun(FOUNDATION, grid.foundation.arm, 42, scaled(grid.foundation.epochs)))
+    if grid.init_from is not None:
+        runs.append(PlannedRun(INIT_FROM, grid.init_from.arm, 42, scaled(grid.init_from.epochs)))
     several = {
         "epochs": len({rows.epochs for rows in grid.runs}) > 1,
         "schedule": len({rows.schedule for rows in grid.runs}) > 1,
@@ -142,7 +142,7 @@ def plan(grid: Grid, epochs_scale: float = 1.0) -> list[PlannedRun]:
                         epochs=scaled(rows.epochs),
                         schedule=rows.schedule,
                         variant=rows.variant,
-                        from_foundation=grid.foundation is not None and not rows.from_scratch,
+                        from_init=grid.init_from is not None and not rows.from_scratch,
                     )
                 )
     names = [run.name for run in runs]

@@ -17,14 +17,22 @@ from typing import Any
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from antiphon.experiments.campaign.grid import PlannedRun
 from antiphon.corpora import absolute_spec, open_corpus
 from antiphon.errors import AntiphonError
-from antiphon.io.formats import Format
+from antiphon.experiments.campaign.grid import PlannedRun
+from antiphon.io.formats import Document, Format, renamed
 from antiphon.training.config import absolute_path
 
 _PLAN = "campaign.json"
-_FORMAT = Format("campaign", 1, {0: lambda document: document | {"data_hash": None}})
+
+
+def _from_0(document: Document) -> Document:
+    """Names of before formats were numbered."""
+    runs = [renamed(run, {"from_foundation": "from_init"}) for run in document["runs"]]
+    return document | {"runs": runs, "data_hash": None}
+
+
+_FORMAT = Format("campaign", 1, {0: _from_0})
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

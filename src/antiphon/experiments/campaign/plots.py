@@ -13,8 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from antiphon.io.files import atomic_file
 from antiphon.experiments.reporting import Picture
+from antiphon.io.files import atomic_file
 
 _OURS, _PAPER, _REFERENCE = "#1f5fa8", "#c4621b", "#6b7280"
 _DPI = 110

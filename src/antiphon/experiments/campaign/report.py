@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from antiphon.evaluation.scores import rank_correlation
 from antiphon.experiments.campaign.plots import Mark, draw_plots
 from antiphon.experiments.campaign.results import (
     SETTINGS,
@@ -36,10 +37,9 @@ from antiphon.experiments.campaign.tables import (
     tests_table,
     variants_table,
 )
-from antiphon.evaluation.scores import rank_correlation
-from antiphon.io.files import atomic_file, write_text_atomic
 from antiphon.experiments.published import REFERENCE, published_arms
 from antiphon.experiments.reporting import Block, Bullets, Heading, Paragraph, Picture, as_html, as_markdown, cell
+from antiphon.io.files import atomic_file, write_text_atomic
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _mark(results: Results, group: Group) -> Mark | None:
     s, found = group.mean(*S), results.paper(group)
     if s is None:
         return None
-    reference = group.arm == REFERENCE and not group.is_foundation
+    reference = group.arm == REFERENCE and not group.is_init_run
     paper = None if found is None else found.s
     return Mark(results.label(group), s, interval_of(group), group.values(*S), paper, reference)
 

@@ -24,7 +24,7 @@ SETTINGS = {
     "schedule": "schedule",
     "epochs": "epochs",
     "preset": "preset",
-    "from_foundation": "start",
+    "from_init": "start",
 }
 """What a setting consists of, as a report calls it."""
 
@@ -40,7 +40,7 @@ class Results:
         self.records = sorted(records, key=lambda r: [str(r.get(key)) for key in ("arm", "variant", "seed", "run")])
         self.everything = group_runs(self.records)
         self.everything.sort(key=lambda group: (group.mean(*S) is None, -(group.mean(*S) or 0.0)))
-        self.groups = [group for group in self.everything if not group.is_foundation]
+        self.groups = [group for group in self.everything if not group.is_init_run]
         self.evaluations = [evaluation for record in self.records for evaluation in evaluations_of(record)]
 
     @cached_property
@@ -72,7 +72,7 @@ class Results:
     def gain(self, group: Group) -> float | None:
         """What an arm gains over D0 here; none for D0 itself and for the foundation."""
         reference = self.reference(group)
-        return None if group.is_foundation or group is reference else difference(group, reference, *S)
+        return None if group.is_init_run or group is reference else difference(group, reference, *S)
 
     def unchanged(self, group: Group) -> Group | None:
         """The same arm without the group's variant; none for a group that has no variant."""
@@ -83,18 +83,18 @@ class Results:
     def paper(self, group: Group) -> Published | None:
         """The paper's figure for a group; variants are not the paper's."""
         one = group.setting
-        if group.is_foundation:
+        if group.is_init_run:
             return Published(FOUNDATION_S, "screening", None, None) if self.campaign == "screening" else None
         if one.variant is not None:
             return None
-        return published(self.campaign, group.arm, one.schedule, one.epochs, one.from_foundation)
+        return published(self.campaign, group.arm, one.schedule, one.epochs, one.from_init)
 
     def paper_gain(self, group: Group) -> float | None:
         """What the arm gains over D0 in the paper, whatever the variant."""
         one = group.setting
-        if group.is_foundation or group.arm == REFERENCE:
+        if group.is_init_run or group.arm == REFERENCE:
             return None
-        return published_gain(self.campaign, group.arm, one.schedule, one.epochs, one.from_foundation)
+        return published_gain(self.campaign, group.arm, one.schedule, one.epochs, one.from_init)
 
     def label(self, group: Group, without: str = "") -> str:
         """An arm with what sets its group apart."""
@@ -138,8 +138,8 @@ def interval_of(group: Group) -> tuple[float, float] | None:
 def setting_text(setting: Setting, name: str) -> str:
     """One of `SETTINGS` as a table shows it; "–" where it is not known."""
     value = getattr(setting, name)
-    if name == "from_foundation":
-        return "foundation" if value else "scratch"
+    if name == "from_init":
+        return "init_from" if value else "scratch"
     return (UNCHANGED if name == "variant" else "–") if value is None else str(value)
 
 
@@ -151,7 +151,7 @@ def setting_word(setting: Setting, name: str) -> str:
 
 def arm_name(group: Group) -> str:
     """The arm, with a remark if others start from it."""
-    return f"{group.arm} (foundation)" if group.is_foundation else group.arm
+    return f"{group.arm} (foundation)" if group.is_init_run else group.arm
 
 
 def in_order(value: Any) -> tuple[bool, float, str]:

@@ -16,11 +16,18 @@ from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 
-from antiphon.experiments.campaign.grid import FOUNDATION, PlannedRun
-from antiphon.experiments.campaign.layout import Campaign, load_records, log_path, open_campaign, record_path, run_folder
+from antiphon.errors import AntiphonError
+from antiphon.experiments.campaign.grid import INIT_FROM, PlannedRun
+from antiphon.experiments.campaign.layout import (
+    Campaign,
+    load_records,
+    log_path,
+    open_campaign,
+    record_path,
+    run_folder,
+)
 from antiphon.experiments.campaign.report import CampaignFacts, write_report
 from antiphon.experiments.campaign.results import Record
-from antiphon.errors import AntiphonError
 from antiphon.progress import console
 from antiphon.training.run_log import Progress, read_progress
 from antiphon.training.variants import varied_preset
@@ -112,7 +119,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _may_start(run: PlannedRun, running: list[_Running], failed: list[str]) -> bool:
     """Whether nothing has failed and the foundation, if the run needs it, has been laid."""
-    return not failed and not (run.from_foundation and any(one.run.name == FOUNDATION for one in running))
+    return not failed and not (run.from_init and any(one.run.name == INIT_FROM for one in running))
 
 
 def _start(folder: Path, run: PlannedRun, jobs: int) -> _Running:

@@ -134,16 +134,16 @@ class Setting:
     schedule: str | None
     epochs: int | None
     preset: str | None
-    from_foundation: bool
+    from_init: bool
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ in nothing but their seed; `is_foundation` if others start from them."""
+    """Runs that differ in nothing but their seed; `is_init_run` if others start from them."""
 
     arm: str
     setting: Setting
-    is_foundation: bool
+    is_init_run: bool
     records: tuple[dict[str, Any], ...]
 
     def values(self, *path: str | int) -> tuple[float, ...]:
@@ -159,7 +159,7 @@ class Group:
 
 def group_runs(records: Sequence[dict[str, Any]]) -> list[Group]:
     """Records by arm and setting, in order of first appearance; a record that names no arm goes by its run's name."""
-    foundations = {"foundation"} | {record["foundation"] for record in records if record.get("foundation")}
+    foundations = {"init_from"} | {record["init_from"] for record in records if record.get("init_from")}
     groups: dict[tuple[str, Setting, bool], list[dict[str, Any]]] = {}
     for record in records:
         setting = Setting(
@@ -167,7 +167,7 @@ def group_runs(records: Sequence[dict[str, Any]]) -> list[Group]:
             record.get("schedule"),
             record.get("epochs"),
             record.get("preset"),
-            bool(record.get("foundation")),
+            bool(record.get("init_from")),
         )
         arm = str(record.get("arm") or record.get("run") or "?")
         groups.setdefault((arm, setting, record.get("run") in foundations), []).append(record)

@@ -54,7 +54,7 @@ def arms_table(results: Results) -> Table:
                 cell(group.mean("training", "segments_per_second")),
             ]
         )
-    marked = (n for n, group in enumerate(results.everything) if group.arm == REFERENCE and not group.is_foundation)
+    marked = (n for n, group in enumerate(results.everything) if group.arm == REFERENCE and not group.is_init_run)
     return Table(columns, rows, frozenset(marked))
 
 
@@ -137,7 +137,7 @@ def seeds_table(results: Results) -> Table:
 
 def csv_rows(results: Results) -> Iterator[list[Any]]:
     """A header, and one row a run; what is not there is empty."""
-    told = ("run", "arm", "variant", "seed", "schedule", "epochs", "preset", "foundation")
+    told = ("run", "arm", "variant", "seed", "schedule", "epochs", "preset", "init_from")
     first: dict[str, tuple[str | int, ...]] = {name: (name,) for name in ("corpus", "split", "protocol", "S")}
     first |= {f"S_{end}": ("intervals_95", "pieces", "S", place) for place, end in enumerate(("low", "high"))}
     first |= {f"{way}_{score}": (way, score) for way in _WAYS for score in ("R@1", "R@5", "R@10", "R@20", "MRR")}

@@ -9,15 +9,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from antiphon.experiments.campaign.grid import FOUNDATION
-from antiphon.experiments.campaign.layout import Campaign, load_campaign, record_path, run_folder, scored_audio, trained_audio
 from antiphon.corpora import open_corpus
 from antiphon.errors import AntiphonError
 from antiphon.evaluation.runner import evaluate_model
+from antiphon.experiments.campaign.grid import INIT_FROM
+from antiphon.experiments.campaign.layout import (
+    Campaign,
+    load_campaign,
+    record_path,
+    run_folder,
+    scored_audio,
+    trained_audio,
+)
 from antiphon.io.files import write_json
-from antiphon.process_memory import keep_freed_memory
 from antiphon.models.loading import load_model
 from antiphon.models.saving import RUN_CONFIG, RUN_MODEL
+from antiphon.process_memory import keep_freed_memory
 from antiphon.training.config import prepare_run
 from antiphon.training.loop import resume_run, start_run
 
@@ -28,10 +35,10 @@ def carry_out(folder: Path, name: str) -> dict[str, Any]:
     campaign = load_campaign(folder)
     planned = next(run for run in campaign.runs if run.name == name)
     run = run_folder(folder, name)
-    foundation = run_folder(folder, FOUNDATION) / RUN_MODEL if planned.from_foundation else None
+    init_from = run_folder(folder, INIT_FROM) / RUN_MODEL if planned.from_init else None
     audio = trained_audio(campaign)
     if (run / RUN_CONFIG).exists():  # the campaign knows where everything is now
-        training = resume_run(run, corpora=campaign.corpora, audio=audio, foundation=foundation)
+        training = resume_run(run, corpora=campaign.corpora, audio=audio, init_from=init_from)
     else:
         prepared = prepare_run(
             campaign.corpora,
@@ -41,7 +48,7 @@ def carry_out(folder: Path, name: str) -> dict[str, Any]:
             epochs=planned.epochs,
             schedule=planned.schedule,
             variant=planned.variant,
-            foundation=foundation,
+            init_from=init_from,
             seed=planned.seed,
         )
         training = start_run(run, *prepared)
@@ -54,7 +61,7 @@ def carry_out(folder: Path, name: str) -> dict[str, Any]:
         "schedule": planned.schedule,
         "epochs": planned.epochs,
         "preset": campaign.preset,
-        "foundation": FOUNDATION if planned.from_foundation else None,
+        "init_from": INIT_FROM if planned.from_init else None,
         "training": training,
         "evaluations": _evaluations(campaign, run / RUN_MODEL),
     }

@@ -15,11 +15,11 @@ from pathlib import Path
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError, look_up
 from antiphon.evaluation.runner import choose, origin
+from antiphon.experiments.comparison.report import summarise, summary_as_markdown
+from antiphon.experiments.comparison.tasks import SUITES, Competitor, Record, Role, Run, Task
 from antiphon.io.files import write_json, write_text_atomic
 from antiphon.models.loading import load_model
 from antiphon.progress import console
-from antiphon.experiments.comparison.report import summarise, summary_as_markdown
-from antiphon.experiments.comparison.tasks import SUITES, Entrant, Record, Role, Task, Trial
 
 Corpora = Mapping[Role, tuple[Corpus, str | None]]
 """The recordings of each role, and the split they are of."""
@@ -42,12 +42,12 @@ def run_suite(
     """Do what is left to do of a suite, write its table to `out` and return it.
 
     Models of an earlier table in `out` keep their rows where they were asked the same, whether they are still there or
-    not; new ones follow. `models` are as for `load_entrants`. Of either corpus the test split counts where it has one
-    (of `corpus`, `split` instead), of that `recordings` evenly spread; without `real` its tasks are left out. Raises
-    `UnknownName` for the suite.
+    not; new ones follow. `models` are as for `load_competitors`. Of either corpus the test split counts where it has
+    one (of `corpus`, `split` instead), of that `recordings` evenly spread; without `real` its tasks are left out.
+    Raises `UnknownName` for the suite.
     """
     planned = look_up("suite", suite, SUITES)
-    entrants = load_entrants(models)
+    entrants = load_competitors(models)
     rendered, split = choose(corpus, "strict", split, recordings)
     corpora: dict[Role, tuple[Corpus, str | None]] = {
         "rendered": (rendered, split),
@@ -69,7 +69,7 @@ def run_suite(
     return summary
 
 
-def load_entrants(models: Sequence[str]) -> list[Entrant]:
+def load_competitors(models: Sequence[str]) -> list[Competitor]:
     """Each of the MODEL or NAME=MODEL, loaded; without a name it is the embedder's own, a folder may have "=" in it.
 
     Raises `AntiphonError` when two have one name, or one that cannot be a file's.
@@ -86,12 +86,12 @@ def load_entrants(models: Sequence[str]) -> list[Entrant]:
     return entrants
 
 
-def _load_entrant(model: str) -> Entrant:
+def _load_entrant(model: str) -> Competitor:
     name, named, place = model.partition("=")
     if not named or Path(model).is_dir():
         name, place = "", model
     embedder = load_model(place)
-    return Entrant(name or embedder.name, embedder)
+    return Competitor(name or embedder.name, embedder)
 
 
 def _earlier_rows(out: Path, tasks: Sequence[Task], corpora: Corpora, seed: int) -> dict[str, Record]:
@@ -114,12 +114,12 @@ def _earlier_rows(out: Path, tasks: Sequence[Task], corpora: Corpora, seed: int)
     return rows
 
 
-def _carry_out(entrant: Entrant, tasks: Sequence[Task], corpora: Corpora, out: Path, seed: int) -> dict[str, Record]:
+def _carry_out(entrant: Competitor, tasks: Sequence[Task], corpora: Corpora, out: Path, seed: int) -> dict[str, Record]:
     """The results of a model by task, those that are not in the folder measured and written there."""
     results = {}
     for role, together in groupby(tasks, key=lambda task: task.corpus):
         corpus, split = corpora[role]
-        trial = Trial(entrant, corpus, seed)
+        trial = Run(entrant, corpus, seed)
         for task in together:
             if task.network_only and entrant.network is None:
                 continue

@@ -8,13 +8,13 @@ from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from antiphon.corpora import Corpus
-from antiphon.models.corpus_embedding import EmbeddedSegments, embed_corpus
-from antiphon.models.protocol import Embedder
-from antiphon.evaluation.runner import score_segments
-from antiphon.evaluation.localisation import Queries, find_places
-from antiphon.models.network import DualEncoder
-from antiphon.models.embedder import ModelEmbedder
 from antiphon.corpora.segment_table import PAPER_GRID, WindowGrid
+from antiphon.evaluation.localisation import Queries, localise
+from antiphon.evaluation.runner import score_segments
+from antiphon.models.corpus_embedding import EmbeddedSegments, embed_corpus
+from antiphon.models.embedder import ModelEmbedder
+from antiphon.models.network import DualEncoder
+from antiphon.models.protocol import Embedder
 
 Role = Literal["rendered", "sample", "real"]
 """Which recordings: the corpus's, a few of them, or those of the real one."""
@@ -22,7 +22,7 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Entrant:
+class Competitor:
     """A model and the name of its row."""
 
     name: str
@@ -34,10 +34,10 @@ class Entrant:
         return self.embedder.model if isinstance(self.embedder, ModelEmbedder) else None
 
 
-class Trial:
+class Run:
     """An entrant before recordings, which are embedded when first asked for and once for each grid."""
 
-    def __init__(self, entrant: Entrant, corpus: Corpus, seed: int) -> None:
+    def __init__(self, entrant: Competitor, corpus: Corpus, seed: int) -> None:
         self.entrant, self.corpus, self.seed = entrant, corpus, seed
         self._segments: dict[WindowGrid, EmbeddedSegments] = {}
 
@@ -56,7 +56,7 @@ class Measure(Protocol):
         """What the facts depend on besides model, recordings and seed, as JSON has it."""
         ...
 
-    def __call__(self, trial: Trial) -> Record: ...
+    def __call__(self, trial: Run) -> Record: ...
 
 
 def _without_window(grid: WindowGrid) -> Record:
@@ -75,13 +75,13 @@ class Retrieval:
     def settings(self) -> Record:
         return {"protocol": self.protocol, "grid": _without_window(self.grid)}
 
-    def __call__(self, trial: Trial) -> Record:
+    def __call__(self, trial: Run) -> Record:
         return score_segments(trial.segments(self.grid), self.protocol, trial.seed)
 
 
 @dataclass(frozen=True)
-class Places:
-    """Stretches that begin anywhere, see `find_places`."""
+class Localisation:
+    """Stretches that begin anywhere, see `localise`."""
 
     queries: Queries
 
@@ -89,8 +89,8 @@ class Places:
     def settings(self) -> Record:
         return asdict(self.queries) | {"grid": _without_window(self.queries.grid)}
 
-    def __call__(self, trial: Trial) -> Record:
-        return find_places(trial.entrant.embedder, trial.corpus, self.queries, trial.seed)
+    def __call__(self, trial: Run) -> Record:
+        return localise(trial.entrant.embedder, trial.corpus, self.queries, trial.seed)
 
 
 class Robustness:
@@ -102,13 +102,13 @@ class Robustness:
 
         return {"amounts": {sweep.name: list(sweep.amounts) for sweep in SWEEPS}}
 
-    def __call__(self, trial: Trial) -> Record:
-        from antiphon.experiments.analysis import Subject
+    def __call__(self, trial: Run) -> Record:
+        from antiphon.experiments.analysis import ModelUnderTest
         from antiphon.experiments.analysis.robustness import ANALYSIS
 
         if trial.entrant.network is None:
             raise ValueError(f"{trial.entrant.name} is not one network: robustness is measured of trained models")
-        subject = Subject(trial.entrant.network, trial.entrant.name, trial.corpus, trial.seed)
+        subject = ModelUnderTest(trial.entrant.network, trial.entrant.name, trial.corpus, trial.seed)
         return ANALYSIS.run(subject).facts
 
 
@@ -137,7 +137,7 @@ SUITES: Mapping[str, tuple[Task, ...]] = MappingProxyType(
                 "anywhere",
                 "the place of 4 s that begin anywhere, to within 0.5 s",
                 "rendered",
-                Places(Queries(length_s=4.0, tolerance_s=0.5, times=8)),
+                Localisation(Queries(length_s=4.0, tolerance_s=0.5, times=8)),
             ),
             Task("robustness", "S when one side is changed", "sample", Robustness(), network_only=True),
             Task(
@@ -150,7 +150,7 @@ SUITES: Mapping[str, tuple[Task, ...]] = MappingProxyType(
                 "real-10s",
                 "the place of 10 s that begin anywhere, to within 1 s, whole recordings",
                 "real",
-                Places(Queries(length_s=10.0, tolerance_s=1.0, grid=_WHOLE_RECORDINGS, times=8)),
+                Localisation(Queries(length_s=10.0, tolerance_s=1.0, grid=_WHOLE_RECORDINGS, times=8)),
             ),
         ),
     }

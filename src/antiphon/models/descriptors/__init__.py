@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -17,8 +16,7 @@ from torch import Tensor
 from antiphon.models.batch import Batch, NoteBatch, Tokens
 from antiphon.registry import Registry
 from antiphon.signal.spectra import in_parts, power
-
-Side = Literal["audio", "notes"]
+from antiphon.types import Modality
 
 N_FFT = 2048
 HOP = 512
@@ -55,7 +53,7 @@ class Descriptor:
     """
 
     name: str
-    side: Side
+    side: Modality
     dimensions: tuple[str, ...]
     compute: Callable[[View], Tokens]
     frames: int | None = None

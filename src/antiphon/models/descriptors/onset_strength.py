@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from antiphon.models.batch import Tokens
 from antiphon.models.descriptors import Descriptor, View
-from antiphon.signal.onsets import BAND_NAMES, outlined, semitone_bands
+from antiphon.signal.onsets import BAND_NAMES, normalised, semitone_bands
 from antiphon.signal.spectra import in_bands, in_parts, power
 
 FRAME_HZ = 12.5
@@ -44,7 +44,7 @@ def _compute(view: View) -> Tokens:
     tempo = view.playback.tempo
     rise = in_parts(lambda windows: _rise(windows, view.sample_rate_hz, tempo), view.audio, _ROWS_AT_A_TIME)
     higher = view.playback.semitones
-    return Tokens(outlined(F.pad(rise, (higher, -higher)) if higher else rise))
+    return Tokens(normalised(F.pad(rise, (higher, -higher)) if higher else rise))
 
 
 DESCRIPTOR = Descriptor("onset_strength", "audio", BAND_NAMES, _compute, FRAMES, elastic=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from antiphon.models.batch import Tokens
 from antiphon.models.descriptors import Descriptor, View
 from antiphon.models.descriptors.onset_strength import FRAME_HZ, FRAMES
-from antiphon.signal.onsets import BAND_NAMES, onsets_in_bands, outlined
+from antiphon.signal.onsets import BAND_NAMES, normalised, onsets_in_bands
 
 
 def _compute(view: View) -> Tokens:
@@ -13,7 +13,7 @@ def _compute(view: View) -> Tokens:
     notes = view.notes
     loudness = notes.velocity / 127 * ~notes.padding
     onsets = onsets_in_bands(notes.onset_s, notes.pitch, loudness, FRAME_HZ, FRAMES)
-    return Tokens(outlined(onsets.sqrt()))
+    return Tokens(normalised(onsets.sqrt()))
 
 
 DESCRIPTOR = Descriptor("predicted_onsets", "notes", BAND_NAMES, _compute, FRAMES)

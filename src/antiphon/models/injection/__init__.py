@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from antiphon.registry import Registry
 
-Place = Literal["features", "tokens", "attention", "layers", "head", "branch"]
+InjectionPoint = Literal["features", "tokens", "attention", "layers", "head", "branch"]
 Penalties = dict[str, Tensor]
 
 
@@ -54,7 +54,7 @@ class Mechanism:
     """`build(shape, dimensions, **options)` makes the module for a tower's shape and a descriptor's dimensions."""
 
     name: str
-    place: Place
+    place: InjectionPoint
     build: Callable[..., nn.Module]
 
 

@@ -1,7 +1,7 @@
 """Towers: a window of sound or notes → tokens → transformer layers → one vector.
 
-A tower is a module with the four steps of the `Tower` protocol; `antiphon.models.network.DualEncoder` runs them in order and
-lets injections act in between. One file per tower, each defining `TOWER`.
+A tower is a module with the four steps of the `Tower` protocol; `antiphon.models.network.DualEncoder` runs them in
+order and lets injections act in between. One file per tower, each defining `TOWER`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from antiphon.models.batch import Batch, Playback, Tokens
-from antiphon.models.descriptors import Side
+from antiphon.models.batch import Batch, Tokens
 from antiphon.registry import Registry
+from antiphon.types import Modality, Playback
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class TowerKind:
     """A named tower; `build` takes the options of a preset."""
 
     name: str
-    side: Side
+    side: Modality
     build: Callable[..., nn.Module]
 
 

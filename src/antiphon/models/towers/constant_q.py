@@ -16,10 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from antiphon.models.batch import Batch, Overlap
-from antiphon.signal.spectra import fill_up, in_bands, power_spectrum
+from antiphon.models.batch import Batch
 from antiphon.models.towers import Elasticity, TowerKind
-from antiphon.models.towers.convolutional import ConvolutionalTower, level_free
+from antiphon.models.towers.convolutional import ConvolutionalTower, level_normalised
+from antiphon.signal.spectra import fill_up, in_bands, power_spectrum
+from antiphon.types import Overlap
 
 _BINS_TO_A_SEMITONE = 2  # half the main lobe of a Hann window: a note's neighbour falls on its first zero
 _SEMITONE = 2 ** (1 / 12) - 1
@@ -89,7 +90,7 @@ class ConstantQFrames(nn.Module):
         else:
             power = self._power(audio, hop, frames)
         higher = playback.semitones * self.bands_per_octave // 12
-        return level_free(F.pad(power, (higher, -higher)) if higher else power)
+        return level_normalised(F.pad(power, (higher, -higher)) if higher else power)
 
     def _power(self, audio: Tensor, hop: int, frames: int) -> Tensor:
         levels = []

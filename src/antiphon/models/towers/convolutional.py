@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from antiphon.models.batch import Batch, Tokens
 from antiphon.errors import AntiphonError
+from antiphon.models.batch import Batch, Tokens
 from antiphon.models.towers import Elasticity
 
 
@@ -107,7 +107,7 @@ def _stretches(padding: Tensor, steps: int) -> Tensor:
     return inside / inside.sum(dim=1, keepdim=True).clamp_min(1)
 
 
-def level_free(power: Tensor) -> Tensor:
+def level_normalised(power: Tensor) -> Tensor:
     """log(1 + 100 · power / its mean over the window) of [B, T, F]: the same at any level; zeros for silence."""
     mean = power.mean(dim=(1, 2), keepdim=True)
     return torch.log1p(100 * power / mean.clamp_min(1e-12))

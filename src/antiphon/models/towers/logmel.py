@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from antiphon.signal.spectra import in_bands, power_spectrum
 from antiphon.models.towers import TowerKind
 from antiphon.models.towers.frames import FrameTower
+from antiphon.signal.spectra import in_bands, power_spectrum
 
 _FLOOR = 1e-5
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from antiphon.models.batch import Batch
-from antiphon.signal.spectra import fill_up, in_bands, power_spectrum
 from antiphon.models.towers import Elasticity, TowerKind
-from antiphon.models.towers.convolutional import ConvolutionalTower, level_free
+from antiphon.models.towers.convolutional import ConvolutionalTower, level_normalised
 from antiphon.models.towers.logmel import mel_filters
+from antiphon.signal.spectra import fill_up, in_bands, power_spectrum
 
 
 class MelFrames(nn.Module):
@@ -33,7 +33,7 @@ class MelFrames(nn.Module):
         frames = round(batch.audio.shape[1] / batch.playback.tempo) // self.hop
         audio = fill_up(batch.audio.float(), hop, frames)
         power = power_spectrum(audio, self.get_buffer("window"), hop)[:, :frames]
-        return level_free(in_bands(power, self.get_buffer("filters")))
+        return level_normalised(in_bands(power, self.get_buffer("filters")))
 
 
 def spectrogram_tower(

@@ -12,8 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
 from antiphon.serving import models
-from antiphon.serving.ingest import Received
 from antiphon.serving.errors import ServingError, answers
+from antiphon.serving.ingest import Received
 from antiphon.serving.routes.common import WAV, Id, Length, ServiceOf, Start, Tempo, as_wav
 from antiphon.serving.service import Service
 from antiphon.serving.uploads import kind_of_upload, named_uploads, read_form, safe_name, shown_name, store_upload
@@ -45,18 +45,18 @@ async def recordings(
     offset: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     text: Annotated[str, Query(max_length=200, description="Words that file, composer or title hold.")] = "",
-    kind: models.Kind | None = None,
+    kind: models.Modality | None = None,
     composer: Annotated[str, Query(max_length=200, description="A part of the composer's name.")] = "",
 ) -> models.Recordings:
     """List the recordings of the library, by the names of their files."""
-    found = service.holdings.fitting(text, kind, composer)
+    found = service.snapshot.fitting(text, kind, composer)
     return models.Recordings(total=len(found), items=found[offset : offset + limit])
 
 
 @router.get("/recordings/{id}", responses=answers(404))
 async def recording(service: ServiceOf, id: RecordingId) -> models.Recording:
     """One recording."""
-    return service.holdings.recording(id)[0]
+    return service.snapshot.recording(id)[0]
 
 
 @router.get(
@@ -68,28 +68,28 @@ def sound(
     service: ServiceOf, id: RecordingId, start_s: Start = 0.0, length_s: Length = None, tempo: Tempo = 1.0
 ) -> Response:
     """A range of a recording as sound: cut where it is sound, played where it is notes."""
-    found, path = service.holdings.recording(id)
+    found, path = service.snapshot.recording(id)
     return as_wav(service.clips.sound(path, found.kind, found.duration_s, start_s, length_s, tempo))
 
 
 @router.get("/recordings/{id}/notes", responses=answers(404, 409))
 def notes(service: ServiceOf, id: RecordingId, start_s: Start = 0.0, length_s: Length = None) -> models.NotesOfRange:
     """The notes that sound in a range of a recording; 409 where it is sound."""
-    found, path = service.holdings.recording(id)
+    found, path = service.snapshot.recording(id)
     return service.clips.notes(path, found.kind, found.duration_s, start_s, length_s)
 
 
 @router.get("/composers", responses=answers())
 async def composers(service: ServiceOf) -> list[models.Composer]:
     """The composers that are known, with how many recordings each has."""
-    counted = Counter(one.composer for one in service.holdings.recordings if one.composer)
+    counted = Counter(one.composer for one in service.snapshot.recordings if one.composer)
     return [models.Composer(composer=name, recordings=count) for name, count in sorted(counted.items())]
 
 
 @router.get("/failures", responses=answers())
 async def failures(service: ServiceOf) -> list[models.Failure]:
     """Files that could not be indexed, and why."""
-    return list(service.holdings.failures)
+    return list(service.snapshot.failures)
 
 
 @router.get("/map", responses=answers())

@@ -14,13 +14,12 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from antiphon.models.descriptors import Side
 from antiphon.index.match import MATCH_FIELDS
 from antiphon.serving import models
 from antiphon.serving.aligned_midi import aligned_midi
 from antiphon.serving.errors import Busy, ServingError, answers
-from antiphon.serving.search_requests import Question, check_against
 from antiphon.serving.routes.common import WAV, Id, Length, ServiceOf, Start, Tempo, as_wav
+from antiphon.serving.search_requests import SearchRequest, check_against
 from antiphon.serving.service import Service
 from antiphon.serving.uploads import (
     asked_by_form,
@@ -30,6 +29,7 @@ from antiphon.serving.uploads import (
     shown_name,
     store_upload,
 )
+from antiphon.types import Modality
 
 router = APIRouter(prefix="/api/searches", tags=["searches"])
 
@@ -72,41 +72,41 @@ async def _small_body(request: Request) -> bytes:
 
 def _ask_by_file(service: Service, upload: UploadFile, options: models.SearchOptions) -> models.Search:
     kind, suffix = kind_of_upload(upload.filename)
-    against = check_against(kind, options, service.holdings)
+    against = check_against(kind, options, service.snapshot)
     with service.searches.place() as folder:
         path = folder / f"query{suffix}"
         store_upload(upload, path)
-        question = _opened(service, shown_name(upload.filename), path, kind, against, options, folder, None)
-        return service.searches.add(question, folder)
+        search_request = _opened(service, shown_name(upload.filename), path, kind, against, options, folder, None)
+        return service.searches.add(search_request, folder)
 
 
 def _ask_by_recording(service: Service, asked: models.SearchByRecording) -> models.Search:
-    found, path = service.holdings.recording(asked.recording)
+    found, path = service.snapshot.recording(asked.recording)
     options = models.SearchOptions.model_validate(asked.model_dump(exclude={"recording"}))
-    against = check_against(found.kind, options, service.holdings)
+    against = check_against(found.kind, options, service.snapshot)
     with service.searches.place() as folder:
         name = FilePath(found.file).name
-        question = _opened(service, name, path, found.kind, against, options, folder, found.id)
-        return service.searches.add(question, folder)
+        search_request = _opened(service, name, path, found.kind, against, options, folder, found.id)
+        return service.searches.add(search_request, folder)
 
 
 def _opened(
     service: Service,
     name: str,
     path: FilePath,
-    kind: Side,
-    against: Side,
+    kind: Modality,
+    against: Modality,
     options: models.SearchOptions,
     folder: FilePath,
     recording: int | None,
-) -> Question:
+) -> SearchRequest:
     """A question whose file can be read. Raises `UnreadableInput`."""
     sound = kind == "audio"
     heard = folder / "heard.wav"
     duration_s, length_s = service.decoders.query(
         path, kind, options.start_s, options.length_s, service.embedder.sample_rate_hz, heard
     )
-    return Question(
+    return SearchRequest(
         name=name,
         path=path,
         kind=kind,
@@ -171,14 +171,14 @@ async def _events(service: Service, id_: str) -> AsyncIterator[str]:
 @router.get("/{id}/sound", responses=answers(404, 503) | WAV, response_class=Response)
 def sound(service: ServiceOf, id: Id, start_s: Start = 0.0, length_s: Length = None, tempo: Tempo = 1.0) -> Response:
     """A range of the query as sound; notes are played."""
-    asked = service.searches.question(id)
+    asked = service.searches.search_request(id)
     return as_wav(service.clips.sound(asked.path, asked.kind, asked.duration_s, start_s, length_s, tempo))
 
 
 @router.get("/{id}/notes", responses=answers(404, 409))
 def notes(service: ServiceOf, id: Id, start_s: Start = 0.0, length_s: Length = None) -> models.NotesOfRange:
     """The notes of a range of the query; 409 where it is sound."""
-    asked = service.searches.question(id)
+    asked = service.searches.search_request(id)
     return service.clips.notes(asked.path, asked.kind, asked.duration_s, start_s, length_s)
 
 
@@ -190,10 +190,10 @@ def notes(service: ServiceOf, id: Id, start_s: Start = 0.0, length_s: Length = N
 )
 def aligned(service: ServiceOf, id: Id, n: Annotated[int, Path(ge=0, le=1000)]) -> Response:
     """The notes of a hit on the query's clock; or those of the query on the hit's, where they are the notes."""
-    asked, hits = service.searches.question(id), service.searches.get(id).hits
+    asked, hits = service.searches.search_request(id), service.searches.get(id).hits
     if n >= len(hits):
         raise ServingError(404, "no_hit", f"there is no hit {n}; the search has {len(hits)}, counted from 0")
-    _, path = service.holdings.recording(hits[n].recording.id)
+    _, path = service.snapshot.recording(hits[n].recording.id)
     rate_hz = service.embedder.sample_rate_hz
     content = aligned_midi(asked, hits[n], path, service.decoders, rate_hz, service.temporary)
     return Response(content, media_type="audio/midi", headers=_download(f"aligned-{n}.mid"))

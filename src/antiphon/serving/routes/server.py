@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from antiphon import __version__
 from antiphon.serving import models
 from antiphon.serving.errors import answers
 from antiphon.serving.metrics import CONTENT_TYPE
 from antiphon.serving.routes.common import ServiceOf
+from antiphon.version import __version__
 
 router = APIRouter(tags=["server"])
 
@@ -20,9 +20,9 @@ async def health(service: ServiceOf) -> models.Health:
     return models.Health(
         status="ok",
         version=__version__,
-        index=service.holdings.counts,
+        index=service.snapshot.counts,
         model=service.embedder.name,
-        hours=round(service.holdings.hours, 3),
+        hours=round(service.snapshot.hours, 3),
         limits=models.HealthLimits(upload_bytes=limits.upload_bytes, query_s=limits.query_s, clip_s=limits.clip_s),
         uploads=service.settings.uploads,
     )

@@ -11,27 +11,27 @@ from antiphon.registry import Registry
 
 
 @dataclass(frozen=True, eq=False)
-class Past:
+class QueuedEmbeddings:
     """Windows of batches before this one, as they were embedded then: M more wrong answers to each of B windows.
 
-    `audio` and `notes` [M, D] carry no gradient; `not_wrong` bool [B, M] as for the batch itself.
+    `audio` and `notes` [M, D] carry no gradient; `false_negatives` bool [B, M] as for the batch itself.
     """
 
     audio: Tensor
     notes: Tensor
-    not_wrong: Tensor
+    false_negatives: Tensor
 
 
 @dataclass(frozen=True)
 class Loss:
-    """`compute(audio [B, D], notes [B, D], not_wrong, past)` → its terms by name; training minimises their sum.
+    """`compute(audio [B, D], notes [B, D], false_negatives, past)` → its terms by name; training minimises their sum.
 
-    `not_wrong` bool [B, B], or None, marks pairs of different windows that a contrastive loss must not push apart.
-    `past`, or None, holds wrong answers from earlier batches; only a loss that `remembers` is given any.
+    `false_negatives` bool [B, B], or None, marks pairs of different windows that a contrastive loss must not push
+    apart. `past`, or None, holds wrong answers from earlier batches; only a loss that `remembers` is given any.
     """
 
     name: str
-    compute: Callable[[Tensor, Tensor, Tensor | None, Past | None], dict[str, Tensor]]
+    compute: Callable[[Tensor, Tensor, Tensor | None, QueuedEmbeddings | None], dict[str, Tensor]]
     remembers: bool = False
 
 

@@ -10,23 +10,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from antiphon.training.losses import Loss, Past
+from antiphon.training.losses import Loss, QueuedEmbeddings
 
 _SCALE, _BIAS = 10.0, -10.0
 
 
 def sigmoid(
-    audio: Tensor, notes: Tensor, not_wrong: Tensor | None = None, past: Past | None = None
+    audio: Tensor, notes: Tensor, false_negatives: Tensor | None = None, queued: QueuedEmbeddings | None = None
 ) -> dict[str, Tensor]:
     """−Σ log sigmoid(z · (10 · cosine − 10)) / B over all pairs of [B, D] embeddings, z = 1 for right ones, else −1.
 
-    The terms are `positives`, the B right pairs, and `negatives`, all others but those that `not_wrong` bool [B, B]
-    marks. A right pair costs log 2 at best, as cosines end at 1.
+    The terms are `positives`, the B right pairs, and `negatives`, all others but those that `false_negatives` bool
+    [B, B] marks. A right pair costs log 2 at best, as cosines end at 1.
     """
     logits = _SCALE * F.normalize(audio, dim=1) @ F.normalize(notes, dim=1).T + _BIAS
     left_out = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
-    if not_wrong is not None:
-        left_out = left_out | not_wrong
+    if false_negatives is not None:
+        left_out = left_out | false_negatives
     return {
         "positives": -F.logsigmoid(logits.diagonal()).mean(),
         "negatives": -F.logsigmoid(-logits).masked_fill(left_out, 0.0).sum() / len(logits),

@@ -10,19 +10,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from antiphon.training.losses import Loss, Past
+from antiphon.training.losses import Loss, QueuedEmbeddings
 
 _INVARIANCE, _VARIANCE, _COVARIANCE = 10.0, 10.0, 1.0
 _EPSILON = 1e-4
 
 
 def vicreg(
-    audio: Tensor, notes: Tensor, not_wrong: Tensor | None = None, past: Past | None = None
+    audio: Tensor, notes: Tensor, false_negatives: Tensor | None = None, queued: QueuedEmbeddings | None = None
 ) -> dict[str, Tensor]:
     """Weighted terms `invariance`, `variance`, `covariance` of float32 [B, D] embeddings (B ≥ 2).
 
     invariance = 10·MSE; variance = 10·Σ_sides mean_d max(0, 1 − sqrt(var_d + 1e-4)); covariance = Σ_sides (sum of
-    squared off-diagonal covariances)/D. Variances are unbiased. It has no wrong answers, so `not_wrong` says nothing.
+    squared off-diagonal covariances)/D. Variances are unbiased. It has no wrong answers, so `false_negatives` says
+    nothing.
     """
     sides = (audio, notes)
     return {

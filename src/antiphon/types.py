@@ -1,0 +1,68 @@
+"""Types that several rooms share; nothing here computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass as validated_dataclass
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Modality = Literal["audio", "notes"]
+"""Of a recording: its sound, or its notes."""
+
+MODALITIES: tuple[Modality, Modality] = ("audio", "notes")
+
+_SLOWEST, _FASTEST = 0.5, 2.0
+_FARTHEST_SEMITONES = 12
+
+
+@dataclass(frozen=True)
+class Playback:
+    """How a recording is to be heard: played `tempo` times as fast at unchanged pitch, then `semitones` higher.
+
+    Raises `ValueError` for a tempo outside 0.5–2 and for more than 12 semitones either way.
+    """
+
+    tempo: float = 1.0
+    semitones: int = 0
+
+    def __post_init__(self) -> None:
+        if not _SLOWEST <= self.tempo <= _FASTEST:
+            raise ValueError(f"tempo is within {_SLOWEST:g}–{_FASTEST:g}, got {self.tempo} (percent, beats a minute?)")
+        if not -_FARTHEST_SEMITONES <= self.semitones <= _FARTHEST_SEMITONES:
+            raise ValueError(f"semitones are within ±{_FARTHEST_SEMITONES}, got {self.semitones} (cents?)")
+
+    def __str__(self) -> str:
+        return f"tempo {self.tempo:g}, {self.semitones:+d} semitones"
+
+
+AS_RECORDED = Playback()
+
+
+@dataclass(frozen=True, eq=False)
+class Overlap:
+    """Where windows were cut from: `samples` float32 [S] of one recording; window b begins at `begin[b]` int64 [B].
+
+    A front end may then compute once what windows have in common.
+    """
+
+    samples: Tensor
+    begin: Tensor
+
+
+@validated_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Sizes:
+    """Which towers, and the options each is built with; without `head_hidden` the heads are linear."""
+
+    audio_tower: str
+    audio_options: dict[str, Any]
+    notes_tower: str
+    notes_options: dict[str, Any]
+    head_hidden: int | None
+    dimensions: int
+    sample_rate_hz: int = 24_000
+    window_s: float = 4.0

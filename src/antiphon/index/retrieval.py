@@ -37,8 +37,7 @@ TRANSPOSITIONS = range(-6, 7)
 _TRANSPOSED_SHARE = 0.4
 """Of the places that are looked at in the query's own key, how many in each other one."""
 _NEAREST = 100
-_REPEATS = 40
-"""Chains through one recording, at most."""
+_HEAVIEST = 40
 _FEW_WINDOWS_S = 2.0
 """A stretch that is less than this longer than a window is heard twice as often, by windows that reach out of it."""
 _BEYOND_S = 0.5
@@ -68,10 +67,9 @@ def rank_chains(
     among: NDArray[np.bool_] | None = None,
     transpose: bool = False,
 ) -> list[RankedChain]:
-    """The likeliest first, through the recordings that `among` [recordings] is True for (all).
+    """At most 40, the likeliest first, through the recordings that `among` [recordings] is True for (all).
 
-    A pass compares a limited number of places, most of them in the recordings nearest to the query, so the rest of the
-    library may have no candidate; see `find_in_every`.
+    Most of them may lie in a few recordings, and others have none; see `find_in_every`.
     """
     return _best_look(query, library, embedder, among, transpose)[0]
 
@@ -91,30 +89,32 @@ def find_in_every(
     searched alone; what is chance was measured before, over the whole library. So no candidate's confidence depends on
     `groups`.
     """
-    found, looking = _best_look(query, library, embedder, among, transpose)
+    found, others, looking = _best_look(query, library, embedder, among, transpose)
     left = np.ones(len(library.paths), bool) if among is None else among.copy()
-    more = found
-    while more:
-        left[[candidate.chain[0].recording for candidate in more]] = False
-        if not left.any() or len({group_of(candidate.chain[0].recording) for candidate in found}) >= groups:
-            break
-        more = looking.candidates(left)
+    more = others
+    while len({group_of(one.chain[0].recording) for one in found}) < groups:
         found = sorted([*found, *more], key=lambda one: -one.evidence)
+        left[[one.chain[0].recording for one in found]] = False
+        if not left.any():
+            break
+        more = [one for part in looking.candidates(left) for one in part]
+        if not more:
+            break
     return found
 
 
 def _best_look(
     query: Query, library: IndexView, embedder: Embedder, among: NDArray[np.bool_] | None, transpose: bool
-) -> tuple[list[RankedChain], _SearchPassRun]:
-    """The candidates of the look that finds the likeliest, and that look."""
-    first = _SearchPassRun(FIRST, query, library, embedder, transpose)
-    found, best = first.candidates(among), first
+) -> tuple[list[RankedChain], list[RankedChain], _SearchPassRun]:
+    """Both parts of the candidates of the look that finds the likeliest, and that look."""
+    best = _SearchPassRun(FIRST, query, library, embedder, transpose)
+    found, others = best.candidates(among)
     if not found or confidence(found[0].evidence) < LIKELY:
         second = _SearchPassRun(SECOND, query, library, embedder, transpose)
-        candidates = second.candidates(among)
+        candidates, rest = second.candidates(among)
         if candidates and (not found or candidates[0].evidence > found[0].evidence):
-            found, best = candidates, second
-    return found, best
+            found, others, best = candidates, rest, second
+    return found, others, best
 
 
 class _SearchPassRun:
@@ -130,8 +130,10 @@ class _SearchPassRun:
         self._stretches = search_pass.stretches(query.duration_s)
         self._chance: dict[int, float] = {}
 
-    def candidates(self, among: NDArray[np.bool_] | None) -> list[RankedChain]:
-        """The best chains of each recording that `among` [recordings] is True for (all), the likeliest first."""
+    def candidates(self, among: NDArray[np.bool_] | None) -> tuple[list[RankedChain], list[RankedChain]]:
+        """The 40 heaviest chains through the recordings that `among` [recordings] is True for (all), the likeliest
+        first; and the others.
+        """
         rows = None if among is None else self._library.rows_of(among)
         length_s = self._query.duration_s / self._stretches
         links = []
@@ -140,8 +142,8 @@ class _SearchPassRun:
             found = list(self._fits(begin_s, length_s, rows))
             chance = self._chance.setdefault(stretch, chance_score(found))
             links += normalised_links(stretch, begin_s, length_s, found, chance)
-        candidates = [RankedChain(chain, self._stretches) for chain in chains(links, _REPEATS)]
-        return sorted(candidates, key=lambda one: -one.evidence)
+        candidates = [RankedChain(chain, self._stretches) for chain in chains(links, _HEAVIEST)]
+        return sorted(candidates[:_HEAVIEST], key=lambda one: -one.evidence), candidates[_HEAVIEST:]
 
     def _fits(self, begin_s: float, length_s: float, rows: _Rows) -> Iterator[tuple[Candidate, LocalAlignment]]:
         """Where one stretch may be, with the best line there."""

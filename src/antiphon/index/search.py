@@ -23,7 +23,7 @@ class SearchOptions:
 
     `top` limits the hits. They are the best hit of each file, and where the files are fewer than `top`, further places
     in them. With `by_work` they are the best hit of each work and nothing else, with `repeats` the best hits in any
-    file, at most 40 in one. `against` names the kind to search; by default the other kind than the query's, or the
+    file, at most 40. `against` names the kind to search; by default the other kind than the query's, or the
     query's own where the index holds nothing else. `filters` leave recordings out, as if they were not in the index.
     With `transpose` the query may also lie up to 6 semitones above or below the library, and between the keys.
 

@@ -49,9 +49,9 @@ def build(clone: Path, *, kind: str = "wheel", **programs: str) -> tuple[list[st
     programs_at, log = clone.parent / "bin", clone.parent / "npm.log"
     shutil.rmtree(programs_at, ignore_errors=True)
     programs_at.mkdir()
-    log.write_text("")
+    log.write_text("", encoding="utf-8")
     for name, text in programs.items():
-        (programs_at / name).write_text(text)
+        (programs_at / name).write_text(text, encoding="utf-8")
         (programs_at / name).chmod(0o755)
     code = f"import hatchling.build as b; print(b.build_{kind}({str(clone.parent / 'dist')!r}))"
     path = os.pathsep.join([str(programs_at), "/usr/bin", "/bin"]) if programs else str(programs_at)
@@ -61,7 +61,7 @@ def build(clone: Path, *, kind: str = "wheel", **programs: str) -> tuple[list[st
         [sys.executable, "-c", code], cwd=clone, env=environment, capture_output=True, text=True, check=True
     )
     with zipfile.ZipFile(clone.parent / "dist" / done.stdout.split()[-1]) as wheel:
-        return wheel.namelist(), done.stdout + done.stderr, log.read_text().split()
+        return wheel.namelist(), done.stdout + done.stderr, log.read_text(encoding="utf-8").split()
 
 
 def test_a_wheel_of_a_clone_has_the_page(clone: Path):
@@ -101,7 +101,7 @@ def test_an_editable_install_bundles_nothing_and_says_so(clone: Path):
 def test_a_page_that_was_bundled_before_is_packed_without_node(clone: Path):
     built = clone / "src" / "antiphon" / "serving" / "page"
     built.mkdir()
-    (built / "index.html").write_text("<title>as it was</title>")
+    (built / "index.html").write_text("<title>as it was</title>", encoding="utf-8")
     os.utime(built / "index.html", (4e9, 4e9))
     names, said, _ = build(clone)
     assert IN_WHEEL in names

@@ -23,7 +23,7 @@ from waiting import LIMIT_S, until
 GRID = """
 title = "Two arms"
 question = "Does it run?"
-foundation = { arm = "D0", epochs = 1 }
+init_from = { arm = "D0", epochs = 1 }
 [[runs]]
 arms = ["D0", "A4"]
 epochs = 1
@@ -144,17 +144,31 @@ class TestFolder:
 
     def test_without_a_format_number_still_opens(self, folder: Path, tmp_path: Path):
         """As it was written before there were numbers and hashes."""
-        campaign, out = campaign_of(tmp_path, folder), tmp_path / "c"
+        from_scratch = "\n".join(line for line in GRID.splitlines() if not line.startswith("init_from"))
+        campaign, out = campaign_of(tmp_path, folder, from_scratch), tmp_path / "c"
         opened = open_campaign(out, campaign)
         plain = json.loads((out / "campaign.json").read_text(encoding="utf-8"))
         assert plain["format"] == 1
         del plain["format"], plain["data_hash"]
+        for run in plain["runs"]:
+            run["from_foundation"] = run.pop("from_init")
         (out / "campaign.json").write_text(json.dumps(plain), encoding="utf-8")
         assert load_campaign(out) == campaign
         with pytest.raises(AntiphonError, match="another campaign"):
             open_campaign(out, replace(campaign, corpora=("demo",)))
         assert open_campaign(out, campaign) == opened
         assert load_campaign(out) == opened
+
+    def test_of_before_with_a_shared_model_is_refused(self, folder: Path, tmp_path: Path):
+        campaign, out = campaign_of(tmp_path, folder), tmp_path / "c"
+        open_campaign(out, campaign)
+        plain = json.loads((out / "campaign.json").read_text(encoding="utf-8"))
+        del plain["format"], plain["data_hash"]
+        for run in plain["runs"]:
+            run["from_foundation"] = run.pop("from_init")
+        (out / "campaign.json").write_text(json.dumps(plain), encoding="utf-8")
+        with pytest.raises(AntiphonError, match="begin a new one"):
+            load_campaign(out)
 
     def test_in_which_another_process_works_is_refused(self, folder: Path, tmp_path: Path):
         campaign = campaign_of(tmp_path, folder)
@@ -194,6 +208,6 @@ def test_a_run_that_fails_is_named_with_its_log(folder: Path, tmp_path: Path):
     open_campaign(out, campaign)
     run_folder(out, INIT_FROM).mkdir(parents=True)
     (run_folder(out, INIT_FROM) / "in the way").write_text("", encoding="utf-8")
-    with pytest.raises(AntiphonError, match=r"1 of 3 runs failed; the first: foundation: .*not empty.*foundation\.log"):
+    with pytest.raises(AntiphonError, match=r"1 of 3 runs failed; the first: initial: .*not empty.*initial\.log"):
         run_campaign(out, campaign, jobs=2)
     assert not record_path(out, "D0").exists()

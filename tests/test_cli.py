@@ -205,7 +205,7 @@ def test_an_impossible_number_is_named_with_what_is_possible(
 def test_an_output_that_cannot_be_made_is_named_before_any_work(
     words: tuple[str, ...], command: Any, option: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     out = tmp_path / "file" / "deep" / "out"
     line = refused([*words, option.opts[0], str(out), *required(command, option.opts[0])], monkeypatch, capsys)
     assert f"{out} cannot be made: {tmp_path / 'file'} is not a folder" in line

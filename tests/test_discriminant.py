@@ -119,8 +119,8 @@ class TestArm:
         assert model.train().describe(random_batch()) == {}
 
     def test_without_it_a_config_is_what_it_was(self):
-        assert "beside" not in to_plain(tiny_model("D0").config)["arm"]
-        assert to_plain(tiny_model("onsets").config)["arm"]["beside"]["dimensions"] == 192
+        assert "late_fusion" not in to_plain(tiny_model("D0").config)["arm"]
+        assert to_plain(tiny_model("onsets").config)["arm"]["late_fusion"]["dimensions"] == 192
 
     def test_is_kept_in_the_model_folder(self, tmp_path):
         model = tiny_model("onsets")

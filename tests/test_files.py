@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 
 def age(path: Path) -> None:
     """Make a file as old as one whose writer died long ago."""
-    os.utime(path, (time.time() - 7200,) * 2)
+    os.utime(path, (path.stat().st_mtime - 7200,) * 2)
 
 
 class TestAtomicFile:

@@ -95,7 +95,9 @@ class TestRunsThatRemember:
         self, queue: int, loss: str = "info_nce", queue_from_step: int = 0, arm: str = "D0"
     ) -> tuple[tuple[Corpus, ...], RunConfig]:
         corpora, config = prepare_run(["demo"], arm, "tiny", split="test", epochs=1, seed=5)
-        training = replace(config.training, loss=loss, queue=queue, queue_from_step=queue_from_step, checkpoint_every=4)
+        training = replace(
+            config.training, loss=loss, queue_size=queue, queue_from_step=queue_from_step, checkpoint_every=4
+        )
         return corpora, replace(config, training=training)
 
     @pytest.mark.parametrize("arm", ["D0", "moe-a4-v2"])

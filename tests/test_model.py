@@ -214,7 +214,7 @@ class TestSaving:
             path.write_bytes(b"half")
             raise OSError("no space left")
 
-        monkeypatch.setattr("antiphon.models.network.save_file", half)
+        monkeypatch.setattr("antiphon.models.saving.save_file", half)
         with pytest.raises(OSError, match="no space"):
             save_model(model_of("A4"), folder, "new")
         monkeypatch.undo()
@@ -238,7 +238,7 @@ class TestSaving:
             calls.append(path)
             return load_file(path)
 
-        monkeypatch.setattr("antiphon.models.network.load_file", replaced_before_weights)
+        monkeypatch.setattr("antiphon.models.saving.load_file", replaced_before_weights)
         loaded = load_dual_encoder(tmp_path / "m")
         assert loaded.config.arm.name == "newer"
         assert_same_state(new.state_dict(), loaded.state_dict())

@@ -127,7 +127,7 @@ def test_a_foundation_is_a_folder_of_either_kind(
     monkeypatch.chdir(tmp_path)
     result = run_json(*INIT_FROM, str(pairs), "--init-from", resolve(form))
     assert result["init_from_hash"] == weights_hash(trained_folder(resolve(form), "a foundation"))
-    assert json.loads((tmp_path / "later" / RUN_CONFIG).read_text())["init_from"] == resolve(form)
+    assert json.loads((tmp_path / "later" / RUN_CONFIG).read_text(encoding="utf-8"))["init_from"] == resolve(form)
 
 
 def test_a_foundation_is_found_by_its_name(pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):

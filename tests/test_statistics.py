@@ -187,8 +187,8 @@ def test_groups_differ_in_more_than_their_seed():
     assert groups[0].mean("training", "segments_per_second") is None
 
 
-def test_the_foundation_is_no_arm():
-    records = [run("D0", 42, 61.8, run="init_from"), run("D0", 42, 60.2, init_from="init_from")]
+def test_the_initial_run_is_no_arm():
+    records = [run("D0", 42, 61.8, run="initial"), run("D0", 42, 60.2, init_from="initial")]
     assert [group.is_init_run for group in group_runs(records)] == [True, False]
     assert [group.is_init_run for group in group_runs(records[:1])] == [True]  # before any run has started from it
 

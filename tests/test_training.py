@@ -277,7 +277,7 @@ class TestRun:
 
     def test_what_cannot_work_is_refused_before_there_is_a_folder(self, tmp_path: Path):
         corpora, config = prepare_run(["demo"], "D0", "tiny", split="test", epochs=1, seed=0)
-        config = replace(config, training=replace(config.training, memory=8))  # vicreg has no wrong answers
+        config = replace(config, training=replace(config.training, queue_size=8))  # vicreg has no wrong answers
         with pytest.raises(AntiphonError, match="no use for a memory"):
             start_run(tmp_path / "run", corpora, config)
         assert not (tmp_path / "run").exists()

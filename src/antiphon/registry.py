@@ -37,8 +37,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     def _entries(self) -> dict[str, Entry]:
         package = importlib.import_module(self._package)
         entries: dict[str, Entry] = {}
-        for found in pkgutil.iter_modules(package.__path__):
-            module = importlib.import_module(f"{self._package}.{found.name}")
+        for found in pkgutil.walk_packages(package.__path__, f"{self._package}."):
+            module = importlib.import_module(found.name)
             entry = getattr(module, self._constant, None)
             if entry is None:
                 continue

@@ -27,7 +27,7 @@ class SearchPass:
     def stretches(self, duration_s: float) -> int:
         """How many stretches a query is cut into.
 
-        >>> Look(12.0, {1.0: 40}).stretches(24.0), Look(12.0, {1.0: 40}).stretches(24.1)
+        >>> SearchPass(12.0, {1.0: 40}).stretches(24.0), SearchPass(12.0, {1.0: 40}).stretches(24.1)
         (2, 3)
         """
         return max(1, math.ceil(duration_s / self.stretch_s - 1e-9))

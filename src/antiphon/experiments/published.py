@@ -143,7 +143,7 @@ def published(
 
     >>> published("families", "d4a4", "cosine", 30)
     Published(s=83.6, campaign='families', schedule='cosine', epochs=30, sd=None)
-    >>> published("families", "D0", "cosine", 12, foundation=False)
+    >>> published("families", "D0", "cosine", 12, init_from=False)
     Published(s=75.2, campaign='seeds', schedule='cosine', epochs=30, sd=2.3)
     """
     setting = _setting(campaign, schedule, epochs, init_from)

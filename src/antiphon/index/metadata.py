@@ -33,8 +33,8 @@ class FileMetadata:
     def updated(self, newer: FileMetadata) -> FileMetadata:
         """The same with what `newer` knows in its place.
 
-        >>> About(composer="Satie", work="first").updated(About(work="second"))
-        About(composer='Satie', title='', split='', work='second')
+        >>> FileMetadata(composer="Satie", work="first").updated(FileMetadata(work="second"))
+        FileMetadata(composer='Satie', title='', split='', work='second')
         """
         return FileMetadata(*(new or old for old, new in zip(astuple(self), astuple(newer), strict=True)))
 

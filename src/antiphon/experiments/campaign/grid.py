@@ -17,7 +17,7 @@ from antiphon.training.schedules import SCHEDULES
 from antiphon.training.variants import find_variant
 
 _STRICT = ConfigDict(extra="forbid")
-INIT_FROM = "init_from"
+INIT_FROM = "initial"
 
 
 @dataclass(frozen=True, config=_STRICT)

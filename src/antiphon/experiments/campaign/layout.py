@@ -27,7 +27,9 @@ _PLAN = "campaign.json"
 
 
 def _from_0(document: Document) -> Document:
-    """Names of before formats were numbered."""
+    """Names of before formats were numbered, when the run that others start from was `foundation`."""
+    if any(run["from_foundation"] for run in document["runs"]):
+        raise AntiphonError("this campaign of an older version starts from a shared model; begin a new one")
     runs = [renamed(run, {"from_foundation": "from_init"}) for run in document["runs"]]
     return document | {"runs": runs, "data_hash": None}
 

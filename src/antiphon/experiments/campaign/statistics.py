@@ -159,7 +159,7 @@ class Group:
 
 def group_runs(records: Sequence[dict[str, Any]]) -> list[Group]:
     """Records by arm and setting, in order of first appearance; a record that names no arm goes by its run's name."""
-    foundations = {"init_from"} | {record["init_from"] for record in records if record.get("init_from")}
+    foundations = {"foundation", "initial"} | {record["init_from"] for record in records if record.get("init_from")}
     groups: dict[tuple[str, Setting, bool], list[dict[str, Any]]] = {}
     for record in records:
         setting = Setting(

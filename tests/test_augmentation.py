@@ -301,7 +301,7 @@ def test_varispeed_at_full_speed_is_identity() -> None:
 
 def test_varispeed_wants_enough_samples_and_a_sane_ratio() -> None:
     assert len(varispeed(np.ones(51, np.float32), 0.5, 101)) == 101
-    with pytest.raises(ValueError, match="are made of 51, got 50"):
+    with pytest.raises(ValueError, match="need 51 samples, got 50"):
         varispeed(np.ones(50, np.float32), 0.5, 101)
     with pytest.raises(ValueError, match="cents instead of a ratio"):
         varispeed(np.ones(50, np.float32), 40.0, 1)

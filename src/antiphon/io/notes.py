@@ -200,31 +200,45 @@ def _ticks_to_seconds(
     return change_s[piece] + (tick - change[piece]) * seconds_per_tick[piece]
 
 
+def extend_ends(
+    onset: NDArray[Any], end: NDArray[Any], pitch: NDArray[np.integer], release: NDArray[Any]
+) -> NDArray[Any]:
+    """Extend note ends to the pedal's `release`, at most to the next onset of the same key; no note gets shorter.
+
+    All arrays are [N]; `onset`, `end` and `release` have one unit, seconds or ticks.
+
+    >>> onset, end, release = np.array([0.0, 1.0, 2.0]), np.array([0.5, 1.5, 2.5]), np.full(3, 3.0)
+    >>> extend_ends(onset, end, np.array([60, 62, 60]), release).tolist()
+    [2.0, 3.0, 3.0]
+    """
+    by_key = np.lexsort((onset, pitch))
+    same_key = pitch[by_key][1:] == pitch[by_key][:-1]
+    struck, struck_again = by_key[:-1][same_key], by_key[1:][same_key]
+    limit = release.copy()
+    limit[struck] = np.minimum(release[struck], onset[struck_again])
+    return np.maximum(end, limit)
+
+
 def _hold(
     onset: NDArray[np.integer],
     end: NDArray[np.integer],
     pitch: NDArray[np.integer],
     controls: dict[str, NDArray[np.integer]],
 ) -> NDArray[np.integer]:
-    """Note ends moved to the pedal's release, but not past the next stroke of the same key (all in ticks)."""
+    """Note ends under the sustain pedal, all in ticks."""
     is_pedal = controls["number"] == SUSTAIN_CONTROLLER
     time, down = controls["time"][is_pedal], controls["value"][is_pedal] >= 64
     if not down.any():
         return end
     order = np.argsort(time, kind="stable")
     time, down = time[order], down[order]
-    state = np.searchsorted(time, end, side="right") - 1  # pedal event in force when the key is released
+    state = np.searchsorted(time, end, side="right") - 1  # the last pedal event before the key is released
     held = (state >= 0) & down[state]
     rises = time[~down]
     last = max(int(end.max()), int(time[-1]))
     following = np.searchsorted(rises, end, side="right")
     release = np.where(following < len(rises), np.append(rises, last)[following], last)
-
-    by_key = np.lexsort((onset, pitch))
-    next_stroke = np.full(len(onset), np.iinfo(np.int64).max)
-    same_key = pitch[by_key][1:] == pitch[by_key][:-1]
-    next_stroke[by_key[:-1][same_key]] = onset[by_key[1:]][same_key]
-    return np.where(held, np.maximum(end, np.minimum(release, next_stroke)), end)
+    return extend_ends(onset, end, pitch, np.where(held, release, end))
 
 
 def _read_table(path: Path) -> Notes:

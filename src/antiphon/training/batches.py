@@ -267,7 +267,7 @@ class TrainingBatches(Dataset[Batch]):
         for _ in range(_DRAWS):
             number = int(rng.choice(len(self._probability), p=self._probability)) if recording is None else recording
             first = self._first_sample(rng, number, adjacent_s)
-            shift_s, tempo = self._augmentation.draw_fit(rng)
+            shift_s, tempo = self._augmentation.draw_misalignment(rng)
             notes, samples = self._notes[number], self._cache.samples[number]
             assert notes is not None
             if first + samples_needed(length, ratio) > len(samples):

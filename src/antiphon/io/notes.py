@@ -1,7 +1,8 @@
-"""Note files → arrays of onset, duration, pitch and velocity in seconds, and back.
+"""Note files: reading and writing arrays of onset, duration, pitch and velocity.
 
-MIDI is parsed by symusic; ticks become seconds here, in float64, through the file's tempo map. MAPS-style TSV has the
-columns `onset,offset,note,velocity` in seconds, separated by commas or tabs. Drums (channel 10) are left out.
+symusic parses MIDI; this module converts ticks to seconds in float64 through the tempo map of the file. A MAPS-style
+table has the columns `onset,offset,note,velocity` in seconds, separated by commas or tabs. Drums (channel 10) are left
+out.
 """
 
 from __future__ import annotations
@@ -71,20 +72,20 @@ class Notes:
 
     @property
     def end_s(self) -> float:
-        """When the last note ends; 0.0 without notes."""
+        """End of the last note in seconds; 0.0 without notes."""
         return float(self.offset_s.max()) if len(self) else 0.0
 
     def window(self, start_s: float, length_s: float) -> Notes:
-        """Notes that sound in [start_s, start_s + length_s): they start before its end and end after its start.
+        """Notes that sound in [start_s, start_s + length_s): they begin before its end and end after its start.
 
-        Onsets are counted from `start_s`; durations stay whole.
+        Onsets are relative to `start_s`; durations do not change.
         """
         stop = int(np.searchsorted(self.onset_s, start_s + length_s, side="left"))
         kept = np.flatnonzero(self.offset_s[:stop] > start_s)
         return Notes(self.onset_s[kept] - start_s, self.duration_s[kept], self.pitch[kept], self.velocity[kept])
 
     def within(self, begin_s: float, end_s: float) -> Notes:
-        """Notes that begin in [begin_s, end_s), none sounding past its end; times stay as they are.
+        """Notes that begin in [begin_s, end_s), shortened to end by `end_s`; onsets do not change.
 
         >>> notes = Notes.of([-0.5, 1.0, 1.5, 2.0], [3.0, 0.2, 3.0, 1.0], [60, 62, 64, 65], [80] * 4)
         >>> part = notes.within(0.0, 2.0)
@@ -191,7 +192,7 @@ def _why_no_notes(path: Path, score: Any) -> str:
 def _ticks_to_seconds(
     tick: NDArray[np.integer], tempo: dict[str, NDArray[np.integer]], ticks_per_quarter: int
 ) -> NDArray[np.float64]:
-    """Piecewise-linear tempo map; before the first tempo event MIDI's default of 120 quarters a minute holds."""
+    """Apply a piecewise-linear tempo map; before the first tempo event, MIDI's default of 120 quarters a minute."""
     order = np.argsort(tempo["time"], kind="stable")
     change = np.concatenate([[0], tempo["time"][order]]).astype(np.float64)
     seconds_per_tick = np.concatenate([[500_000], tempo["mspq"][order]]) / (1e6 * ticks_per_quarter)

@@ -1,4 +1,4 @@
-"""The additive piano against what a note is: its pitch, its place, its length and its loudness."""
+"""The additive piano renders pitch, onset, duration and loudness of notes correctly."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_spectral_peak_is_the_fundamental(piano: AdditivePiano, pitch: int, freq
     assert np.argmax(magnitude) * RATE_HZ / (1 << 19) == pytest.approx(frequency_hz, abs=1.0)
 
 
-def test_partials_are_stretched(piano: AdditivePiano) -> None:
+def test_partials_are_inharmonic(piano: AdditivePiano) -> None:
     sound = piano.render(note(pitch=69, duration_s=4.0, velocity=110), 4.0)
     magnitude = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), 1 << 19))
     frequency_hz = np.fft.rfftfreq(1 << 19, 1 / RATE_HZ)
@@ -98,7 +98,7 @@ def test_damper_fades_without_a_step(piano: AdditivePiano) -> None:
 
 
 @pytest.mark.parametrize(("onset_s", "pitch", "velocity"), [(0.5, 69, 90), (0.12345, 33, 60), (1.0, 100, 30)])
-def test_onset_is_where_it_belongs(piano: AdditivePiano, onset_s: float, pitch: int, velocity: int) -> None:
+def test_onset_is_at_the_onset_of_the_note(piano: AdditivePiano, onset_s: float, pitch: int, velocity: int) -> None:
     sound = np.abs(piano.render(note(onset_s, 1.0, pitch, velocity), 2.5))
     first = np.flatnonzero(sound > 0.05 * sound.max())[0] / RATE_HZ
     assert onset_s - 1 / RATE_HZ <= first <= onset_s + 0.002
@@ -110,14 +110,14 @@ def test_notes_are_cut_at_both_ends(piano: AdditivePiano) -> None:
     np.testing.assert_allclose(piano.render(across, 1.0), whole[10 * RATE_HZ : 11 * RATE_HZ], atol=1e-7)
 
 
-def test_a_window_of_notes_sounds_like_that_window_of_the_whole(piano: AdditivePiano) -> None:
+def test_a_window_of_notes_equals_that_window_of_the_whole_rendering(piano: AdditivePiano) -> None:
     notes = Notes.of([0.1, 0.6, 1.2, 1.9], [0.7, 0.9, 1.5, 0.1], [50, 62, 57, 69], [70, 90, 60, 80])
     whole = piano.render(notes, 3.0)[RATE_HZ : 2 * RATE_HZ]
     part = piano.render(notes.window(0.5, 1.5), 1.5)[RATE_HZ // 2 :]
     np.testing.assert_allclose(part, whole, atol=1e-7)
 
 
-def test_a_note_sounds_the_same_in_company(piano: AdditivePiano) -> None:
+def test_a_chord_is_the_sum_of_its_notes(piano: AdditivePiano) -> None:
     one, other = note(0.1, 1.0, 60), note(0.1, 1.0, 67)
     both = Notes.of([0.1, 0.1], [1.0, 1.0], [60, 67], [80, 80])
     np.testing.assert_allclose(piano.render(both, 1.5), piano.render(one, 1.5) + piano.render(other, 1.5), atol=1e-6)
@@ -130,7 +130,7 @@ def test_a_dense_loud_chord_does_not_clip(piano: AdditivePiano) -> None:
     assert np.mean(np.abs(sound) > 0.8) < 0.002, "the limiter should hardly be needed"
 
 
-def test_the_limiter_holds_whatever_comes(piano: AdditivePiano) -> None:
+def test_the_limiter_keeps_any_input_within_full_scale(piano: AdditivePiano) -> None:
     crash = Notes.of([0.0] * 88, [1.0] * 88, list(range(21, 109)), [127] * 88)
     sound = piano.render(crash, 1.0)
     assert np.abs(sound).max() <= 1.0
@@ -145,7 +145,7 @@ def test_every_midi_pitch_renders_at_every_rate(sample_rate_hz: int) -> None:
     assert len(sound) == sample_rate_hz // 4
 
 
-def test_impossible_arguments_are_named() -> None:
+def test_impossible_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="sample_rate_hz is 4000"):
         AdditivePiano(4_000)
     for duration_s in (-1.0, float("nan"), float("inf")):

@@ -1,4 +1,4 @@
-"""Sound files in any format come back as mono at the wanted rate, whole or as a window."""
+"""Audio files in any format are decoded to mono at the requested rate, as a whole or as a window."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FORMATS = [
 
 
 def frequency_and_level(samples: NDArray[np.float32], rate_hz: int) -> tuple[float, float]:
-    """Of the strongest tone, from the middle second: codecs need a moment at both ends."""
+    """Of the strongest tone in the middle second, because codecs are inexact at both ends."""
     middle = samples[len(samples) // 2 - rate_hz // 2 :][:rate_hz]
     spectrum = np.abs(np.fft.rfft(middle * np.hanning(rate_hz)))
     return float(np.argmax(spectrum)), float(spectrum.max() * 4 / rate_hz)
@@ -82,7 +82,7 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
 
 
 def test_resampling_leaves_no_alias(tmp_path: Path) -> None:
-    """15 kHz cannot be held at 24 kHz; a poor resampler would fold it down to 9 kHz."""
+    """A sample rate of 24 kHz cannot represent 15 kHz; a poor resampler would alias it to 9 kHz."""
     soundfile.write(tmp_path / "high.wav", sine(frequency_hz=15_000.0, rate_hz=48_000), 48_000, subtype="FLOAT")
     assert np.abs(read_audio(tmp_path / "high.wav", RATE_HZ)[RATE_HZ:-RATE_HZ]).max() < 1e-5
 
@@ -150,7 +150,7 @@ def test_written_flac_is_clipped_not_wrapped(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_audio(tmp_path / "loud.flac", RATE_HZ), np.clip(loud, -1, 1), atol=1e-4)
 
 
-def test_silence_ends_at_80_dB_below_full_scale() -> None:
+def test_silence_is_below_minus_80_dBFS() -> None:
     assert is_silent(np.zeros(0, np.float32))
     assert is_silent(np.full(10, 0.99e-4, np.float32))
     assert not is_silent(np.array([0.0, -1.01e-4], np.float32))
@@ -182,7 +182,7 @@ def test_m4a_without_pyav_says_what_to_install(tmp_path: Path, monkeypatch: pyte
         read_audio(path, RATE_HZ)
 
 
-def test_a_name_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav"))
     write_sine(tmp_path / "plain.wav").rename(path)
     for read in (lambda: audio_info(path), lambda: read_audio(path, 24_000)):

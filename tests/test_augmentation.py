@@ -1,4 +1,4 @@
-"""Augmented sound is what its drawn chain says, measured from outside."""
+"""Augmented audio has the properties of its drawn recording chain, measured on the samples."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 def music(rows: int = 4, length: int = SECOND, peak: float = 0.25) -> Tensor:
-    """Noise that dies away, so that no two stretches are alike."""
+    """Decaying noise, so that no two stretches are equal."""
     sound = rng(9).normal(size=(rows, length)) * np.exp(-np.arange(length) / length)
     return torch.from_numpy((peak * sound / np.abs(sound).max()).astype(np.float32))
 
 
 def tone(frequency_hz: float, length: int = SECOND) -> Tensor:
-    """A tone that swells and fades, so that its ends have no part in what is measured."""
+    """A tone under a Hann window, so that its ends do not affect measurements."""
     time_s = np.arange(length) / RATE_HZ
     return torch.from_numpy((0.2 * np.hanning(length) * np.sin(2 * np.pi * frequency_hz * time_s)).astype(np.float32))
 
@@ -57,7 +57,7 @@ def decibels(power: Any) -> Any:
 
 
 def gain_db(settings: SoundAugmentation, frequency_hz: float, seed: int = 0) -> float:
-    """What an augmentation does to a tone."""
+    """Gain of an augmentation for a tone."""
     before = tone(frequency_hz)
     after = augment_sound(before[None], settings, rng(seed))[0]
     return float(decibels(after.double().square().sum() / before.double().square().sum()))
@@ -66,7 +66,7 @@ def gain_db(settings: SoundAugmentation, frequency_hz: float, seed: int = 0) -> 
 # --- the whole chain
 
 
-def test_sound_is_a_function_of_its_generator() -> None:
+def test_audio_depends_only_on_the_generator() -> None:
     audio, before = music(), music()
     once, again = (augment_sound(audio, EVERYTHING, rng(3)) for _ in range(2))
     assert torch.equal(once, again)
@@ -82,9 +82,9 @@ def test_clean_windows_pass_bit_by_bit() -> None:
     settings = replace(EVERYTHING, clean=0.5)
     generator = rng(1)
     clean = [draw_chain(settings, generator) == RecordingChain() for _ in audio]
-    heard = augment_sound(audio, settings, rng(1))
+    found = augment_sound(audio, settings, rng(1))
     assert 0 < sum(clean) < len(clean)
-    assert [torch.equal(new, old) for new, old in zip(heard, audio, strict=True)] == clean
+    assert [torch.equal(new, old) for new, old in zip(found, audio, strict=True)] == clean
 
 
 def test_a_quarter_of_all_windows_is_clean() -> None:
@@ -93,7 +93,7 @@ def test_a_quarter_of_all_windows_is_clean() -> None:
     assert clean == pytest.approx(0.25, abs=0.04)
 
 
-def test_a_silent_window_stays_as_it_is_and_the_others_do_not_notice() -> None:
+def test_a_silent_window_stays_unchanged_and_does_not_affect_the_others() -> None:
     audio = music(4)
     with_silence = audio.clone()
     with_silence[1] = 0.0
@@ -107,13 +107,13 @@ def test_a_silent_window_stays_as_it_is_and_the_others_do_not_notice() -> None:
 
 
 @pytest.mark.parametrize("peak", [1.0, 0.3, 2e-3])
-def test_everything_at_once_stays_finite_and_within_full_scale(peak: float) -> None:
+def test_all_effects_together_stay_finite_and_within_full_scale(peak: float) -> None:
     audio = music(24, 6000, peak)
-    audio[0] = peak  # a direct current, of which a high-pass leaves little
-    heard = augment_sound(audio, EVERYTHING, rng(5))
-    assert torch.isfinite(heard).all()
-    assert heard.abs().max() <= 1.0
-    assert heard[1:].abs().amax(dim=1).min() >= 1e-3 * (1 - 1e-5)
+    audio[0] = peak  # a constant, which a high-pass removes almost completely
+    found = augment_sound(audio, EVERYTHING, rng(5))
+    assert torch.isfinite(found).all()
+    assert found.abs().max() <= 1.0
+    assert found[1:].abs().amax(dim=1).min() >= 1e-3 * (1 - 1e-5)
 
 
 # --- one effect at a time
@@ -131,7 +131,7 @@ def test_noise_has_the_signal_to_noise_ratio_that_was_set(snr_db: float, slope: 
 
 
 @pytest.mark.parametrize("slope", [0.0, 1.0, 2.0])
-def test_noise_falls_with_frequency_as_its_slope_says(slope: float) -> None:
+def test_noise_spectrum_has_the_slope_that_was_set(slope: float) -> None:
     settings = replace(UNCHANGED_SOUND, noise=1, snr_db=(0.0, 0.0), noise_slope=(slope, slope))
     audio = music(16, 4 * SECOND, 0.05)
     noise = (augment_sound(audio, settings, rng()) - audio).double()
@@ -140,7 +140,7 @@ def test_noise_falls_with_frequency_as_its_slope_says(slope: float) -> None:
     assert decibels(low / high) == pytest.approx(slope * decibels(16), abs=1.0)
 
 
-def test_hum_stands_out_at_the_mains() -> None:
+def test_hum_peaks_at_harmonics_of_the_mains_frequency() -> None:
     settings = replace(UNCHANGED_SOUND, noise=1, snr_db=(0.0, 0.0), noise_slope=(0.0, 0.0), hum=1, hum_db=(10.0, 10.0))
     audio = music(8, 4 * SECOND, 0.05)
     noise = (augment_sound(audio, settings, rng()) - audio).double()
@@ -183,7 +183,7 @@ def test_band_limits_attenuate_as_butterworth_filters(
     assert gain_db(replace(UNCHANGED_SOUND, **changes), frequency_hz) == pytest.approx(expected_db, abs=0.1)
 
 
-def test_filters_leave_an_onset_where_it_is() -> None:
+def test_filters_do_not_move_an_onset() -> None:
     click = torch.zeros(1, SECOND)
     click[0, 5000] = 0.5
     settings = replace(UNCHANGED_SOUND, equaliser=1, high_pass=1, low_pass=1)
@@ -202,10 +202,10 @@ def reverberation_time_s(response: NDArray[np.float64]) -> float:
     return float(-60 / slope)
 
 
-def test_a_room_reverberates_for_as_long_as_was_drawn() -> None:
+def test_a_room_has_the_reverberation_time_that_was_drawn() -> None:
     settings = replace(UNCHANGED_SOUND, room=1, direct_db=(-20.0, -20.0), rooms=12)
     click = torch.zeros(1, 40_000)
-    click[0, 4000] = 0.9  # what rings before it, in the octave filter, does not wrap around
+    click[0, 4000] = 0.9  # room for the octave filter's pre-ringing, which would wrap around
     drawn = rooms(RoomPool(12, settings.rt60_s, RATE_HZ))
     assert min(room.rt60_s for room in drawn) < 0.3 < 1.0 < max(room.rt60_s for room in drawn)
     found = {}
@@ -219,7 +219,7 @@ def test_a_room_reverberates_for_as_long_as_was_drawn() -> None:
     assert all(0.75 < ratio < 1.25 for ratio in found.values()), found
 
 
-def test_a_room_is_a_convolution_whose_direct_sound_comes_at_once() -> None:
+def test_a_room_is_a_convolution_with_undelayed_direct_sound() -> None:
     settings = replace(UNCHANGED_SOUND, room=1, direct_db=(3.0, 3.0))
     audio = music(3)
     generator = rng(1)
@@ -243,14 +243,16 @@ def test_a_room_is_a_convolution_whose_direct_sound_comes_at_once() -> None:
         ({"level": 1, "level_db": (40.0, 40.0)}, lambda x, peak: x / peak),
         ({"level": 1, "level_db": (-100.0, -100.0)}, lambda x, peak: x * 1e-3 / peak),
     ],
-    ids=["clipping", "saturation", "quantisation", "level", "level no further than full scale", "level not to silence"],
+    ids=["clipping", "saturation", "quantisation", "level", "level limited to full scale", "level limited to −60 dBFS"],
 )
-def test_the_converter_alone(changes: dict[str, Any], expected: Callable[[Any, float], Any]) -> None:
+def test_each_converter_effect_equals_its_formula(
+    changes: dict[str, Any], expected: Callable[[Any, float], Any]
+) -> None:
     audio = music(1)
     found = augment_sound(audio, replace(UNCHANGED_SOUND, **changes), rng())[0].numpy()
     x = audio[0].double().numpy()
     off = np.abs(found - expected(x, np.abs(x).max()))
-    # Rounding may fall to the other side where a sample lies half-way between two steps.
+    # A sample half-way between two steps may be rounded to either.
     assert np.mean(off > 1e-6) < 1e-3
     assert off.max() < 0.003
 
@@ -264,13 +266,13 @@ def test_the_converter_alone(changes: dict[str, Any], expected: Callable[[Any, f
         ({"rooms": 0}, "at least 1"),
     ],
 )
-def test_settings_for_sound_are_checked(changes: dict[str, Any], message: str) -> None:
+def test_audio_settings_are_checked(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SoundAugmentation(**changes)
 
 
 def test_a_low_pass_beyond_half_the_sample_rate_is_refused() -> None:
-    with pytest.raises(ValueError, match="low_pass_hz reaches 11000 Hz, but sound at 16000 Hz ends at 8000 Hz"):
+    with pytest.raises(ValueError, match="low_pass_hz reaches 11000 Hz, but audio at 16000 Hz ends at 8000 Hz"):
         augment_sound(music(), SoundAugmentation(), rng(), 16_000)
 
 
@@ -278,18 +280,18 @@ def test_a_low_pass_beyond_half_the_sample_rate_is_refused() -> None:
 
 
 @pytest.mark.parametrize("ratio", [0.977, 1.0, 1.0233, 1.5])
-def test_varispeed_moves_a_tone_by_its_ratio(ratio: float) -> None:
+def test_varispeed_multiplies_a_frequency_by_its_ratio(ratio: float) -> None:
     length = 4 * SECOND
     wave = 0.5 * np.sin(2 * np.pi * 440 * np.arange(samples_needed(length, ratio)) / RATE_HZ)
     for samples in (wave.astype(np.float32), np.rint(wave * 32767).astype(np.int16)):
-        heard = varispeed(samples, ratio, length)
-        assert heard.dtype == np.float32
-        assert heard.shape == (length,)
-        assert np.abs(heard).max() == pytest.approx(0.5, abs=1e-3)
-        peak = np.argmax(np.abs(np.fft.rfft(heard * np.hanning(length), 8 * length)))
+        found = varispeed(samples, ratio, length)
+        assert found.dtype == np.float32
+        assert found.shape == (length,)
+        assert np.abs(found).max() == pytest.approx(0.5, abs=1e-3)
+        peak = np.argmax(np.abs(np.fft.rfft(found * np.hanning(length), 8 * length)))
         assert peak * RATE_HZ / (8 * length) == pytest.approx(440 * ratio, abs=0.05)
         expected = 0.5 * np.sin(2 * np.pi * 440 * ratio * np.arange(length) / RATE_HZ)
-        np.testing.assert_allclose(heard[2:-2], expected[2:-2], atol=2e-4)
+        np.testing.assert_allclose(found[2:-2], expected[2:-2], atol=2e-4)
 
 
 def test_varispeed_at_full_speed_is_identity() -> None:
@@ -299,27 +301,27 @@ def test_varispeed_at_full_speed_is_identity() -> None:
     np.testing.assert_array_equal(varispeed(floats, 1.0, 4000), floats[:4000])
 
 
-def test_varispeed_wants_enough_samples_and_a_sane_ratio() -> None:
+def test_varispeed_refuses_too_few_samples_and_impossible_ratios() -> None:
     assert len(varispeed(np.ones(51, np.float32), 0.5, 101)) == 101
-    with pytest.raises(ValueError, match="are made of 51, got 50"):
+    with pytest.raises(ValueError, match="need 51 samples, got 50"):
         varispeed(np.ones(50, np.float32), 0.5, 101)
     with pytest.raises(ValueError, match="cents instead of a ratio"):
         varispeed(np.ones(50, np.float32), 40.0, 1)
     assert len(varispeed(np.ones(0, np.float32), 1.0, 0)) == 0
 
 
-def test_notes_follow_the_sound() -> None:
+def test_scaled_notes_match_the_audio_of_varispeed() -> None:
     ratio, start_s, window_s = 1.02, 1.0, 4.0
     notes = random_notes(rng(), 60, 8.0)
     samples = np.zeros(8 * RATE_HZ, np.float32)
     samples[np.rint(notes.onset_s * RATE_HZ).astype(int)] = 1.0
-    heard = varispeed(samples[round(start_s * RATE_HZ) :], ratio, round(window_s * RATE_HZ))
+    found = varispeed(samples[round(start_s * RATE_HZ) :], ratio, round(window_s * RATE_HZ))
     whole = notes.window(start_s, window_s * ratio)
     scaled = scale_times(whole, ratio)
     begun = scaled.onset_s[scaled.onset_s > 0.01]
     assert len(begun) > 10
     assert begun.max() < window_s
-    clicks = np.flatnonzero(heard > 0.4) / RATE_HZ
+    clicks = np.flatnonzero(found > 0.4) / RATE_HZ
     assert all(np.abs(clicks - onset_s).min() < 1e-4 for onset_s in begun)
     np.testing.assert_allclose(scaled.duration_s * ratio, whole.duration_s)
     np.testing.assert_array_equal(scaled.pitch, whole.pitch)

@@ -1,4 +1,4 @@
-"""Augmented notes are still a window's notes."""
+"""Augmented notes: each change equals its formula, and the result is still a valid window."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def augment_one(window: Notes, seed: int = 0, **changes: Any) -> Notes:
     return augment_notes([window], replace(UNCHANGED_NOTES, **changes), rng(seed))[0]
 
 
-def test_notes_are_a_function_of_their_generator() -> None:
+def test_notes_depend_only_on_the_generator() -> None:
     windows = [random_notes(rng(seed), 30) for seed in range(20)]
     before = [rows_of(window) for window in windows]
     once, again, other = (
@@ -45,7 +45,7 @@ def test_notes_are_a_function_of_their_generator() -> None:
     assert [rows_of(window) for window in windows] == before, "the input was changed"
 
 
-def test_clean_and_empty_windows_are_the_same_notes() -> None:
+def test_clean_and_empty_windows_are_returned_as_they_are() -> None:
     windows = [random_notes(rng(seed), 30) for seed in range(1000)]
     found = augment_notes(windows, NoteAugmentation(jittered=1), rng())
     same = np.mean([new is old for new, old in zip(found, windows, strict=True)])
@@ -55,7 +55,7 @@ def test_clean_and_empty_windows_are_the_same_notes() -> None:
     assert augment_notes([empty], NoteAugmentation(clean=0), rng())[0] is empty
 
 
-def test_augmented_windows_are_still_windows() -> None:
+def test_augmented_windows_are_valid_windows() -> None:
     whole = random_notes(rng(), 4000, 400.0)
     windows = [whole.window(start_s, 4.0) for start_s in rng(1).uniform(0, 390, 400)]
     windows += [random_notes(rng(seed), 1) for seed in range(100)]
@@ -75,14 +75,14 @@ def test_augmented_windows_are_still_windows() -> None:
 
 
 @pytest.mark.parametrize(("scale", "gamma"), [(0.4, 1.0), (1.6, 1.0), (1.0, 2.0), (0.7, 0.5)])
-def test_velocities_are_scaled_and_bent(scale: float, gamma: float) -> None:
+def test_velocities_are_scaled_and_raised_to_a_power(scale: float, gamma: float) -> None:
     window = random_notes(rng(), 60)
     found = augment_one(window, velocities=1, velocity_scale=(scale, scale), velocity_gamma=(gamma, gamma))
     expected = [(o, d, p, min(127, max(1, round(scale * 127 * (v / 127) ** gamma)))) for o, d, p, v in rows_of(window)]
     assert rows_of(found) == expected
 
 
-def test_a_constant_velocity_is_one_for_all() -> None:
+def test_a_constant_velocity_applies_to_all_notes() -> None:
     window = random_notes(rng(), 60)
     found = [augment_one(window, seed, constant=1) for seed in range(20)]
     assert all(np.ptp(notes.velocity) == 0 and 40 <= notes.velocity[0] <= 110 for notes in found)
@@ -90,7 +90,7 @@ def test_a_constant_velocity_is_one_for_all() -> None:
     assert [row[:3] for row in rows_of(found[0])] == [row[:3] for row in rows_of(window)]
 
 
-def test_notes_are_dropped_by_their_share() -> None:
+def test_the_set_share_of_notes_is_dropped() -> None:
     window = random_notes(rng(), 50)
     found = [rows_of(augment_one(window, seed, dropped=1, dropped_share=(0.1, 0.1))) for seed in range(30)]
     everything = rows_of(window)
@@ -104,17 +104,17 @@ def test_notes_are_dropped_by_their_share() -> None:
     assert len(augment_one(few, dropped=1, dropped_share=(1.0, 1.0))) == 1
 
 
-def test_added_notes_are_near_those_that_are_there() -> None:
+def test_added_notes_are_within_an_octave_of_existing_notes() -> None:
     window = random_notes(rng(), 50)
     everything = set(rows_of(window))
-    strange = []
+    added = []
     for seed in range(20):
         found = rows_of(augment_one(window, seed, added=1, added_share=(0.1, 0.1)))
         assert everything <= set(found)
         assert len(found) == 55
-        strange += [row for row in found if row not in everything]
-    assert len(strange) == 100
-    for onset_s, duration_s, pitch, velocity in strange:
+        added += [row for row in found if row not in everything]
+    assert len(added) == 100
+    for onset_s, duration_s, pitch, velocity in added:
         assert window.onset_s[0] <= onset_s <= window.onset_s[-1]
         alike = [p for _, d, p, v in everything if (d, v) == (duration_s, velocity)]
         assert len(alike) == 1
@@ -123,7 +123,7 @@ def test_added_notes_are_near_those_that_are_there() -> None:
     assert augment_one(top, added=1, added_share=(1.0, 1.0)).pitch.max() == 108
 
 
-def test_onsets_are_jittered_by_their_sigma() -> None:
+def test_onset_shifts_have_the_set_standard_deviation() -> None:
     window = Notes.of(np.linspace(0.1, 3.9, 80), np.linspace(0.2, 1.0, 80), np.arange(20, 100), np.arange(20, 100))
     shifts = []
     for seed in range(50):
@@ -145,7 +145,7 @@ def test_durations_are_scaled() -> None:
 
 
 def held(window: Notes, seconds: float | None) -> list[float]:
-    """Note ends under a pedal, note by note."""
+    """Oracle: note ends under a pedal, note by note."""
     rows, ends = rows_of(window), []
     for onset_s, duration_s, pitch, _ in rows:
         end_s = onset_s + duration_s
@@ -157,7 +157,7 @@ def held(window: Notes, seconds: float | None) -> list[float]:
     return ends
 
 
-def test_a_pedal_holds_notes_for_a_while_or_to_the_next_silence() -> None:
+def test_a_pedal_extends_notes_by_a_time_or_to_the_next_silence() -> None:
     both = [0, 0]
     for seed in range(30):
         generator = rng(seed)
@@ -170,13 +170,13 @@ def test_a_pedal_holds_notes_for_a_while_or_to_the_next_silence() -> None:
             else Notes.of(onset_s, window.duration_s / 4 + 0.5 * (onset_s < 0), window.pitch, window.velocity)
         )
         found = augment_one(window, seed, pedalled=1, pedal_s=(0.7, 0.7)).offset_s
-        as_said = [np.allclose(found, held(window, seconds)) for seconds in (0.7, None)]
-        assert any(as_said), seed
-        both = [count + hit for count, hit in zip(both, as_said, strict=True)]
+        equal = [np.allclose(found, held(window, seconds)) for seconds in (0.7, None)]
+        assert any(equal), seed
+        both = [count + hit for count, hit in zip(both, equal, strict=True)]
     assert min(both) >= 8
 
 
-def test_notes_are_cut_short_and_gone_when_they_end_before_the_window() -> None:
+def test_notes_are_shortened_and_removed_when_they_end_before_the_window() -> None:
     window = Notes.of([-0.5, -0.1, 0.0, 1.0], [2.0, 2.0, 0.1, 3.0], [60, 61, 62, 63], [64] * 4)
     found = augment_one(window, cut=1, longest_s=(0.3, 0.3))
     assert rows_of(found) == [(-0.1, 0.3, 61, 64), (0.0, 0.1, 62, 64), (1.0, 0.3, 63, 64)]
@@ -187,12 +187,12 @@ def test_notes_are_cut_short_and_gone_when_they_end_before_the_window() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"scaled": 0.5, "pedalled": 0.5, "cut": 0.5}, "at most one of scaled, pedalled and cut .* 1.5"),
+        ({"scaled": 0.5, "pedalled": 0.5, "cut": 0.5}, "at most one of scaled, pedalled and cut happens.* 1.5"),
         ({"dropped_share": (0.0, 15.0)}, "dropped_share"),
         ({"constant_velocity": (0, 10)}, "constant_velocity"),
         ({"clean": -0.1}, "clean is a probability"),
     ],
 )
-def test_settings_for_notes_are_checked(changes: dict[str, Any], message: str) -> None:
+def test_note_settings_are_checked(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         NoteAugmentation(**changes)

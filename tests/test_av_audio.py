@@ -1,4 +1,4 @@
-"""Containers that PyAV decodes: windows are found by seeking, and times are a player's."""
+"""Containers decoded by PyAV: windows are found by seeking, and times are those of a media player."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write(
     picture_at_s: float | None = None,
     gap_s: float = 0.0,
 ) -> Path:
-    """A container with this sound from `sound_at_s` on, and frames of black from `picture_at_s` on.
+    """A container with this audio from `sound_at_s` on, and black frames from `picture_at_s` on.
 
     The second half of the sound comes `gap_s` later than the first ends.
     """
@@ -71,7 +71,7 @@ def write(
 
 
 def bursts(rate: int, seconds: float = SECONDS) -> NDArray[np.float32]:
-    """A tone of another pitch each second, each with its own onset: no two stretches are alike."""
+    """A tone of another pitch each second, each with its own onset, so that no two parts are equal."""
     time = np.arange(round(seconds * rate)) / rate
     pitch_hz = 200 + 37 * np.floor(time)
     return (0.4 * np.sin(2 * np.pi * pitch_hz * (time % 1)) * np.exp(-5 * (time % 1))).astype(np.float32)
@@ -87,7 +87,7 @@ def first_sound_s(samples: NDArray[np.float32]) -> float:
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Gets the number of samples of each frame that is decoded."""
+    """Collects the number of samples of each decoded frame."""
     found: list[int] = []
     frames = av_audio.AvStream._frames
 
@@ -116,7 +116,7 @@ def test_a_window_is_a_slice_of_the_whole(tmp_path: Path, suffix: str) -> None:
 
 
 def best_lag(window: NDArray[np.float32], expected: NDArray[np.float32]) -> int:
-    """By how many samples, 2 ms at most, the window begins too early."""
+    """The number of samples, at most 2 ms, by which the window begins too early."""
     most = RATE_HZ // 500
     middle = expected[most : min(len(window), len(expected)) - most]
     errors = [np.square(window[lag : lag + len(middle)] - middle).sum() for lag in range(2 * most + 1)]
@@ -135,7 +135,7 @@ def test_a_window_decodes_little_more_than_itself(tmp_path: Path, suffix: str, d
 
 
 @pytest.mark.parametrize("suffix", CODECS)
-def test_the_length_is_that_of_what_is_decoded(tmp_path: Path, suffix: str) -> None:
+def test_the_duration_is_that_of_the_decoded_samples(tmp_path: Path, suffix: str) -> None:
     path = written(tmp_path, suffix)
     assert audio_info(path).duration_s == pytest.approx(len(read_audio(path, RATE_HZ)) / RATE_HZ, abs=2e-3)
 
@@ -153,12 +153,12 @@ def test_the_length_is_that_of_what_is_decoded(tmp_path: Path, suffix: str) -> N
         ("ts", 1.5, None, 0.0),
     ],
 )
-def test_sound_begins_where_a_player_begins_it(
+def test_second_0_is_that_of_a_media_player(
     tmp_path: Path, suffix: str, sound_at_s: float, picture_at_s: float | None, begins_s: float
 ) -> None:
     sound = bursts(CODECS[suffix][1])
     path = write(tmp_path / f"sound.{suffix}", sound, sound_at_s, picture_at_s)
-    # An encoder's own delay, 21 ms or more, is only known to the decoder where the container names it.
+    # The decoder knows the delay of the encoder, 21 ms or more, only where the container states it.
     assert first_sound_s(read_audio(path, RATE_HZ)) == pytest.approx(begins_s, abs=0.05)
     window = read_audio(path, RATE_HZ, 10.0 + begins_s - 0.25, 1.0)
     assert first_sound_s(window[RATE_HZ // 8 :]) == pytest.approx(0.125, abs=0.05)
@@ -174,12 +174,12 @@ def test_a_gap_between_packets_is_silent(tmp_path: Path, suffix: str) -> None:
         assert np.abs(samples[3 * RATE_HZ : 4 * RATE_HZ]).max() > 0.1
 
 
-def test_a_window_beyond_the_end_is_named(tmp_path: Path) -> None:
+def test_a_window_beyond_the_end_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableInput, match=r"sound.m4a: it ends before second 30"):
         read_audio(written(tmp_path, "m4a"), RATE_HZ, 30.0, 1.0)
 
 
-def test_sound_that_begins_hours_after_its_picture_is_named(tmp_path: Path) -> None:
+def test_audio_that_begins_hours_after_the_video_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, "mkv", sound_at_s=7200.0, picture_at_s=0.0)
     with pytest.raises(UnreadableInput, match=r"its sound begins 7200 s after its picture; 3600 s is the most"):
         read_audio(path, RATE_HZ)

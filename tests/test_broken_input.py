@@ -359,10 +359,10 @@ def test_broken_maestro_table_is_named(tmp_path: Path, table: str | bytes, words
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("Suk,Jaro,test,2004,good.midi,good.wav,\n", "good.midi: maestro-v3.0.0.csv gives it the duration ''"),
-        ("Suk,Jaro,test,2004,good.midi,good.wav,long\n", "gives it the duration 'long'"),
-        ("Suk,Jaro,test,2004,good.midi,good.wav,nan\n", "gives it the duration 'nan'"),
-        ("Suk,Jaro,test,2004,good.midi,good.wav,-1\n", "gives it the duration '-1'"),
+        ("Suk,Jaro,test,2004,good.midi,good.wav,\n", "good.midi: its duration in maestro-v3.0.0.csv is ''"),
+        ("Suk,Jaro,test,2004,good.midi,good.wav,long\n", "its duration in maestro-v3.0.0.csv is 'long'"),
+        ("Suk,Jaro,test,2004,good.midi,good.wav,nan\n", "its duration in maestro-v3.0.0.csv is 'nan'"),
+        ("Suk,Jaro,test,2004,good.midi,good.wav,-1\n", "its duration in maestro-v3.0.0.csv is '-1'"),
         ("Suk,Jaro,test,2004\n", "recording 2 has no value in column midi_filename, audio_filename, duration"),
         ("Suk,Jaro,test,2004,gone.midi,gone.wav,6.0\n", "gone.midi: named in maestro-v3.0.0.csv but missing"),
     ],

@@ -1,4 +1,4 @@
-"""The cache folder keeps to its limit: what was not used for longest goes first, what is in use stays."""
+"""The cache stays within its limit: the least recently used entries are removed first, entries in use stay."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def left() -> list[str]:
     return [one.path.name for one in cache_entries("samples")]
 
 
-def test_the_least_recently_used_go_first(three: list[Path]) -> None:
+def test_the_least_recently_used_entries_are_removed_first(three: list[Path]) -> None:
     assert evict("samples", 3 * KB) == []
     assert [one.path for one in evict("samples", 2 * KB)] == three[:1]
     mark_used(three[1])
@@ -50,7 +50,7 @@ def test_the_least_recently_used_go_first(three: list[Path]) -> None:
     assert left() == ["middle"]
 
 
-def test_what_is_in_use_stays(three: list[Path]) -> None:
+def test_entries_in_use_stay(three: list[Path]) -> None:
     assert [one.path for one in evict("samples", 0, keep=three[:1])] == three[1:]
     assert left() == ["old"]
 
@@ -61,13 +61,13 @@ def test_clearing_removes_every_kind(three: list[Path]) -> None:
 
 
 @pytest.mark.parametrize("text", ["-1", "nan", "inf", "lots"])
-def test_an_impossible_limit_is_named(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_impossible_limit_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTIPHON_CACHE_LIMIT_GB", text)
     with pytest.raises(AntiphonError, match=f"ANTIPHON_CACHE_LIMIT_GB is '{text}'; it takes"):
         cache_limit_bytes()
 
 
-def test_new_samples_take_the_room_of_those_not_used_for_longest(
+def test_new_samples_replace_the_least_recently_used(
     demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANTIPHON_CACHE", str(tmp_path))
@@ -84,16 +84,14 @@ def test_new_samples_take_the_room_of_those_not_used_for_longest(
     np.testing.assert_array_equal(again.samples[0], kept.samples[0])
 
 
-def test_corpora_opened_together_do_not_remove_each_other(
-    demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_corpora_opened_together_are_both_kept(demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTIPHON_CACHE", str(tmp_path))
     monkeypatch.setenv("ANTIPHON_CACHE_LIMIT_GB", "0")
     both = [replace(demo, recordings=(one,)) for one in demo.recordings[:2]]
     assert all(file.path.exists() for file in open_sample_caches(both, 8_000, 4.0).files)
 
 
-def test_the_command_shows_limits_and_empties(three: list[Path]) -> None:
+def test_the_command_shows_limits_and_clears(three: list[Path]) -> None:
     def run(*words: str) -> dict[str, object]:
         result = CliRunner().invoke(app, ["cache", *words, "--json"])
         assert result.exit_code == 0, result.output

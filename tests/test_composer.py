@@ -1,4 +1,4 @@
-"""The demo composer: playable, reproducible pieces whose works differ more than their performances."""
+"""The demo composer: pieces are playable and reproducible, and works differ more than performances of one work."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def equal(one: Piece, other: Piece) -> bool:
 
 
 def figures(score: Score) -> set[tuple[int, ...]]:
-    """All runs of six successive intervals in the written notes, whatever the key."""
+    """All sequences of six successive intervals in the written notes, independent of the key."""
     interval = np.diff([note.pitch for note in score.notes])
     return set(map(tuple, np.lib.stride_tricks.sliding_window_view(interval, 6).tolist()))
 
@@ -59,14 +59,14 @@ def test_a_work_stays_in_one_split_and_its_players_differ(pieces: list[Piece]) -
         assert len({piece.performer for piece in takes}) == len(takes)
 
 
-def test_the_seed_decides_everything(pieces: list[Piece]) -> None:
+def test_pieces_depend_only_on_the_seed(pieces: list[Piece]) -> None:
     again, other = compose_demo(0), compose_demo(1)
     assert all(equal(one, two) for one, two in zip(pieces, again, strict=True))
     assert not any(equal(one, two) for one, two in zip(pieces, other, strict=True))
     assert [piece.title for piece in pieces] == [piece.title for piece in other]
 
 
-def test_a_new_work_leaves_the_others_alone(pieces: list[Piece], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_composer_does_not_change_other_pieces(pieces: list[Piece], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("antiphon.corpora.synthetic.composer.COMPOSERS", COMPOSERS[:2])
     fewer = compose_demo()
     assert len(fewer) == 12
@@ -114,7 +114,7 @@ def test_two_performances_share_the_notes_but_not_the_times(pieces: list[Piece])
         assert abs(float(one.notes.velocity.mean()) - float(other.notes.velocity.mean())) > 0.01
 
 
-def test_works_are_not_each_other_in_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_works_are_not_transpositions_of_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     written: dict[int, Score] = {}
 
     def keep(score: Score, *rest: Any) -> Any:
@@ -129,7 +129,7 @@ def test_works_are_not_each_other_in_another_key(monkeypatch: pytest.MonkeyPatch
         assert shared < 0.5, (one.style.genre, one.key.name, other.style.genre, other.key.name, shared)
 
 
-def test_pieces_repeat_themselves_as_music_does() -> None:
+def test_sections_with_the_same_letter_are_equal() -> None:
     for genre, style in STYLES.items():
         score = write_score(np.random.default_rng(3), style, Key.named("G major"))
         section = 8 * style.beats_per_chord
@@ -154,7 +154,7 @@ def test_roman_numerals(numeral: str, minor: bool, chord: Chord) -> None:
     assert parse_chord(numeral, minor) == chord
 
 
-def test_chords_sound_as_named() -> None:
+def test_chords_have_the_pitches_of_their_names() -> None:
     minor = Key.named("E minor")
     dominant = parse_chord("V7", minor=True)
     root = dominant.root_near(0)
@@ -170,7 +170,7 @@ def test_chords_sound_as_named() -> None:
     assert [major.pitch(applied.tone(root, k), applied) % 12 for k in range(3)] == [7, 11, 2]  # G B♮ D
 
 
-def test_a_motif_keeps_its_rhythm_and_lands_in_the_chord() -> None:
+def test_a_motif_keeps_its_rhythm_and_has_chord_tones_on_beats() -> None:
     motif = Motif.random(np.random.default_rng(0), (0.5, 0.5, 1))
     chord = Chord(4)
     for version in (motif, motif.inverted(), motif.varied(np.random.default_rng(1))):

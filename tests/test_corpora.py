@@ -1,4 +1,4 @@
-"""A corpus finds its pairs, keeps its metadata, names what it leaves out, and knows its data by their hash."""
+"""Corpora: pairing of files, metadata, skipped files, and the manifest hash."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MAESTRO_ROWS = [
 
 
 def maestro(folder: Path, kind: str = "csv", rows: list[tuple[str, ...]] = MAESTRO_ROWS) -> Path:
-    """A MAESTRO folder of three pieces, sound beside the first."""
+    """A MAESTRO folder of three pieces; the first has audio."""
     for row in rows:
         write_scale(folder / row[4])
     write_sine(folder / "2004/one.wav", 5.5)
@@ -66,19 +66,19 @@ def test_maestro_metadata(tmp_path: Path, kind: str) -> None:
 
 
 def test_maestro_table_saved_by_a_spreadsheet(tmp_path: Path) -> None:
-    """Spreadsheets put a byte-order mark first."""
+    """Spreadsheets begin a file with a byte-order mark."""
     table = maestro(tmp_path) / "maestro-v3.0.0.csv"
     table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes())
     assert len(open_corpus(tmp_path)) == 3
 
 
-def test_maestro_sound_beside_the_notes(tmp_path: Path) -> None:
+def test_maestro_audio_in_the_folder_of_the_notes(tmp_path: Path) -> None:
     corpus = open_corpus(maestro(tmp_path))
     assert [recording.audio_path for recording in corpus.recordings] == [tmp_path / "2004/one.wav", None, None]
     assert [recording.id for recording in corpus.with_sound().recordings] == ["2004/one"]
 
 
-def test_maestro_sound_in_a_parallel_folder_of_another_format(tmp_path: Path) -> None:
+def test_maestro_audio_in_a_parallel_folder_and_another_format(tmp_path: Path) -> None:
     notes, sound = maestro(tmp_path / "notes"), tmp_path / "sound"
     write_sine(sound / "2006/two.flac", 3.0)  # by path; shorter than the table says
     write_sine(sound / "elsewhere/three.ogg", 9.0)  # by name; longer
@@ -96,7 +96,7 @@ def test_parallel_folder_without_a_match_is_an_error(tmp_path: Path) -> None:
         open_corpus(tmp_path / "notes", audio=tmp_path / "gone")
 
 
-def test_maestro_names_missing_notes(tmp_path: Path) -> None:
+def test_maestro_reports_missing_notes(tmp_path: Path) -> None:
     (maestro(tmp_path) / "2006/two.midi").unlink()
     corpus = open_corpus(tmp_path)
     assert [recording.id for recording in corpus.recordings] == ["2004/one", "2006/three"]
@@ -105,7 +105,7 @@ def test_maestro_names_missing_notes(tmp_path: Path) -> None:
     ]
 
 
-def test_corpus_of_which_nothing_is_left_says_why(tmp_path: Path) -> None:
+def test_corpus_without_usable_recordings_gives_the_reason(tmp_path: Path) -> None:
     shutil.rmtree(maestro(tmp_path) / "2004")
     shutil.rmtree(tmp_path / "2006")
     with pytest.raises(AntiphonError, match=r"no recordings found; 3 skipped, the first: .*one.midi: named in"):
@@ -130,7 +130,7 @@ def test_equal_names_in_several_folders_pair_within_their_folder(tmp_path: Path)
     assert pairs == {tmp_path / name / "take.wav": tmp_path / name / "take.mid" for name in ("first", "second")}
 
 
-def test_a_name_that_two_share_pairs_within_its_folder_only(tmp_path: Path) -> None:
+def test_an_ambiguous_name_pairs_within_its_folder_only(tmp_path: Path) -> None:
     write_sine(tmp_path / "first" / "take.wav")
     for folder in ("first", "second"):
         write_scale(tmp_path / folder / "take.mid")
@@ -142,7 +142,7 @@ def test_a_name_that_two_share_pairs_within_its_folder_only(tmp_path: Path) -> N
     assert [error.path for error in corpus.skipped] == [tmp_path / "take.wav"]
 
 
-def test_sound_without_notes_is_named(tmp_path: Path) -> None:
+def test_audio_without_notes_is_reported(tmp_path: Path) -> None:
     write_scale(tmp_path / "one.mid")
     write_sine(tmp_path / "two.wav")
     corpus = open_corpus(tmp_path)
@@ -150,7 +150,7 @@ def test_sound_without_notes_is_named(tmp_path: Path) -> None:
     assert [str(error) for error in corpus.skipped] == [f"{tmp_path}/two.wav: no notes of the same name"]
 
 
-def test_every_file_dropped_for_another_of_its_name_is_named(tmp_path: Path) -> None:
+def test_every_file_dropped_for_another_of_its_name_is_reported(tmp_path: Path) -> None:
     write_scale(tmp_path / "take.mid")
     for suffix in (".flac", ".wav"):
         write_sine(tmp_path / f"take{suffix}")
@@ -164,7 +164,7 @@ def test_every_file_dropped_for_another_of_its_name_is_named(tmp_path: Path) -> 
         ]
 
 
-def test_notes_without_sound_last_until_the_last_note_ends(tmp_path: Path) -> None:
+def test_a_recording_without_audio_lasts_until_its_last_note_ends(tmp_path: Path) -> None:
     write_scale(tmp_path / "one.mid")
     (tmp_path / "two.tsv").write_text("onset\toffset\tnote\tvelocity\n0\t2.5\t60\t64\n", encoding="utf-8")
     found = open_corpus(tmp_path).recordings
@@ -173,13 +173,13 @@ def test_notes_without_sound_last_until_the_last_note_ends(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("spec", "words"), [("empty", "no recordings found"), ("gone", "neither a folder nor")])
-def test_what_is_no_corpus_is_named(tmp_path: Path, spec: str, words: str) -> None:
+def test_a_folder_that_is_not_a_corpus_is_refused(tmp_path: Path, spec: str, words: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(AntiphonError, match=f"{spec}: .*{words}"):
         open_corpus(tmp_path / spec)
 
 
-def test_demo_has_sound_and_splits(demo: Corpus) -> None:
+def test_demo_has_audio_and_splits(demo: Corpus) -> None:
     assert len(demo) >= 30
     assert set(demo.splits) == {"train", "validation", "test"}
     assert min(demo.splits.values()) >= 5
@@ -187,7 +187,7 @@ def test_demo_has_sound_and_splits(demo: Corpus) -> None:
     assert demo.skipped == ()
 
 
-def test_demo_notes_are_the_same_bytes_every_time(demo: Corpus, tmp_path: Path) -> None:
+def test_demo_notes_are_reproducible_byte_by_byte(demo: Corpus, tmp_path: Path) -> None:
     for piece, recording in zip(compose_demo(), demo.recordings, strict=True):
         assert recording.title == piece.title
         write_midi(piece.notes, tmp_path / "again.mid", piece.pedal_s)
@@ -202,7 +202,7 @@ def test_demo_is_made_once(demo: Corpus) -> None:
 
 @pytest.fixture
 def rendered(tmp_path: Path) -> Path:
-    """A folder as `antiphon render` leaves it, with one piece in a subfolder."""
+    """A folder as `antiphon render` writes it, with one piece in a subfolder."""
     folder = tmp_path / "rendered"
     for id_ in ("one", "later/two"):
         write_scale(folder / f"{id_}.mid")
@@ -220,7 +220,7 @@ def test_rendered_corpus_can_be_moved(rendered: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lost", ["one.flac", "one.mid"])
-def test_rendered_corpus_names_lost_files(rendered: Path, lost: str) -> None:
+def test_rendered_corpus_reports_missing_files(rendered: Path, lost: str) -> None:
     (rendered / lost).unlink()
     corpus = open_corpus(rendered)
     assert [one.id for one in corpus.recordings] == ["later/two"]
@@ -228,7 +228,7 @@ def test_rendered_corpus_names_lost_files(rendered: Path, lost: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"recordings": [{}]}', '{"recordings": [{"id": "one"'])
-def test_damaged_manifest_is_named(rendered: Path, text: str) -> None:
+def test_damaged_manifest_is_refused(rendered: Path, text: str) -> None:
     (rendered / "rendered.json").write_text(text, encoding="utf-8")
     with pytest.raises(UnreadableInput, match=r"rendered.json: not a manifest of rendered sound"):
         open_corpus(rendered)
@@ -239,13 +239,13 @@ def test_unknown_split_lists_the_known_ones(tmp_path: Path) -> None:
         open_corpus(maestro(tmp_path)).split("dev")
 
 
-def test_corpus_without_sound_says_how_to_get_some(tmp_path: Path) -> None:
+def test_error_for_a_corpus_without_audio_proposes_a_remedy(tmp_path: Path) -> None:
     write_scale(tmp_path / "one.mid")
     with pytest.raises(AntiphonError, match=r"none of its 1 recordings has sound.*--audio DIR.*antiphon render"):
         open_corpus(tmp_path).with_sound()
 
 
-def test_manifest_hash_follows_the_data_not_the_place(tmp_path: Path) -> None:
+def test_manifest_hash_depends_on_the_data_not_on_the_path(tmp_path: Path) -> None:
     original = open_corpus(maestro(tmp_path / "here")).manifest_hash
     shutil.copytree(tmp_path / "here", tmp_path / "there")
     assert open_corpus(tmp_path / "there").manifest_hash == original
@@ -273,7 +273,7 @@ def test_paper_grid(duration_s: float, starts_s: list[int]) -> None:
     assert PAPER_GRID.starts_s(duration_s).tolist() == list(starts_s)
 
 
-def test_segment_table_knows_owner_composer_and_work(tmp_path: Path) -> None:
+def test_segment_table_numbers_recordings_composers_and_works(tmp_path: Path) -> None:
     table = SegmentTable.over(open_corpus(maestro(tmp_path)).recordings, WindowGrid(4.0, 1.0, 2))
     assert table.recording.tolist() == [0, 0, 1, 2, 2]
     assert table.start_s.tolist() == [0, 1, 0, 0, 1]

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def age(path: Path) -> None:
-    """Make a file as old as one whose writer died long ago."""
+    """Make a file as old as an abandoned one."""
     os.utime(path, (path.stat().st_mtime - 7200,) * 2)
 
 
@@ -43,7 +43,7 @@ class TestAtomicFile:
         assert path.read_text(encoding="utf-8") == "old"
         assert os.listdir(tmp_path) == ["value"]
 
-    def test_content_is_on_the_disk_before_it_has_its_name(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def test_content_is_flushed_before_the_rename(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         path, synced = tmp_path / "value", []
         fsync = os.fsync
 
@@ -55,7 +55,7 @@ class TestAtomicFile:
         write_text_atomic(path, "new")
         assert synced == [(path.stat().st_ino, False), (tmp_path.stat().st_ino, True)]
 
-    def test_removes_what_a_dead_writer_left_and_spares_a_living_one(self, tmp_path: Path):
+    def test_removes_abandoned_temporaries_and_keeps_recent_ones(self, tmp_path: Path):
         dead, living, other = (tmp_path / f"{name}{UNFINISHED}" for name in ("a.0", "a.1", "b.0"))
         for path in (dead, living, other):
             path.touch()
@@ -68,7 +68,7 @@ class TestAtomicFile:
         remove_abandoned(tmp_path, "b")
         assert not other.exists()
 
-    def test_takes_the_longest_name_that_there_is(self, tmp_path: Path):
+    def test_accepts_the_longest_possible_file_name(self, tmp_path: Path):
         path = tmp_path / ("é" * 127)
         write_text_atomic(path, "x")
         assert path.read_text(encoding="utf-8") == "x"
@@ -80,7 +80,7 @@ class TestAtomicFile:
         subprocess.run([sys.executable, "-c", program, str(tmp_path / "card")], env=environment, check=True)
         assert (tmp_path / "card").read_bytes() == "sound → notes, \\udcff\r\n".encode()
 
-    def test_json_goes_through_it(self, tmp_path: Path):
+    def test_json_is_written_atomically(self, tmp_path: Path):
         write_json(tmp_path / "a.json", {"a": "→"})
         assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"a": "→"}
         with pytest.raises(TypeError):
@@ -98,7 +98,7 @@ class TestAtomicFolder:
         assert os.listdir(path) == ["new"]
         assert os.listdir(tmp_path) == ["folder"]
 
-    def test_keeps_the_old_one_where_that_is_wanted(self, tmp_path: Path):
+    def test_keeps_the_old_one_with_replace_false(self, tmp_path: Path):
         path = tmp_path / "folder"
         for name in ("old", "new"):
             with atomic_folder(path, replace=False) as temporary:
@@ -116,7 +116,7 @@ class TestAtomicFolder:
         assert os.listdir(path) == ["old"]
         assert os.listdir(tmp_path) == ["folder"]
 
-    def test_a_failed_rename_brings_the_old_one_back(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def test_a_failed_rename_restores_the_old_one(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         path = tmp_path / "folder"
         path.mkdir()
         (path / "old").touch()
@@ -162,20 +162,20 @@ class TestAtomicFolder:
 
 
 def test_no_text_file_is_opened_in_the_encoding_of_the_locale():
-    """The linter sees this only where it can tell that something is a path."""
+    """Ruff's rule covers only expressions that it recognises as paths."""
     files = [path for folder in ("src", "tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
     assert len(files) > 100
     assert [f"{path.relative_to(ROOT)}:{line}" for path in files for line in lines_without_encoding(path)] == []
 
 
-def test_what_has_no_encoding_is_found(tmp_path: Path):
+def test_calls_without_an_encoding_are_found(tmp_path: Path):
     lines = ["p.read_text()", "p.write_text(x, encoding=e)", "p.open('w')", "open(p)", "p.open('rb')", "av.open(p)"]
     (tmp_path / "a.py").write_text("\n".join([*lines, "p.open(newline='')", "os.fdopen(3)"]), encoding="utf-8")
     assert lines_without_encoding(tmp_path / "a.py") == [1, 3, 4, 7, 8]
 
 
 def lines_without_encoding(path: Path) -> list[int]:
-    """Where a text file is read or written without an encoding: `read_text`, `write_text`, and a text-mode `open`."""
+    """Calls that read or write text without an encoding: `read_text`, `write_text`, and a text-mode `open`."""
     found = []
     for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(call, ast.Call) or any(keyword.arg == "encoding" for keyword in call.keywords):
@@ -184,7 +184,7 @@ def lines_without_encoding(path: Path) -> list[int]:
         arguments = (*call.args, *(keyword.value for keyword in call.keywords))
         values = [one.value for one in arguments if isinstance(one, ast.Constant)]
         modes = [one for one in values if isinstance(one, str) and one and set(one) <= set("rwxabt+")]
-        if name == "open" and isinstance(call.func, ast.Attribute):  # other things than paths have one too
+        if name == "open" and isinstance(call.func, ast.Attribute):  # objects other than paths have this method too
             opens = bool(modes) or any(keyword.arg == "newline" for keyword in call.keywords)
             opens = opens and ast.unparse(call.func.value) != "av"
         else:

@@ -1,4 +1,4 @@
-"""Config files of older versions open, those of newer ones are refused, and what is wrong is one line."""
+"""Config files of older versions are migrated, those of newer versions are refused with a one-line error."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def write(path: Path, value: object) -> Path:
     return path
 
 
-def test_a_config_comes_back_as_it_was_written(tmp_path: Path):
+def test_a_written_config_is_read_back(tmp_path: Path):
     FORMAT.write(tmp_path / "a.json", Settings((0.5, 1.0), 7))
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["format"] == 3
     assert FORMAT.read(tmp_path / "a.json", Settings) == Settings((0.5, 1.0), 7)
 
 
 @pytest.mark.parametrize("old", [{"format": 1, "rate": 0.5}, {"format": 2, "rates": [0.5]}])
-def test_older_ones_take_every_step_to_the_current_one(tmp_path: Path, old: Document):
+def test_older_formats_take_every_step_to_the_current_one(tmp_path: Path, old: Document):
     assert FORMAT.read(write(tmp_path / "a.json", old), Settings) == Settings((0.5,), 42)
 
 
@@ -52,14 +52,14 @@ def test_older_ones_take_every_step_to_the_current_one(tmp_path: Path, old: Docu
         ([3], "not a JSON object"),
     ],
 )
-def test_what_cannot_be_read_is_one_line(tmp_path: Path, document: object, says: str):
+def test_an_invalid_config_gives_a_one_line_error(tmp_path: Path, document: object, says: str):
     with pytest.raises(UnreadableInput, match=says) as caught:
         FORMAT.read(write(tmp_path / "a.json", document), Settings)
     assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff", None])
-def test_what_is_no_json_is_named(tmp_path: Path, content: bytes | None):
+def test_a_file_that_is_not_json_is_refused(tmp_path: Path, content: bytes | None):
     if content is not None:
         (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(UnreadableInput, match=r"a\.json: not a test's config"):

@@ -1,4 +1,4 @@
-"""Notes come out of MIDI and tables at the right second, with the right end, in the right order."""
+"""Notes read from MIDI files and tables have the right times and order."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ def rows(notes: Notes) -> list[tuple[float, float, int, int]]:
 
 
 def pretty_rows(path: Path) -> list[tuple[float, float, int, int]]:
-    """What pretty_midi makes of a file, drums left out."""
+    """Oracle: the notes of a file as read by pretty_midi, without drums."""
     file = pretty_midi.PrettyMIDI(str(path))
-    heard = [one for instrument in file.instruments if not instrument.is_drum for one in instrument.notes]
-    found = [(one.start, one.end - one.start, one.pitch, one.velocity) for one in heard]
+    kept = [one for instrument in file.instruments if not instrument.is_drum for one in instrument.notes]
+    found = [(one.start, one.end - one.start, one.pitch, one.velocity) for one in kept]
     return sorted(found, key=lambda row: (round(row[0], 6), row[2]))
 
 
 def assert_agrees_with_pretty_midi(path: Path) -> None:
     notes = read_notes(path)
     ours = np.stack([notes.onset_s, notes.duration_s, notes.pitch, notes.velocity], axis=1)
-    ours = ours[notes.duration_s > 0]  # pretty_midi drops notes of no length; we keep every stroke
+    ours = ours[notes.duration_s > 0]  # pretty_midi drops notes of length 0; we keep them
     np.testing.assert_allclose(ours, np.array(pretty_rows(path)), atol=1e-6)
 
 
-def test_tempo_changes_are_honoured(tmp_path: Path) -> None:
-    """A quarter at 120 a minute (the default), two at 60, then 240: worked out by hand."""
+def test_tempo_changes(tmp_path: Path) -> None:
+    """A quarter at 120 per minute (the default), two at 60, then 240: times computed by hand."""
     conductor = tempo(480, 1_000_000) + tempo(960, 250_000) + END_OF_TRACK
     played = note(60, duration=480) + note(62, duration=960) + note(64, duration=480) + END_OF_TRACK
     across = note(40, delta=240, duration=1440) + END_OF_TRACK  # half a quarter of each outer tempo
@@ -96,7 +96,7 @@ def test_sustain_pedal(tmp_path: Path, pedal_s: list[tuple[float, float]], expec
     path = tmp_path / "pedal.mid"
     write_midi(played, path, np.array(pedal_s).reshape(-1, 2))
     assert read_notes(path, sustain=True).offset_s[0] == pytest.approx(expected_end_s, abs=TICK_S)
-    assert read_notes(path).offset_s[0] == pytest.approx(1.0, abs=TICK_S)  # off unless asked for
+    assert read_notes(path).offset_s[0] == pytest.approx(1.0, abs=TICK_S)  # off by default
 
 
 def test_pedal_that_is_never_released_holds_to_the_last_event(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_pedal_is_down_from_64_on(tmp_path: Path, value: int, held: bool) -> Non
     assert read_bytes(tmp_path, midi(played), sustain=True).end_s == (1.0 if held else 0.5)
 
 
-def test_other_controllers_do_not_hold(tmp_path: Path) -> None:
+def test_other_controllers_do_not_extend_notes(tmp_path: Path) -> None:
     played = event(0, 0xB0, 67, 127) + note(60) + event(480, 0xB0, 67, 0) + END_OF_TRACK
     assert read_bytes(tmp_path, midi(played), sustain=True).end_s == 0.5
 
@@ -127,7 +127,7 @@ def test_notes_are_sorted_by_onset_then_pitch(tmp_path: Path) -> None:
     assert found.pitch.tolist() == [60, 64, 67, 72]
 
 
-def test_window_holds_what_sounds_in_it() -> None:
+def test_window_contains_the_notes_that_sound_in_it() -> None:
     notes = Notes.of([0.0, 1.0, 1.5, 2.0, 4.0], [2.0, 0.9, 9.0, 1.0, 1.0], [60, 61, 62, 63, 64], [1, 2, 3, 4, 5])
     window = notes.window(2.0, 2.0)
     # 60 and 61 have ended when it starts, 64 starts when it ends.
@@ -196,7 +196,7 @@ def test_impossible_notes_are_refused(columns: tuple[Any, ...], words: str) -> N
 
 
 @pytest.mark.parametrize(("name", "words"), [("gone.mid", "no such file"), ("take.wav", "expected one of .mid")])
-def test_what_is_no_note_file_is_named(tmp_path: Path, name: str, words: str) -> None:
+def test_unreadable_note_files_are_refused(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "take.wav").write_bytes(b"RIFF")
     with pytest.raises(UnreadableInput, match=f"{name}: .*{words}"):
         read_notes(tmp_path / name)

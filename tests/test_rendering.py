@@ -1,4 +1,4 @@
-"""Rendering makes a corpus that can be stopped, moved and gone on with; a SoundFont plays what the notes say."""
+"""Rendering a corpus can be interrupted and resumed; a SoundFont plays pitch, onset, duration and velocity of notes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECONDS = 6.0
 
 @pytest.fixture(scope="module")
 def three(demo: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    """Two recordings of the demo, and 4.5 s of a short note that the pedal holds until second 4."""
+    """Two recordings of the demo corpus, and 4.5 s of a short note that the pedal holds until second 4."""
     pedalled = tmp_path_factory.mktemp("notes") / "pedalled.mid"
     write_midi(Notes.of([0.0], [0.3], [60], [90]), pedalled, np.array([[0.1, 4.0]]))
     third = Recording("pedalled", pedalled, None, 4.5, "", "pedalled", "train", "pedalled")
@@ -41,18 +41,18 @@ def render(corpus: Corpus, out: Path, max_seconds: float = SECONDS) -> list[Reco
 
 @pytest.fixture(scope="module")
 def rendered(three: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The three, rendered; tests must leave the folder as it is."""
+    """The three recordings, rendered; tests must not change the folder."""
     out = tmp_path_factory.mktemp("rendered") / "out"
     assert len(render(three, out)) == 3
     return out
 
 
 def written(out: Path) -> dict[str, int]:
-    """When each sound file was written."""
+    """The time at which each audio file was written."""
     return {path.stem: path.stat().st_mtime_ns for path in out.glob("*.flac")}
 
 
-def test_output_is_a_corpus_with_sound(three: Corpus, rendered: Path) -> None:
+def test_output_is_a_corpus_with_audio(three: Corpus, rendered: Path) -> None:
     found = open_corpus(rendered)
     expected = {one.id: one for one in three.recordings}
     assert {one.id for one in found.with_sound().recordings} == set(expected)
@@ -67,7 +67,7 @@ def test_output_is_a_corpus_with_sound(three: Corpus, rendered: Path) -> None:
         assert one.notes_path.read_bytes() == source.notes_path.read_bytes()
 
 
-def test_sound_lasts_as_long_as_the_notes_up_to_the_limit(three: Corpus, rendered: Path) -> None:
+def test_audio_lasts_as_long_as_the_notes_up_to_the_limit(three: Corpus, rendered: Path) -> None:
     found = {one.id: one for one in open_corpus(rendered).recordings}
     for source, expected_s in zip(three.recordings, (SECONDS, SECONDS, 4.5), strict=True):
         one = found[source.id]
@@ -108,7 +108,7 @@ def test_changed_notes_are_rendered_again(three: Corpus, tmp_path: Path) -> None
     assert written(out)[second.id] == before[second.id]
 
 
-def test_sound_of_another_corpus_of_the_same_names_is_not_taken(three: Corpus, tmp_path: Path) -> None:
+def test_audio_of_another_corpus_with_the_same_names_is_not_reused(three: Corpus, tmp_path: Path) -> None:
     first, second, _ = three.recordings
     out = tmp_path / "out"
     render(replace(three, recordings=(first,)), out)
@@ -128,7 +128,7 @@ def test_a_recording_that_has_become_longer_is_rendered_again(three: Corpus, tmp
     assert audio_info(found.audio_path).duration_s == found.duration_s == 2.0
 
 
-def test_a_run_killed_between_notes_and_sound_does_not_keep_the_old_sound(
+def test_a_run_killed_between_notes_and_audio_does_not_keep_the_old_audio(
     three: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notes = tmp_path / "changing.mid"
@@ -166,8 +166,8 @@ def test_foreign_folder_is_refused(three: Corpus, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_killed_run_goes_on_past_a_broken_file(three: Corpus, tmp_path: Path) -> None:
-    """A broken file is yielded and the rest is rendered; what is missing afterwards is all that the next run makes."""
+def test_killed_run_resumes_after_a_broken_file(three: Corpus, tmp_path: Path) -> None:
+    """A broken file is yielded and the rest is rendered; the next run renders only the missing files."""
     first, second, third = three.recordings
     broken_path = tmp_path / "broken.mid"
     broken_path.write_bytes(b"MThd and no more")
@@ -233,13 +233,13 @@ def test_soundfont_plays_the_pitch(piano: FluidSynthPiano, pitch: int, frequency
 @pytest.mark.parametrize("onset_s", [0.25, 1.0, 2.345])
 def test_soundfont_plays_at_the_onset(piano: FluidSynthPiano, onset_s: float) -> None:
     sound = piano.render(Notes.of([onset_s], [1.0], [72], [100]), 4.0)
-    heard_s = float(np.argmax(np.abs(sound) > 0.02 * np.abs(sound).max())) / RATE_HZ
-    assert heard_s == pytest.approx(onset_s, abs=0.008)
+    found_s = float(np.argmax(np.abs(sound) > 0.02 * np.abs(sound).max())) / RATE_HZ
+    assert found_s == pytest.approx(onset_s, abs=0.008)
 
 
 @pytest.mark.fluidsynth
 def test_soundfont_holds_a_note_for_its_whole_duration(piano: FluidSynthPiano) -> None:
-    """Durations carry the sustain pedal: a note that is held sounds on where a short one has been damped."""
+    """A held note still sounds where a short one has been damped."""
     short, held = (piano.render(Notes.of([0.0], [duration_s], [60], [90]), 3.0) for duration_s in (0.3, 2.5))
     assert rms(between(held, 1.5, 2.4)) > 100 * rms(between(short, 1.5, 2.4))
 
@@ -251,19 +251,19 @@ def test_soundfont_plays_louder_with_velocity(piano: FluidSynthPiano) -> None:
 
 
 @pytest.mark.fluidsynth
-def test_soundfont_sound_has_the_wanted_length(piano: FluidSynthPiano) -> None:
+def test_soundfont_audio_has_the_requested_length(piano: FluidSynthPiano) -> None:
     assert len(piano.render(Notes.of([0.5], [60.0], [60], [127]), 1.2345)) == round(1.2345 * RATE_HZ)
 
 
 @pytest.mark.fluidsynth
-def test_soundfont_lets_nothing_ring_into_the_next_file(piano: FluidSynthPiano) -> None:
+def test_soundfont_notes_do_not_ring_into_the_next_file(piano: FluidSynthPiano) -> None:
     many = np.arange(30, 60)
     piano.render(Notes.of(np.full(30, 0.5), np.full(30, 60.0), many, np.full(30, 127)), 1.0)
     assert is_silent(piano.render(Notes.of([5.0], [1.0], [60], [127]), 1.0))
 
 
 @pytest.mark.fluidsynth
-def test_soundfont_renders_the_same_whatever_came_before(piano: FluidSynthPiano) -> None:
+def test_soundfont_renders_the_same_after_other_files(piano: FluidSynthPiano) -> None:
     notes = Notes.of([0.0, 0.4, 0.8], [0.4, 0.4, 1.0], [60, 64, 67], [80, 90, 100])
     first = piano.render(notes, 2.0)
     piano.render(Notes.of([0.1], [60.0], [50], [127]), 1.2345)
@@ -272,7 +272,7 @@ def test_soundfont_renders_the_same_whatever_came_before(piano: FluidSynthPiano)
 
 
 @pytest.mark.fluidsynth
-def test_file_that_is_no_soundfont_is_refused(tmp_path: Path) -> None:
+def test_file_that_is_not_a_soundfont_is_refused(tmp_path: Path) -> None:
     (tmp_path / "piano.sf2").write_bytes(b"not a SoundFont")
     with pytest.raises(AntiphonError, match=r"piano.sf2: FluidSynth cannot load a piano"):
         FluidSynthPiano(str(tmp_path / "piano.sf2"))

@@ -261,7 +261,7 @@ class TestGroups:
 
     def test_half_of_the_windows_fit_exactly_when_half_are_loose(self):
         augmentation, rng = Augmentation(loose=0.5, shift_s=0.4, tempo=1.15), np.random.default_rng(0)
-        exact = np.mean([augmentation.draw_fit(rng) == (0.0, 1.0) for _ in range(2000)])
+        exact = np.mean([augmentation.draw_misalignment(rng) == (0.0, 1.0) for _ in range(2000)])
         assert exact == pytest.approx(0.5, abs=0.04)
 
     @pytest.mark.parametrize("wrong", [{"loose": 1.5}, {"shift_s": -0.1}, {"tempo": 0.9}, {"tempo": 2.0}])

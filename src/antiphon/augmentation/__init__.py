@@ -1,9 +1,9 @@
-"""Augmentation of training batches, so that a model trained on rendered pianos has heard real recordings too.
+"""Augmentation of training batches, so that a model trained on rendered pianos works on real recordings.
 
-Sound goes through a random recording chain (room, noise, microphone, level, converter), notes through what separates
-a score or a transcription from a performance, and a detuned piano is a recording played a little too fast or slow.
-Everything is a function of its arguments and of a `numpy.random.Generator`, so that a batch stays a function of seed
-and step. Parameters are drawn by numpy; arithmetic on sound runs on its own device.
+Audio passes through a random recording chain: room, noise, microphone, level, converter. Notes are changed in the ways
+in which a score or a transcription differs from a performance. Varispeed simulates a detuned piano. Every function
+depends only on its arguments and a `numpy.random.Generator`, so a batch depends only on seed and step. NumPy draws the
+parameters; arithmetic on audio runs on the device of the audio.
 """
 
 from antiphon.augmentation.notes import NoteAugmentation, augment_notes

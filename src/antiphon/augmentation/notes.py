@@ -1,7 +1,8 @@
-"""What separates a window's notes in one file from those in another: force, timing, length, and notes missed or added.
+"""Augmentation of notes: velocity, timing, duration, and missing or added notes.
 
-A score has one velocity and no pedal, a transcription misses notes and hears some that are not there. Pitches stay, so
-that an augmented window is still a window of the same music.
+These are the differences between two note files of the same music: a score has one velocity and no pedal; a
+transcription misses notes and adds wrong ones. The pitches of kept notes do not change, so an augmented window still
+contains the same music.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.augmentation.ranges import check_probability, check_range
-from antiphon.io.notes import Notes
+from antiphon.io.notes import Notes, extend_ends
 
 Range = tuple[float, float]
 _LOWEST_KEY, _HIGHEST_KEY = 21, 108
@@ -22,19 +23,19 @@ _OCTAVE = 12
 
 @dataclass(frozen=True)
 class NoteAugmentation:
-    """How often each change happens to a window (a probability within 0–1) and how strong it is (low, high).
+    """The probability (0–1) of each change per window, and the range (low, high) of its strength.
 
-    Strengths are drawn evenly, once per window. `clean`: windows that pass untouched; every other probability is among
-    the rest.
-    `velocities`, `velocity_scale`, `velocity_gamma`: v becomes scale · 127 · (v / 127)^γ, rounded, within 1–127.
-    `constant`, `constant_velocity`: one velocity for all notes, added ones too.
-    `dropped`, `dropped_share`: notes left out, as a share of the window's. `added`, `added_share`: notes put between
-    the window's begin and its last onset, as a share of what is left, each within an octave of a note that is there
-    and as long and loud as that. Shares that are no whole number of notes are rounded up or down by chance.
-    `jittered`, `jitter_s`: σ in seconds of the normal shift of every onset; notes keep their durations.
-    `scaled`, `duration_scale`: durations times a factor. `pedalled`, `pedal_s`: notes sound on, in half of these
-    windows up to the next silence, in the others for so many seconds, as under a pedal not past the next stroke of
-    their key. `cut`, `longest_s`: no note lasts longer. At most one of these three happens.
+    Strengths are drawn uniformly, once per window. `clean` is the probability that a window stays unchanged; all other
+    probabilities apply to the remaining windows.
+    `velocities`, `velocity_scale`, `velocity_gamma`: v becomes scale · 127 · (v / 127)^γ, rounded, in 1–127.
+    `constant`, `constant_velocity`: one velocity for all notes, added notes included.
+    `dropped`, `dropped_share`: removes a share of the notes. `added`, `added_share`: adds a share of the remaining
+    notes, between the window's begin and its last onset. An added note copies duration and velocity of an existing note
+    and lies within an octave of it. A fractional number of notes is rounded up or down at random.
+    `jittered`, `jitter_s`: shifts each onset by a normal deviate with this σ in seconds; durations stay.
+    `scaled`, `duration_scale`: multiplies durations by a factor. `pedalled`, `pedal_s`: extends notes as a pedal does,
+    in half of these windows to the next silence, in the others by this time in seconds, at most to the next onset of
+    the same key. `cut`, `longest_s`: limits durations to this time in seconds. At most one of these three happens.
     """
 
     clean: float = 0.25
@@ -61,7 +62,7 @@ class NoteAugmentation:
         check_probability(self, "scaled", "pedalled", "cut")
         if self.scaled + self.pedalled + self.cut > 1.0:
             total = self.scaled + self.pedalled + self.cut
-            raise ValueError(f"at most one of scaled, pedalled and cut happens, but together they have {total:g}")
+            raise ValueError(f"at most one of scaled, pedalled and cut happens, but their sum is {total:g}")
         check_range(self, "constant_velocity", 1, 127)
         check_range(self, "dropped_share", 0.0, 1.0)
         for name in ("velocity_scale", "velocity_gamma", "added_share", "jitter_s", "duration_scale", "pedal_s"):
@@ -70,10 +71,10 @@ class NoteAugmentation:
 
 
 def augment_notes(windows: Sequence[Notes], settings: NoteAugmentation, rng: np.random.Generator) -> list[Notes]:
-    """Each window's notes changed in ways of its own; clean windows and those without notes are the same objects.
+    """Augment the notes of each window with its own draws. Clean and empty windows are returned as the same objects.
 
-    No onset moves past the window's last, so that none leaves the window at its end; notes that would end before it
-    begins are left out, as `Notes.window` does, and a window that would lose all its notes stays as it is.
+    No onset moves past the last onset of its window, so no note leaves the window at its end. Notes that would end
+    before the window begins are removed, as in `Notes.window`. A window that would lose all its notes stays unchanged.
     """
     return [_augment(window, settings, rng) if len(window) else window for window in windows]
 
@@ -92,8 +93,8 @@ def _augment(window: Notes, settings: NoteAugmentation, rng: np.random.Generator
         velocity = np.rint(scale * 127.0 * (notes.velocity / 127.0) ** gamma)
         notes = replace(notes, velocity=np.clip(velocity, 1, 127).astype(np.uint8))
     if rng.uniform() < settings.constant:
-        same = int(rng.integers(*settings.constant_velocity, endpoint=True))
-        notes = replace(notes, velocity=np.full(len(notes), same, np.uint8))
+        constant = int(rng.integers(*settings.constant_velocity, endpoint=True))
+        notes = replace(notes, velocity=np.full(len(notes), constant, np.uint8))
     if rng.uniform() < settings.jittered:
         notes = _jitter(notes, rng.uniform(*settings.jitter_s), rng)
     sounding = notes.offset_s > 0.0
@@ -108,59 +109,54 @@ def _drop(notes: Notes, share: float, rng: np.random.Generator) -> Notes:
 
 
 def _add(notes: Notes, share: float, rng: np.random.Generator) -> Notes:
-    like = rng.integers(len(notes), size=_count(share * len(notes), rng))
+    source = rng.integers(len(notes), size=_count(share * len(notes), rng))
     last_s = notes.onset_s[-1]
-    onset_s = rng.uniform(min(max(0.0, notes.onset_s[0]), last_s), last_s, len(like))
-    model = notes.pitch[like].astype(np.int64)
-    pitch = model + rng.integers(-_OCTAVE, _OCTAVE, len(like), endpoint=True)
-    pitch = np.clip(pitch, np.minimum(model, _LOWEST_KEY), np.maximum(model, _HIGHEST_KEY))
+    onset_s = rng.uniform(min(max(0.0, notes.onset_s[0]), last_s), last_s, len(source))
+    source_pitch = notes.pitch[source].astype(np.int64)
+    pitch = source_pitch + rng.integers(-_OCTAVE, _OCTAVE, len(source), endpoint=True)
+    pitch = np.clip(pitch, np.minimum(source_pitch, _LOWEST_KEY), np.maximum(source_pitch, _HIGHEST_KEY))
     return _sorted(
         np.concatenate([notes.onset_s, onset_s]),
-        np.concatenate([notes.duration_s, notes.duration_s[like]]),
+        np.concatenate([notes.duration_s, notes.duration_s[source]]),
         np.concatenate([notes.pitch, pitch.astype(np.uint8)]),
-        np.concatenate([notes.velocity, notes.velocity[like]]),
+        np.concatenate([notes.velocity, notes.velocity[source]]),
     )
 
 
 def _lengthen(notes: Notes, settings: NoteAugmentation, rng: np.random.Generator) -> Notes:
-    which = rng.uniform()
-    if which < settings.scaled:
+    draw = rng.uniform()
+    if draw < settings.scaled:
         return replace(notes, duration_s=notes.duration_s * rng.uniform(*settings.duration_scale))
-    if which < settings.scaled + settings.pedalled:
+    if draw < settings.scaled + settings.pedalled:
         seconds = rng.uniform(*settings.pedal_s)
         return _pedal(notes, None if rng.uniform() < 0.5 else seconds)
-    if which < settings.scaled + settings.pedalled + settings.cut:
+    if draw < settings.scaled + settings.pedalled + settings.cut:
         return replace(notes, duration_s=np.minimum(notes.duration_s, rng.uniform(*settings.longest_s)))
     return notes
 
 
 def _pedal(notes: Notes, seconds: float | None) -> Notes:
-    """Notes held for `seconds` more, or up to the next silence; never past the next stroke of the same key."""
+    """Extend notes by `seconds`, or to the next silence for None; at most to the next onset of the same key."""
     end_s = notes.offset_s
     if seconds is None:
         latest_s = np.maximum.accumulate(end_s)
-        # Notes follow without silence up to one that begins after all before it have ended.
+        # A run of notes without silence ends where the next note begins after all earlier notes have ended.
         last_of_run = np.append(np.flatnonzero(notes.onset_s[1:] > latest_s[:-1]), len(notes) - 1)
         release_s = latest_s[last_of_run[np.searchsorted(last_of_run, np.arange(len(notes)))]]
     else:
         release_s = end_s + seconds
-    by_key = np.lexsort((notes.onset_s, notes.pitch))
-    next_stroke_s = np.full(len(notes), np.inf)
-    same_key = notes.pitch[by_key][1:] == notes.pitch[by_key][:-1]
-    next_stroke_s[by_key[:-1][same_key]] = notes.onset_s[by_key[1:]][same_key]
-    end_s = np.maximum(end_s, np.minimum(release_s, next_stroke_s))
-    return replace(notes, duration_s=end_s - notes.onset_s)
+    return replace(notes, duration_s=extend_ends(notes.onset_s, end_s, notes.pitch, release_s) - notes.onset_s)
 
 
 def _jitter(notes: Notes, sigma_s: float, rng: np.random.Generator) -> Notes:
     last_s = notes.onset_s[-1]
-    # Shifts past the last onset are mirrored at it.
+    # Onsets that would pass the last one are mirrored at it.
     onset_s = last_s - np.abs(last_s - (notes.onset_s + rng.normal(0.0, sigma_s, len(notes))))
     return _sorted(onset_s, notes.duration_s, notes.pitch, notes.velocity)
 
 
 def _count(wanted: float, rng: np.random.Generator) -> int:
-    """The whole number below or above, with `wanted` on average."""
+    """Round `wanted` down or up at random, so that the mean is `wanted`."""
     return int(wanted + rng.uniform())
 
 

@@ -1,4 +1,4 @@
-"""Checks of settings: probabilities within 0–1, ranges that ascend within their physical limits."""
+"""Checks of settings: probabilities in 0–1, and ranges (low, high) within their physical limits."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Synthetic rooms: what arrives after the direct sound, as a few reflections and a decaying tail of noise.
+"""Synthetic rooms: an impulse response of a few early reflections and a decaying tail of noise.
 
-A tail of Gaussian noise under an exponential decay is Moorer's model of late reverberation ("About this reverberation
-business", Computer Music Journal 3(2), 1979). The decay time depends on frequency: it falls towards the highs, as
-walls and air absorb them, and rises a little towards the lows.
+Gaussian noise with an exponential decay is Moorer's model of late reverberation ("About this reverberation business",
+Computer Music Journal 3(2), 1979). The decay time depends on frequency: it is shorter at high frequencies, which walls
+and air absorb, and slightly longer at low ones.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from torch import Tensor
 from antiphon.augmentation.spectrum import to_spectrum
 
 TAIL_S = 1.4
-"""Length of a room's response in seconds; at the longest RT60 drawn, 2 s, the tail is 42 dB down where it is cut."""
+"""Length of an impulse response in seconds. At the longest RT60, 2 s, the tail is cut at −42 dB."""
 MID_HZ = 1000.0
-"""The frequency whose decay time is a room's RT60."""
+"""The frequency in Hz at which a room's RT60 is defined."""
 _SEED = 20_000
 _LOWEST_BAND_HZ = 62.5
-_DECAY_60_DB = math.log(1e6) / 2.0  # an amplitude falls by 60 dB in exp(−6.91)
+_DECAY_60_DB = math.log(1e6) / 2.0  # exp(−6.91) is an amplitude of −60 dB
 
 
 @dataclass(frozen=True)
 class RoomPool:
-    """Which rooms there are: `count`, and the range of their RT60 (s), drawn evenly on a logarithmic scale."""
+    """A set of `count` rooms whose RT60 in seconds is drawn uniformly on a logarithmic scale within `rt60_s`."""
 
     count: int
     rt60_s: tuple[float, float]
@@ -38,8 +38,10 @@ class RoomPool:
 
 @dataclass(frozen=True, eq=False)
 class Room:
-    """`rt60_s`: time in which sound at 1 kHz decays by 60 dB. `response` float32 [1.4 s]: the reverberation to an
-    impulse at sample 0, without the direct sound, scaled to unit energy."""
+    """A room. `rt60_s` is the time in which 1 kHz decays by 60 dB.
+
+    `response` float32 [1.4 s] is the response to an impulse at sample 0, without the direct sound, with unit energy.
+    """
 
     rt60_s: float
     response: NDArray[np.float32]
@@ -47,7 +49,7 @@ class Room:
 
 @lru_cache(maxsize=2)
 def rooms(pool: RoomPool) -> tuple[Room, ...]:
-    """The rooms of a pool, the same in every process.
+    """The rooms of a pool; every process draws the same ones.
 
     >>> first, second = rooms(RoomPool(2, (0.5, 0.5), 24_000))
     >>> first.rt60_s, first.response.shape, bool((first.response == second.response).all())
@@ -59,11 +61,11 @@ def rooms(pool: RoomPool) -> tuple[Room, ...]:
 @lru_cache(maxsize=2)
 @torch.inference_mode(mode=False)  # the cached tensor may be needed by autograd later
 def room_spectra(pool: RoomPool, length: int, device: torch.device) -> Tensor:
-    """Spectra of the responses padded to `length` samples, complex64 [count, length // 2 + 1]; 33 MB for 64 rooms."""
-    found = torch.empty((pool.count, length // 2 + 1), dtype=torch.complex64)
-    for spectrum, room in zip(found, rooms(pool), strict=True):
+    """Spectra of the responses padded to `length` samples: complex64 [count, length // 2 + 1], 33 MB for 64 rooms."""
+    spectra = torch.empty((pool.count, length // 2 + 1), dtype=torch.complex64)
+    for spectrum, room in zip(spectra, rooms(pool), strict=True):
         spectrum.copy_(to_spectrum(torch.from_numpy(room.response), length))
-    return found.to(device)
+    return spectra.to(device)
 
 
 def tail_samples(sample_rate_hz: int) -> int:
@@ -82,7 +84,7 @@ def _draw_room(rng: np.random.Generator, pool: RoomPool) -> Room:
 
 
 def _tail(rng: np.random.Generator, rt60_s: float, rate: int) -> NDArray[np.float64]:
-    """Octave bands of one white noise, each with a decay of its own; unit energy."""
+    """White noise in octave bands, each with its own decay time; unit energy."""
     count = tail_samples(rate)
     spectrum = np.fft.rfft(rng.standard_normal(count))
     frequency = np.fft.rfftfreq(count, 1.0 / rate)
@@ -92,9 +94,9 @@ def _tail(rng: np.random.Generator, rt60_s: float, rate: int) -> NDArray[np.floa
     time_s = np.arange(count) / rate
     tail = np.zeros(count)
     for band in range(bands):
-        # Neighbours' raised cosines sum to 1; the outermost bands keep what lies beyond them.
-        place = np.clip(octave, 0, bands - 1)
-        weight = 0.5 + 0.5 * np.cos(math.pi * np.clip(np.abs(place - band), 0.0, 1.0))
+        # Neighbouring raised cosines add up to 1; the outermost bands extend to the ends of the spectrum.
+        position = np.clip(octave, 0, bands - 1)
+        weight = 0.5 + 0.5 * np.cos(math.pi * np.clip(np.abs(position - band), 0.0, 1.0))
         above_mid = math.log2(_LOWEST_BAND_HZ * 2**band / MID_HZ)
         band_rt60_s = rt60_s * 2.0 ** (-highs * max(above_mid, 0.0) + lows * max(-above_mid, 0.0))
         tail += np.fft.irfft(spectrum * weight, count) * np.exp(-_DECAY_60_DB * time_s / band_rt60_s)
@@ -103,7 +105,7 @@ def _tail(rng: np.random.Generator, rt60_s: float, rate: int) -> NDArray[np.floa
 
 
 def _reflections(rng: np.random.Generator, rt60_s: float, rate: int) -> NDArray[np.float64]:
-    """3 to 8 reflections within 60 ms, or the time in which the tail falls by 9 dB if that is less; unit energy."""
+    """3 to 8 reflections within 60 ms, or within the tail's decay by 9 dB if that is shorter; unit energy."""
     number = int(rng.integers(3, 9))
     delay_s = rng.uniform(0.002, min(0.06, 0.15 * rt60_s), number)
     early = np.zeros(tail_samples(rate))

@@ -1,7 +1,7 @@
-"""A random recording chain for windows of sound: room, noise, microphone, then level and converter.
+"""Augmentation of audio by a random recording chain: room, noise, microphone, then level and converter.
 
-What is linear multiplies in the frequency domain: a window costs one DFT and one inverse, and none when only its level
-or its amplitudes change. Each window draws its own `RecordingChain`, whatever the windows hold.
+Linear effects are multiplications in the frequency domain. A window costs one DFT and one inverse DFT, and none when
+only its level or amplitudes change. Each window draws its own `RecordingChain`, which does not depend on the audio.
 """
 
 from __future__ import annotations
@@ -34,23 +34,24 @@ Range = tuple[float, float]
 _RINGING_S = 0.1
 _QUARTER_TONE_CENTS = 50.0
 _QUIETEST_PEAK = 10 * SILENCE_PEAK
-_NOTHING = 1e-12  # of what filters leave nothing, no amplitude is divided by 0
+_NOTHING = 1e-12  # avoids division by 0 where filters remove all audio
 
 
 @dataclass(frozen=True)
 class SoundAugmentation:
-    """How often each effect happens (a probability within 0–1) and how strong it is (low, high), drawn evenly.
+    """The probability (0–1) of each effect per window, and the range (low, high) of its strength, drawn uniformly.
 
-    `clean`: windows that pass bit by bit; every other probability is among the rest.
-    `equaliser`, `equaliser_db`: gains at 8 frequencies from 40 Hz to 11 kHz (microphone, loudspeaker, piano's voicing).
-    `high_pass_hz`, `low_pass_hz`: −3 dB points of band limits, even on a logarithmic scale.
-    `room`, `rt60_s`, `direct_db`: decay time at 1 kHz, even on a logarithmic scale, over a pool of `rooms`; and energy
-    of the direct sound over that of the reverberation.
-    `noise`, `snr_db`, `noise_slope`: mean power of the window over the noise's, and the α of its spectrum 1/f^α. `hum`:
-    how often noise has mains hum of 50 or 60 Hz; `hum_db`: power of the hum over that of the coloured noise.
-    `saturation`, `drive`: tanh(drive · x) with x relative to the window's peak, which stays. `clipping`,
-    `clipping_at`: hard limit as a share of the peak. `quantisation`, `bits`: word length over ± peak.
-    `level`, `level_db`: gain, held so that the peak of a window that is not clean ends within −60 to 0 dBFS.
+    `clean` is the probability that a window stays bit-identical; all other probabilities apply to the rest.
+    `equaliser`, `equaliser_db`: gains at 8 frequencies from 40 Hz to 11 kHz (microphone, loudspeaker, piano voicing).
+    `high_pass_hz`, `low_pass_hz`: −3 dB frequencies of the band limits, uniform on a logarithmic scale.
+    `room`, `rt60_s`, `direct_db`: decay time at 1 kHz, uniform on a logarithmic scale, of a pool of `rooms` rooms; and
+    the energy of the direct sound relative to the reverberation.
+    `noise`, `snr_db`, `noise_slope`: mean power of the window relative to the noise, and the α of the noise spectrum
+    1/f^α. `hum` is the probability that noise includes mains hum of 50 or 60 Hz; `hum_db` is the power of the hum
+    relative to the coloured noise.
+    `saturation`, `drive`: tanh(drive · x), with x relative to the window's peak; the peak stays. `clipping`,
+    `clipping_at`: hard limit as a share of the peak. `quantisation`, `bits`: word length for the range ± peak.
+    `level`, `level_db`: gain, limited so that the peak of every changed window is from −60 to 0 dBFS.
     """
 
     clean: float = 0.25
@@ -95,9 +96,9 @@ class SoundAugmentation:
 
 @dataclass(frozen=True)
 class RecordingChain:
-    """What one window goes through, in this order; None leaves an effect out. Units are those of the settings.
+    """The effects on one window, in this order. None disables an effect; units are those of `SoundAugmentation`.
 
-    `room` is a room's number in the pool.
+    `room` is the number of a room in the pool.
     """
 
     room: int | None = None
@@ -113,7 +114,7 @@ class RecordingChain:
 
     @property
     def filters(self) -> bool:
-        """Whether it needs a DFT."""
+        """Whether the chain needs a DFT."""
         return any(
             effect is not None
             for effect in (self.room, self.noise, self.equaliser_db, self.high_pass_hz, self.low_pass_hz)
@@ -121,7 +122,7 @@ class RecordingChain:
 
 
 def draw_chain(settings: SoundAugmentation, rng: np.random.Generator) -> RecordingChain:
-    """One window's chain; a clean window's equals `RecordingChain()`."""
+    """Draw the chain of one window. A clean window gets `RecordingChain()`."""
     if rng.uniform() < settings.clean:
         return RecordingChain()
 
@@ -162,31 +163,31 @@ def _draw_noise(settings: SoundAugmentation, rng: np.random.Generator) -> Noise:
 def augment_sound(
     audio: Tensor, settings: SoundAugmentation, rng: np.random.Generator, sample_rate_hz: int = 24_000
 ) -> Tensor:
-    """Each window through a recording chain of its own: float32 [B, S] mono to the same, on the same device.
+    """Apply a random recording chain to each mono window: float32 [B, S] → float32 [B, S] on the same device.
 
-    The input is left as it is. Silent windows (no sample at −80 dBFS or above) and those drawn clean come back bit by
-    bit; all others are within ±1. A chain depends on `rng` and on the window's place in the batch alone. Raises
-    `ValueError` when the low-pass would be above half the sample rate.
+    The input does not change. Silent windows (all samples below −80 dBFS) and clean windows are returned bit by bit;
+    all others are within ±1. A chain depends only on `rng` and the window's position in the batch. Raises `ValueError`
+    when the low-pass may exceed half the sample rate.
     """
     if settings.low_pass_hz[1] > sample_rate_hz / 2:
         raise ValueError(
-            f"low_pass_hz reaches {settings.low_pass_hz[1]:g} Hz, but sound at {sample_rate_hz} Hz ends at "
+            f"low_pass_hz reaches {settings.low_pass_hz[1]:g} Hz, but audio at {sample_rate_hz} Hz ends at "
             f"{sample_rate_hz / 2:g} Hz"
         )
     chains = [draw_chain(settings, rng) for _ in range(len(audio))]
     pool = RoomPool(settings.rooms, settings.rt60_s, sample_rate_hz)
-    heard = audio.clone()
+    recorded = audio.clone()
     if audio.numel() == 0:
-        return heard
+        return recorded
     sounding = (torch.maximum(-audio.amin(dim=1), audio.amax(dim=1)) >= SILENCE_PEAK).tolist()
     for row, (chain, sounds) in enumerate(zip(chains, sounding, strict=True)):
         if sounds and chain != RecordingChain():
-            heard[row] = record(audio[row], chain, pool)
-    return heard
+            recorded[row] = record(audio[row], chain, pool)
+    return recorded
 
 
 def record(samples: Tensor, chain: RecordingChain, pool: RoomPool) -> Tensor:
-    """A window [S] that is not silent through a chain; within ±1. What rings on after S samples is cut."""
+    """Apply a chain to a window [S] that is not silent; within ±1. Reverberation after S samples is cut."""
     if chain.filters:
         samples = _filter(samples, chain, pool)
     return _convert(samples, chain)
@@ -210,7 +211,7 @@ def _filter(samples: Tensor, chain: RecordingChain, pool: RoomPool) -> Tensor:
         noise = noise_spectrum(chain.noise, bins)
         if gain is not None:
             noise = noise * gain
-        # Sound lasts S samples of the transform, noise all of them.
+        # The audio fills S samples of the transform, the noise all of them.
         sound_power = energy(spectrum, length) / len(samples)
         noise_power = energy(noise, length) / length
         scale = float((sound_power / noise_power.clamp_min(_NOTHING)).sqrt())
@@ -219,7 +220,7 @@ def _filter(samples: Tensor, chain: RecordingChain, pool: RoomPool) -> Tensor:
 
 
 def _convert(samples: Tensor, chain: RecordingChain) -> Tensor:
-    """Amplifier and converter; thresholds follow the window's peak, so that a quiet window is not lost."""
+    """Amplifier and converter. Thresholds are relative to the window's peak, so that a quiet window is not lost."""
     peak = samples.abs().amax().clamp_min(_NOTHING)
     if chain.drive is not None:
         samples = torch.tanh(samples * (chain.drive / peak)) * (peak / math.tanh(chain.drive))
@@ -235,9 +236,9 @@ def _convert(samples: Tensor, chain: RecordingChain) -> Tensor:
 
 
 def draw_detune(rng: np.random.Generator, cents: float = 40.0) -> float:
-    """A playback speed between −cents and +cents, evenly: at ±40 cents within 0.977–1.023.
+    """Draw a playback speed uniformly between −cents and +cents; ±40 cents are speeds of 0.977–1.023.
 
-    Raises `ValueError` beyond 50 cents, where the nearest key would be another.
+    Raises `ValueError` beyond 50 cents, where another key would be nearest.
     """
     if not 0.0 <= cents <= _QUARTER_TONE_CENTS:
         raise ValueError(f"detuning is within 0–{_QUARTER_TONE_CENTS:g} cents, got {cents}; beyond, keys change")

@@ -1,4 +1,4 @@
-"""The frequency domain, and what multiplies or adds there: an equaliser, band limits, coloured noise and hum.
+"""Effects in the frequency domain: equaliser, band limits, coloured noise and mains hum.
 
 Shapes: F = length // 2 + 1 bins of a real DFT of `length` samples.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 EQUALISER_HZ: tuple[float, ...] = tuple(np.geomspace(40.0, 11_000.0, 8).tolist())
-"""Where an equaliser's gains are given; between them the gain in dB is interpolated, beyond them it stays."""
+"""Frequencies of the equaliser's gains. The gain in dB is interpolated between them and constant beyond them."""
 HUM_HARMONICS = 8
 _NOISE_CORNER_HZ = 20.0
 _WHITE_SEED = 30_000
@@ -25,7 +25,7 @@ _PER_DB = math.log(10.0) / 20.0
 
 
 def fast_length(samples: int) -> int:
-    """A transform's length, at least `samples`: a multiple of 1024 without large prime factors.
+    """Length of an efficient DFT, at least `samples`: a multiple of 1024 without large prime factors.
 
     >>> fast_length(96_000), fast_length(129_600)
     (98304, 131072)
@@ -34,14 +34,14 @@ def fast_length(samples: int) -> int:
 
 
 def to_spectrum(samples: Tensor, length: int) -> Tensor:
-    """DFT complex64 [F] of samples [S] padded to `length`. On a CPU SciPy takes half of PyTorch's time for one row."""
+    """DFT complex64 [F] of samples [S] padded to `length`. On a CPU, SciPy needs half of PyTorch's time for one row."""
     if samples.device.type == "cpu":
         return torch.from_numpy(scipy.fft.rfft(samples.numpy(), length))
     return torch.fft.rfft(samples, length)
 
 
 def to_samples(spectrum: Tensor, length: int) -> Tensor:
-    """The `length` samples float32 behind a spectrum [F]."""
+    """Inverse DFT of a spectrum [F]: float32 [length]."""
     if spectrum.device.type == "cpu":
         return torch.from_numpy(scipy.fft.irfft(spectrum.numpy(), length, overwrite_x=True))
     return torch.fft.irfft(spectrum, length)
@@ -51,10 +51,10 @@ def to_samples(spectrum: Tensor, length: int) -> Tensor:
 class Noise:
     """Background noise of one window.
 
-    `snr_db` is the ratio of the window's mean power to the noise's, `slope` the α of a power spectrum 1/f^α (0 white,
-    1 pink, 2 brown; flat below 20 Hz), `place` within 0–1 picks the noise out of an endless one. `hum` holds the
-    complex amplitudes of mains hum's first harmonics, relative to the coloured noise at unit power; its fundamental
-    is `hum_hz`.
+    `snr_db` is the ratio of the window's mean power to that of the noise. `slope` is the α of the power spectrum 1/f^α
+    (0 white, 1 pink, 2 brown; flat below 20 Hz). `place` in 0–1 selects a stretch of a long row of random numbers.
+    `hum` are the complex amplitudes of the first harmonics of mains hum, relative to the coloured noise at unit power;
+    `hum_hz` is its fundamental.
     """
 
     snr_db: float
@@ -66,8 +66,10 @@ class Noise:
 
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """The bins of a DFT: `squared_hz` and `log_hz` float32 [F], of bin 0 those of a hundredth of bin 1; `between`
-    float32 [8, F] interpolates an equaliser's gains by raised cosines over log frequency."""
+    """The bins of a DFT. `squared_hz` and `log_hz` are float32 [F]; bin 0 has a hundredth of bin 1's frequency.
+
+    `between` float32 [8, F] interpolates an equaliser's gains by raised cosines over log frequency.
+    """
 
     length: int
     sample_rate_hz: int
@@ -79,27 +81,27 @@ class Bins:
 @lru_cache(maxsize=4)
 @torch.inference_mode(mode=False)  # the cached tensor may be needed by autograd later
 def dft_bins(length: int, sample_rate_hz: int, device: torch.device) -> Bins:
-    """What depends only on a transform's length and rate."""
+    """The bins of a DFT of this length and sample rate."""
     hertz = np.fft.rfftfreq(length, 1.0 / sample_rate_hz)
     hertz[0] = hertz[1] / 100.0
     low, high = math.log(EQUALISER_HZ[0]), math.log(EQUALISER_HZ[-1])
-    place = np.clip((np.log(hertz) - low) / (high - low), 0.0, 1.0) * (len(EQUALISER_HZ) - 1)
-    away = np.clip(np.abs(place[None] - np.arange(len(EQUALISER_HZ))[:, None]), 0.0, 1.0)
+    position = np.clip((np.log(hertz) - low) / (high - low), 0.0, 1.0) * (len(EQUALISER_HZ) - 1)
+    distance = np.clip(np.abs(position[None] - np.arange(len(EQUALISER_HZ))[:, None]), 0.0, 1.0)
 
     def on_device(values: NDArray[np.floating]) -> Tensor:
         return torch.from_numpy(values.astype(np.float32)).to(device)
 
-    between = on_device(0.5 + 0.5 * np.cos(math.pi * away))
+    between = on_device(0.5 + 0.5 * np.cos(math.pi * distance))
     return Bins(length, sample_rate_hz, on_device(hertz**2), on_device(np.log(hertz)), between)
 
 
 def gain_curve(
     bins: Bins, equaliser_db: tuple[float, ...] | None, high_pass_hz: float | None, low_pass_hz: float | None
 ) -> Tensor | None:
-    """Amplitude gain of every bin [F], or None when nothing is to be done.
+    """Amplitude gain of each bin [F], or None when no effect is set.
 
-    Band limits are Butterworth's magnitudes, −3 dB at their frequency: 12 dB an octave below the high-pass, 24 dB
-    above the low-pass. Gains are real, so that no frequency is delayed and onsets stay where they are.
+    Band limits have Butterworth magnitudes, −3 dB at their frequency: 12 dB per octave below the high-pass, 24 dB per
+    octave above the low-pass. Gains are real (zero phase), so onsets do not move.
     """
     power: Tensor | None = None
     if high_pass_hz is not None:
@@ -116,7 +118,7 @@ def gain_curve(
 
 
 def energy(spectrum: Tensor, length: int) -> Tensor:
-    """Sum of squares of the `length` real samples behind a spectrum [F] (Parseval)."""
+    """Sum of squares of the `length` real samples with this spectrum [F] (Parseval)."""
     parts = torch.view_as_real(spectrum).flatten()
     twice = 2.0 * torch.dot(parts, parts)
     alone = spectrum[0].abs().square()
@@ -124,9 +126,9 @@ def energy(spectrum: Tensor, length: int) -> Tensor:
 
 
 def noise_spectrum(noise: Noise, bins: Bins) -> Tensor:
-    """Spectrum complex64 [F] of stationary noise, coloured and with its hum, at no power in particular.
+    """Spectrum complex64 [F] of stationary noise with its colour and hum; its power is arbitrary.
 
-    White noise is white in either domain, so that a spectrum is any stretch of a long row of random numbers.
+    The spectrum of white noise is white noise too, so any stretch of a long row of random numbers serves as one.
     """
     width = len(bins.squared_hz)
     row = _white(max(_LEAST_WHITE, 2 * width), bins.squared_hz.device)
@@ -141,12 +143,12 @@ def noise_spectrum(noise: Noise, bins: Bins) -> Tensor:
     spectrum[-1] = 0.0
     if not noise.hum:
         return spectrum
-    # A tone of unit power against this noise, as the two bins ±f of its spectrum have it.
+    # The amplitude, in the bins ±f, of a tone with the power of this noise.
     unit = (energy(spectrum, bins.length) * (bins.length / 2.0)).sqrt()
     for number, amplitude in enumerate(noise.hum, start=1):
-        place = round(number * noise.hum_hz * bins.length / bins.sample_rate_hz)
-        if place < width - 1:
-            spectrum[place] += amplitude * unit
+        bin_ = round(number * noise.hum_hz * bins.length / bins.sample_rate_hz)
+        if bin_ < width - 1:
+            spectrum[bin_] += amplitude * unit
     return spectrum
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.signal import stft
 
 from antiphon.io.notes import Notes
+from antiphon.signal.spectra import power, stft
 
 _LOWEST, _HIGHEST = 21, 108
 _C_PITCHES = range(24, _HIGHEST + 1, 12)
@@ -52,10 +53,12 @@ def draw_match(
 
 
 def _spectrogram(axes: Axes, samples: NDArray[np.float32], sample_rate_hz: int, query_start_s: float) -> None:
-    frequency_hz, time_s, spectrum = stft(samples, sample_rate_hz, nperseg=_FFT, noverlap=_FFT - _HOP)
-    level_db = 20 * np.log10(np.abs(spectrum[1:]) + 1e-9)
+    window = torch.hann_window(_FFT)
+    spectrum = stft(torch.from_numpy(samples), window, _HOP)[1:] / window.sum()
+    level_db = 10 * np.log10(power(spectrum).numpy() + 1e-18)
     level_db = np.maximum(level_db - level_db.max(), _FLOOR_DB)
-    pitch = 69 + 12 * np.log2(frequency_hz[1:] / 440)
+    time_s = np.arange(level_db.shape[1]) * _HOP / sample_rate_hz
+    pitch = 69 + 12 * np.log2(np.arange(1, _FFT // 2 + 1) * sample_rate_hz / _FFT / 440)
     shown = (pitch >= _LOWEST - 1) & (pitch <= _HIGHEST + 1)
     axes.pcolormesh(query_start_s + time_s, pitch[shown], level_db[shown], cmap="magma", rasterized=True)
     axes.set_facecolor("0.93")

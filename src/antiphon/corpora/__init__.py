@@ -1,7 +1,7 @@
-"""Where pairs come from: recordings with their notes, metadata and splits.
+"""Corpora: recordings with their notes, audio, metadata and splits.
 
-A corpus is named on the command line by a folder or by the word `demo`; each kind of corpus is one module here that
-defines `CORPUS_KIND`. Opening a corpus reads metadata and sound-file headers only.
+A corpus is specified by a folder or by the word `demo`. Each kind of corpus is one module of this package, which
+defines `CORPUS_KIND`. Opening a corpus reads metadata and the headers of audio files only.
 """
 
 from __future__ import annotations
@@ -22,9 +22,30 @@ from antiphon.registry import Registry
 
 @dataclass(frozen=True)
 class Recording:
-    """One performance: its notes, its sound if there is any, and what is known of it.
+    """One performance: its notes, its audio if there is any, and its metadata.
 
-    `duration_s` is the stretch that both sides cover. `work` is equal for performances of the same composition.
+    Attributes
+    ----------
+    id : str
+        Unique within the corpus: the relative path without suffix.
+    notes_path : Path
+        MIDI file or MAPS-style table.
+    audio_path : Path or None
+        Audio file, None where there is none.
+    duration_s : float
+        Seconds from the start that both notes and audio cover.
+    composer, title : str
+        Metadata, empty where unknown.
+    split : str
+        "train", "validation" or "test"; empty in a corpus without splits.
+    work : str
+        The composition; equal for all its performances.
+
+    Examples
+    --------
+    >>> recording = open_corpus("demo").recordings[0]
+    >>> recording.composer, recording.title, recording.split
+    ('Aurel Hinterbach', 'Chorale No. 1 in G major', 'train')
     """
 
     id: str
@@ -39,7 +60,24 @@ class Recording:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Recordings in a fixed order, and the files that had to be left out with the reason for each."""
+    """Recordings in a fixed order.
+
+    Attributes
+    ----------
+    name : str
+        Name for messages and reports.
+    recordings : tuple of Recording
+    skipped : tuple of UnreadableInput
+        The files that could not be used, each with the reason.
+
+    Examples
+    --------
+    >>> corpus = open_corpus("demo")
+    >>> len(corpus), corpus.splits
+    (41, {'train': 25, 'validation': 8, 'test': 8})
+    >>> len(corpus.split("test").with_sound().spread(3))
+    3
+    """
 
     name: str
     recordings: tuple[Recording, ...]
@@ -50,15 +88,16 @@ class Corpus:
 
     @property
     def duration_s(self) -> float:
+        """Total duration of the recordings in seconds."""
         return sum(recording.duration_s for recording in self.recordings)
 
     @property
     def splits(self) -> dict[str, int]:
-        """Recordings per split; a corpus without splits has the single split ''."""
+        """Number of recordings per split; a corpus without splits has the single split ''."""
         return dict(Counter(recording.split for recording in self.recordings))
 
     def split(self, name: str) -> Corpus:
-        """The recordings of one split. Raises `AntiphonError` when there are none."""
+        """Select the recordings of one split. Raises `AntiphonError` when there are none."""
         kept = tuple(recording for recording in self.recordings if recording.split == name)
         if not kept:
             known = ", ".join(split or "(none)" for split in sorted(self.splits))
@@ -66,28 +105,27 @@ class Corpus:
         return replace(self, recordings=kept)
 
     def spread(self, count: int | None) -> Corpus:
-        """At most this many recordings, evenly spread over the corpus; all of them for None."""
+        """Select at most `count` recordings, evenly spread over the corpus; None selects all."""
         if count is None or count >= len(self):
             return self
         kept = tuple(self.recordings[index * len(self) // count] for index in range(count))
         return replace(self, recordings=kept)
 
     def with_sound(self) -> Corpus:
-        """The recordings that have sound. Raises `AntiphonError` when none has."""
+        """Select the recordings that have audio. Raises `AntiphonError` when none has."""
         kept = tuple(recording for recording in self.recordings if recording.audio_path is not None)
         if not kept:
             raise AntiphonError(
-                f"{self.name}: none of its {len(self)} recordings has sound beside its notes; "
+                f"{self.name}: none of its {len(self)} recordings has sound; "
                 "name a parallel folder with --audio DIR, or make one with: antiphon render"
             )
         return replace(self, recordings=kept)
 
     @cached_property
     def manifest_hash(self) -> str:
-        """SHA-256 over ids, metadata, note files' bytes and sound files' sizes: equal hashes, equal data.
+        """SHA-256 of ids, metadata, contents of the note files and sizes of the audio files: equal hashes, equal data.
 
-        Every field that evaluation reads is hashed. Hashes recorded before the composer was included differ from
-        those computed now for the same data.
+        Every field that evaluation reads is included. Older releases left out the composer, so their hashes differ.
         """
         digest = hashlib.sha256()
         for one in self.recordings:
@@ -100,7 +138,10 @@ class Corpus:
 
 @dataclass(frozen=True)
 class CorpusKind:
-    """How to recognise and open one kind of corpus; kinds are tried by ascending `rank`."""
+    """A kind of corpus: a test whether a specification is of this kind, and a function that opens it.
+
+    Kinds are tried in ascending order of `rank`.
+    """
 
     name: str
     rank: int
@@ -112,10 +153,34 @@ CORPUS_KINDS: Registry[CorpusKind] = Registry("kind of corpus", "antiphon.corpor
 
 
 def open_corpus(spec: str | Path, audio: Path | None = None) -> Corpus:
-    """Open a MAESTRO folder, a rendered corpus, a folder of pairs, or `demo`.
+    """Open a corpus.
 
-    `audio` names a parallel folder whose sound files, of any format, replace the corpus's own, see `match_by_name`.
-    Raises `AntiphonError` when nothing is there.
+    Parameters
+    ----------
+    spec
+        A MAESTRO folder, a corpus made by `antiphon render`, a folder of audio and note files with equal names, or the
+        word `demo`. The demo corpus is composed and rendered at first use, in a few seconds.
+    audio
+        A parallel folder whose audio files, in any format, replace those of the corpus; `match_by_name` pairs them.
+
+    Returns
+    -------
+    Corpus
+        All splits. Files that cannot be used are listed in `skipped`.
+
+    Raises
+    ------
+    AntiphonError
+        `spec` is not a corpus or contains no usable recordings, or no file of `audio` matches.
+
+    Examples
+    --------
+    >>> corpus = open_corpus("demo")
+    >>> corpus.recordings[0].duration_s > 30
+    True
+    >>> open_corpus("no-such-folder")
+    Traceback (most recent call last):
+    antiphon.errors.AntiphonError: no-such-folder: not a corpus: neither a folder nor the word 'demo'
     """
     for kind in sorted(CORPUS_KINDS.values(), key=lambda kind: kind.rank):
         if kind.recognises(str(spec)):
@@ -130,9 +195,10 @@ def open_corpus(spec: str | Path, audio: Path | None = None) -> Corpus:
 
 
 def absolute_spec(spec: str | Path) -> str:
-    """The spec as it reads in any working folder: a path made absolute; a word, or what is no corpus, as it is.
+    """The specification of a corpus, valid in any working folder.
 
-    Raises `UnreadableInput` for a path that is not UTF-8.
+    A path becomes absolute. A word, or a specification that no kind of corpus recognises, stays as it is. Raises
+    `UnreadableInput` for a path that is not UTF-8.
     """
     absolute = utf8_name(Path(spec).absolute())
     for kind in sorted(CORPUS_KINDS.values(), key=lambda kind: kind.rank):
@@ -142,7 +208,10 @@ def absolute_spec(spec: str | Path) -> str:
 
 
 def with_audio_folder(corpus: Corpus, folder: Path) -> Corpus:
-    """The corpus with sound taken from a parallel folder; recordings without a match have none."""
+    """Replace the audio of a corpus by that of a parallel folder; recordings without a match have no audio.
+
+    Raises `AntiphonError` when the folder does not exist or no file matches.
+    """
     if not folder.is_dir():
         raise AntiphonError(f"{folder}: no such folder of sound files")
     files = files_by_stem(folder, AUDIO_SUFFIXES)
@@ -160,20 +229,23 @@ def with_audio_folder(corpus: Corpus, folder: Path) -> Corpus:
 
 
 def with_sound_file(recording: Recording, path: Path | None) -> Recording:
-    """The recording with this sound, its duration cut to what the sound covers."""
+    """Replace the audio of a recording and limit its duration to that of the audio.
+
+    Raises `UnreadableInput` when the file cannot be read.
+    """
     if path is None:
         return replace(recording, audio_path=None)
     return replace(recording, audio_path=path, duration_s=min(recording.duration_s, audio_info(path).duration_s))
 
 
 def files_below(folder: Path, suffixes: frozenset[str]) -> set[Path]:
-    """Files of these suffixes, in either case, at any depth; a file in a folder's place stands for itself."""
+    """Files with these suffixes, in any letter case, at any depth below a folder. A file counts as itself."""
     candidates = [folder] if folder.is_file() else folder.rglob("*")
     return {path for path in candidates if path.suffix.lower() in suffixes and path.is_file()}
 
 
 def files_by_stem(folder: Path, suffixes: frozenset[str]) -> dict[str, Path]:
-    """Files below a folder by relative path without suffix; of several that differ in suffix only, the last."""
+    """Files below a folder by relative path without suffix; if several differ only in the suffix, the last."""
     found = sorted(files_below(folder, suffixes))
     return {path.relative_to(folder).with_suffix("").as_posix(): path for path in found}
 
@@ -181,29 +253,29 @@ def files_by_stem(folder: Path, suffixes: frozenset[str]) -> dict[str, Path]:
 def other_suffixes(
     folder: Path, suffixes: frozenset[str], taken: Mapping[str, Path], kind: str
 ) -> list[UnreadableInput]:
-    """The files that `files_by_stem` dropped because another of the same name, the one in `taken`, was kept."""
+    """Reports on the files that `files_by_stem` dropped in favour of a file of the same name, the one in `taken`."""
     dropped = sorted(files_below(folder, suffixes) - {*taken.values()})
     return [UnreadableInput(path, f"another {kind} file has the same name") for path in dropped]
 
 
 def match_by_name(names: Collection[str], files: Mapping[str, Path]) -> dict[str, Path]:
-    """The file of each name that has one, both known by relative path without suffix.
+    """Match names with files. Both are identified by their relative path without suffix.
 
-    That is the file of the same path, else the one whose bare name is the same, where nothing else on either side has
-    that bare name.
+    A name gets the file with the same path. Otherwise it gets the file with the same last component, if that component
+    is unique among the names and among the files. Names without a file are left out.
 
     >>> match_by_name(["midi/a", "midi/b"], {"midi/a": Path("midi/a.wav"), "audio/b": Path("audio/b.wav")})
     {'midi/a': PosixPath('midi/a.wav'), 'midi/b': PosixPath('audio/b.wav')}
     >>> match_by_name(["1/a", "2/a"], {"1/a": Path("1/a.wav")})
     {'1/a': PosixPath('1/a.wav')}
     """
-    named, heard = (Counter(Path(path).name for path in paths) for paths in (names, files))
+    name_count, file_count = (Counter(Path(path).name for path in paths) for paths in (names, files))
     by_bare_name = {Path(path).name: file for path, file in files.items()}
     partner = {}
     for name in names:
         bare = Path(name).name
         if name in files:
             partner[name] = files[name]
-        elif named[bare] == heard[bare] == 1:
+        elif name_count[bare] == file_count[bare] == 1:
             partner[name] = by_bare_name[bare]
     return partner

@@ -1,8 +1,8 @@
-"""A folder of pairs matched by file name: sound (any format) beside MIDI or MAPS-style TSV, in one folder or two.
+"""A folder of pairs: audio files, in any format, and MIDI files or MAPS-style tables with the same names.
 
-`a/take1.flac` pairs with `a/take1.mid`; failing that, where one sound and one note file of that name lie below the
-folder, those two pair (`audio/take1.flac` with `midi/take1.mid`). A performance counts as a work of its own, since
-names do not tell.
+`a/take1.flac` is paired with `a/take1.mid`. Otherwise, if exactly one audio file and one note file have this name below
+the folder, these two are paired (`audio/take1.flac` with `midi/take1.mid`). Each performance counts as its own work,
+because file names do not identify works.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from antiphon.io.notes import NOTE_SUFFIXES, read_notes
 
 
 def open_folder(spec: str) -> Corpus:
-    """Open a folder of pairs; notes without sound are kept, sound without notes is skipped and named."""
+    """Open a folder of pairs. Notes without audio are kept; audio without notes is skipped and reported."""
     root = Path(spec)
     notes = files_by_stem(root, NOTE_SUFFIXES)
     sound = files_by_stem(root, AUDIO_SUFFIXES)
@@ -42,8 +42,8 @@ def open_folder(spec: str) -> Corpus:
             skipped.append(error)
             continue
         recordings.append(recording)
-    alone = {*sound.values()} - {*partner.values()}
-    skipped += [UnreadableInput(path, "no notes of the same name") for path in sorted(alone)]
+    unpaired = {*sound.values()} - {*partner.values()}
+    skipped += [UnreadableInput(path, "no notes of the same name") for path in sorted(unpaired)]
     skipped += other_suffixes(root, NOTE_SUFFIXES, notes, "note")
     skipped += other_suffixes(root, AUDIO_SUFFIXES, sound, "sound")
     return Corpus(root.name, tuple(recordings), tuple(skipped))

@@ -1,4 +1,4 @@
-"""MAESTRO v3 as distributed: `maestro-v3.0.0.csv` or `.json` beside year folders of MIDI and, if present, audio.
+"""MAESTRO v3 as distributed: `maestro-v3.0.0.csv` or `.json`, and a folder per year with MIDI and optional audio.
 
 Source: Hawthorne et al., "Enabling Factorized Piano Music Modeling and Generation with the MAESTRO Dataset" (2019).
 """
@@ -15,35 +15,35 @@ from antiphon.errors import UnreadableInput
 from antiphon.io.audio import AUDIO_SUFFIXES
 from antiphon.io.csv_tables import check_columns, read_csv
 
-_WHAT = "MAESTRO table"
+_KIND = "MAESTRO table"
 _COLUMNS = ("canonical_composer", "canonical_title", "split", "midi_filename", "audio_filename", "duration")
 
 
 def find_table(folder: Path) -> Path | None:
-    """The table of a MAESTRO folder, CSV before JSON; None where there is none."""
+    """The table of a MAESTRO folder, CSV in preference to JSON; None if there is none."""
     found = sorted(folder.glob("maestro-v*.csv")) or sorted(folder.glob("maestro-v*.json"))
     return found[0] if found else None
 
 
 def read_table(path: Path) -> list[dict[str, Any]]:
-    """The rows of a MAESTRO table, column → text; None in the columns that a short row lacks.
+    """Read a MAESTRO table: one dictionary per row, column → text, with None where a row has no value.
 
-    Raises `UnreadableInput` for another kind of table.
+    Raises `UnreadableInput` when the file is not such a table.
     """
     if path.suffix == ".csv":
-        return read_csv(path, _WHAT, _COLUMNS)
+        return read_csv(path, _KIND, _COLUMNS)
     try:
         by_column = json.loads(path.read_text(encoding="utf-8"))
         columns = list(by_column)
         rows = [{name: by_column[name][key] for name in columns} for key in by_column.get(columns[0], {})]
     except (UnicodeDecodeError, json.JSONDecodeError, KeyError, AttributeError, IndexError, TypeError) as error:
-        raise UnreadableInput(path, f"not a {_WHAT} ({type(error).__name__}: {error})") from None
-    check_columns(path, _WHAT, _COLUMNS, columns)
+        raise UnreadableInput(path, f"not a {_KIND} ({type(error).__name__}: {error})") from None
+    check_columns(path, _KIND, _COLUMNS, columns)
     return rows
 
 
 def work_of(row: dict[str, Any]) -> str:
-    """Composer and title: what performances of one composition have in common.
+    """Identify the work of a row by composer and title, which all its performances share.
 
     >>> work_of({"canonical_composer": "Alban Berg", "canonical_title": "Sonata Op. 1"})
     'alban berg | sonata op. 1'
@@ -52,7 +52,7 @@ def work_of(row: dict[str, Any]) -> str:
 
 
 def open_maestro(spec: str) -> Corpus:
-    """Open a MAESTRO folder; rows whose MIDI is absent are skipped and named, audio may be absent or of any format."""
+    """Open a MAESTRO folder. Rows without a MIDI file are skipped and reported; audio is optional, in any format."""
     root = Path(spec)
     table = find_table(root)
     if table is None:
@@ -72,11 +72,11 @@ def open_maestro(spec: str) -> Corpus:
         except (TypeError, ValueError):
             duration_s = math.nan
         if not 0 < duration_s < math.inf:
-            skipped.append(UnreadableInput(notes, f"{table.name} gives it the duration {row['duration']!r}"))
+            skipped.append(UnreadableInput(notes, f"its duration in {table.name} is {row['duration']!r}"))
             continue
-        sound = (root / row["audio_filename"]).with_suffix("")
-        # with_suffix would cut at a dot inside the name; MAESTRO's names have none, so the stem is exact.
-        audio = next((path for suffix in sorted(AUDIO_SUFFIXES) if (path := sound.with_suffix(suffix)).exists()), None)
+        # MAESTRO's file names have no further dot, at which with_suffix would cut.
+        stem = (root / row["audio_filename"]).with_suffix("")
+        audio = next((path for suffix in sorted(AUDIO_SUFFIXES) if (path := stem.with_suffix(suffix)).exists()), None)
         recording = Recording(
             id=Path(row["midi_filename"]).with_suffix("").as_posix(),
             notes_path=notes,

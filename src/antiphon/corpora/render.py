@@ -1,4 +1,4 @@
-"""Render a corpus: many files in parallel, each process loading its instrument once; resumable at any moment.
+"""Render a corpus in parallel processes, each of which loads its instrument once. Resumable at any time.
 
 The output folder is a corpus of its own: FLAC files, copies of the note files, and `rendered.json`.
 """
@@ -32,11 +32,45 @@ def render_corpus(
     jobs: int,
     sample_rate_hz: int = 24_000,
 ) -> Iterator[Recording | UnreadableInput]:
-    """Render every recording's notes, pedal applied, and yield each as it is done; bad files are yielded as errors.
+    """Render the notes of every recording, with the sustain pedal applied, to FLAC files.
 
-    A recording is not rendered again when `out` has its sound already: of the same bytes of notes, of the same length,
-    with the same settings. When the iterator is exhausted the manifest has been written. Raises `AntiphonError` if
-    `out` holds sound made with other settings.
+    A recording is not rendered again when `out` already contains its audio, made from the same note file, with the same
+    length and settings. The manifest is written when the iterator is exhausted.
+
+    Parameters
+    ----------
+    corpus
+        The recordings to render; existing audio is not used.
+    out
+        Folder of the rendered corpus: new, empty, or of an earlier rendering with the same settings.
+    soundfont
+        `additive`, a SoundFont file, or the name of an installed SoundFont.
+    max_seconds
+        Longest duration of a recording in seconds, None for no limit.
+    jobs
+        Number of processes.
+    sample_rate_hz
+        Sample rate of the FLAC files in Hz.
+
+    Yields
+    ------
+    Recording or UnreadableInput
+        Each recording when its audio is written, in any order; the error of each note file that cannot be read.
+
+    Raises
+    ------
+    AntiphonError
+        `out` contains other files or audio made with other settings, or the instrument is not available.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from antiphon.corpora import open_corpus
+    >>> corpus = open_corpus("demo").spread(1)
+    >>> with tempfile.TemporaryDirectory() as out:
+    ...     _ = list(render_corpus(corpus, Path(out), "additive", max_seconds=1.0, jobs=1))
+    ...     open_corpus(out).duration_s
+    1.0
     """
     renderer = make_renderer(soundfont, sample_rate_hz)
     settings = {
@@ -97,9 +131,9 @@ def _notes_copy(recording: Recording, out: Path) -> Path:
 
 
 def _is_rendered(recording: Recording, out: Path, sample_rate_hz: int) -> bool:
-    """Whether `out` has the sound of these very notes, as long as it is wanted.
+    """Whether `out` contains audio of these notes with this duration.
 
-    The copy of the note file records which notes the sound was made of, see `_render_one`.
+    The copy of the note file shows from which notes the audio was made, see `_render_one`.
     """
     assert recording.audio_path is not None
     try:
@@ -122,10 +156,10 @@ def _render_one(recording: Recording, out: Path, sample_rate_hz: int) -> None:
     notes = read_notes(recording.notes_path, sustain=True)
     samples = _renderer.render(notes, recording.duration_s)
     recording.audio_path.parent.mkdir(parents=True, exist_ok=True)
-    # Old sound is removed before the copy of the notes changes, and new sound appears only when it is complete, so that
-    # a sound file is always made of the notes beside it, whenever a run is killed.
+    # The old audio is removed before the copy of the notes changes, and new audio appears only when it is complete. An
+    # audio file therefore always belongs to the copy of the notes, even if the process is killed in between.
     recording.audio_path.unlink(missing_ok=True)
-    with atomic_file(_notes_copy(recording, out)) as aside:
-        shutil.copyfile(recording.notes_path, aside)
-    with atomic_file(recording.audio_path) as aside:
-        write_flac(aside, samples, sample_rate_hz)
+    with atomic_file(_notes_copy(recording, out)) as temporary:
+        shutil.copyfile(recording.notes_path, temporary)
+    with atomic_file(recording.audio_path) as temporary:
+        write_flac(temporary, samples, sample_rate_hz)

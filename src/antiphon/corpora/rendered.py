@@ -1,4 +1,4 @@
-"""A corpus that `antiphon render` made: `rendered.json` beside FLAC files and copies of their note files."""
+"""A corpus made by `antiphon render`: FLAC files, copies of their note files, and `rendered.json`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ MANIFEST = "rendered.json"
 
 
 def open_rendered(spec: str) -> Corpus:
-    """Open a rendered corpus; entries whose files are missing are skipped and named."""
+    """Open a rendered corpus. Entries with missing files are skipped and reported.
+
+    Raises `UnreadableInput` when the manifest is damaged.
+    """
     root = Path(spec)
     path = root / MANIFEST
     try:
@@ -26,16 +29,16 @@ def open_rendered(spec: str) -> Corpus:
         raise UnreadableInput(path, f"not a manifest of rendered sound ({type(error).__name__}: {error})") from None
     kept, skipped = [], []
     for recording in entries:
-        lost = [file for file in (recording.audio_path, recording.notes_path) if file is None or not file.exists()]
-        if lost:
-            skipped.append(UnreadableInput(lost[0] or root, f"named in {MANIFEST} but missing"))
+        missing = [file for file in (recording.audio_path, recording.notes_path) if file is None or not file.exists()]
+        if missing:
+            skipped.append(UnreadableInput(missing[0] or root, f"named in {MANIFEST} but missing"))
         else:
             kept.append(recording)
     return Corpus(root.name, tuple(kept), tuple(skipped))
 
 
 def write_manifest(folder: Path, recordings: Iterable[Recording], settings: dict[str, Any]) -> None:
-    """Write the manifest aside and swap it in. Files are found from the ids, so the folder can be moved."""
+    """Write the manifest atomically. It stores paths relative to the folder, so the folder can be moved."""
     entries = [
         asdict(recording)
         | {"notes_path": recording.id + recording.notes_path.suffix, "audio_path": recording.id + ".flac"}

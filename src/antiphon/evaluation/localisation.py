@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.corpora import Corpus, Recording
-from antiphon.corpora.segment_table import PAPER_GRID, WindowGrid
+from antiphon.corpora.segment_table import PAPER_GRID, WindowGrid, work_numbers
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.evaluation.ranks import TIE
 from antiphon.evaluation.repeats import is_repeat
@@ -237,7 +237,7 @@ class _Search:
         self.recordings, self.queries = recordings, queries
         self.owner = np.repeat(np.arange(len(recordings)), [len(one.start_s) for one in recordings])
         self.start_s = np.concatenate([one.start_s for one in recordings])
-        self.work = np.unique(np.array([one.work for one in recordings], dtype=object), return_inverse=True)[1]
+        self.work = work_numbers(recordings)
         self.tolerance_s = queries.tolerance_s + _ROUNDING_S
 
     def hits(self, asking: Modality, answering: Modality) -> dict[str, NDArray[np.float64]]:

@@ -1,1 +1,1 @@
-"""Everything that reads or writes what users have: sound, notes, tables, files."""
+"""Input and output: audio, notes, tables, atomic file writes, caches."""

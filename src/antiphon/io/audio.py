@@ -32,12 +32,12 @@ _BLOCK_FRAMES = 1 << 18
 _RESAMPLER_MARGIN_S = 0.05
 _LOWEST_RATE_HZ = 1000
 SILENCE_PEAK = 1e-4
-"""Largest absolute sample (−80 dBFS) below which sound counts as silence."""
+"""Audio whose absolute samples are all below this value (−80 dBFS) counts as silence."""
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """Length in seconds, rate in Hz, channel count (1 where PyAV decodes)."""
+    """Length in seconds, sample rate in Hz, and number of channels (1 where PyAV decodes)."""
 
     duration_s: float
     sample_rate_hz: int
@@ -96,7 +96,7 @@ def read_audio(
 
 
 def is_silent(samples: NDArray[np.float32]) -> bool:
-    """Whether no sample exceeds −80 dBFS; an empty array is silent."""
+    """Whether all samples are below −80 dBFS; an empty array is silent."""
     return len(samples) == 0 or float(np.abs(samples).max()) < SILENCE_PEAK
 
 
@@ -121,7 +121,7 @@ def _check_file(path: str | Path) -> None:
     except OSError as error:
         raise UnreadableInput(path, f"cannot be read ({error.strerror})") from None
     promised = int.from_bytes(head[4:8], "little") + 8
-    # libsndfile shortens a cut wav without a word. Writers to a pipe, who cannot know the size, leave 0 or the maximum.
+    # libsndfile reads a truncated WAV without an error. Programs that write to a pipe leave a size of 0 or the maximum.
     if head[:4] == b"RIFF" and head[8:] == b"WAVE" and 8 < promised < 0xFFFFFF00 and size < promised - 1:
         raise UnreadableInput(path, f"truncated: its header promises {promised} bytes, the file has {size}")
 
@@ -134,11 +134,11 @@ def _read_window(
     offset_s: float,
     duration_s: float | None,
 ) -> NDArray[np.float32]:
-    """A window at the wanted rate; `read(begin, count)` gives mono samples at the file's own `rate`."""
-    if rate < _LOWEST_RATE_HZ:  # a damaged header; resampling would make days of it
+    """Read a window at the rate `wanted_hz`; `read(begin, count)` returns mono samples at the file's own `rate`."""
+    if rate < _LOWEST_RATE_HZ:  # a damaged header; resampling would produce days of audio
         raise UnreadableInput(path, f"its header gives a sample rate of {rate} Hz; {_LOWEST_RATE_HZ} is the least")
-    # The resampler must start where an input and an output sample coincide, or a window would be shifted by a
-    # fraction of a sample against the same stretch of the whole file.
+    # The resampler must start where an input and an output sample coincide. Otherwise the window would be shifted by a
+    # fraction of a sample relative to the same part of the whole file.
     step_in, step_out = rate // math.gcd(rate, wanted_hz), wanted_hz // math.gcd(rate, wanted_hz)
     first_wanted = round(offset_s * wanted_hz)
     steps_before = max(0, math.floor((first_wanted / wanted_hz - _RESAMPLER_MARGIN_S) * rate / step_in))
@@ -170,9 +170,9 @@ def _mono_blocks(file: soundfile.SoundFile, count: int) -> Iterator[NDArray[np.f
         block = file.read(wanted, dtype="float32", always_2d=True)
         if len(block) == 0:
             return
-        with np.errstate(invalid="ignore"):  # infinities of both signs; the caller looks for what is not finite
+        with np.errstate(invalid="ignore"):  # infinities of both signs; the caller checks for them
             mono = block[:, 0].copy()
-            for channel in range(1, block.shape[1]):  # ten times as fast as a mean over so short an axis
+            for channel in range(1, block.shape[1]):  # ten times as fast as a mean over a short axis
                 mono += block[:, channel]
         yield mono / np.float32(block.shape[1])
         count = count - len(block) if count > 0 else count

@@ -1,9 +1,9 @@
-"""Sound of m4a, video and other containers through PyAV: any stretch of a stream's mono samples, found by seeking.
+"""Audio of M4A, video and other containers through PyAV: any part of a stream as mono samples, found by seeking.
 
-Time is a player's: 0 is where the earliest of the container's sound and picture streams begins, and a sound track that
-begins later is silent until then, as are gaps of up to 10 s between its packets. Samples that the codec adds before the
-first are dropped by the decoder. In containers that count milliseconds (Matroska, WebM) a stretch may lie up to a
-millisecond off; in the others it is exact.
+Times are those of a media player. Second 0 is the start of the earliest audio or video stream of the container. An
+audio stream that starts later is silent until then, and gaps of up to 10 s between its packets are silent. The decoder
+drops the priming samples of the codec. In containers with millisecond time stamps (Matroska, WebM) a part may be
+displaced by up to a millisecond; in other containers it is exact.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from numpy.typing import NDArray
 
 from antiphon.errors import UnreadableInput
 
-_PREROLL_S = 0.5  # decoded before a stretch: overlapping transforms and Opus's prediction have to settle
-_GAP_S = (0.1, 10.0)  # smaller jumps of the clock are rounding, larger ones a new clock: FFmpeg joins those too
+_PREROLL_S = 0.5  # decoded before a part, until overlapping transforms and Opus's prediction have settled
+_GAP_S = (0.1, 10.0)  # smaller jumps of the time stamps are rounding, larger ones a new clock; FFmpeg joins those too
 _LATEST_START_S = 3600
 _TAIL_S = 1.0
 
 
 @dataclass(frozen=True)
 class AvStream:
-    """The first sound track of a container: its rate in Hz, and the container's time in seconds that is its second 0.
+    """The first audio stream of a container.
 
-    `seekable` is False where frames have no times.
+    `zero_s` is the container's time stamp of second 0. `seekable` is False when frames have no time stamps.
     """
 
     path: Path
@@ -42,7 +42,7 @@ class AvStream:
 
     @classmethod
     def open(cls, path: str | Path) -> AvStream:
-        """Decode the first frame. Raises `UnreadableInput` for a file without sound that can be decoded."""
+        """Open a container and decode its first frame. Raises `UnreadableInput` when no audio can be decoded."""
         with _opened(path) as (container, stream):
             frame = next(container.decode(stream), None)
             if frame is None:
@@ -58,7 +58,7 @@ class AvStream:
             return cls(Path(path), frame.sample_rate, zero_s, start_s is not None)
 
     def duration_s(self) -> float:
-        """Where the last sample that can be decoded ends. Reads every packet, decodes the last second."""
+        """Length up to the last sample that can be decoded. Reads every packet and decodes the last second."""
         with _opened(self.path) as (container, stream):
             times = [packet.pts for packet in container.demux(stream) if packet.pts is not None]
             last_s = max(times) * stream.time_base - self.zero_s if times else Fraction(0)
@@ -67,9 +67,9 @@ class AvStream:
         return (tail + found if found else len(self.read(0, None))) / self.sample_rate_hz
 
     def read(self, begin: int, count: int | None) -> NDArray[np.float32]:
-        """Mono samples begin to begin + count, or to the end for None; fewer where the stream ends.
+        """Mono samples from `begin` to begin + count, to the end for None; fewer at the end of the stream.
 
-        Raises `UnreadableInput` where decoding fails.
+        Raises `UnreadableInput` when decoding fails.
         """
         from_s = self.zero_s + Fraction(begin, self.sample_rate_hz) - Fraction(_PREROLL_S)
         if self.seekable and from_s > self.zero_s:
@@ -81,7 +81,7 @@ class AvStream:
         return found
 
     def _decode(self, begin: int, count: int | None, from_s: Fraction | None) -> NDArray[np.float32] | None:
-        """The stretch, decoded from a time or the start on; None where seeking fails or ends behind `begin`."""
+        """Decode the part from a time stamp, or from the start; None when seeking fails or ends after `begin`."""
         end = None if count is None else begin + count
         blocks = [np.zeros(0, np.float32)]
         reached = begin
@@ -107,7 +107,7 @@ class AvStream:
         return np.concatenate(blocks)
 
     def _frames(self, container: Any, stream: Any) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Each frame's first sample, counted from second 0, and its samples."""
+        """The position of each frame in samples from second 0, and its mono samples."""
         rate = self.sample_rate_hz
         mono = av.AudioResampler(format="fltp", layout="mono", rate=rate)
         expected: int | None = None
@@ -127,7 +127,7 @@ def _time_s(frame: Any) -> Fraction | None:
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[tuple[Any, Any]]:
-    """A container and its first sound track; errors of the decoder become `UnreadableInput`."""
+    """Open a container and its first audio stream; errors of the decoder become `UnreadableInput`."""
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:

@@ -1,4 +1,4 @@
-"""The cache folder: derived data kept between runs, its size, and the removal of what was not used for longest."""
+"""The cache folder: derived data kept between runs, its size limit, and removal in order of last use."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from antiphon.errors import AntiphonError
 
 LIMIT_VARIABLE = "ANTIPHON_CACHE_LIMIT_GB"
 DEFAULT_LIMIT_GB = 100.0
-"""Enough for the samples of two corpora of MAESTRO's size (34 GB each, int16 at 24 kHz) and some smaller ones."""
+"""Enough for the samples of two corpora of the size of MAESTRO (34 GB each, int16 at 24 kHz) and some smaller ones."""
 GB = 10**9
 
 
 def cache_root() -> Path:
-    """`$ANTIPHON_CACHE`, else `antiphon` in the user's cache folder; it need not exist."""
+    """`$ANTIPHON_CACHE`, else `antiphon` in the user's cache folder. The folder may not exist yet."""
     home = os.environ.get("ANTIPHON_CACHE")
     return Path(home) if home else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "antiphon"
 
 
 def cache_folder(kind: str) -> Path:
-    """A folder for one kind of derived data below `cache_root()`; made if missing."""
+    """The folder below `cache_root()` for one kind of derived data; created if missing."""
     folder = cache_root() / kind
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def cache_limit_bytes() -> int:
-    """How large cached samples may become: `$ANTIPHON_CACHE_LIMIT_GB` gigabytes, else 100.
+    """Largest total size of cached samples in bytes: `$ANTIPHON_CACHE_LIMIT_GB` gigabytes, else 100 GB.
 
-    Raises `AntiphonError` unless that is a number from 0 on.
+    Raises `AntiphonError` unless the variable is a finite number of at least 0.
     """
     text = os.environ.get(LIMIT_VARIABLE) or str(DEFAULT_LIMIT_GB)
     try:
@@ -47,7 +47,7 @@ def cache_limit_bytes() -> int:
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """One folder of derived data; `used_s` is when it was last used, in seconds since 1970."""
+    """One folder of derived data; `used_s` is the time of its last use, in seconds since 1970."""
 
     kind: str
     path: Path
@@ -56,22 +56,22 @@ class CacheEntry:
 
 
 def cache_entries(kind: str | None = None) -> list[CacheEntry]:
-    """The entries of one kind, or all, least recently used first."""
+    """The entries of one kind, or of all kinds, least recently used first."""
     kinds = [folder for folder in _folders(cache_root()) if kind is None or folder.name == kind]
     entries = [_entry(folder.name, path) for folder in kinds for path in _folders(folder)]
     return sorted(entries, key=lambda entry: entry.used_s)
 
 
 def mark_used(entry: Path) -> None:
-    """Record that an entry is used now."""
+    """Set the time of last use of an entry to now."""
     os.utime(entry)
 
 
 def evict(kind: str, limit_bytes: int, keep: Collection[Path] = ()) -> list[CacheEntry]:
     """Remove the least recently used entries of a kind until the rest takes at most `limit_bytes`; return the removed.
 
-    Entries in `keep` stay, even if they alone exceed the limit. So does an entry whose files the system holds open
-    (Windows); elsewhere, processes that have mapped a removed file go on reading it.
+    Entries in `keep` stay, even if they alone exceed the limit. On Windows, entries with open files stay too; on other
+    systems a process that has mapped a removed file can still read it.
     """
     entries = cache_entries(kind)
     excess = sum(entry.size_bytes for entry in entries) - limit_bytes
@@ -86,12 +86,12 @@ def evict(kind: str, limit_bytes: int, keep: Collection[Path] = ()) -> list[Cach
 
 
 def clear_cache() -> list[CacheEntry]:
-    """Remove every entry of every kind that can be removed, and return those."""
+    """Remove all entries of all kinds, as far as possible, and return the removed ones."""
     return [entry for entry in cache_entries() if _remove(entry.path)]
 
 
 def _remove(path: Path) -> bool:
-    # Renamed first, so that an interrupted removal does not leave an entry that looks whole.
+    # Renamed first, so that an interrupted removal does not leave an incomplete entry under its name.
     aside = path.with_name(f"{path.name.removesuffix('.removed')}.{os.getpid()}.removed")
     try:
         os.replace(path, aside)
@@ -112,7 +112,7 @@ def _entry(kind: str, path: Path) -> CacheEntry:
 
 
 def _stats(folder: Path) -> Iterator[os.stat_result]:
-    """Of the folder itself, then of every file below it; another process may remove some meanwhile."""
+    """Status of the folder and then of every file below it; files that another process removes are skipped."""
     for path in (folder, *(found for found in folder.rglob("*") if found.is_file())):
         try:
             yield path.stat()

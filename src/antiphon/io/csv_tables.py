@@ -1,4 +1,4 @@
-"""CSV tables that people write: read whole, or refused in one line."""
+"""CSV tables written by users, with one-line errors."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from antiphon.errors import UnreadableInput
 
 
 def read_csv(path: Path, what: str, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows of a UTF-8 CSV with a header, column → text; None in the columns that a short row lacks.
+    """Read a UTF-8 CSV with a header: one dictionary per row, column → text, with None where a row has no value.
 
-    Raises `UnreadableInput`, which calls the file no `what`, when it cannot be opened, is no CSV, or lacks one of
-    `columns`.
+    `what` names the kind of table in messages. Raises `UnreadableInput` when the file cannot be opened, is not CSV, or
+    lacks one of `columns`.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:

@@ -23,7 +23,7 @@ from typing import Any
 from antiphon.errors import UnreadableInput
 
 UNFINISHED = ".part"
-_ABANDONED_S = 3600.0  # the writer of a temporary of this age has died
+_ABANDONED_S = 3600.0  # a temporary of this age has no living writer
 _NAME_BYTES = 255  # the longest file name of common file systems
 
 
@@ -124,7 +124,7 @@ def _temporary(path: Path) -> Path:
 
 
 def _flush(path: Path) -> None:
-    """Wait until the content of a file is on the disk: a rename may otherwise survive a power cut that it does not."""
+    """Wait until a file's content is on the disk. Otherwise a power cut may keep the rename and lose the content."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -133,13 +133,13 @@ def _flush(path: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """The same for the names in a folder, where the file system can."""
+    """Wait until the names in a folder are on the disk, where the file system supports it."""
     with suppress(OSError):
         _flush(folder)
 
 
 def utf8_name(path: Path) -> str:
-    """A path as text, which JSON, SQLite and libsndfile take. Raises `UnreadableInput` where it is not UTF-8."""
+    """A path as text for JSON, SQLite and libsndfile. Raises `UnreadableInput` when it is not UTF-8."""
     try:
         return os.fsencode(path).decode()
     except UnicodeDecodeError:
@@ -147,6 +147,6 @@ def utf8_name(path: Path) -> str:
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal, read piece by piece. Raises `OSError`."""
+    """SHA-256 of a file in hexadecimal. Raises `OSError` when it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

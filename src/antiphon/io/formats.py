@@ -1,7 +1,7 @@
-"""Numbered formats of config files, so that files of older versions still open and those of newer ones are refused.
+"""Numbered formats of config files: files of older versions are migrated, files of newer versions are refused.
 
-Whenever a config gains, loses or renames a field, here or in a part of it, raise `current` and add the step that turns
-the format before into the new one.
+Whenever a field of a config, or of a part of it, is added, removed or renamed, increase `current` and add a step that
+converts the previous format to the new one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Format:
     steps: Mapping[int, Callable[[Document], Document]]
 
     def read(self, path: Path, config: type[Config]) -> Config:
-        """The config in a file of this or an older format. Raises `UnreadableInput` that names the fault."""
+        """Read a config of the current or an older format. Raises `UnreadableInput` with the fault."""
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -56,8 +56,8 @@ class Format:
         if not isinstance(number, int):
             raise self._unreadable(path, f"its format number is {number!r}")
         if number > self.current:
-            says = f"its format is {number}, this version of Antiphon reads up to {self.current}: upgrade Antiphon"
-            raise UnreadableInput(path, says)
+            reason = f"its format is {number}, this version of Antiphon reads up to {self.current}: upgrade Antiphon"
+            raise UnreadableInput(path, reason)
         for step in range(number, self.current):
             if step not in self.steps:
                 raise UnreadableInput(path, f"its format is {number}, which this version of Antiphon cannot read")
@@ -69,7 +69,7 @@ class Format:
 
 
 def renamed(document: Document, names: Mapping[str, str]) -> Document:
-    """A document with some of its fields under new names.
+    """Rename some fields of a document.
 
     >>> renamed({"memory": 1, "seed": 2}, {"memory": "queue_size"})
     {'queue_size': 1, 'seed': 2}

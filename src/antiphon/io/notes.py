@@ -1,7 +1,8 @@
-"""Note files → arrays of onset, duration, pitch and velocity in seconds, and back.
+"""Note files: reading and writing arrays of onset, duration, pitch and velocity.
 
-MIDI is parsed by symusic; ticks become seconds here, in float64, through the file's tempo map. MAPS-style TSV has the
-columns `onset,offset,note,velocity` in seconds, separated by commas or tabs. Drums (channel 10) are left out.
+symusic parses MIDI; this module converts ticks to seconds in float64 through the tempo map of the file. A MAPS-style
+table has the columns `onset,offset,note,velocity` in seconds, separated by commas or tabs. Drums (channel 10) are left
+out.
 """
 
 from __future__ import annotations
@@ -71,20 +72,20 @@ class Notes:
 
     @property
     def end_s(self) -> float:
-        """When the last note ends; 0.0 without notes."""
+        """End of the last note in seconds; 0.0 without notes."""
         return float(self.offset_s.max()) if len(self) else 0.0
 
     def window(self, start_s: float, length_s: float) -> Notes:
-        """Notes that sound in [start_s, start_s + length_s): they start before its end and end after its start.
+        """Notes that sound in [start_s, start_s + length_s): they begin before its end and end after its start.
 
-        Onsets are counted from `start_s`; durations stay whole.
+        Onsets are relative to `start_s`; durations do not change.
         """
         stop = int(np.searchsorted(self.onset_s, start_s + length_s, side="left"))
         kept = np.flatnonzero(self.offset_s[:stop] > start_s)
         return Notes(self.onset_s[kept] - start_s, self.duration_s[kept], self.pitch[kept], self.velocity[kept])
 
     def within(self, begin_s: float, end_s: float) -> Notes:
-        """Notes that begin in [begin_s, end_s), none sounding past its end; times stay as they are.
+        """Notes that begin in [begin_s, end_s), shortened to end by `end_s`; onsets do not change.
 
         >>> notes = Notes.of([-0.5, 1.0, 1.5, 2.0], [3.0, 0.2, 3.0, 1.0], [60, 62, 64, 65], [80] * 4)
         >>> part = notes.within(0.0, 2.0)
@@ -191,7 +192,7 @@ def _why_no_notes(path: Path, score: Any) -> str:
 def _ticks_to_seconds(
     tick: NDArray[np.integer], tempo: dict[str, NDArray[np.integer]], ticks_per_quarter: int
 ) -> NDArray[np.float64]:
-    """Piecewise-linear tempo map; before the first tempo event MIDI's default of 120 quarters a minute holds."""
+    """Apply a piecewise-linear tempo map; before the first tempo event, MIDI's default of 120 quarters a minute."""
     order = np.argsort(tempo["time"], kind="stable")
     change = np.concatenate([[0], tempo["time"][order]]).astype(np.float64)
     seconds_per_tick = np.concatenate([[500_000], tempo["mspq"][order]]) / (1e6 * ticks_per_quarter)
@@ -200,31 +201,45 @@ def _ticks_to_seconds(
     return change_s[piece] + (tick - change[piece]) * seconds_per_tick[piece]
 
 
+def extend_ends(
+    onset: NDArray[Any], end: NDArray[Any], pitch: NDArray[np.integer], release: NDArray[Any]
+) -> NDArray[Any]:
+    """Extend note ends to the pedal's `release`, at most to the next onset of the same key; no note gets shorter.
+
+    All arrays are [N]; `onset`, `end` and `release` have one unit, seconds or ticks.
+
+    >>> onset, end, release = np.array([0.0, 1.0, 2.0]), np.array([0.5, 1.5, 2.5]), np.full(3, 3.0)
+    >>> extend_ends(onset, end, np.array([60, 62, 60]), release).tolist()
+    [2.0, 3.0, 3.0]
+    """
+    by_key = np.lexsort((onset, pitch))
+    same_key = pitch[by_key][1:] == pitch[by_key][:-1]
+    struck, struck_again = by_key[:-1][same_key], by_key[1:][same_key]
+    limit = release.copy()
+    limit[struck] = np.minimum(release[struck], onset[struck_again])
+    return np.maximum(end, limit)
+
+
 def _hold(
     onset: NDArray[np.integer],
     end: NDArray[np.integer],
     pitch: NDArray[np.integer],
     controls: dict[str, NDArray[np.integer]],
 ) -> NDArray[np.integer]:
-    """Note ends moved to the pedal's release, but not past the next stroke of the same key (all in ticks)."""
+    """Note ends under the sustain pedal, all in ticks."""
     is_pedal = controls["number"] == SUSTAIN_CONTROLLER
     time, down = controls["time"][is_pedal], controls["value"][is_pedal] >= 64
     if not down.any():
         return end
     order = np.argsort(time, kind="stable")
     time, down = time[order], down[order]
-    state = np.searchsorted(time, end, side="right") - 1  # pedal event in force when the key is released
+    state = np.searchsorted(time, end, side="right") - 1  # the last pedal event before the key is released
     held = (state >= 0) & down[state]
     rises = time[~down]
     last = max(int(end.max()), int(time[-1]))
     following = np.searchsorted(rises, end, side="right")
     release = np.where(following < len(rises), np.append(rises, last)[following], last)
-
-    by_key = np.lexsort((onset, pitch))
-    next_stroke = np.full(len(onset), np.iinfo(np.int64).max)
-    same_key = pitch[by_key][1:] == pitch[by_key][:-1]
-    next_stroke[by_key[:-1][same_key]] = onset[by_key[1:]][same_key]
-    return np.where(held, np.maximum(end, np.minimum(release, next_stroke)), end)
+    return extend_ends(onset, end, pitch, np.where(held, release, end))
 
 
 def _read_table(path: Path) -> Notes:

@@ -1,4 +1,4 @@
-"""Notes → sound: a SoundFont through FluidSynth, or an additive piano that needs nothing installed."""
+"""Rendering of notes to audio: a SoundFont played by FluidSynth, or an additive piano without dependencies."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from antiphon.io.notes import Notes
 
 
 class Renderer(Protocol):
-    """An instrument that plays notes whose durations already include the sustain pedal."""
+    """An instrument. The durations of the notes it renders include the sustain pedal already."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def fingerprint(self) -> str:
-        """Hash or version of everything but the sample rate that its sound depends on."""
+        """Hash or version of everything that the audio depends on, except the sample rate."""
         ...
 
     def render(self, notes: Notes, duration_s: float) -> NDArray[np.float32]:
-        """Mono samples within ±1, exactly `duration_s` long; notes beyond the end are cut."""
+        """Mono samples within ±1, float32 [round(duration_s · sample_rate_hz)]; notes are cut at the end."""
         ...
 
 
 def make_renderer(soundfont: str, sample_rate_hz: int) -> Renderer:
-    """The additive piano for the word `additive`, else FluidSynth with that SoundFont (a file or a known name)."""
+    """The additive piano for `additive`, else FluidSynth with this SoundFont: a file, or an installed name."""
     if soundfont == "additive":
         from antiphon.rendering.additive import AdditivePiano
 

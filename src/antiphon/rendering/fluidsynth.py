@@ -1,4 +1,4 @@
-"""A SoundFont's piano played by FluidSynth: its samples are loaded once, reverb and chorus are off."""
+"""The piano of a SoundFont, played by FluidSynth without reverb and chorus."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _BLOCK = 64
 
 
 def find_soundfont(name: str) -> Path:
-    """A SoundFont by path, or by name without suffix in the usual folders (`FluidR3_GM`, `TimGM6mb`)."""
+    """Path of a SoundFont given by path, or by name without suffix in the usual folders (`FluidR3_GM`, `TimGM6mb`).
+
+    Raises `AntiphonError` when there is none.
+    """
     path = Path(name)
     if path.is_file():
         return path
@@ -32,15 +35,15 @@ def find_soundfont(name: str) -> Path:
     if name in installed:
         return installed[name]
     listed = ", ".join(sorted(installed)) or f"none; {_INSTALL}"
-    raise AntiphonError(f"no SoundFont {name!r}: neither a file nor one of those installed ({listed})")
+    raise AntiphonError(f"no SoundFont {name!r}: neither a file nor an installed one ({listed})")
 
 
 class FluidSynthPiano:
-    """Program 0 of a SoundFont, played by a new synthesizer each time.
+    """Program 0 of a SoundFont. Each rendering uses a new synthesizer.
 
-    One that has played before dithers from where it was, and its strings ring on: what it renders would depend on what
-    came before, by some steps of 16 bits, and with that on how files fell to processes. FluidSynth keeps samples for as
-    long as one synthesizer has them, so a new one is there in a tenth of a second.
+    A synthesizer keeps the state of its dither and of decaying notes. If it were reused, a rendering would depend, by
+    some 16-bit steps, on the files rendered before it in the same process. FluidSynth keeps samples loaded while any
+    synthesizer uses them, so a new synthesizer takes only a tenth of a second.
 
     Raises `AntiphonError` when the FluidSynth library or its Python binding is missing, or the font does not load.
     """
@@ -49,7 +52,7 @@ class FluidSynthPiano:
         self._path = find_soundfont(soundfont)
         self.name = self._path.stem
         self.sample_rate_hz = sample_rate_hz
-        self._holds_the_samples = self._synthesizer()
+        self._keeps_samples_loaded = self._synthesizer()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -71,7 +74,7 @@ class FluidSynthPiano:
         return synth
 
     def render(self, notes: Notes, duration_s: float) -> NDArray[np.float32]:
-        """Mono float32 samples of exactly `duration_s`; events fall on FluidSynth's grid of 64 samples."""
+        """Mono samples, float32 [round(duration_s · sample_rate_hz)]; events are rounded to FluidSynth's 64 samples."""
         synth = self._synthesizer()
         try:
             return _play(synth, notes, round(duration_s * self.sample_rate_hz), self.sample_rate_hz)
@@ -82,26 +85,25 @@ class FluidSynthPiano:
 def _play(synth: Any, notes: Notes, total: int, sample_rate_hz: int) -> NDArray[np.float32]:
     begins = np.rint(notes.onset_s * sample_rate_hz).astype(np.int64)
     ends = np.maximum(np.rint(notes.offset_s * sample_rate_hz).astype(np.int64), begins + _BLOCK)
-    at = np.concatenate([ends, begins])
-    kind = np.repeat([0, 1], len(notes))  # at equal times a key is released before it is struck again
-    which = np.tile(np.arange(len(notes)), 2)
+    sample = np.concatenate([ends, begins])
+    is_onset = np.repeat([0, 1], len(notes))  # at equal times a key is released before it is struck again
+    note = np.tile(np.arange(len(notes)), 2)
     sounding = np.zeros(128, np.int64)
     blocks: list[NDArray[np.int16]] = []
     now = 0
-    for index in np.lexsort((kind, at)):
-        if at[index] >= total:
+    for event in np.lexsort((is_onset, sample)):
+        if sample[event] >= total:
             break
-        if at[index] > now:
-            blocks.append(synth.get_samples(int(at[index]) - now))
-            now = int(at[index])
-        note = which[index]
-        key = int(notes.pitch[note])
-        if kind[index]:
+        if sample[event] > now:
+            blocks.append(synth.get_samples(int(sample[event]) - now))
+            now = int(sample[event])
+        key = int(notes.pitch[note[event]])
+        if is_onset[event]:
             sounding[key] += 1
-            synth.noteon(0, key, max(1, int(notes.velocity[note])))
+            synth.noteon(0, key, max(1, int(notes.velocity[note[event]])))
         else:
             sounding[key] -= 1
-            if sounding[key] <= 0:  # overlapping strokes of one key end with the last
+            if sounding[key] <= 0:  # overlapping notes of one key end with the last one
                 synth.noteoff(0, key)
     blocks.append(synth.get_samples(total - now))
     stereo = np.concatenate(blocks).reshape(-1, 2).astype(np.float32)

@@ -1,7 +1,7 @@
-"""Onset strength in semitone bands: of sound, as it is measured; of notes, as they predict it. Nothing is learned.
+"""Onset strength in semitone bands, measured from audio or predicted from notes. Nothing is learned.
 
-Both are on a grid of 50 frames a second: frame t is what begins in the 80 ms from t / 50 s on. Bands are a semitone
-apart, from A0 up: the keyboard, and the first harmonics of its top octave.
+Both use 50 frames a second; frame t describes the onsets in the 80 ms from t / 50 s on. The 96 bands are a semitone
+apart and start at A0: they cover the keyboard and the first harmonics of its top octave.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from antiphon.io.notes import Notes
-from antiphon.signal.spectra import power
+from antiphon.signal.spectra import power, stft
 
 GRID_HZ = 50
 RISE_FRAMES = 4
@@ -30,19 +30,12 @@ Frames = NDArray[np.float32]
 
 
 def onset_strength(samples: NDArray[np.float32], sample_rate_hz: int, n_fft: int, compression: float) -> Frames:
-    """Rise of log(1 + compression · magnitude) in each band over the last 80 ms, falls as 0: [⌊S / hop⌋ + 1, bands].
+    """Increase of log(1 + compression · magnitude) in each band over the last 80 ms: [S // hop + 1, bands].
 
-    `samples` are mono; frame t is centred on second t / 50. Zeros beyond the ends.
+    A decrease counts as 0. `samples` [S] are mono; frame t is centred on second t / 50, with zeros beyond the ends.
     """
-    spectrum = torch.stft(
-        torch.from_numpy(np.ascontiguousarray(samples)),
-        n_fft=n_fft,
-        hop_length=sample_rate_hz // GRID_HZ,
-        window=torch.hann_window(n_fft),
-        center=True,
-        pad_mode="constant",
-        return_complex=True,
-    )
+    audio = torch.from_numpy(np.ascontiguousarray(samples))
+    spectrum = stft(audio, torch.hann_window(n_fft), sample_rate_hz // GRID_HZ)
     bands = semitone_bands(n_fft, sample_rate_hz) @ power(spectrum).sqrt_()
     level = torch.log1p(compression * bands).T
     rise = torch.zeros_like(level)
@@ -53,13 +46,13 @@ def onset_strength(samples: NDArray[np.float32], sample_rate_hz: int, n_fft: int
 @lru_cache(maxsize=4)
 @torch.inference_mode(mode=False)  # the cached tensor may be needed by autograd later
 def semitone_bands(n_fft: int, sample_rate_hz: int) -> Tensor:
-    """Triangular filters a semitone apart, each summing to one: [bands, n_fft // 2 + 1].
+    """Triangular filters a semitone apart, each of which sums to one: [bands, n_fft // 2 + 1].
 
-    Where a semitone is narrower than a bin, a band interpolates between the two nearest bins. Raises `ValueError` where
-    the highest band, of 6.6 kHz, is beyond Nyquist.
+    Where a semitone is narrower than a bin, a band interpolates between the two nearest bins. Raises `ValueError` when
+    the highest band, at 6.6 kHz, is above the Nyquist frequency.
     """
     if sample_rate_hz / 2 < 440.0 * 2.0 ** ((LOWEST_PITCH + BANDS - 1 - 69) / 12):
-        raise ValueError(f"sound at {sample_rate_hz} Hz does not reach the highest of {BANDS} bands")
+        raise ValueError(f"audio at {sample_rate_hz} Hz does not reach the highest of {BANDS} bands")
     bin_hz = torch.arange(n_fft // 2 + 1) * (sample_rate_hz / n_fft)
     centre_hz = 440.0 * 2.0 ** ((torch.arange(BANDS) + LOWEST_PITCH - 69) / 12)
     half_width_hz = torch.clamp(centre_hz * (2 ** (1 / 12) - 1), min=sample_rate_hz / n_fft)
@@ -68,11 +61,12 @@ def semitone_bands(n_fft: int, sample_rate_hz: int) -> Tensor:
 
 
 def predicted_onsets(notes: Notes, until_s: float) -> Frames:
-    """Square root of the velocity / 127 that begins in each band in the 80 ms from a frame on: [frames, bands].
+    """Square root of the summed velocity / 127 of the onsets in each band, per frame of 80 ms: [frames, bands].
 
-    Frames from second 0 to `until_s`; a note begins in six harmonics, each 0.6 times as strong as the one below.
+    The frames begin between second 0 and `until_s`. A note adds to the bands of six harmonics, each 0.6 times as strong
+    as the one below.
     """
-    # Notes that begin after the last frame count for it, as long as they are within its 80 ms.
+    # The 80 ms of the last frame extend beyond `until_s`.
     reach = round(until_s * GRID_HZ) + RISE_FRAMES
     columns = (notes.onset_s, notes.pitch.astype(np.int64), notes.velocity.astype(np.float32))
     onset_s, pitch, velocity = (torch.from_numpy(column)[None] for column in columns)
@@ -81,9 +75,9 @@ def predicted_onsets(notes: Notes, until_s: float) -> Frames:
 
 
 def onsets_in_bands(onset_s: Tensor, pitch: Tensor, weight: Tensor, frame_hz: float, frames: int) -> Tensor:
-    """Sums of the weights that begin in each frame and band, of notes [B, N]: float32 [B, frames, bands].
+    """Sum of the weights of the onsets in each frame and band, for notes [B, N]: float32 [B, frames, bands].
 
-    A note begins in six harmonics, each 0.6 times as strong as the one below. Rows without notes are zeros.
+    A note adds to the bands of six harmonics, each 0.6 times as strong as the one below. Rows without notes are zeros.
 
     >>> onset_s, c4, full = torch.tensor([[0.1]]), torch.tensor([[60]]), torch.tensor([[1.0]])
     >>> second = onsets_in_bands(onset_s, c4, full, frame_hz=12.5, frames=2)[0, 1]
@@ -94,17 +88,18 @@ def onsets_in_bands(onset_s: Tensor, pitch: Tensor, weight: Tensor, frame_hz: fl
     band = pitch[..., None] - LOWEST_PITCH + (12 * harmonic.double().log2()).round().long()
     frame = (onset_s * frame_hz).floor().long()[..., None]
     inside = (band >= 0) & (band < BANDS) & (frame >= 0) & (frame < frames)
-    place = (frame * BANDS + band).masked_fill(~inside, 0).flatten(1)
+    position = (frame * BANDS + band).masked_fill(~inside, 0).flatten(1)
     strength = (weight.float()[..., None] * HARMONIC_DECAY ** (harmonic - 1)).masked_fill(~inside, 0.0).flatten(1)
-    onsets = strength.new_zeros(len(pitch), frames * BANDS).scatter_add_(1, place, strength)
+    onsets = strength.new_zeros(len(pitch), frames * BANDS).scatter_add_(1, position, strength)
     return onsets.view(-1, frames, BANDS)
 
 
 def normalised(frames: Tensor) -> Tensor:
-    """Windows of onsets [B, T, bands], smoothed over 3 frames, centred and of unit length; empty ones stay zero.
+    """Smooth onsets [B, T, bands] over 3 frames, centre them and scale each window to unit length.
 
-    Centring takes each band's mean over time away, and part of each frame's mean over bands. Without it all values are
-    positive, dense passages resemble everything, and audio finds notes a quarter less often (LOG.md has the figures).
+    Centring subtracts each band's mean over time and part of each frame's mean over bands. Without it all values are
+    positive, dense passages resemble every other passage, and audio finds notes a quarter less often (LOG.md has the
+    figures). Empty windows stay zero.
     """
     padded = F.pad(frames, (0, 0, 1, 1))
     smooth = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
@@ -115,7 +110,7 @@ def normalised(frames: Tensor) -> Tensor:
 
 
 def sum_over(frames: Frames, count: int) -> Frames:
-    """Sums of `count` frames that follow each other: [n, bands] → [n − count + 1, bands]."""
+    """Sums of `count` consecutive frames: [n, bands] → [n − count + 1, bands]."""
     total = frames[: len(frames) - count + 1].copy()
     for lag in range(1, count):
         total += frames[lag : lag + len(total)]
@@ -123,6 +118,6 @@ def sum_over(frames: Frames, count: int) -> Frames:
 
 
 def transpose(frames: Frames, semitones: int) -> Frames:
-    """The frames of the same music so many semitones higher; nothing in the bands that become free."""
+    """Frames of the same music transposed up by `semitones`; bands that become free are zero."""
     above, below = max(semitones, 0), max(-semitones, 0)
     return np.pad(frames, ((0, 0), (above, below)))[:, below : below + BANDS]

@@ -1,7 +1,7 @@
-"""A recording played a little too fast or too slow, as tape was: pitch and tempo change together.
+"""Varispeed: play a recording faster or slower, as a tape machine does; pitch and tempo change together.
 
-A piano tuned off A = 440 Hz is approximated by sound alone at another speed; its notes keep their MIDI numbers, which
-name keys, and their times are scaled as the sound's are (`scale_times`).
+Audio played at another speed approximates a piano that is not tuned to A = 440 Hz. The notes keep their MIDI numbers,
+which name keys; `scale_times` scales their times like those of the audio.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SLOWEST, _FASTEST = 0.5, 2.0
 
 
 def samples_needed(length: int, ratio: float) -> int:
-    """How many samples `varispeed` reads to make `length`, the last of them included.
+    """Number of input samples that `varispeed` reads for `length` output samples.
 
     >>> samples_needed(96_000, 1.0), samples_needed(96_000, 1.02)
     (96000, 97920)
@@ -29,21 +29,22 @@ def samples_needed(length: int, ratio: float) -> int:
 
 
 def varispeed(samples: NDArray[np.int16] | NDArray[np.float32], ratio: float, length: int) -> NDArray[np.float32]:
-    """Sound at `ratio` times its speed: output sample i is the input at position i · ratio, float32 [length].
+    """Play audio at `ratio` times its speed: output sample i is the input at position i · ratio, float32 [length].
 
-    `samples` [n] are int16, which become ±1, or float32, taken as they are. What is heard at t s comes from
-    t · ratio s, so that 440 Hz becomes 440 · ratio Hz. A ratio of 1 gives the input bit by bit.
+    `samples` [n] are int16, which are scaled to ±1, or float32, which are used as they are. The output at t seconds is
+    the input at t · ratio seconds, so 440 Hz becomes 440 · ratio Hz. A ratio of 1 returns the input bit by bit.
 
-    Interpolation is Catmull and Rom's cubic (1974) over 4 samples: half-way between two of them, the worst place, a
-    tone at an eighth of the sample rate (3 kHz at 24 kHz) loses 1 % of its amplitude, one at a third 31 %. Nothing
-    keeps the top of the band from folding back when ratio > 1; at 40 cents that is its last 2 %.
+    The interpolation is Catmull and Rom's cubic (1974) over 4 samples. Its error is largest half-way between two
+    samples: there a tone at an eighth of the sample rate (3 kHz at 24 kHz) loses 1 % of its amplitude, and one at a
+    third loses 31 %. There is no anti-aliasing filter: for ratio > 1 the top of the band aliases, at 40 cents its
+    last 2 %.
 
     Raises `ValueError` when `ratio` is outside 0.5–2 or there are fewer than `samples_needed(length, ratio)` samples.
     """
     needed = samples_needed(length, ratio)
     if len(samples) < needed:
-        raise ValueError(f"{length} samples at {ratio:g} times the speed are made of {needed}, got {len(samples)}")
-    # The neighbours on either side of the stretch, repeated where the input begins or ends.
+        raise ValueError(f"{length} samples at {ratio:g} times the speed need {needed} samples, got {len(samples)}")
+    # One sample before and two after, for the interpolation; the edge sample is repeated at the ends of the input.
     read = np.zeros(needed + 3, np.float32)
     beyond = samples[needed : needed + 2]
     read[1 : 1 + needed] = samples[:needed]
@@ -67,9 +68,10 @@ def varispeed(samples: NDArray[np.int16] | NDArray[np.float32], ratio: float, le
 
 
 def scale_times(notes: Notes, ratio: float) -> Notes:
-    """The notes of sound that `varispeed` plays at `ratio` times its speed: onsets and durations are **divided** by it.
+    """Notes that match audio played by `varispeed` at `ratio`: onsets and durations are **divided** by it.
 
-    For a window of `length` samples that begins at `start_s`, both sides take length · ratio samples of the recording:
+    For a window of `length` samples that begins at `start_s`, audio and notes both cover length · ratio samples of the
+    recording:
     `varispeed(samples[first:], ratio, length)` and `scale_times(notes.window(start_s, length_s * ratio), ratio)`.
 
     >>> scale_times(Notes.of([1.0], [0.5], [69], [64]), 2.0).onset_s.tolist()

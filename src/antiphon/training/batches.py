@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 
 from antiphon.augmentation import Augmentation, augment_notes, augment_sound, draw_detune
 from antiphon.corpora import Corpus, Recording
+from antiphon.corpora.segment_table import numbered, work_numbers
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.audio import is_silent
 from antiphon.io.cache import cache_folder, cache_limit_bytes, evict, mark_used
@@ -199,8 +200,7 @@ class TrainingBatches(Dataset[Batch]):
         self._adjacent_s = adjacent_s
         self._augmentation = augmentation
         self.skipped: list[UnreadableInput] = list(cache.skipped)
-        works = np.array([recording.work for recording in cache.recordings], dtype=object)
-        self._work = torch.from_numpy(np.unique(works, return_inverse=True)[1].reshape(-1))
+        self._work = torch.from_numpy(work_numbers(cache.recordings))
         self._notes: list[Notes | None] = [
             self._read(recording) for recording in track(cache.recordings, "reading notes")
         ]
@@ -253,7 +253,7 @@ class TrainingBatches(Dataset[Batch]):
     def _false_negatives(self, windows: Sequence[_Window], work: Tensor) -> Tensor:
         """Sound (rows) and notes (columns) that begin near each other, or are two performances of a work: [B, B]."""
         recordings = [self._cache.recordings[window.recording] for window in windows]
-        _, performance = np.unique([recording.id for recording in recordings], return_inverse=True)
+        performance = numbered([recording.id for recording in recordings])
         sound_s, notes_s = np.array([(window.start_s, window.notes_start_s) for window in windows]).T
         near = np.abs(sound_s[:, None] - notes_s[None]) < self._near_s
         same = performance[:, None] == performance[None]
@@ -267,7 +267,7 @@ class TrainingBatches(Dataset[Batch]):
         for _ in range(_DRAWS):
             number = int(rng.choice(len(self._probability), p=self._probability)) if recording is None else recording
             first = self._first_sample(rng, number, adjacent_s)
-            shift_s, tempo = self._augmentation.draw_fit(rng)
+            shift_s, tempo = self._augmentation.draw_misalignment(rng)
             notes, samples = self._notes[number], self._cache.samples[number]
             assert notes is not None
             if first + samples_needed(length, ratio) > len(samples):

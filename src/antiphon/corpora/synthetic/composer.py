@@ -1,8 +1,8 @@
-"""A seeded composer and its players: the expressive piano pieces of the demo corpus.
+"""The composer and the players of the demo corpus: expressive piano pieces, determined by a seed.
 
-A work is written in beats (`composer_styles`), then played: a `Player` turns beats into seconds with
-phrase-shaped tempo, rubato, a closing ritardando, melody lead, spread chords and small slips, and gives every
-note its velocity. Some works are played twice, by different players, in one split.
+`styles` writes a work in beats. A `Player` then performs it: seconds instead of beats, with phrase-shaped tempo,
+rubato, a closing ritardando, melody lead, spread chords and small slips, and a velocity for every note. Some works are
+played twice, by different players, in one split.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _GRID_BEATS = 0.125  # resolution of the tempo curve
 _PHRASE_CHORDS = 4
 _JITTER_S = 0.008
 _RITARDANDO_CHORDS = 5
-_BREATH_S = 0.01  # a key needs this long to come up before it is struck again
+_BREATH_S = 0.01  # time between a key's release and its next onset
 _SHORTEST_NOTE_S = 0.03
 _GRACE_S = 0.08
-_PEDAL_DELAY_S = 0.09  # the foot follows the hands: old harmony off at the beat, new one caught just after
+_PEDAL_DELAY_S = 0.09  # the pedal changes just after the harmony does
 _VOICE_VELOCITY = {MELODY: 9.0, INNER: -9.0, BASS: -2.0}
 
 
 @dataclass(frozen=True)
 class Player:
-    """Habits of a performer; 1.0 is neutral, slips and graces are probabilities per note."""
+    """A performer. Factors of 1.0 are neutral; `slips` and `graces` are probabilities per note."""
 
     name: str
     tempo: float
@@ -46,7 +46,7 @@ class Player:
 
 @dataclass(frozen=True)
 class Composer:
-    """A composer, the genre and keys of its works in order, and the works (from 1) that are played twice."""
+    """A composer: the genre and, in order, the keys of the works, and the numbers of works played twice, from 1."""
 
     name: str
     genre: str
@@ -58,8 +58,8 @@ class Composer:
 class Piece:
     """One performance of a work.
 
-    `notes` last as long as the fingers hold them; `pedal_s` float64 [P, 2] holds the sustain pedal's (down,
-    up) times in seconds. `split` is "train", "validation" or "test", the same for all performances of a work.
+    The durations of `notes` do not include the pedal. `pedal_s` float64 [P, 2] are the (down, up) times of the sustain
+    pedal in seconds. `split` is "train", "validation" or "test", the same for all performances of a work.
     """
 
     composer: str
@@ -97,10 +97,9 @@ SPLIT_OF_WORK = ("train", "train", "train", "validation", "test")
 
 
 def compose_demo(seed: int = 0) -> list[Piece]:
-    """Performances of about 40 s each by seven composers, in a fixed order; a pure function of `seed`.
+    """Compose and perform works of seven composers, about 40 s each, in a fixed order; a pure function of `seed`.
 
-    Each piece draws from its own stream of chance, so that adding a work or a composer changes no other
-    piece.
+    Each piece has its own random generator, so that adding a work or a composer does not change other pieces.
     """
     pieces = []
     for composer_index, composer in enumerate(COMPOSERS):
@@ -114,19 +113,19 @@ def compose_demo(seed: int = 0) -> list[Piece]:
     return pieces
 
 
-def _stream(seed: int, *place: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=place))
+def _stream(seed: int, *key: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 def perform(score: Score, player: Player, rng: np.random.Generator) -> tuple[Notes, NDArray[np.float64]]:
-    """Play a score: notes and pedal [P, 2] in seconds, the first note within 0.2–1 s."""
+    """Perform a score: notes and pedal intervals [P, 2] in seconds; the first onset is within 0.2–1 s."""
     beat, duration, pitch, voice = (np.array(column) for column in zip(*score.notes, strict=True))
     grid_beat, grid_s = _time_of_beats(score, player, rng)
     onset = np.interp(beat, grid_beat, grid_s)
     held = np.interp(beat + duration * player.touch, grid_beat, grid_s) - onset
 
     onset = onset - player.lead_s * (voice == MELODY) + player.spread_s * _rank_in_chord(beat, pitch)
-    # Clipped, so that no slip of the hand is larger than a listener would forgive.
+    # Clipped, so that no onset is displaced audibly.
     onset += np.clip(rng.normal(0, _JITTER_S, len(beat)), -3 * _JITTER_S, 3 * _JITTER_S)
     velocity = _velocities(score, player, rng, beat, pitch, voice)
 
@@ -148,13 +147,13 @@ def perform(score: Score, player: Player, rng: np.random.Generator) -> tuple[Not
 def _time_of_beats(
     score: Score, player: Player, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The tempo curve, integrated: beats [G] and the seconds [G] at which they fall."""
+    """Integrate the tempo curve: beats [G] and their times in seconds [G]."""
     style = score.style
     freedom = style.rubato * player.rubato
-    # Half a phrase beyond the end, for notes whose release falls after it.
+    # Two chords beyond the end, for notes that end after it.
     beat = np.arange(0.0, score.length_beats + 2 * style.beats_per_chord, _GRID_BEATS)
     phrase = beat / (style.beats_per_chord * _PHRASE_CHORDS) % 1
-    arc = 0.10 * freedom * (np.sin(np.pi * phrase) - 2 / np.pi)  # on towards the middle, back at the end
+    arc = 0.10 * freedom * (np.sin(np.pi * phrase) - 2 / np.pi)  # faster in the middle of a phrase, slower at its end
     knots = np.arange(0.0, beat[-1] + style.beats_per_chord, style.beats_per_chord)
     wander = np.interp(beat, knots, rng.normal(0, 0.035, len(knots))) * (0.3 + freedom)
     closing_beats = _RITARDANDO_CHORDS * style.beats_per_chord
@@ -166,7 +165,7 @@ def _time_of_beats(
 
 
 def _rank_in_chord(beat: NDArray[np.float64], pitch: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Place of each note in its chord [N], 0 for the lowest; notes come sorted by (beat, pitch)."""
+    """Rank of each note in its chord [N], 0 for the lowest. Notes must be sorted by (beat, pitch)."""
     _, first, index = np.unique(beat, return_index=True, return_inverse=True)
     rank: NDArray[np.float64] = (np.arange(len(pitch)) - first[index]).astype(np.float64)
     return rank
@@ -180,7 +179,7 @@ def _velocities(
     pitch: NDArray[np.int64],
     voice: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Phrase arc, slow swell, metrical accent, rising with the line, melody in front."""
+    """Velocities [N]: sum of phrase arc, slow swell, metrical accent, pitch slope and balance of the voices."""
     chord_beats = score.style.beats_per_chord
     phrase = beat / (chord_beats * _PHRASE_CHORDS)
     knots = rng.normal(0, 5, int(phrase.max()) + 2)
@@ -192,7 +191,7 @@ def _velocities(
 
 
 def _with_slips(player: Player, rng: np.random.Generator, pitch: NDArray[np.int64]) -> NDArray[np.int64]:
-    """A few notes land on a neighbouring key."""
+    """Move a few notes to a neighbouring key."""
     slipped = rng.random(len(pitch)) < player.slips
     return np.where(slipped, pitch + rng.choice((-2, -1, 1, 2), len(pitch)), pitch)
 
@@ -203,7 +202,7 @@ def _playable(
     pitch: NDArray[np.int64],
     velocity: NDArray[np.float64],
 ) -> Notes:
-    """In range, and no key struck before it has come up: notes are shortened, impossible strokes dropped."""
+    """Make notes playable: in range, shortened to end before the key's next onset, and dropped if that is too soon."""
     pitch = np.clip(pitch, LOWEST_PITCH, HIGHEST_PITCH)
     order = np.lexsort((onset, pitch))
     kept: list[int] = []
@@ -225,7 +224,7 @@ def _playable(
 def _pedal(
     score: Score, grid_beat: NDArray[np.float64], grid_s: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """One interval [P, 2] per chord, changed just after the harmony does."""
+    """One pedal interval [P, 2] per chord; the pedal changes just after the harmony."""
     changes = np.arange(0.0, score.length_beats + 1e-6, score.style.beats_per_chord)
     change_s = np.interp(changes, grid_beat, grid_s)
     down = change_s[:-1] + _PEDAL_DELAY_S + rng.uniform(-0.02, 0.02, len(changes) - 1)

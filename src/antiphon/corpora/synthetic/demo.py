@@ -1,4 +1,4 @@
-"""The word `demo`: pieces of our own making, composed and rendered at first use and kept in the cache folder."""
+"""The demo corpus: synthetic pieces, composed and rendered at first use and kept in the cache folder."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from antiphon.progress import track
 from antiphon.rendering.additive import AdditivePiano
 
 VERSION = "1"
-"""Part of the folder's name: raise it when composer or piano change what they make."""
+"""Name of the cache folder. Increase it when the output of the composer or the piano changes."""
 _SAMPLE_RATE_HZ = 24_000
 _TAIL_S = 0.5
 
 
 def demo_folder() -> Path:
-    """The folder of the demo corpus, MIDI and FLAC side by side with a manifest; made if missing (a few seconds)."""
+    """The folder of the demo corpus: MIDI files, FLAC files and a manifest. Made in a few seconds if missing."""
     folder = cache_folder("demo") / VERSION
     if not folder.exists():
-        with atomic_folder(folder, replace=False) as aside:  # another process may be faster, and its files in use
-            _make(aside)
+        with atomic_folder(folder, replace=False) as temporary:  # keep the folder of a faster process, it may be in use
+            _make(temporary)
     return folder
 
 
@@ -47,7 +47,7 @@ def _make(folder: Path) -> None:
 
 
 def open_demo(_: str = "demo") -> Corpus:
-    """The demo corpus: 41 performances of 35 works in three splits."""
+    """Open the demo corpus: 41 performances of 35 works in three splits."""
     found = open_rendered(str(demo_folder()))
     return Corpus("demo", found.recordings, found.skipped)
 

@@ -1,7 +1,6 @@
-"""Keys, chords, progressions, motifs and melodies: what every style of the demo composer writes with.
+"""Keys, chords, progressions, motifs and melodies, from which the styles of the demo composer build works.
 
-Pitches are counted in diatonic steps: step 0 is the tonic nearest to middle C, step 7 the one an octave above
-it. Times are in beats.
+Pitches are diatonic steps: step 0 is the tonic nearest to middle C, step 7 the tonic an octave above. Times are beats.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _TONICS = {
 }
 _NUMERALS = ("I", "II", "III", "IV", "V", "VI", "VII")
 
-# Four chords each. Openings and bridges end on the dominant, closings on the tonic.
+# Progressions of four chords. Openings and bridges end on the dominant, closings on the tonic.
 _OPENINGS = {
     False: ("I IV I V", "I vi ii V", "I V/ii ii V", "I iii IV V", "I V/vi vi V", "I ii V/V V", "I IV ii V7"),
     True: ("i iv i V", "i VI iv V", "i VII VI V", "i V/iv iv V", "i III iv V7", "i VI ii V"),
@@ -67,11 +66,11 @@ class Chord:
         return tuple((self.root + third) % 7 for third in (0, 2, 4, 6)[: 4 if self.seventh else 3])
 
     def nearest(self, step: int) -> int:
-        """The chord tone nearest to a step; of two, the lower."""
+        """The chord tone nearest to a step; the lower one of two equally near."""
         return min(range(step - 3, step + 4), key=lambda s: (s % 7 not in self.degrees, abs(s - step), s))
 
     def tone(self, step: int, index: int) -> int:
-        """The `index`-th chord tone above (below if negative) the one nearest to `step`."""
+        """The chord tone `index` chord tones above (negative: below) the one nearest to `step`."""
         step = self.nearest(step)
         for _ in range(abs(index)):
             step += 1 if index > 0 else -1
@@ -103,7 +102,7 @@ class Key:
         return cls(name, _TONICS[tonic], mode == "minor")
 
     def pitch(self, step: int, chord: Chord | None = None) -> int:
-        """MIDI pitch of a step under a chord, moved by octaves into the range of the corpus where need be."""
+        """MIDI pitch of a step under a chord, moved by octaves into the range of the corpus if necessary."""
         tonic = 60 + (self.tonic if self.tonic <= 6 else self.tonic - 12)
         octave, degree = divmod(step, 7)
         pitch = tonic + 12 * octave + _SCALES[self.minor][degree]
@@ -117,7 +116,7 @@ class Key:
 
 
 def parse_chord(numeral: str, minor: bool) -> Chord:
-    """A Roman numeral such as "IV", "V7" or the applied dominant "V/ii" (with its leading tone raised)."""
+    """Parse a Roman numeral: "IV", "V7" or an applied dominant such as "V/ii", which has a raised leading tone."""
     function, _, target = numeral.partition("/")
     seventh = function.endswith("7")
     root = _NUMERALS.index(function.rstrip("7").upper())
@@ -128,7 +127,7 @@ def parse_chord(numeral: str, minor: bool) -> Chord:
 
 
 def section_chords(rng: np.random.Generator, key: Key, bridge: bool) -> list[Chord]:
-    """Eight chords: an opening and a closing, or a bridge and an opening, which ends on the dominant."""
+    """Draw eight chords: an opening and a closing, or a bridge and an opening, which ends on the dominant."""
     first = rng.choice((_BRIDGES if bridge else _OPENINGS)[key.minor])
     second = rng.choice((_OPENINGS if bridge else _CLOSINGS)[key.minor])
     return [parse_chord(numeral, key.minor) for numeral in f"{first} {second}".split()]
@@ -143,7 +142,7 @@ class Motif:
 
     @classmethod
     def random(cls, rng: np.random.Generator, rhythm: Sequence[float]) -> Motif:
-        """Mostly stepwise motion with an occasional leap, which is answered in the other direction."""
+        """Draw mostly stepwise motion with occasional leaps; after a leap the direction changes."""
         contour, direction = [0], int(rng.choice((-1, 1)))
         while len(contour) < len(rhythm):
             leap = int(rng.choice((1, 1, 1, 2, 3)))
@@ -153,7 +152,7 @@ class Motif:
         return cls(tuple(rhythm), tuple(contour))
 
     def inverted(self) -> Motif:
-        """The same rhythm with every interval turned round."""
+        """The same rhythm with inverted intervals."""
         return Motif(self.rhythm, tuple(-step for step in self.contour))
 
     def varied(self, rng: np.random.Generator) -> Motif:
@@ -163,14 +162,14 @@ class Motif:
         return Motif(self.rhythm, (*self.contour[:kept], *end))
 
     def steps(self, chord: Chord, anchor: int) -> list[int]:
-        """Its notes from the chord tone nearest to `anchor` on; those on a beat are moved into the chord."""
+        """Steps of the motif's notes, from the chord tone nearest to `anchor`; notes on a beat become chord tones."""
         start, beat = chord.nearest(anchor), 0.0
         steps: list[int] = []
         for duration, offset in zip(self.rhythm, self.contour, strict=True):
             step = start + offset
             if beat == round(beat):
                 step = chord.nearest(step)
-                if steps and step == steps[-1]:  # the motif moves here, so the snapped note must not stand still
+                if steps and step == steps[-1]:  # avoid a repeated note where the motif moves
                     step = chord.tone(step, 1 if start + offset >= steps[-1] else -1)
             steps.append(step)
             beat += duration
@@ -186,7 +185,7 @@ def place(
     voice: int,
     legato: float = 1.0,
 ) -> list[ScoreNote]:
-    """Notes one after the other from `beat` on; each sounds for `legato` of its time."""
+    """Consecutive notes from `beat` on; each lasts `legato` times its written duration."""
     notes = []
     for step, duration in zip(steps, rhythm, strict=True):
         notes.append(ScoreNote(beat, duration * legato, key.pitch(step, chord), voice))
@@ -202,9 +201,9 @@ def melody(
     rhythms: Sequence[Sequence[float]],
     center: int,
 ) -> list[ScoreNote]:
-    """Two phrases of four chords over two motifs: statement, sequence, contrast, rest; then the same, varied.
+    """Write two phrases over four chords each, with two motifs: statement, sequence, contrast, rest; then a variation.
 
-    `beats` is the length of a chord and of every rhythm, `center` the step around which the melody moves.
+    `beats` is the duration of a chord and of each rhythm; `center` is the step around which the melody moves.
     """
     first, second = (Motif.random(rng, rhythms[i]) for i in rng.choice(len(rhythms), 2, replace=len(rhythms) < 2))
     plan = (first, first, second, None, first, first.varied(rng), second.inverted(), None)

@@ -1,7 +1,7 @@
-"""Seven styles of the demo composer, each a function that writes one section over eight chords, in beats.
+"""Seven styles of the demo composer. Each is a function that writes one section over eight chords, in beats.
 
-A style is a row of `STYLES`: metre, tempo, form and the function. Sections of one letter are written once and
-repeated, as in real pieces; the piece closes with a held tonic chord.
+A style is a row of `STYLES`: metre, tempo, form and the function. Sections with the same letter are equal, as in real
+pieces; the piece closes with a held tonic chord.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ CHORDS_PER_SECTION = 8
 
 @dataclass(frozen=True)
 class Style:
-    """A genre: beats to a chord, beats a minute, order of sections, touch, and how a section is written.
+    """A genre: metre, tempo, order of sections, expression, and the function that writes a section.
 
-    `loudness` is the mean velocity, `rubato` a factor on the player's freedom with time (0 is strict),
-    `pedal` whether the sustain pedal follows the harmony.
+    `loudness` is the mean velocity. `rubato` scales the tempo variation of the player; 0 is strict time. `pedal` tells
+    whether the sustain pedal follows the harmony.
     """
 
     genre: str
@@ -49,7 +49,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Score:
-    """A written work: notes sorted by (onset, pitch), no key held twice at once, closing chord included."""
+    """A written work: notes sorted by (onset, pitch), without overlapping notes of one key, with the closing chord."""
 
     style: Style
     key: Key
@@ -58,14 +58,14 @@ class Score:
 
 
 def write_score(rng: np.random.Generator, style: Style, key: Key) -> Score:
-    """Compose one work."""
+    """Compose one work in a style and a key."""
     length = CHORDS_PER_SECTION * style.beats_per_chord
     sections = {
         letter: style.write(rng, key, section_chords(rng, key, bridge=letter != "A"))
         for letter in sorted(set(style.form))
     }
     notes = [
-        # Rounded, because sums of triplets that should meet a beat miss it by a few ulp.
+        # Rounded, because sums of triplet durations differ from whole beats by a few ulp.
         note._replace(onset_beat=round(note.onset_beat + position * length, 6))
         for position, letter in enumerate(style.form)
         for note in sections[letter]
@@ -82,7 +82,7 @@ def _final_chord(key: Key, beat: float, beats: float) -> list[ScoreNote]:
 
 
 def _without_collisions(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
-    """Where two voices hold one key at once, as on paper they may, the later stroke ends the earlier note."""
+    """Where two voices hold the same key, the later onset ends the earlier note."""
     kept: list[ScoreNote] = []
     last: dict[int, int] = {}
     for note in sorted(notes, key=lambda note: (note.onset_beat, note.pitch, note.voice)):
@@ -98,7 +98,7 @@ def _without_collisions(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
 
 
 def _chorale(rng: np.random.Generator, key: Key, chords: Sequence[Chord]) -> list[ScoreNote]:
-    """Four voices, the lower three led by the smallest motion; quarters pass in soprano and bass."""
+    """Four voices; the inner voices move as little as possible; soprano and bass have passing quarters."""
     beats = 2.0
     notes = melody(rng, key, chords, beats, ((2,), (1, 1), (1, 0.5, 0.5), (1.5, 0.5)), center=7)
     alto, tenor, bass = 2, -2, -8
@@ -106,11 +106,11 @@ def _chorale(rng: np.random.Generator, key: Key, chords: Sequence[Chord]) -> lis
         bass = chord.root_near(round((bass - 9) / 2))
         pairs = [(a, t) for a in range(-1, 5) for t in range(-6, a) if {a % 7, t % 7, chord.root} <= set(chord.degrees)]
 
-        # Bound as defaults, since a lambda sees a loop's variables as they are when it is called.
+        # Bound as defaults, because a closure would see later values of the loop variables.
         def cost(
             pair: tuple[int, int], root: int = chord.root, alto: int = alto, tenor: int = tenor
         ) -> tuple[int, int]:
-            """Missing chord tones first, then the steps that the two voices move."""
+            """Order by missing chord tones, then by the motion of the two voices in steps."""
             return -len({pair[0] % 7, pair[1] % 7, root}), abs(pair[0] - alto) + abs(pair[1] - tenor)
 
         alto, tenor = min(pairs, key=cost)
@@ -123,7 +123,7 @@ def _chorale(rng: np.random.Generator, key: Key, chords: Sequence[Chord]) -> lis
 
 
 def _invention(rng: np.random.Generator, key: Key, chords: Sequence[Chord]) -> list[ScoreNote]:
-    """A subject of two bars that the hands trade and invert, against a countersubject in eighths."""
+    """A two-bar subject, alternating between the hands and inverted later, with a countersubject in eighths."""
     beats = 2.0
     rhythms = ((0.25,) * 8, (0.5, *(0.25,) * 6), (0.25, 0.25, 0.5) * 2, (*(0.25,) * 4, 0.5, 0.5))
     head, tail = (Motif.random(rng, rhythms[i]) for i in rng.choice(len(rhythms), 2, replace=False))
@@ -149,7 +149,7 @@ def _invention(rng: np.random.Generator, key: Key, chords: Sequence[Chord]) -> l
 
 
 def _sonatina(rng: np.random.Generator, key: Key, chords: Sequence[Chord]) -> list[ScoreNote]:
-    """A singing right hand over an Alberti bass: lowest, highest, middle, highest."""
+    """A melody over an Alberti bass: lowest, highest, middle, highest chord tone."""
     beats = 2.0
     rhythms = (
         (1, 0.5, 0.5),
@@ -172,13 +172,13 @@ def _sonatina(rng: np.random.Generator, key: Key, chords: Sequence[Chord]) -> li
 
 
 def _waltz(rng: np.random.Generator, key: Key, chords: Sequence[Chord]) -> list[ScoreNote]:
-    """Bass on one, chords on two and three, a swinging melody above."""
+    """Bass on beat one, chords on two and three, and a melody above."""
     beats = 3.0
     rhythms = ((2, 1), (1, 1, 1), (1.5, 0.5, 1), (1, 0.5, 0.5, 1), (3,), (0.5,) * 6, (1, 2))
     notes = melody(rng, key, chords, beats, rhythms, center=int(rng.integers(8, 12)))
     for index, chord in enumerate(chords):
         beat = index * beats
-        # On a chord that comes back the bass takes the fifth, as dance basses do.
+        # On a repeated chord the bass plays the fifth.
         root = chord.root_near(-13)
         low = root if index == 0 or chords[index - 1].root != chord.root else chord.tone(root, 2)
         notes += place(key, chord, [low], [0.9], beat, BASS)
@@ -203,11 +203,11 @@ def _nocturne(rng: np.random.Generator, key: Key, chords: Sequence[Chord]) -> li
 
 
 def _toccata(rng: np.random.Generator, key: Key, chords: Sequence[Chord]) -> list[ScoreNote]:
-    """Perpetual sixteenths: broken chords and scales in one hand, octaves and strokes in the other."""
+    """Continuous sixteenths, broken chords and scales, in one hand; octaves or chords in the other."""
     beats = 2.0
     figures = ((0, 1, 2, 1), (2, 1, 0, 1), (0, 2, 1, 3), (3, 2, 1, 0), (0, 1, 2, 3), (0, 3, 1, 2))
     first, second = (figures[i] for i in rng.choice(len(figures), 2, replace=False))
-    below = rng.random() < 0.5  # the running hand lies low
+    below = rng.random() < 0.5  # the sixteenths are in the left hand
     notes: list[ScoreNote] = []
     for index, chord in enumerate(chords):
         beat, root = index * beats, chord.root_near(-10)
@@ -229,7 +229,7 @@ def _toccata(rng: np.random.Generator, key: Key, chords: Sequence[Chord]) -> lis
 
 
 def _rag(rng: np.random.Generator, key: Key, chords: Sequence[Chord]) -> list[ScoreNote]:
-    """Stride left hand, octave then chord, under a syncopated right hand that fills its longer notes."""
+    """Stride left hand, octave then chord; syncopated right hand whose longer notes have a second voice."""
     beats = 2.0
     rhythms = (
         (0.25, 0.5, 0.25, 0.5, 0.5),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from antiphon.corpora import Recording
-from antiphon.corpora.segment_table import WindowGrid
+from antiphon.corpora.segment_table import WindowGrid, work_numbers
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.experiments.analysis import ModelUnderTest
 from antiphon.io.audio import is_silent
@@ -47,8 +47,7 @@ class Sample:
     @property
     def work(self) -> NDArray[np.int64]:
         """Number of each window's work [n]: equal for performances of one composition."""
-        names = np.array([recording.work for recording in self.recordings], dtype=object)
-        return np.unique(names, return_inverse=True)[1].reshape(-1)[self.recording]
+        return work_numbers(self.recordings)[self.recording]
 
 
 def sample_windows(subject: ModelUnderTest, count: int = WINDOWS) -> Sample:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from antiphon.models.batch import Batch, NoteBatch, Tokens
 from antiphon.registry import Registry
-from antiphon.signal.spectra import in_parts, power
+from antiphon.signal.spectra import in_parts, power, stft
 from antiphon.types import Modality
 
 N_FFT = 2048
@@ -36,12 +36,7 @@ class View:
     def magnitude(self) -> Tensor:
         """|STFT| float32 [B, 1025, T]: n_fft 2048, hop 512, Hann, centred, zeros beyond the ends (T = 188 for 4 s)."""
         window = torch.hann_window(N_FFT, device=self.audio.device)
-        return in_parts(lambda windows: _magnitude(windows, window), self.audio, _ROWS_AT_A_TIME)
-
-
-def _magnitude(audio: Tensor, window: Tensor) -> Tensor:
-    spectrum = torch.stft(audio, N_FFT, HOP, window=window, center=True, pad_mode="constant", return_complex=True)
-    return power(spectrum).sqrt_()
+        return in_parts(lambda audio: power(stft(audio, window, HOP)).sqrt_(), self.audio, _ROWS_AT_A_TIME)
 
 
 @dataclass(frozen=True)

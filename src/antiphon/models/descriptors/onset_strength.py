@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from antiphon.models.batch import Tokens
 from antiphon.models.descriptors import Descriptor, View
 from antiphon.signal.onsets import BAND_NAMES, normalised, semitone_bands
-from antiphon.signal.spectra import in_bands, in_parts, power
+from antiphon.signal.spectra import in_bands, in_parts, power, stft
 
 FRAME_HZ = 12.5
 FRAMES = 50
@@ -34,7 +34,7 @@ def _rise(audio: Tensor, sample_rate_hz: int, tempo: float) -> Tensor:
     needed = FRAMES * hop + _FFT
     audio = F.pad(audio, (before, max(0, needed - before - audio.shape[1])))[:, :needed]
     window = torch.hann_window(_FFT, device=audio.device)
-    magnitude = power(torch.fft.rfft(audio.unfold(1, _FFT, hop) * window)).sqrt_()
+    magnitude = power(stft(audio, window, hop, centred=False)).transpose(1, 2).sqrt_()
     bands = in_bands(magnitude, semitone_bands(_FFT, sample_rate_hz).to(audio.device).T)
     level = torch.log1p(bands / bands.mean(dim=(1, 2), keepdim=True).clamp_min(1e-9))
     return (level[:, 1:] - level[:, :-1]).clamp_min_(0.0)

@@ -39,10 +39,10 @@ bench: venv
 
 docs: venv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[docs]'
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 notebooks: venv
-	$(BIN)/python -m examples.notebooks
+	$(BIN)/python -m docs.notebooks
 
 PAGE := src/antiphon/serving/page
 web: $(PAGE)/app.js

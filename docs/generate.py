@@ -51,7 +51,7 @@ def api_pages() -> dict[str, str]:
         if members:
             title = _TITLES.get(room, room.capitalize())
             blocks = "\n\n".join(f"::: antiphon.{name}" for name in sorted(members, key=str.casefold))
-            pages[f"reference/api/{room}.md"] = f"# {title}\n\n{blocks}\n"
+            pages[f"reference/api/antiphon.{room}.md"] = f"# {title}\n\n{blocks}\n"
     return pages
 
 
@@ -63,11 +63,9 @@ def cli_page() -> str:
     ]
     for path, command, context in _commands(typer.main.get_command(app), "antiphon", None):
         parts.append(f"## `{path}`\n\n{_help(command.help or '')}")
-        if not hasattr(command, "list_commands"):
-            usage = " ".join(command.collect_usage_pieces(context))
-            parts.append(f"```text\n{path} {usage}\n```")
-        rows = [_row(parameter, context) for parameter in command.get_params(context)]
-        parts.append("| argument or option | meaning | default |\n|---|---|---|\n" + "\n".join(rows))
+        records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
+        rows = [f"| `{name}` | {_cell(meaning)} |" for name, meaning in filter(None, records)]
+        parts.append("| argument or option | meaning |\n|---|---|\n" + "\n".join(rows))
     return "\n\n".join(parts) + "\n"
 
 
@@ -85,31 +83,15 @@ def _help(text: str) -> str:
     return re.sub(r"(?m)^ *Example: (.+)$", r"```text\n\1\n```", text.strip())
 
 
-def _row(parameter: Any, context: Any) -> str:
-    shown = [*parameter.opts, *parameter.secondary_opts]
-    metavar = parameter.make_metavar(context)
-    if parameter.param_type_name == "argument":
-        name, help_ = f"`{metavar.strip('[]')}`", getattr(parameter, "help", "") or ""
-    else:
-        value = "" if getattr(parameter, "is_flag", False) or parameter.name == "help" else f" {metavar}"
-        name, help_ = f"`{', '.join(shown)}{value}`", parameter.help or ""
-    if envvar := getattr(parameter, "envvar", None):
-        help_ += f" (environment variable `{envvar}`)"
-    default = parameter.default
-    if parameter.required:
-        default = "required"
-    elif default is None or default is False or callable(default) or "Sentinel" in type(default).__name__:
-        default = ""
-    else:
-        default = f"`{default}`"
-    return "| " + " | ".join(text.replace("|", "\\|").replace("\n", " ") for text in (name, help_, default)) + " |"
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Add the API pages to the navigation."""
     assert config.nav is not None
     reference = next(section["Reference"] for section in config.nav if "Reference" in section)
-    reference.insert(0, {"Python API": [name for name in api_pages()]})
+    reference.insert(0, {"Python API": list(api_pages())})
     return config
 
 

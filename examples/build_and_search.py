@@ -19,7 +19,5 @@ print(index.report.embedded, "files embedded,", len(index.report.failed), "faile
 # %% Search with ten seconds of audio.
 query = recordings[2].audio_path
 for match in index.search(query, start_s=20, length_s=10, top=3):
-    state = "found" if match.confidence >= 0.5 else "unlikely"
-    print(
-        f"{match.confidence:4.0%} {state:8} from {match.start_s:5.1f} to {match.end_s:5.1f} s: {Path(match.file).stem}"
-    )
+    name, state = Path(match.file).stem, "found" if match.confidence >= 0.5 else "unlikely"
+    print(f"{match.confidence:4.0%} {state:8} {match.start_s:5.1f} to {match.end_s:5.1f} s: {name}")

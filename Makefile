@@ -1,5 +1,6 @@
 # make demo   a recording finds its notes          make test   linter, types, tests
-# make venv   only the environment                 make bench  measured speeds, peers beside
+# make venv   only the environment                 make bench  measured speeds, with peers
+# make docs   the documentation, in site/      make notebooks  the notebooks of the examples, after a change of those
 # make web    the page of `antiphon serve`, bundled into the package; needs Node 18 or newer, with npm
 # make api    the API's OpenAPI document and the page's types, after a change of the server's models or routes
 PYTHON ?= python3
@@ -9,7 +10,7 @@ export UV_FIND_LINKS := $(PIP_FIND_LINKS)
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: demo test venv lint types bench web api clean
+.PHONY: demo test venv lint types bench docs notebooks web api clean
 venv: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
@@ -36,6 +37,13 @@ bench: venv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r benchmarks/requirements.txt
 	$(BIN)/python -m benchmarks
 
+docs: venv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+notebooks: venv
+	$(BIN)/python -m docs.notebooks
+
 PAGE := src/antiphon/serving/page
 web: $(PAGE)/app.js
 
@@ -49,4 +57,4 @@ api: venv
 	cd web && npm ci && npm run api
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache dist web/node_modules $(PAGE)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache dist site web/node_modules $(PAGE)

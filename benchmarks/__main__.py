@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: one command, one table. See docs/benchmarks.md."""
+"""`python -m benchmarks`: one command, one table. See docs/background/benchmarks.md."""
 
 from __future__ import annotations
 

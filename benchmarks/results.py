@@ -1,5 +1,4 @@
-"""`python -m benchmarks.results`: tables of README.md, docs/results.md and docs/default-model.md from the JSON under
-results/."""
+"""`python -m benchmarks.results`: tables of README.md and of docs/background/ from the JSON under results/."""
 
 from __future__ import annotations
 
@@ -13,8 +12,8 @@ from benchmarks.report import markdown_table, replace_section
 _MODELS = {"template": "template, nothing learned", "D0": "D0, preset medium", "d4a4": "d4a4, preset medium"}
 _SOUND = {
     "val-fluidr3": "validation, FluidR3 (the training's font)",
-    "val-timgm": "validation, TimGM6mb (never heard)",
-    "test-timgm": "test, TimGM6mb (never heard)",
+    "val-timgm": "validation, TimGM6mb (not in training)",
+    "test-timgm": "test, TimGM6mb (not in training)",
 }
 
 
@@ -25,8 +24,8 @@ def main() -> None:
         raise SystemExit("results/evaluation holds no JSON; run from the root of the checkout")
     paper = sorted((one for one in found if one["protocol"] == "paper"), key=_order)
     strict = sorted((one for one in found if one["protocol"] == "strict"), key=_order)
-    replace_section(Path("docs/results.md"), "paper", _long(paper))
-    replace_section(Path("docs/results.md"), "strict", _long(strict))
+    replace_section(Path("docs/background/results.md"), "paper", _long(paper))
+    replace_section(Path("docs/background/results.md"), "strict", _long(strict))
     suite = (
         summary_as_markdown(json.loads(Path("results/suite/suite.json").read_text(encoding="utf-8")))
         .split("\n", 2)[2]
@@ -34,7 +33,7 @@ def main() -> None:
     )
     first_table = next(part for part in suite.split("\n\n") if part.startswith("|"))
     replace_section(Path("README.md"), "suite", first_table)
-    replace_section(Path("docs/default-model.md"), "suite", suite.replace("\n## ", "\n### "))
+    replace_section(Path("docs/background/model-card.md"), "suite", suite.replace("\n## ", "\n### "))
     print(first_table)
 
 

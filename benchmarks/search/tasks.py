@@ -143,8 +143,8 @@ _ABSENT = (
 )
 _SCORES = (
     Measure("work", lambda one: one.work, bar=90.0),
-    Measure("work, asked with sound", lambda one: one.work, lambda one: one.query.kind == "sound"),
-    Measure("work, asked with notes", lambda one: one.work, lambda one: one.query.kind == "notes"),
+    Measure("work, queried with sound", lambda one: one.work, lambda one: one.query.kind == "sound"),
+    Measure("work, queried with notes", lambda one: one.work, lambda one: one.query.kind == "notes"),
     Measure("work, and sure", lambda one: one.work and one.sure),
 )
 

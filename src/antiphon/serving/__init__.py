@@ -1,1 +1,2 @@
-"""An index over HTTP, and the page that uses it. `docs/serving.md` describes the API; `antiphon serve` starts it."""
+"""An index over HTTP, and the page that uses it. `antiphon serve` starts it; `docs/reference/server.md` describes the
+API."""

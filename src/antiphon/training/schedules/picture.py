@@ -1,4 +1,4 @@
-"""All schedules in one picture: `python -m antiphon.training.schedules.picture docs/schedules.png`."""
+"""All schedules in one picture: `python -m antiphon.training.schedules.picture docs/images/schedules.png`."""
 
 from __future__ import annotations
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch.nn import functional as F
 
 from antiphon.corpora import CORPUS_KINDS
-from antiphon.errors import UnknownName
+from antiphon.errors import AntiphonError, UnknownName
 from antiphon.experiments.analysis import ANALYSES
 from antiphon.models.arms import ARMS, find_arm
 from antiphon.models.batch import Batch, Tokens
@@ -46,8 +47,8 @@ def test_two_entries_of_one_name_are_refused(tmp_path, monkeypatch):
             "from types import SimpleNamespace\nTHING = SimpleNamespace(name='x')\n", encoding="utf-8"
         )
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ValueError, match="two things are named 'x'"):
-        len(Registry("thing", "twins", "THING"))
+    with pytest.raises(AntiphonError, match=r"two things are named 'x': twins\.one, and twins\.two"):
+        len(Registry("thing", SimpleNamespace, "twins", "THING", "antiphon.things"))
 
 
 @pytest.mark.parametrize("descriptor", DESCRIPTORS.values(), ids=lambda descriptor: descriptor.name)

@@ -75,10 +75,10 @@ class TestGrids:
             (("A4", "A5"), UnknownName, "did you mean"),
             (("epochs = 1\n", "epochs = 1\nschedule = 'cosin'\n"), UnknownName, "cosine"),
             (("epochs = 1\n", "epochs = 1\nvariant = 'logmel'\n"), UnknownName, "log-mel"),
-            (("epochs = 1\n", "epoch = 1\n"), UnreadableInput, "not a grid"),
+            (("epochs = 1\n", "epoch = 1\n"), UnreadableInput, r"runs\.0: unknown key 'epoch'; did you mean 'epochs'"),
             (('{ arm = "D0"', '{ arm = "D00"'), UnknownName, "D0"),
             ((GRID[GRID.index("[[runs]]") :], "runs = []"), UnreadableInput, "no runs"),
-            (("title", "= title"), UnreadableInput, "not a grid"),
+            (("title", "= title"), UnreadableInput, "not TOML"),
         ],
     )
     def test_what_is_wrong_in_a_grid_is_named(self, tmp_path: Path, change: tuple[str, str], error, says: str):
@@ -148,7 +148,7 @@ class TestFolder:
         campaign, out = campaign_of(tmp_path, folder, from_scratch), tmp_path / "c"
         opened = open_campaign(out, campaign)
         plain = json.loads((out / "campaign.json").read_text(encoding="utf-8"))
-        assert plain["format"] == 1
+        assert plain["format"] == 2
         del plain["format"], plain["data_hash"]
         for run in plain["runs"]:
             run["from_foundation"] = run.pop("from_init")

@@ -18,7 +18,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("rendering", "augmentation"),
     ("corpora",),
     ("models",),
-    ("alignment", "training", "evaluation"),
+    ("alignment", "training", "evaluation", "testing"),
     ("index",),
     ("experiments", "serving"),
     ("cli", "__main__"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch.nn import functional as F
 
 from antiphon.corpora import CORPUS_KINDS
-from antiphon.errors import UnknownName
+from antiphon.errors import AntiphonError, UnknownName
 from antiphon.experiments.analysis import ANALYSES
 from antiphon.models.arms import ARMS, find_arm
 from antiphon.models.batch import Batch, Tokens
@@ -18,6 +19,7 @@ from antiphon.models.injection import MECHANISMS, Mechanism, Shape
 from antiphon.models.network import DualEncoder, Encoded, ModelConfig
 from antiphon.models.towers import TOWERS
 from antiphon.registry import Registry
+from antiphon.testing import check_descriptor
 from antiphon.training.losses import LOSSES
 from antiphon.training.presets import PRESETS, find_preset
 from antiphon.training.schedules import SCHEDULES
@@ -46,35 +48,47 @@ def test_two_entries_of_one_name_are_refused(tmp_path, monkeypatch):
             "from types import SimpleNamespace\nTHING = SimpleNamespace(name='x')\n", encoding="utf-8"
         )
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ValueError, match="two things are named 'x'"):
-        len(Registry("thing", "twins", "THING"))
+    with pytest.raises(AntiphonError, match=r"two things are named 'x': twins\.one, and twins\.two"):
+        len(Registry("thing", SimpleNamespace, "twins", "THING", "antiphon.things"))
 
 
 @pytest.mark.parametrize("descriptor", DESCRIPTORS.values(), ids=lambda descriptor: descriptor.name)
 class TestDescriptor:
-    def test_is_finite_on_silence_and_without_notes(self, descriptor: Descriptor):
-        tokens = descriptor.compute(View(silent_batch(), RATE_HZ))
-        assert torch.isfinite(tokens.values).all()
-
-    def test_has_its_shape_and_repeats_itself(self, descriptor: Descriptor):
-        first, second = (descriptor.compute(View(random_batch(), RATE_HZ)) for _ in range(2))
-        assert first.values.shape[0] == 3
-        assert first.values.shape[2] == len(descriptor.dimensions)
-        assert descriptor.frames in (None, first.values.shape[1])
-        assert torch.equal(first.values, second.values)
-
-    def test_does_not_mix_rows_nor_read_padding(self, descriptor: Descriptor):
-        batch = random_batch()
-        together = descriptor.compute(View(batch, RATE_HZ)).values
-        for row in range(3):
-            alone = descriptor.compute(View(pick(batch, row), RATE_HZ)).values
-            torch.testing.assert_close(together[row : row + 1, : alone.shape[1]], alone, atol=2e-4, rtol=1e-4)
+    def test_obeys_the_laws(self, descriptor: Descriptor):
+        check_descriptor(descriptor, RATE_HZ)
 
     def test_has_no_gradient(self, descriptor: Descriptor):
         batch = random_batch()
         audio = batch.audio.requires_grad_()
         found = describe(Batch(audio, batch.notes), [descriptor.name], RATE_HZ)
         assert not found[descriptor.name].values.requires_grad
+
+
+def _level(view: View) -> torch.Tensor:
+    return torch.log1p(view.magnitude).mean(dim=1).unsqueeze(-1)
+
+
+def _padded_count(view: View) -> torch.Tensor:
+    return torch.full((len(view.audio), 1, 1), float(view.notes.padding.shape[1]))
+
+
+@pytest.mark.parametrize(
+    ("compute", "frames", "law"),
+    [
+        (lambda view: _level(view).double(), None, "float64 instead of"),
+        (lambda view: _level(view).squeeze(-1), None, "not .B, T, K."),
+        (lambda view: _level(view).expand(-1, -1, 2), None, "2 numbers a frame and names 1"),
+        (_level, 7, "188 frames instead of its 7"),
+        (lambda view: _level(view) / _level(view).amax(dim=1, keepdim=True), None, "on silence or without notes"),
+        (lambda view: _level(view) + torch.rand(1), None, "computed again"),
+        (lambda view: _level(view) - _level(view).mean(), None, "mixes windows"),
+        (_padded_count, None, "padded notes"),
+    ],
+)
+def test_a_descriptor_that_breaks_a_law_is_told_which(compute, frames: int | None, law: str):
+    check_descriptor(Descriptor("mine", "audio", ("level",), lambda view: Tokens(_level(view)), 188), RATE_HZ)
+    with pytest.raises(AssertionError, match=law):
+        check_descriptor(Descriptor("mine", "audio", ("level",), lambda view: Tokens(compute(view)), frames), RATE_HZ)
 
 
 def tiny(arm: str) -> DualEncoder:

@@ -31,8 +31,10 @@ def train(
     corpora: Annotated[
         list[str] | None, typer.Argument(metavar="CORPUS…", help="as for the other commands; several are joined")
     ] = None,
-    arm: Annotated[str | None, typer.Option(help="which descriptors go where; see antiphon list arms")] = None,
-    preset: Annotated[str | None, typer.Option(help="paper, medium (unless given), small, tiny or default")] = None,
+    arm: Annotated[str | None, typer.Option(help="a name of antiphon list arms, or FILE.toml:NAME")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="paper, medium (unless given), small, tiny, default, or FILE.toml:NAME")
+    ] = None,
     recipe: Annotated[
         str | None, typer.Option(help="instead of arm and preset: how the model of that name is trained (default)")
     ] = None,
@@ -194,7 +196,9 @@ def campaign(
     corpora: Annotated[
         list[str] | None, typer.Argument(metavar="CORPUS…", help="what to train on; several are joined (demo)")
     ] = None,
-    preset: Annotated[str, typer.Option(help="paper, medium, small or tiny")] = "small",
+    preset: Annotated[
+        str, typer.Option(help="paper, medium, small, tiny, one that the grid defines, or FILE.toml:NAME")
+    ] = "small",
     audio: AudioOption = None,
     evaluate_on: Annotated[
         list[str] | None,
@@ -213,23 +217,27 @@ def campaign(
     """
     from dataclasses import asdict
 
-    from antiphon.experiments.campaign.grid import load_grid, plan
+    from antiphon.experiments.campaign.grid import load_grid, own_arms, plan
     from antiphon.experiments.campaign.layout import Campaign, load_records
     from antiphon.experiments.campaign.runner import run_campaign
-    from antiphon.training.presets import find_preset
+    from antiphon.training.presets import is_built_in
 
     grid = load_grid(name)
+    size = grid.find_preset(preset)
+    runs = tuple(plan(grid, epochs_scale))
     trained_on = tuple(corpora or ["demo"])
     planned = Campaign(
         name=Path(name).stem,
         title=grid.title,
         question=grid.question,
-        preset=find_preset(preset).name,
+        preset=size.name,
         corpora=trained_on,
         audio=None if audio is None else str(audio),
         evaluate_on=tuple(evaluate_on or trained_on),
         recordings=recordings,
-        runs=tuple(plan(grid, epochs_scale)),
+        runs=runs,
+        arms=own_arms(grid, runs),
+        own_preset=None if is_built_in(size) else size,
     )
     run_campaign(out, planned, jobs)
     if json_:

@@ -149,7 +149,18 @@ class CorpusKind:
     open: Callable[[str], Corpus]
 
 
-CORPUS_KINDS: Registry[CorpusKind] = Registry("kind of corpus", "antiphon.corpora", "CORPUS_KIND")
+CORPUS_KINDS = Registry("kind of corpus", CorpusKind, "antiphon.corpora", "CORPUS_KIND", "antiphon.corpora")
+
+
+def register_corpus_kind(kind: CorpusKind, *, replace: bool = False) -> CorpusKind:
+    """Add a kind of corpus for the running process, and return it.
+
+    Other processes, such as campaign workers, see it only where an installed package declares it as an entry point of
+    group `antiphon.corpora`. `replace` permits a name that an earlier call registered.
+
+    Raises `AntiphonError` for a name that is taken.
+    """
+    return CORPUS_KINDS.register(kind, replace=replace)
 
 
 def open_corpus(spec: str | Path, audio: Path | None = None) -> Corpus:

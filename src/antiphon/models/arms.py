@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from antiphon.errors import look_up
+from antiphon.errors import AntiphonError, UnknownName, UnreadableInput, look_up
+from antiphon.io.definitions import Document, choose, read_toml, split_reference, tables, validated
 from antiphon.models.batch import MAX_NOTES
+from antiphon.models.descriptors import DESCRIPTORS
 from antiphon.models.descriptors.alter import Values
+from antiphon.models.injection import MECHANISMS
 from antiphon.types import Modality
 
 _STRICT = ConfigDict(extra="forbid")
@@ -130,7 +134,7 @@ _MOE_V2 = {"expert_std": 0.02, "noise": (0.5, 0.05)}
 _MOE_V3 = _MOE_V2 | {"entropy_weight": 0.01}
 _MOE_V4 = _MOE_V3 | {"top_1": True}
 
-ARMS: Mapping[str, Arm] = MappingProxyType(
+_BUILT_IN: Mapping[str, Arm] = MappingProxyType(
     {
         arm.name: arm
         for arm in (
@@ -187,6 +191,78 @@ ARMS: Mapping[str, Arm] = MappingProxyType(
 )
 
 
+_arms = dict(_BUILT_IN)
+ARMS: Mapping[str, Arm] = MappingProxyType(_arms)
+"""All arms by name: those of the package and those that `register_arm` added."""
+
+
+def is_built_in(arm: Arm) -> bool:
+    """Whether an arm comes with the package, so that its name defines it."""
+    return _BUILT_IN.get(arm.name) == arm
+
+
+def register_arm(arm: Arm, *, replace: bool = False) -> Arm:
+    """Add an arm for the running process, and return it.
+
+    Saved models, run folders and campaigns contain the whole arm; only its descriptors and mechanisms must be available
+    where they are opened. `replace` permits a name that an earlier call registered.
+
+    Raises `AntiphonError` for a name that is taken, `UnknownName` for a descriptor or mechanism that does not exist.
+
+    >>> register_arm(Arm("D0", (Injected("a4", "audio", "film"),)))
+    Traceback (most recent call last):
+    antiphon.errors.AntiphonError: an arm named 'D0' exists already; choose another name
+    """
+    if arm.name in (_BUILT_IN if replace else _arms):
+        raise AntiphonError(f"an arm named {arm.name!r} exists already; choose another name")
+    check_arm(arm)
+    _arms[arm.name] = arm
+    return arm
+
+
+def load_arms(path: str | Path) -> dict[str, Arm]:
+    """The arms that a TOML file defines in its tables `[arms.NAME]`, by name.
+
+    Raises `UnreadableInput` that names file and key: for an unknown key, descriptor or mechanism (with the nearest
+    valid names), and for the name of an arm of the package.
+    """
+    path = Path(path)
+    return arms_of(read_toml(path), path)
+
+
+def arms_of(document: Document, path: Path) -> dict[str, Arm]:
+    """As `load_arms`, for a document that was read from `path`."""
+    found = {}
+    for name, table in tables(document, "arms", path).items():
+        at = f"arms.{name}"
+        if name in _BUILT_IN:
+            raise UnreadableInput(path, f"{at}: an arm of the package has this name; choose another")
+        if "name" in table:
+            raise UnreadableInput(path, f"{at}.name: the key of the table is the name; remove this line")
+        found[name] = validated(Arm, table | {"name": name}, path, at)
+        try:
+            check_arm(found[name])
+        except UnknownName as error:
+            raise UnreadableInput(path, f"{at}: {error}") from None
+    return found
+
+
+def check_arm(arm: Arm) -> None:
+    """Raises `UnknownName` where an arm names a descriptor or mechanism that does not exist."""
+    branch = () if arm.branch is None else arm.branch.descriptors
+    for descriptor in (*(name for name, _ in arm.taken), *branch):
+        DESCRIPTORS[descriptor]
+    for mechanism in (*(injected.by for injected in arm.injected), *(() if arm.branch is None else (arm.branch.by,))):
+        MECHANISMS[mechanism]
+
+
 def find_arm(name: str) -> Arm:
-    """An arm by name. Raises `UnknownName`."""
-    return look_up("arm", name, ARMS)
+    """An arm by name, or by reference to a TOML file: `FILE.toml:NAME`, or `FILE.toml` where it defines one arm.
+
+    Raises `UnknownName`, and `UnreadableInput` as `load_arms` does.
+    """
+    reference = split_reference(name)
+    if reference is None:
+        return look_up("arm", name, ARMS)
+    path, chosen = reference
+    return choose(load_arms(path), chosen, "arms", path)

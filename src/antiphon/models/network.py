@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import cast, get_args
+from typing import Annotated, cast, get_args
 
 import torch
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
@@ -28,10 +28,17 @@ _INJECTION_POINTS: tuple[InjectionPoint, ...] = get_args(InjectionPoint)
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class ModelConfig:
-    """Everything needed to build the model again."""
+    """Everything needed to build the model again.
+
+    `origins` names the installed package of each part that does not come with this one: "descriptor loudness" →
+    "antiphon-loudness 0.1".
+    """
 
     arm: Arm
     sizes: Sizes
+    origins: Annotated[dict[str, str], Field(exclude_if=lambda origins: not origins)] = dataclasses.field(
+        default_factory=dict
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -7,7 +7,9 @@ A model folder is `config.json` + `model.safetensors` + `README.md`; nothing is 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -15,7 +17,11 @@ from safetensors.torch import load_file, save_file
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.files import atomic_folder, write_text_atomic
 from antiphon.io.formats import Document, Format, renamed
+from antiphon.models.descriptors import DESCRIPTORS
+from antiphon.models.injection import MECHANISMS
 from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.models.towers import TOWERS
+from antiphon.registry import Registry
 
 _TENSORS_BEFORE = {"discriminant.map": "late_fusion.map"}
 _LATE_FUSION_BEFORE = {"beside": "late_fusion"}
@@ -26,7 +32,14 @@ def with_late_fusion(arm: Document) -> Document:
     return renamed(arm, _LATE_FUSION_BEFORE)
 
 
-_FORMAT = Format("model", 2, {1: lambda document: document | {"arm": with_late_fusion(document["arm"])}})
+_FORMAT = Format(
+    "model",
+    3,
+    {
+        1: lambda document: document | {"arm": with_late_fusion(document["arm"])},
+        2: lambda document: document,  # without origins
+    },
+)
 _CONFIG, _WEIGHTS, _CARD = "config.json", "model.safetensors", "README.md"
 RUN_CONFIG, RUN_MODEL = "run.json", "model"
 
@@ -40,7 +53,7 @@ def save_model(model: DualEncoder, folder: Path, card: str) -> None:
     if others:
         raise AntiphonError(f"{folder}: holds more than a model ({others[0]}); save the model in a folder of its own")
     with atomic_folder(folder) as temporary:
-        _FORMAT.write(temporary / _CONFIG, model.config)
+        _FORMAT.write(temporary / _CONFIG, replace(model.config, origins=_origins(model.config)))
         save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary / _WEIGHTS)
         write_text_atomic(temporary / _CARD, card)
 
@@ -64,6 +77,7 @@ def load_dual_encoder(folder: str | Path) -> DualEncoder:
     identity = folder.stat().st_ino
     try:
         config = _FORMAT.read(folder / _CONFIG, ModelConfig)
+        _check_parts(config, folder / _CONFIG)
         weights = renamed(load_file(folder / _WEIGHTS), _TENSORS_BEFORE)
         if folder.stat().st_ino != identity:  # replaced between the two: they may belong to different models
             return load_dual_encoder(folder)
@@ -78,6 +92,34 @@ def load_dual_encoder(folder: str | Path) -> DualEncoder:
     except RuntimeError as error:
         raise UnreadableInput(folder / _WEIGHTS, f"weights do not fit the config ({error})") from None
     return model.eval()
+
+
+def _parts(config: ModelConfig) -> list[tuple[Registry[Any], str]]:
+    """The registered parts of a model, each with its registry."""
+    arm, branch = config.arm, config.arm.branch
+    descriptors = [*(name for name, _ in arm.taken), *(branch.descriptors if branch else ())]
+    mechanisms = [*(injected.by for injected in arm.injected), *([branch.by] if branch else [])]
+    towers = [config.sizes.audio_tower, config.sizes.notes_tower]
+    named: list[tuple[Registry[Any], list[str]]] = [
+        (DESCRIPTORS, descriptors),
+        (MECHANISMS, mechanisms),
+        (TOWERS, towers),
+    ]
+    return [(registry, name) for registry, names in named for name in dict.fromkeys(names)]
+
+
+def _origins(config: ModelConfig) -> dict[str, str]:
+    sources = {f"{registry.kind} {name}": registry.source(name) for registry, name in _parts(config)}
+    return {part: source.distribution for part, source in sources.items() if source.distribution is not None}
+
+
+def _check_parts(config: ModelConfig, path: Path) -> None:
+    """Raises `UnreadableInput` for a part that is not available here, and says how to get it."""
+    for registry, name in _parts(config):
+        if name not in registry:
+            origin = config.origins.get(f"{registry.kind} {name}")
+            remedy = f"install {origin}" if origin else "register it, or install the package that declares it"
+            raise UnreadableInput(path, f"the model needs {registry.kind} {name!r}, which is not available: {remedy}")
 
 
 def weights_hash(folder: str | Path) -> str:

@@ -17,7 +17,7 @@ from antiphon.io.formats import Document, Format, renamed
 from antiphon.models.arms import Arm, find_arm
 from antiphon.models.loading import lasting_name, trained_folder
 from antiphon.models.saving import RUN_CONFIG, weights_hash, with_late_fusion
-from antiphon.training.presets import TrainingSettings
+from antiphon.training.presets import Preset, TrainingSettings
 from antiphon.training.schedules import SCHEDULES
 from antiphon.training.variants import varied_preset
 from antiphon.types import Sizes
@@ -69,8 +69,8 @@ class RunConfig:
 
 def prepare_run(
     corpora: Sequence[str],
-    arm: str,
-    preset: str,
+    arm: str | Arm,
+    preset: str | Preset,
     *,
     audio: Path | None = None,
     split: str | None = None,
@@ -82,15 +82,19 @@ def prepare_run(
 ) -> tuple[tuple[Corpus, ...], RunConfig]:
     """Resolve names into the data and the config of a run.
 
+    An arm and a preset are given themselves, by name, or as `FILE.toml:NAME`.
     Without `split`, the split `train` of each corpus that has one. `epochs` and `schedule` replace the preset's;
     `variant` changes the preset (`antiphon list variants`). No epochs at all leave a foundation's towers as they are
     and find the map of an arm with descriptors beside them; without either they raise `AntiphonError`.
     """
     if epochs == 0 and init_from is None:
         raise AntiphonError("without epochs there is nothing to train but on a foundation: name one, or epochs")
-    found, size = find_arm(arm), varied_preset(preset, variant)
+    found = arm if isinstance(arm, Arm) else find_arm(arm)
+    size = varied_preset(preset, variant)
     if epochs == 0 and found.late_fusion is None:
-        raise AntiphonError(f"without epochs arm {arm} has nothing to train: it has no descriptors beside its towers")
+        raise AntiphonError(
+            f"without epochs arm {found.name} has nothing to train: it has no descriptors beside its towers"
+        )
     training = size.training
     if epochs is not None:
         training = replace(training, epochs=epochs)

@@ -12,6 +12,7 @@ from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.models.saving import load_dual_encoder, weights_hash
 from antiphon.training.config import RunConfig
 from antiphon.training.losses import LOSSES
+from antiphon.types import Sizes
 
 
 def build_model(config: RunConfig) -> DualEncoder:
@@ -20,10 +21,23 @@ def build_model(config: RunConfig) -> DualEncoder:
     if settings.queue_size and not loss.remembers:
         raise AntiphonError(f"loss {loss.name} has no use for a memory of {settings.queue_size} windows; set it to 0")
     torch.manual_seed(config.seed)
-    model = DualEncoder(ModelConfig(config.arm, config.sizes))
+    model = _built(config.arm, config.sizes)
     if model.late_fusion is not None and settings.late_fusion_batches < 1:
         raise AntiphonError(f"arm {config.arm.name} needs late_fusion_batches for what stands beside its embeddings")
     return model
+
+
+def check_buildable(arm: Arm, sizes: Sizes) -> None:
+    """Raises `AntiphonError` for an arm that cannot be built at these sizes; no memory is taken for weights."""
+    with torch.device("meta"):
+        _built(arm, sizes)
+
+
+def _built(arm: Arm, sizes: Sizes) -> DualEncoder:
+    try:
+        return DualEncoder(ModelConfig(arm, sizes))
+    except (TypeError, ValueError) as error:  # of towers and mechanisms that reject their options
+        raise AntiphonError(f"arm {arm.name} cannot be built at these sizes ({error})") from None
 
 
 def start_from(model: DualEncoder, init_from: Path, expected_hash: str | None) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -11,7 +12,12 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from antiphon.augmentation import Augmentation, NoteAugmentation, SoundAugmentation
-from antiphon.errors import look_up
+from antiphon.errors import AntiphonError, UnknownName, UnreadableInput, look_up
+from antiphon.io.definitions import Document, choose, read_toml, split_reference, tables, validated
+from antiphon.io.formats import to_plain
+from antiphon.models.towers import TOWERS
+from antiphon.training.losses import LOSSES
+from antiphon.training.schedules import SCHEDULES
 from antiphon.types import Sizes
 
 _STRICT = ConfigDict(extra="forbid")
@@ -22,7 +28,7 @@ class RateRule:
     """Parameters whose name matches the shell pattern train at `learning_rate`; None freezes them."""
 
     pattern: str
-    learning_rate: float | None
+    learning_rate: float | None = None
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -230,11 +236,99 @@ _DEFAULT = Preset(
     ),
 )
 
-PRESETS: Mapping[str, Preset] = MappingProxyType(
+_BUILT_IN: Mapping[str, Preset] = MappingProxyType(
     {preset.name: preset for preset in (_PAPER, _MEDIUM, _SMALL, _TINY, _DEFAULT)}
 )
+_presets = dict(_BUILT_IN)
+PRESETS: Mapping[str, Preset] = MappingProxyType(_presets)
+"""All presets by name: those of the package and those that `register_preset` added."""
+
+
+def is_built_in(preset: Preset) -> bool:
+    """Whether a preset comes with the package, so that its name defines it."""
+    return _BUILT_IN.get(preset.name) == preset
+
+
+def register_preset(preset: Preset, *, replace: bool = False) -> Preset:
+    """Add a preset for the running process, and return it.
+
+    Saved models, run folders and campaigns contain the sizes and the training settings, not only the name. `replace`
+    permits a name that an earlier call registered.
+
+    Raises `AntiphonError` for a name that is taken, `UnknownName` for a tower, loss or schedule that does not exist.
+
+    >>> register_preset(find_preset("tiny"))
+    Traceback (most recent call last):
+    antiphon.errors.AntiphonError: a preset named 'tiny' exists already; choose another name
+    """
+    if preset.name in (_BUILT_IN if replace else _presets):
+        raise AntiphonError(f"a preset named {preset.name!r} exists already; choose another name")
+    _check(preset)
+    _presets[preset.name] = preset
+    return preset
+
+
+def load_presets(path: str | Path) -> dict[str, Preset]:
+    """The presets that a TOML file defines in its tables `[presets.NAME]`, by name.
+
+    A table has a `base`, the name of a preset, and overrides of its `sizes` and `training`; tables within them are
+    merged key by key. Another `audio_tower` or `notes_tower` begins with no options. Of `rates`, a rule without
+    `learning_rate` freezes the parameters.
+
+    Raises `UnreadableInput` that names file and key: for an unknown key, base, tower, loss or schedule (with the
+    nearest valid names), and for the name of a preset of the package.
+    """
+    path = Path(path)
+    return presets_of(read_toml(path), path)
+
+
+def presets_of(document: Document, path: Path) -> dict[str, Preset]:
+    """As `load_presets`, for a document that was read from `path`."""
+    found = {}
+    for name, table in tables(document, "presets", path).items():
+        at = f"presets.{name}"
+        if name in _BUILT_IN:
+            raise UnreadableInput(path, f"{at}: a preset of the package has this name; choose another")
+        if "base" not in table:
+            raise UnreadableInput(path, f"{at}.base: missing; name a preset: {', '.join(PRESETS)}")
+        if "name" in table:
+            raise UnreadableInput(path, f"{at}.name: the key of the table is the name; remove this line")
+        try:
+            base = to_plain(look_up("preset", str(table["base"]), PRESETS))
+            overrides = {key: value for key, value in table.items() if key != "base"}
+            found[name] = validated(Preset, _merged(base, overrides) | {"name": name}, path, at)
+            _check(found[name])
+        except UnknownName as error:
+            raise UnreadableInput(path, f"{at}: {error}") from None
+    return found
+
+
+def _merged(base: Document, overrides: Document) -> Document:
+    merged = dict(base)
+    for tower in ("audio", "notes"):
+        if overrides.get(f"{tower}_tower", base.get(f"{tower}_tower")) != base.get(f"{tower}_tower"):
+            merged[f"{tower}_options"] = {}
+    for key, value in overrides.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _check(preset: Preset) -> None:
+    """Raises `UnknownName` where a preset names a tower, loss or schedule that does not exist."""
+    for tower in (preset.sizes.audio_tower, preset.sizes.notes_tower):
+        TOWERS[tower]
+    LOSSES[preset.training.loss]
+    SCHEDULES[preset.training.schedule]
 
 
 def find_preset(name: str) -> Preset:
-    """A preset by name. Raises `UnknownName`."""
-    return look_up("preset", name, PRESETS)
+    """A preset by name, or by reference to a TOML file: `FILE.toml:NAME`, or `FILE.toml` where it defines one preset.
+
+    Raises `UnknownName`, and `UnreadableInput` as `load_presets` does.
+    """
+    reference = split_reference(name)
+    if reference is None:
+        return look_up("preset", name, PRESETS)
+    path, chosen = reference
+    return choose(load_presets(path), chosen, "presets", path)

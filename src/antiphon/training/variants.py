@@ -180,12 +180,12 @@ def find_variant(name: str) -> Callable[[Preset], Preset]:
     return look_up("variant", name, VARIANTS)
 
 
-def varied_preset(name: str, variant: str | None) -> Preset:
-    """A preset by name, in a variant where one is named.
+def varied_preset(preset: str | Preset, variant: str | None) -> Preset:
+    """A preset, given itself or by name, in a variant where one is named.
 
     Raises `UnknownName`, and `AntiphonError` for a variant that has nothing to change in the preset.
     """
-    preset = find_preset(name)
+    preset = preset if isinstance(preset, Preset) else find_preset(preset)
     if variant is None:
         return preset
     change = find_variant(variant)

@@ -56,4 +56,4 @@ class Analysis:
     run: Callable[[ModelUnderTest], AnalysisResult]
 
 
-ANALYSES: Registry[Analysis] = Registry("analysis", "antiphon.experiments.analysis", "ANALYSIS")
+ANALYSES = Registry("analysis", Analysis, "antiphon.experiments.analysis", "ANALYSIS", "antiphon.analyses")

@@ -1,18 +1,24 @@
-"""Grids: what a campaign trains, as TOML. The paper's and ours lie in `grids/`; a path names one of your own."""
+"""Grids: the runs of a campaign, as TOML. The package's lie in `grids/`; a path names one of your own.
+
+A grid may define arms and presets in tables `[arms.NAME]` and `[presets.NAME]` (`antiphon.models.arms.load_arms`,
+`antiphon.training.presets.load_presets`).
+"""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from importlib import resources
 from pathlib import Path
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
-from antiphon.models.arms import find_arm
+from antiphon.errors import AntiphonError, UnknownName, UnreadableInput, look_up
+from antiphon.io.definitions import read_toml, validated
+from antiphon.models.arms import ARMS, Arm, arms_of, is_built_in
+from antiphon.training.presets import Preset, find_preset, presets_of
 from antiphon.training.schedules import SCHEDULES
 from antiphon.training.variants import find_variant
 
@@ -42,12 +48,22 @@ class Rows:
 
 @dataclass(frozen=True, config=_STRICT)
 class Grid:
-    """A campaign's runs and the question that they are to answer."""
+    """A campaign's runs, the question that they are to answer, and the arms and presets that only this grid has."""
 
     title: str
     question: str
     runs: tuple[Rows, ...]
     init_from: InitFrom | None = None
+    arms: dict[str, Arm] = field(default_factory=dict)
+    presets: dict[str, Preset] = field(default_factory=dict)
+
+    def find_arm(self, name: str) -> Arm:
+        """An arm of the grid or of the package. Raises `UnknownName`."""
+        return look_up("arm", name, {**ARMS, **self.arms})
+
+    def find_preset(self, name: str) -> Preset:
+        """A preset of the grid or of the package, or one of a TOML file. Raises as `find_preset` does."""
+        return self.presets[name] if name in self.presets else find_preset(name)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -73,31 +89,26 @@ def builtin_grids() -> Mapping[str, str]:
 def load_grid(name: str) -> Grid:
     """A grid by its name or by the path of a TOML file.
 
-    Raises `UnknownName` for a name that is neither, for an arm, schedule or variant that there is not, and
-    `UnreadableInput` for a file that is no grid.
+    Raises `UnknownName` for a name that is neither, and for an unknown arm, schedule or variant; `UnreadableInput` for
+    a file that is no grid.
     """
     path = Path(name)
     if path.suffix == ".toml":
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UnreadableInput(path, f"not a readable grid ({error})") from None
+        document = read_toml(path)
     else:
         grids = builtin_grids()
         if name not in grids:
             raise UnknownName("campaign", name, grids)
-        text = grids[name]
-    try:
-        grid = TypeAdapter(Grid).validate_python(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise UnreadableInput(path, f"not a grid ({error})") from None
+        document = tomllib.loads(grids[name])
+    own = {"arms": arms_of(document, path), "presets": presets_of(document, path)}
+    grid = validated(Grid, document | own, path)
     if not grid.runs:
         raise UnreadableInput(path, "not a grid (it has no runs)")
     if grid.init_from is not None:
-        find_arm(grid.init_from.arm)
+        grid.find_arm(grid.init_from.arm)
     for rows in grid.runs:
         for arm in rows.arms:
-            find_arm(arm)
+            grid.find_arm(arm)
         if rows.variant is not None:
             find_variant(rows.variant)
         if rows.schedule not in SCHEDULES:
@@ -150,3 +161,9 @@ def plan(grid: Grid, epochs_scale: float = 1.0) -> list[PlannedRun]:
     if twice:
         raise AntiphonError(f"the grid has the run {sorted(twice)[0]!r} twice")
     return runs
+
+
+def own_arms(grid: Grid, runs: Sequence[PlannedRun]) -> dict[str, Arm]:
+    """The arms of the runs that do not come with the package, by name: a campaign's folder contains them."""
+    found = {run.arm: grid.find_arm(run.arm) for run in runs}
+    return {name: arm for name, arm in found.items() if not is_built_in(arm)}

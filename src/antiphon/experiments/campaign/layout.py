@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from antiphon.corpora import absolute_spec, open_corpus
 from antiphon.errors import AntiphonError
 from antiphon.experiments.campaign.grid import PlannedRun
-from antiphon.io.formats import Document, Format, renamed
+from antiphon.io.formats import Document, Format, renamed, to_plain
+from antiphon.models.arms import Arm, find_arm
 from antiphon.training.config import absolute_path
+from antiphon.training.presets import Preset, find_preset
 
 _PLAN = "campaign.json"
 
@@ -34,7 +36,7 @@ def _from_0(document: Document) -> Document:
     return document | {"runs": runs, "data_hash": None}
 
 
-_FORMAT = Format("campaign", 1, {0: _from_0})
+_FORMAT = Format("campaign", 2, {0: _from_0, 1: lambda document: document})
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -42,7 +44,8 @@ class Campaign:
     """A grid resolved: what is trained on what, and scored on what.
 
     `recordings` limits each evaluation to that many, evenly spread over the split. In a folder `corpora`, `audio` and
-    `evaluate_on` are absolute paths, except for a corpus that is a word, and `data_hash` is of what lies there.
+    `evaluate_on` are absolute paths, except for a corpus that is a word, and `data_hash` is of what lies there. `arms`
+    and `own_preset` are those that do not come with the package; `preset` is the preset's name in any case.
     """
 
     name: str
@@ -55,6 +58,17 @@ class Campaign:
     recordings: int | None
     runs: tuple[PlannedRun, ...]
     data_hash: str | None = None
+    arms: dict[str, Arm] = field(default_factory=dict)
+    own_preset: Preset | None = None
+
+    def arm(self, run: PlannedRun) -> Arm:
+        """The arm of a run. Raises `UnknownName`."""
+        return self.arms[run.arm] if run.arm in self.arms else find_arm(run.arm)
+
+    @property
+    def sizes(self) -> Preset:
+        """The whole preset. Raises `UnknownName`."""
+        return self.own_preset or find_preset(self.preset)
 
 
 def run_folder(folder: Path, name: str) -> Path:
@@ -75,7 +89,8 @@ def open_campaign(folder: Path, campaign: Campaign) -> Campaign:
     Data that have been moved are taken from where `campaign` says they are now. Raises `AntiphonError` when something
     else lies in the folder, or when the data are not those that the campaign began with.
     """
-    campaign = replace(_at_absolute_paths(campaign), data_hash=None)
+    as_stored = TypeAdapter(Campaign).validate_python(to_plain(campaign))  # options hold lists once they were JSON
+    campaign = replace(_at_absolute_paths(as_stored), data_hash=None)
     if not (folder / _PLAN).is_file():
         if folder.exists() and any(folder.iterdir()):
             raise AntiphonError(f"{folder} is not empty and no campaign; choose another folder")

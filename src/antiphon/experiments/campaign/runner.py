@@ -29,6 +29,7 @@ from antiphon.experiments.campaign.layout import (
 from antiphon.experiments.campaign.report import CampaignFacts, write_report
 from antiphon.experiments.campaign.results import Record
 from antiphon.progress import console
+from antiphon.training.initialisation import check_buildable
 from antiphon.training.run_log import Progress, read_progress
 from antiphon.training.variants import varied_preset
 
@@ -50,7 +51,8 @@ def run_campaign(folder: Path, campaign: Campaign, jobs: int) -> None:
     have ended, when another process is at work in the folder, and for a variant that does not suit the preset.
     """
     for run in campaign.runs:
-        varied_preset(campaign.preset, run.variant)  # raises now what would end the run after hours of others
+        # Raises now the errors that would end the run after hours of others.
+        check_buildable(campaign.arm(run), varied_preset(campaign.sizes, run.variant).sizes)
     campaign = open_campaign(folder, campaign)
     with _locked(folder):
         records = load_records(folder, campaign)

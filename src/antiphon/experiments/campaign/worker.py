@@ -42,8 +42,8 @@ def carry_out(folder: Path, name: str) -> dict[str, Any]:
     else:
         prepared = prepare_run(
             campaign.corpora,
-            planned.arm,
-            campaign.preset,
+            campaign.arm(planned),
+            campaign.sizes,
             audio=audio,
             epochs=planned.epochs,
             schedule=planned.schedule,

@@ -6,9 +6,10 @@ once for all descriptors that ask for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import overload
 
 import torch
 from torch import Tensor
@@ -55,7 +56,95 @@ class Descriptor:
     elastic: bool = False
 
 
-DESCRIPTORS: Registry[Descriptor] = Registry("descriptor", "antiphon.models.descriptors", "DESCRIPTOR")
+DESCRIPTORS = Registry("descriptor", Descriptor, "antiphon.models.descriptors", "DESCRIPTOR", "antiphon.descriptors")
+
+
+@overload
+def register_descriptor(descriptor: Descriptor, *, replace: bool = False) -> Descriptor: ...
+
+
+@overload
+def register_descriptor(
+    *,
+    name: str,
+    modality: Modality,
+    dimensions: Sequence[str],
+    compute: Callable[[View], Tokens | Tensor],
+    frames: int | None = None,
+    elastic: bool = False,
+    replace: bool = False,
+) -> Descriptor: ...
+
+
+def register_descriptor(
+    descriptor: Descriptor | None = None,
+    *,
+    name: str = "",
+    modality: Modality = "audio",
+    dimensions: Sequence[str] = (),
+    compute: Callable[[View], Tokens | Tensor] | None = None,
+    frames: int | None = None,
+    elastic: bool = False,
+    replace: bool = False,
+) -> Descriptor:
+    """Add a descriptor for the running process, and return it.
+
+    Other processes, such as campaign workers, see it only where an installed package declares it as an entry point of
+    group `antiphon.descriptors`.
+
+    Parameters
+    ----------
+    descriptor
+        A `Descriptor`; or its parts, by keyword:
+    name
+        The name that arms use.
+    modality
+        The modality that the descriptor reads: "audio" or "notes".
+    dimensions
+        The names of its K dimensions.
+    compute
+        A function of the `View` of B windows that returns float32 [B, T, K], as a tensor or as `Tokens`. The values
+        must be finite for silence and for windows without notes.
+    frames
+        T, where it is the same for every window.
+    elastic
+        Whether `compute` takes the playback of the view into account.
+    replace
+        Permits a name that an earlier call registered, as when a notebook cell runs twice.
+
+    Raises
+    ------
+    AntiphonError
+        When the name is taken.
+    TypeError
+        When parts are missing, or given together with a `Descriptor`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from antiphon.models.descriptors import register_descriptor
+    >>> level = register_descriptor(
+    ...     name="doctest_level",
+    ...     modality="audio",
+    ...     dimensions=["level"],
+    ...     compute=lambda view: torch.log1p(view.magnitude).mean(dim=1).unsqueeze(-1),
+    ... )
+    >>> DESCRIPTORS["doctest_level"] is level
+    True
+    >>> DESCRIPTORS.unregister("doctest_level")
+    """
+    given = bool(name or dimensions or compute is not None)
+    if descriptor is not None and not given:
+        return DESCRIPTORS.register(descriptor, replace=replace)
+    if descriptor is not None or not (name and dimensions and compute is not None):
+        raise TypeError("register_descriptor takes a Descriptor, or name, modality, dimensions and compute by keyword")
+    made = Descriptor(name, modality, tuple(dimensions), partial(_as_tokens, compute), frames, elastic)
+    return DESCRIPTORS.register(made, replace=replace)
+
+
+def _as_tokens(compute: Callable[[View], Tokens | Tensor], view: View) -> Tokens:
+    found = compute(view)
+    return found if isinstance(found, Tokens) else Tokens(found)
 
 
 @torch.no_grad()

@@ -58,4 +58,15 @@ class Mechanism:
     build: Callable[..., nn.Module]
 
 
-MECHANISMS: Registry[Mechanism] = Registry("mechanism", "antiphon.models.injection", "MECHANISM")
+MECHANISMS = Registry("mechanism", Mechanism, "antiphon.models.injection", "MECHANISM", "antiphon.mechanisms")
+
+
+def register_mechanism(mechanism: Mechanism, *, replace: bool = False) -> Mechanism:
+    """Add a mechanism of injection for the running process, and return it.
+
+    Other processes, such as campaign workers, see it only where an installed package declares it as an entry point of
+    group `antiphon.mechanisms`. `replace` permits a name that an earlier call registered.
+
+    Raises `AntiphonError` for a name that is taken.
+    """
+    return MECHANISMS.register(mechanism, replace=replace)

@@ -78,4 +78,15 @@ class TowerKind:
     build: Callable[..., nn.Module]
 
 
-TOWERS: Registry[TowerKind] = Registry("tower", "antiphon.models.towers", "TOWER")
+TOWERS = Registry("tower", TowerKind, "antiphon.models.towers", "TOWER", "antiphon.towers")
+
+
+def register_tower(tower: TowerKind, *, replace: bool = False) -> TowerKind:
+    """Add a tower for the running process, and return it.
+
+    Other processes, such as campaign workers, see it only where an installed package declares it as an entry point of
+    group `antiphon.towers`. `replace` permits a name that an earlier call registered.
+
+    Raises `AntiphonError` for a name that is taken.
+    """
+    return TOWERS.register(tower, replace=replace)

@@ -35,4 +35,15 @@ class Loss:
     remembers: bool = False
 
 
-LOSSES: Registry[Loss] = Registry("loss", "antiphon.training.losses", "LOSS")
+LOSSES = Registry("loss", Loss, "antiphon.training.losses", "LOSS", "antiphon.losses")
+
+
+def register_loss(loss: Loss, *, replace: bool = False) -> Loss:
+    """Add a loss for the running process, and return it.
+
+    Other processes, such as campaign workers, see it only where an installed package declares it as an entry point of
+    group `antiphon.losses`. `replace` permits a name that an earlier call registered.
+
+    Raises `AntiphonError` for a name that is taken.
+    """
+    return LOSSES.register(loss, replace=replace)

@@ -16,4 +16,15 @@ class Schedule:
     multiplier: Callable[[int, int, int], float]
 
 
-SCHEDULES: Registry[Schedule] = Registry("schedule", "antiphon.training.schedules", "SCHEDULE")
+SCHEDULES = Registry("schedule", Schedule, "antiphon.training.schedules", "SCHEDULE", "antiphon.schedules")
+
+
+def register_schedule(schedule: Schedule, *, replace: bool = False) -> Schedule:
+    """Add a learning-rate schedule for the running process, and return it.
+
+    Other processes, such as campaign workers, see it only where an installed package declares it as an entry point of
+    group `antiphon.schedules`. `replace` permits a name that an earlier call registered.
+
+    Raises `AntiphonError` for a name that is taken.
+    """
+    return SCHEDULES.register(schedule, replace=replace)

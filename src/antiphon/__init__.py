@@ -1,4 +1,67 @@
-"""Find the MIDI for a recording and the recording for a MIDI."""
+"""Find the MIDI for a recording and the recording for a MIDI.
+
+The public names of the package. Each is imported when it is first used, so that `import antiphon` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from antiphon import openmp  # noqa: F401  # before anything imports torch or faiss
 from antiphon.version import __version__ as __version__
+
+# A new public name is one row here and one import below; tests/test_public_api.py compares the two.
+_HOME = {
+    "AntiphonError": "errors",
+    "BuildReport": "index.build",
+    "Corpus": "corpora",
+    "Embedder": "models.protocol",
+    "Match": "index.match",
+    "MissingDecoder": "errors",
+    "Notes": "io.notes",
+    "Recording": "corpora",
+    "SearchOptions": "index.search",
+    "UnknownName": "errors",
+    "UnreadableInput": "errors",
+    "list_models": "models.loading",
+    "load_model": "models.loading",
+    "open_corpus": "corpora",
+    "read_audio": "io.audio",
+    "read_notes": "io.notes",
+    "report_progress": "progress",
+}
+
+__all__ = list(_HOME)
+
+if TYPE_CHECKING:
+    from antiphon.corpora import Corpus as Corpus
+    from antiphon.corpora import Recording as Recording
+    from antiphon.corpora import open_corpus as open_corpus
+    from antiphon.errors import AntiphonError as AntiphonError
+    from antiphon.errors import MissingDecoder as MissingDecoder
+    from antiphon.errors import UnknownName as UnknownName
+    from antiphon.errors import UnreadableInput as UnreadableInput
+    from antiphon.index.build import BuildReport as BuildReport
+    from antiphon.index.match import Match as Match
+    from antiphon.index.search import SearchOptions as SearchOptions
+    from antiphon.io.audio import read_audio as read_audio
+    from antiphon.io.notes import Notes as Notes
+    from antiphon.io.notes import read_notes as read_notes
+    from antiphon.models.loading import list_models as list_models
+    from antiphon.models.loading import load_model as load_model
+    from antiphon.models.protocol import Embedder as Embedder
+    from antiphon.progress import report_progress as report_progress
+else:  # type checkers must not see it, or they would accept any name
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            raise AttributeError(f"module 'antiphon' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+        value = getattr(import_module(f"antiphon.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -155,7 +155,7 @@ def test_names_and_sound_are_asked_for_before_anything_runs(subject: ModelUnderT
     with pytest.raises(UnknownName, match="did you mean 'plain'"):
         run_analyses(["plain", "plian"], subject, tmp_path / "out")
     silent = tuple(replace(one, audio_path=None) for one in subject.corpus.recordings)
-    with pytest.raises(AntiphonError, match="has sound beside its notes"):
+    with pytest.raises(AntiphonError, match="has audio with its notes"):
         run_analyses(["plain"], replace(subject, corpus=replace(subject.corpus, recordings=silent)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -18,11 +18,13 @@ _HOME = {
     "BuildReport": "index.build",
     "Corpus": "corpora",
     "Embedder": "models.protocol",
+    "Embeddings": "models.protocol",
     "Match": "index.match",
     "MissingDecoder": "errors",
     "Notes": "io.notes",
     "Recording": "corpora",
     "SearchOptions": "index.search",
+    "Sound": "io.audio",
     "UnknownName": "errors",
     "UnreadableInput": "errors",
     "list_models": "models.loading",
@@ -46,12 +48,14 @@ if TYPE_CHECKING:
     from antiphon.index.build import BuildReport as BuildReport
     from antiphon.index.match import Match as Match
     from antiphon.index.search import SearchOptions as SearchOptions
+    from antiphon.io.audio import Sound as Sound
     from antiphon.io.audio import read_audio as read_audio
     from antiphon.io.notes import Notes as Notes
     from antiphon.io.notes import read_notes as read_notes
     from antiphon.models.loading import list_models as list_models
     from antiphon.models.loading import load_model as load_model
     from antiphon.models.protocol import Embedder as Embedder
+    from antiphon.models.protocol import Embeddings as Embeddings
     from antiphon.progress import report_progress as report_progress
 else:  # type checkers must not see it, or they would accept any name
 

@@ -22,9 +22,29 @@ from antiphon.registry import Registry
 
 @dataclass(frozen=True)
 class Recording:
-    """One performance: its notes, its sound if there is any, and what is known of it.
+    """One performance: its notes, its audio if there is any, and its metadata.
 
-    `duration_s` is the stretch that both sides cover. `work` is equal for performances of the same composition.
+    Attributes
+    ----------
+    id : str
+        Unique in the corpus.
+    notes_path : Path
+        The MIDI file or note table.
+    audio_path : Path or None
+        The audio file.
+    duration_s : float
+        Length in seconds of the part that both files cover.
+    composer, title, split : str
+        Empty where they are not known.
+    work : str
+        Equal for performances of the same composition.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> recording = antiphon.open_corpus("demo").recordings[0]
+    >>> recording.notes_path.suffix, recording.audio_path.suffix, recording.duration_s > 30
+    ('.mid', '.flac', True)
     """
 
     id: str
@@ -39,7 +59,24 @@ class Recording:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Recordings in a fixed order, and the files that had to be left out with the reason for each."""
+    """Recordings in a fixed order. Open one with `open_corpus`.
+
+    Attributes
+    ----------
+    name : str
+        Name for reports.
+    recordings : tuple of Recording
+        In a fixed order.
+    skipped : tuple of UnreadableInput
+        The files that were left out, with the reasons.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> corpus = antiphon.open_corpus("demo")
+    >>> sorted(corpus.splits), len(corpus.split("test")) == corpus.splits["test"], len(corpus.spread(3))
+    (['test', 'train', 'validation'], True, 3)
+    """
 
     name: str
     recordings: tuple[Recording, ...]
@@ -50,6 +87,7 @@ class Corpus:
 
     @property
     def duration_s(self) -> float:
+        """Length of all recordings in seconds."""
         return sum(recording.duration_s for recording in self.recordings)
 
     @property
@@ -77,7 +115,7 @@ class Corpus:
         kept = tuple(recording for recording in self.recordings if recording.audio_path is not None)
         if not kept:
             raise AntiphonError(
-                f"{self.name}: none of its {len(self)} recordings has sound beside its notes; "
+                f"{self.name}: none of its {len(self)} recordings has audio with its notes; "
                 "name a parallel folder with --audio DIR, or make one with: antiphon render"
             )
         return replace(self, recordings=kept)
@@ -111,11 +149,35 @@ class CorpusKind:
 CORPUS_KINDS: Registry[CorpusKind] = Registry("kind of corpus", "antiphon.corpora", "CORPUS_KIND")
 
 
-def open_corpus(spec: str | Path, audio: Path | None = None) -> Corpus:
-    """Open a MAESTRO folder, a rendered corpus, a folder of pairs, or `demo`.
+def open_corpus(spec: str | Path, *, audio: str | Path | None = None, split: str | None = None) -> Corpus:
+    """Open a corpus. Reads metadata and the headers of the audio files only.
 
-    `audio` names a parallel folder whose sound files, of any format, replace the corpus's own, see `match_by_name`.
-    Raises `AntiphonError` when nothing is there.
+    Parameters
+    ----------
+    spec
+        A MAESTRO folder, a rendered corpus, a folder of pairs, or `demo`, which is composed at first use.
+    audio
+        A parallel folder of audio files, of any format, that replace those of the corpus. A file belongs to the
+        recording of the same relative path without suffix, or else of the same name.
+    split
+        The split to keep; by default all.
+
+    Returns
+    -------
+    Corpus
+        Its recordings, and the files that were left out.
+
+    Raises
+    ------
+    AntiphonError
+        The spec is no corpus, contains no recordings, or has no such split; or the audio does not match.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> corpus = antiphon.open_corpus("demo", split="test")
+    >>> corpus.name, len(corpus), len(corpus) < len(antiphon.open_corpus("demo"))
+    ('demo', 8, True)
     """
     for kind in sorted(CORPUS_KINDS.values(), key=lambda kind: kind.rank):
         if kind.recognises(str(spec)):
@@ -126,7 +188,8 @@ def open_corpus(spec: str | Path, audio: Path | None = None) -> Corpus:
     if not corpus.recordings:
         reason = f"; {len(corpus.skipped)} skipped, the first: {corpus.skipped[0]}" if corpus.skipped else ""
         raise AntiphonError(f"{spec}: no recordings found{reason}")
-    return corpus if audio is None else with_audio_folder(corpus, audio)
+    corpus = corpus if audio is None else with_audio_folder(corpus, Path(audio))
+    return corpus if split is None else corpus.split(split)
 
 
 def absolute_spec(spec: str | Path) -> str:
@@ -197,13 +260,13 @@ def match_by_name(names: Collection[str], files: Mapping[str, Path]) -> dict[str
     >>> match_by_name(["1/a", "2/a"], {"1/a": Path("1/a.wav")})
     {'1/a': PosixPath('1/a.wav')}
     """
-    named, heard = (Counter(Path(path).name for path in paths) for paths in (names, files))
+    named, filed = (Counter(Path(path).name for path in paths) for paths in (names, files))
     by_bare_name = {Path(path).name: file for path, file in files.items()}
     partner = {}
     for name in names:
         bare = Path(name).name
         if name in files:
             partner[name] = files[name]
-        elif named[bare] == heard[bare] == 1:
+        elif named[bare] == filed[bare] == 1:
             partner[name] = by_bare_name[bare]
     return partner

@@ -199,13 +199,13 @@ def embed_file(path: str | Path, kind: Modality, embedder: Embedder, hop_s: floa
         samples = read_sound(path, embedder.sample_rate_hz, embedder.window_s)
         duration_s = len(samples) / embedder.sample_rate_hz
         starts = grid.starts_s(duration_s)
-        vectors = embedder.embed_audio(samples, starts)
+        vectors = embedder.embed_audio_windows(samples, starts)
     else:
         notes = read_notes(path)
         # A piece shorter than a window still fills one: beyond its last note there is silence, which is known.
         duration_s = max(embedder.window_s, notes.end_s)
         starts = grid.starts_s(duration_s)
-        vectors = embedder.embed_notes(notes, starts)
+        vectors = embedder.embed_notes_windows(notes, starts)
     if not np.any(vectors):
         raise UnreadableInput(path, "nothing sounds in any of its windows")
     return EmbeddedFile(duration_s, starts, vectors, notes)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
 from antiphon.errors import UnreadableInput
-from antiphon.io.audio import AUDIO_SUFFIXES, audio_info, read_audio
+from antiphon.io.audio import AUDIO_SUFFIXES, audio_info, read_samples
 from antiphon.io.notes import NOTE_SUFFIXES, Notes, read_notes
 from antiphon.models.corpus_embedding import read_sound
 from antiphon.models.protocol import Embedder
@@ -64,7 +64,7 @@ class SoundQuery:
         first = math.floor(float(starts_s.min()) * rate)
         last = math.ceil((float(starts_s.max()) + self.embedder.window_s * playback.tempo) * rate)
         stretch = np.pad(self.samples[max(0, first) : last], (max(0, -first), 0))
-        return self.embedder.embed_audio(stretch, starts_s - first / rate, playback)
+        return self.embedder.embed_audio_windows(stretch, starts_s - first / rate, playback)
 
     def frames(self, begin_s: float, end_s: float) -> Frames:
         return sound_frames(self.samples, self.embedder.sample_rate_hz, begin_s, end_s)
@@ -80,7 +80,7 @@ class NoteQuery:
     speed: float = 1.0
 
     def embed(self, starts_s: NDArray[np.float64], playback: Playback) -> NDArray[np.float32]:
-        return self.embedder.embed_notes(self.notes, starts_s, playback)
+        return self.embedder.embed_notes_windows(self.notes, starts_s, playback)
 
     def frames(self, begin_s: float, end_s: float) -> Frames:
         return note_frames(self.notes, begin_s, end_s)
@@ -144,7 +144,7 @@ def audio_frames(path: str | Path, sample_rate_hz: int, begin_s: float, end_s: f
     """
     path, first_s = Path(path), max(0.0, begin_s - 1.0)
     try:
-        samples = read_audio(path, sample_rate_hz, first_s, max(end_s + 1.0 - first_s, 1.0))
+        samples = read_samples(path, sample_rate_hz, first_s, max(end_s + 1.0 - first_s, 1.0))
     except UnreadableInput:
         if first_s < audio_info(path).duration_s:
             raise

@@ -70,7 +70,7 @@ def load_model(model: str | Path | Embedder = "default") -> Embedder:
     >>> model.window_s, model.dimensions
     (4.0, 4800)
     """
-    if not isinstance(model, str | Path):
+    if isinstance(model, Embedder):
         return model
     if str(model) in BASELINES:
         from antiphon.models.template import TemplateEmbedder

@@ -19,6 +19,7 @@ _HOME = {
     "Corpus": "corpora",
     "Embedder": "models.protocol",
     "Embeddings": "models.protocol",
+    "Index": "index.library",
     "Match": "index.match",
     "MissingDecoder": "errors",
     "Notes": "io.notes",
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from antiphon.errors import UnknownName as UnknownName
     from antiphon.errors import UnreadableInput as UnreadableInput
     from antiphon.index.build import BuildReport as BuildReport
+    from antiphon.index.library import Index as Index
     from antiphon.index.match import Match as Match
     from antiphon.index.search import SearchOptions as SearchOptions
     from antiphon.io.audio import Sound as Sound

@@ -23,12 +23,17 @@ def read_sound(
 ) -> NDArray[np.float32]:
     """Samples worth embedding. Raises `UnreadableInput` for silence or sound shorter than a window."""
     samples = read_samples(path, sample_rate_hz, start_s, length_s)
+    check_sound(path, samples, sample_rate_hz, window_s)
+    return samples
+
+
+def check_sound(name: str | Path, samples: NDArray[np.float32], sample_rate_hz: int, window_s: float) -> None:
+    """Raise `UnreadableInput`, which gives the name, for silence or sound shorter than a window."""
     if is_silent(samples):
-        raise UnreadableInput(path, "it is silent (no sample above −80 dBFS)")
+        raise UnreadableInput(name, "it is silent (no sample above −80 dBFS)")
     found_s = len(samples) / sample_rate_hz
     if found_s < window_s - HEADER_SLACK_S:
-        raise UnreadableInput(path, f"{found_s:.2f} s of sound is too short; a window needs {window_s:g} s")
-    return samples
+        raise UnreadableInput(name, f"{found_s:.2f} s of sound is too short; a window needs {window_s:g} s")
 
 
 @dataclass(frozen=True, eq=False)

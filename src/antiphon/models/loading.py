@@ -84,7 +84,9 @@ def load_trained(model: str | Path, purpose: str) -> ModelEmbedder:
     from antiphon.models.embedder import ModelEmbedder
 
     network = load_dual_encoder(trained_folder(model, purpose))
-    return ModelEmbedder(network, str(model) if str(model) in shipped_models() else network.config.arm.name)
+    embedder = ModelEmbedder(network, str(model) if str(model) in shipped_models() else network.config.arm.name)
+    embedder.origin = lasting_name(model)
+    return embedder
 
 
 def trained_folder(model: str | Path, purpose: str) -> Path:

@@ -80,6 +80,8 @@ class Embedder(ABC):
         music have similar embeddings.
     elastic : bool
         Whether `embed_audio_windows` accepts another playback; `embed_notes_windows` always does.
+    origin : str
+        The name or absolute folder that `load_model` loaded it from; empty for a model of another origin.
 
     Examples
     --------
@@ -100,6 +102,7 @@ class Embedder(ABC):
     parameters: int
     query_hop_s: float
     elastic: bool
+    origin: str = ""
 
     def embed_audio(self, sound: Sound | str | Path, *, hop_s: float = 1.0) -> Embeddings:
         """Embed a recording of sound in windows.

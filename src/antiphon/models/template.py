@@ -49,7 +49,7 @@ _SETTINGS = (
 class TemplateEmbedder(Embedder):
     """The baseline that anything learned has to beat."""
 
-    name = "template"
+    name = origin = "template"
     fingerprint = hashlib.sha256(repr(_SETTINGS).encode()).hexdigest()
     sample_rate_hz = _SAMPLE_RATE_HZ
     window_s = _WINDOW_S

@@ -1,4 +1,4 @@
-"""Parts of all commands: the application, options, printing."""
+"""What the commands share: the application they register with, options, printing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from antiphon.progress import console as errors
 
 
 class OneLineErrors(TyperGroup):
-    """Report a wrong option in one line, with exit code 2, instead of usage and a box."""
+    """Commands that refuse a wrong option in one line, with exit code 2, instead of a box under their usage."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -29,9 +29,9 @@ class OneLineErrors(TyperGroup):
 
 
 def within(low: float, high: float = math.inf) -> Callable[[Any], Any]:
-    """Make a check of an option: a finite number from `low` to `high`.
+    """Checks the value of an option: a finite number from `low` to `high`.
 
-    Typer's own limits are not used, because its message does not repeat the value and NaN passes.
+    Typer's own limits are not used: its message does not repeat the value, and NaN passes them.
     """
     takes = f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}"
 
@@ -45,21 +45,21 @@ def within(low: float, high: float = math.inf) -> Callable[[Any], Any]:
 
 
 def positive(value: float | None) -> float | None:
-    """Check an option that takes a finite number above 0."""
+    """Checks the value of an option that takes a finite number above 0."""
     if value is not None and not 0 < value < math.inf:
         raise typer.BadParameter(f"{value:g} is not a finite number above 0.")
     return value
 
 
 def output_folder(path: Path | None) -> Path | None:
-    """Check, before hours of work, that a folder can be made or written to."""
+    """Checks, before hours of work, that a folder can be made or written to."""
     if path is not None:
         _check_parent(path, path)
     return path
 
 
 def output_file(path: Path | None) -> Path | None:
-    """Check, before hours of work, that a file can be written."""
+    """Checks, before hours of work, that a file can be written."""
     if path is not None:
         if path.is_dir():
             raise typer.BadParameter(f"{path} is a folder; a file is expected.")
@@ -83,17 +83,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-index_app = typer.Typer(help="Build and update a library that can be searched.", no_args_is_help=True)
+index_app = typer.Typer(help="Make and update a library that can be searched.", no_args_is_help=True)
 app.add_typer(index_app, name="index")
 stdout = Console(highlight=False)
 
-MAX_SEED = 2**63 - 1  # the largest seed of PyTorch
+MAX_SEED = 2**63 - 1  # PyTorch takes no more
 
 CorpusArgument = Annotated[
     str, typer.Argument(metavar="CORPUS", help="a MAESTRO folder, a folder of pairs, or the word demo")
 ]
 AudioOption = Annotated[
-    Path | None, typer.Option("--audio", metavar="DIR", help="parallel folder of audio, any format")
+    Path | None, typer.Option("--audio", metavar="DIR", help="parallel folder of sound, any format")
 ]
 SplitOption = Annotated[str | None, typer.Option("--split", help="train, validation, test, …")]
 TRAINED_MODEL_HELP = "default, a model folder or a run folder"
@@ -103,12 +103,12 @@ RecordingsOption = Annotated[
     int | None, typer.Option(help="use this many recordings, evenly spread (all)", callback=within(1), metavar="N")
 ]
 KeepGoingOption = Annotated[bool, typer.Option("--keep-going/--strict", help="exit 0 although some files failed, or 2")]
-SeedOption = Annotated[int, typer.Option("--seed", help="seed of all random numbers", callback=within(0, MAX_SEED))]
+SeedOption = Annotated[int, typer.Option("--seed", help="of everything drawn at random", callback=within(0, MAX_SEED))]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
 
 
 def report_skipped(skipped: Sequence[UnreadableInput | str]) -> None:
-    """Print every file that was left out, and their number."""
+    """Name every file that was left out, then count them."""
     for error in skipped:
         errors.print(f"skipped: {error}", markup=False)
     if skipped:

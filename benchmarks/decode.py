@@ -11,7 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from antiphon.corpora import open_corpus
-from antiphon.io.audio import read_audio
+from antiphon.io.audio import read_samples
 from antiphon.io.notes import read_notes
 from antiphon.rendering.additive import AdditivePiano
 from benchmarks.timing import SAMPLE_RATE_HZ, Benchmark, Effort, Peer, Row, race
@@ -63,7 +63,7 @@ def _whole(suffix: str, effort: Effort) -> list[Row]:
             f"decode {suffix} 44.1 kHz stereo → 24 kHz mono",
             "× real time",
             _PIECE_S,
-            partial(read_audio, path, SAMPLE_RATE_HZ),
+            partial(read_samples, path, SAMPLE_RATE_HZ),
             effort,
             (Peer("librosa.load", partial(_by_librosa, path), ("librosa",)),),
             _alike,
@@ -80,7 +80,7 @@ def _window(suffix: str, effort: Effort) -> list[Row]:
             f"4-s window from the middle of {minutes} min of {suffix}",
             "windows/s",
             1,
-            partial(read_audio, path, SAMPLE_RATE_HZ, middle_s, _WINDOW_S),
+            partial(read_samples, path, SAMPLE_RATE_HZ, middle_s, _WINDOW_S),
             effort,
             (Peer("librosa.load", partial(_by_librosa, path, middle_s, _WINDOW_S), ("librosa",)),),
             _alike,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from antiphon.corpora import open_corpus
 from antiphon.corpora.segment_table import cut_windows
-from antiphon.io.audio import read_audio
+from antiphon.io.audio import read_samples
 from antiphon.io.notes import read_notes
 from antiphon.models.batch import Batch, Tokens, collate
 from antiphon.models.descriptors import HOP, N_FFT, describe
@@ -26,7 +26,7 @@ def _batch() -> Batch:
     recording = open_corpus("demo").recordings[0]
     assert recording.audio_path is not None
     starts_s = np.arange(_WINDOWS, dtype=np.float64)
-    samples = read_audio(recording.audio_path, SAMPLE_RATE_HZ, 0.0, _WINDOWS + _WINDOW_S)
+    samples = read_samples(recording.audio_path, SAMPLE_RATE_HZ, 0.0, _WINDOWS + _WINDOW_S)
     notes = read_notes(recording.notes_path)
     return collate(
         cut_windows(samples, SAMPLE_RATE_HZ, starts_s, _WINDOW_S), [notes.window(s, _WINDOW_S) for s in starts_s]

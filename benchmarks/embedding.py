@@ -14,7 +14,7 @@ from antiphon.corpora import open_corpus
 from antiphon.corpora.segment_table import WindowGrid
 from antiphon.index.build import embed_file
 from antiphon.index.query import open_query
-from antiphon.io.audio import read_audio
+from antiphon.io.audio import read_samples
 from antiphon.io.notes import read_notes
 from antiphon.models.arms import find_arm
 from antiphon.models.embedder import ModelEmbedder
@@ -34,10 +34,10 @@ def _embed(embedder: Embedder, side: Modality, what: str, effort: Effort) -> lis
     assert recording.audio_path is not None
     starts_s = WindowGrid(max_windows=effort.pick(100, 8)).starts_s(recording.duration_s)
     if side == "audio":
-        samples = read_audio(recording.audio_path, embedder.sample_rate_hz, 0.0, float(starts_s[-1]) + 4.0)
-        return race(what, _UNIT, len(starts_s), partial(embedder.embed_audio, samples, starts_s), effort)
+        samples = read_samples(recording.audio_path, embedder.sample_rate_hz, 0.0, float(starts_s[-1]) + 4.0)
+        return race(what, _UNIT, len(starts_s), partial(embedder.embed_audio_windows, samples, starts_s), effort)
     notes = read_notes(recording.notes_path)
-    return race(what, _UNIT, len(starts_s), partial(embedder.embed_notes, notes, starts_s), effort)
+    return race(what, _UNIT, len(starts_s), partial(embedder.embed_notes_windows, notes, starts_s), effort)
 
 
 def _template(side: Modality, effort: Effort) -> list[Row]:

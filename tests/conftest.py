@@ -1,8 +1,7 @@
-"""What all tests share: a cache folder of their own, the demo corpus, and what to skip where something is missing."""
+"""Fixtures of all tests: the demo corpus, small libraries, and the tests to skip where something is missing."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,16 +43,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if marked and (reason := missing()):
             for item in marked:
                 item.add_marker(pytest.mark.skip(reason=reason))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Derived data goes to a folder of this run, one for all workers, and never to the user's cache."""
-    root = tmp_path_factory.getbasetemp()
-    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ANTIPHON_CACHE", str(root / "cache"))
-        yield root / "cache"
 
 
 @pytest.fixture(autouse=True)

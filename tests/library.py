@@ -27,17 +27,17 @@ class CountingEmbedder:
         self.elastic, self.query_hop_s = self._inner.elastic, self._inner.query_hop_s
         self.files = 0
 
-    def embed_audio(
+    def embed_audio_windows(
         self, samples: NDArray[np.float32], starts_s: NDArray[np.float64], playback: Playback = AS_RECORDED
     ) -> NDArray[np.float32]:
         self.files += 1
-        return self._inner.embed_audio(samples, starts_s, playback)
+        return self._inner.embed_audio_windows(samples, starts_s, playback)
 
-    def embed_notes(
+    def embed_notes_windows(
         self, notes: Notes, starts_s: NDArray[np.float64], playback: Playback = AS_RECORDED
     ) -> NDArray[np.float32]:
         self.files += 1
-        return self._inner.embed_notes(notes, starts_s, playback)
+        return self._inner.embed_notes_windows(notes, starts_s, playback)
 
 
 def bring_up_to_date(folder: Path, out: Path, **how: Any) -> tuple[BuildReport, int]:

@@ -16,7 +16,7 @@ from antiphon.evaluation.protocols import evaluate
 from antiphon.experiments.analysis import ModelUnderTest
 from antiphon.experiments.analysis.conditions import Condition, embed_conditions, score_conditions
 from antiphon.experiments.analysis.robustness import shifted, transposed, with_noise, with_velocity
-from antiphon.io.audio import is_silent, read_audio, write_flac
+from antiphon.io.audio import is_silent, read_samples, write_flac
 from antiphon.io.notes import Notes, read_notes, write_midi
 from antiphon.models.arms import find_arm
 from antiphon.models.batch import Batch, NoteBatch, Tokens, collate, collate_notes
@@ -70,7 +70,7 @@ def zero_a4(found: Mapping[str, Tokens], generator: torch.Generator) -> Mapping[
 def windows_of(one: Recording) -> Batch:
     assert one.audio_path is not None
     starts = PAPER_GRID.starts_s(one.duration_s)
-    samples = read_audio(one.audio_path, RATE_HZ, 0.0, one.duration_s)
+    samples = read_samples(one.audio_path, RATE_HZ, 0.0, one.duration_s)
     notes = read_notes(one.notes_path)
     return collate(cut_windows(samples, RATE_HZ, starts, 4.0), [notes.window(start, 4.0) for start in starts])
 
@@ -230,7 +230,7 @@ class TestEmbedConditions:
     def test_windows_with_nothing_in_them_stay_rows_of_zeros(self, few: Corpus, tmp_path):
         one = few.recordings[0]
         assert one.audio_path is not None
-        samples = read_audio(one.audio_path, RATE_HZ, 0.0, LENGTH_S)
+        samples = read_samples(one.audio_path, RATE_HZ, 0.0, LENGTH_S)
         faint = np.random.default_rng(0).choice([-3.1e-5, 3.1e-5], 5 * RATE_HZ)  # noise as strong would be heard
         samples[: 5 * RATE_HZ] = faint
         write_flac(tmp_path / "late.flac", samples, RATE_HZ)

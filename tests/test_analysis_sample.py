@@ -14,7 +14,7 @@ from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
 from antiphon.experiments.analysis import ModelUnderTest
 from antiphon.experiments.analysis.sample import Sample, embed_sample, sample_windows
-from antiphon.io.audio import read_audio, write_flac
+from antiphon.io.audio import read_samples, write_flac
 from antiphon.io.notes import read_notes
 from antiphon.models import protocol as embedding
 from antiphon.models.embedder import ModelEmbedder
@@ -80,7 +80,7 @@ def test_windows_are_those_of_their_recording_decoded_once(subject: ModelUnderTe
     for row in (0, 13, 31):
         one, start_s = found.recordings[found.recording[row]], float(found.start_s[row])
         assert one.audio_path is not None
-        np.testing.assert_array_equal(audio[row], read_audio(one.audio_path, RATE_HZ, start_s, 4.0))
+        np.testing.assert_array_equal(audio[row], read_samples(one.audio_path, RATE_HZ, start_s, 4.0))
         assert (~found.batches[row // 16].notes.padding[row % 16]).sum() == len(
             read_notes(one.notes_path).window(start_s, 4.0)
         )
@@ -89,7 +89,7 @@ def test_windows_are_those_of_their_recording_decoded_once(subject: ModelUnderTe
 def test_silent_windows_and_unreadable_recordings_are_passed_over(subject: ModelUnderTest, tmp_path: Path):
     first, second, third, fourth = subject.corpus.recordings
     half, broken = tmp_path / "half.flac", tmp_path / "broken.flac"
-    sound = read_audio(first.audio_path, RATE_HZ, 0.0, 11.0)  # type: ignore[arg-type]
+    sound = read_samples(first.audio_path, RATE_HZ, 0.0, 11.0)  # type: ignore[arg-type]
     sound[: 6 * RATE_HZ] = 0.0  # windows at 0, 1 and 2 s are silent
     write_flac(half, sound, RATE_HZ)
     broken.write_bytes(b"no sound")
@@ -133,7 +133,7 @@ def test_rows_are_those_that_retrieval_compares(demo: Corpus, arm: str):
     embedder = ModelEmbedder(subject.model, "tiny", torch.device("cpu"))
     for number, one in enumerate(found.recordings):
         kept = found.recording == number
-        sound = read_audio(one.audio_path, RATE_HZ, 0.0, 14.0)  # type: ignore[arg-type]
+        sound = read_samples(one.audio_path, RATE_HZ, 0.0, 14.0)  # type: ignore[arg-type]
         expected = embedder.embed_pairs(sound, read_notes(one.notes_path), found.start_s[kept])
         for side, oracle in zip(rows, expected, strict=True):
             np.testing.assert_allclose(side[kept], oracle, atol=2e-5)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from antiphon.errors import UnreadableInput
-from antiphon.io.audio import audio_info, is_silent, read_audio, write_flac
+from antiphon.io.audio import audio_info, is_silent, read_samples, write_flac
 from helpers import sine, write_sine
 
 RATE_HZ = 24_000
@@ -66,7 +66,7 @@ def test_every_format_keeps_a_tone(
     tmp_path: Path, suffix: str, format_: str, subtype: str, rate_hz: int, channels: int, tolerance: float
 ) -> None:
     path = write_sine(tmp_path / f"tone.{suffix}", 2.0, rate_hz, channels, format=format_, subtype=subtype)
-    samples = read_audio(path, RATE_HZ)
+    samples = read_samples(path, RATE_HZ)
     frequency_hz, level = frequency_and_level(samples, RATE_HZ)
     assert samples.dtype == np.float32
     assert samples.ndim == 1
@@ -78,13 +78,13 @@ def test_every_format_keeps_a_tone(
 def test_channels_are_averaged(tmp_path: Path) -> None:
     left, right = sine(level=0.6), sine(frequency_hz=1000.0, level=0.2)
     soundfile.write(tmp_path / "stereo.wav", np.stack([left, right], axis=1), RATE_HZ, subtype="FLOAT")
-    np.testing.assert_allclose(read_audio(tmp_path / "stereo.wav", RATE_HZ), (left + right) / 2, atol=1e-6)
+    np.testing.assert_allclose(read_samples(tmp_path / "stereo.wav", RATE_HZ), (left + right) / 2, atol=1e-6)
 
 
 def test_resampling_leaves_no_alias(tmp_path: Path) -> None:
     """A sample rate of 24 kHz cannot represent 15 kHz; a poor resampler would alias it to 9 kHz."""
     soundfile.write(tmp_path / "high.wav", sine(frequency_hz=15_000.0, rate_hz=48_000), 48_000, subtype="FLOAT")
-    assert np.abs(read_audio(tmp_path / "high.wav", RATE_HZ)[RATE_HZ:-RATE_HZ]).max() < 1e-5
+    assert np.abs(read_samples(tmp_path / "high.wav", RATE_HZ)[RATE_HZ:-RATE_HZ]).max() < 1e-5
 
 
 def test_header_gives_length_rate_and_channels(tmp_path: Path) -> None:
@@ -102,10 +102,10 @@ def test_header_gives_length_rate_and_channels(tmp_path: Path) -> None:
 def test_window_is_a_slice_of_the_whole(
     noise_files: dict[int, Path], file_rate_hz: int, wanted_hz: int, offset_s: float, duration_s: float
 ) -> None:
-    whole = read_audio(noise_files[file_rate_hz], wanted_hz)
+    whole = read_samples(noise_files[file_rate_hz], wanted_hz)
     begin = round(offset_s * wanted_hz)
     expected = whole[begin : begin + round(duration_s * wanted_hz)]
-    window = read_audio(noise_files[file_rate_hz], wanted_hz, offset_s, duration_s)
+    window = read_samples(noise_files[file_rate_hz], wanted_hz, offset_s, duration_s)
     assert len(window) == len(expected)
     np.testing.assert_allclose(window, expected, atol=2e-6)
 
@@ -122,32 +122,32 @@ def test_reading_a_window_decodes_only_the_window(tmp_path: Path, monkeypatch: p
         return block
 
     monkeypatch.setattr(soundfile.SoundFile, "read", counting_read)
-    assert len(read_audio(path, RATE_HZ, offset_s=20.0, duration_s=1.0)) == RATE_HZ
+    assert len(read_samples(path, RATE_HZ, offset_s=20.0, duration_s=1.0)) == RATE_HZ
     assert 44_100 <= sum(decoded) <= 1.2 * 44_100
 
 
 def test_window_past_the_end_is_shorter(tmp_path: Path) -> None:
     path = write_sine(tmp_path / "tone.wav", 5.0)
-    assert len(read_audio(path, RATE_HZ, offset_s=4.0, duration_s=3.0)) == RATE_HZ
+    assert len(read_samples(path, RATE_HZ, offset_s=4.0, duration_s=3.0)) == RATE_HZ
 
 
 @pytest.mark.parametrize("offset_s", [5.0, 5.01, 60.0])
 def test_window_beyond_the_end_is_an_error(tmp_path: Path, offset_s: float) -> None:
     path = write_sine(tmp_path / "tone.wav", 5.0, 44_100)
     with pytest.raises(UnreadableInput, match=f"tone.wav: it ends before second {offset_s:g}"):
-        read_audio(path, RATE_HZ, offset_s, 1.0)
+        read_samples(path, RATE_HZ, offset_s, 1.0)
 
 
 @pytest.mark.parametrize(("rate_hz", "offset_s", "duration_s"), [(0, 0, 1), (RATE_HZ, -1, 1), (RATE_HZ, 0, 0)])
 def test_impossible_windows_are_refused(tmp_path: Path, rate_hz: int, offset_s: float, duration_s: float) -> None:
     with pytest.raises(ValueError, match=r"sample_rate_hz|window"):
-        read_audio(write_sine(tmp_path / "tone.wav"), rate_hz, offset_s, duration_s)
+        read_samples(write_sine(tmp_path / "tone.wav"), rate_hz, offset_s, duration_s)
 
 
 def test_written_flac_is_clipped_not_wrapped(tmp_path: Path) -> None:
     loud = sine(1.0, level=2.0)
     write_flac(tmp_path / "loud.flac", loud, RATE_HZ)
-    np.testing.assert_allclose(read_audio(tmp_path / "loud.flac", RATE_HZ), np.clip(loud, -1, 1), atol=1e-4)
+    np.testing.assert_allclose(read_samples(tmp_path / "loud.flac", RATE_HZ), np.clip(loud, -1, 1), atol=1e-4)
 
 
 def test_silence_is_below_minus_80_dBFS() -> None:
@@ -168,9 +168,9 @@ def write_m4a(path: Path, duration_s: float) -> Path:
 
 def test_m4a_is_decoded_by_pyav(tmp_path: Path) -> None:
     path = write_m4a(tmp_path / "tone.m4a", 3.0)
-    frequency_hz, level = frequency_and_level(read_audio(path, RATE_HZ), RATE_HZ)
+    frequency_hz, level = frequency_and_level(read_samples(path, RATE_HZ), RATE_HZ)
     assert (frequency_hz, level) == (440, pytest.approx(0.5, rel=LOSSY))
-    assert len(read_audio(path, RATE_HZ, offset_s=1.0, duration_s=0.5)) == RATE_HZ // 2
+    assert len(read_samples(path, RATE_HZ, offset_s=1.0, duration_s=0.5)) == RATE_HZ // 2
     assert audio_info(path).duration_s == pytest.approx(3.0, abs=0.1)
 
 
@@ -179,12 +179,12 @@ def test_m4a_without_pyav_says_what_to_install(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "av", None)
     monkeypatch.delitem(sys.modules, "antiphon.io.av_audio", raising=False)
     with pytest.raises(UnreadableInput, match=r"tone.m4a: .*pip install 'antiphon\[av\]'"):
-        read_audio(path, RATE_HZ)
+        read_samples(path, RATE_HZ)
 
 
 def test_a_file_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav"))
     write_sine(tmp_path / "plain.wav").rename(path)
-    for read in (lambda: audio_info(path), lambda: read_audio(path, 24_000)):
+    for read in (lambda: audio_info(path), lambda: read_samples(path, 24_000)):
         with pytest.raises(UnreadableInput, match="not UTF-8"):
             read()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from antiphon.errors import UnreadableInput
 from antiphon.io import av_audio
-from antiphon.io.audio import audio_info, read_audio
+from antiphon.io.audio import audio_info, read_samples
 
 RATE_HZ = 24_000
 SECONDS = 20.0
@@ -103,9 +103,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.mark.parametrize("suffix", CODECS)
 def test_a_window_is_a_slice_of_the_whole(tmp_path: Path, suffix: str) -> None:
     path = written(tmp_path, suffix)
-    whole = read_audio(path, RATE_HZ)
+    whole = read_samples(path, RATE_HZ)
     for start_s in (0.0, 0.3, 7.123, 16.01, 18.5):
-        window = read_audio(path, RATE_HZ, start_s, 2.0)
+        window = read_samples(path, RATE_HZ, start_s, 2.0)
         expected = whole[round(start_s * RATE_HZ) :][: 2 * RATE_HZ]
         assert abs(len(window) - len(expected)) <= (RATE_HZ // 1000 if suffix in MILLISECONDS else 0)
         lag = best_lag(window, expected) if suffix in MILLISECONDS else 0
@@ -126,7 +126,7 @@ def best_lag(window: NDArray[np.float32], expected: NDArray[np.float32]) -> int:
 @pytest.mark.parametrize("suffix", ["m4a", "mp4", "aac", "ts"])
 def test_a_window_decodes_little_more_than_itself(tmp_path: Path, suffix: str, decoded: list[int]) -> None:
     path = written(tmp_path, suffix)
-    read_audio(path, RATE_HZ, 15.0, 1.0)
+    read_samples(path, RATE_HZ, 15.0, 1.0)
     assert sum(decoded) / CODECS[suffix][1] < 3.0
     decoded.clear()
     info = audio_info(path)
@@ -137,7 +137,7 @@ def test_a_window_decodes_little_more_than_itself(tmp_path: Path, suffix: str, d
 @pytest.mark.parametrize("suffix", CODECS)
 def test_the_duration_is_that_of_the_decoded_samples(tmp_path: Path, suffix: str) -> None:
     path = written(tmp_path, suffix)
-    assert audio_info(path).duration_s == pytest.approx(len(read_audio(path, RATE_HZ)) / RATE_HZ, abs=2e-3)
+    assert audio_info(path).duration_s == pytest.approx(len(read_samples(path, RATE_HZ)) / RATE_HZ, abs=2e-3)
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_second_0_is_that_of_a_media_player(
     sound = bursts(CODECS[suffix][1])
     path = write(tmp_path / f"sound.{suffix}", sound, sound_at_s, picture_at_s)
     # The decoder knows the delay of the encoder, 21 ms or more, only where the container states it.
-    assert first_sound_s(read_audio(path, RATE_HZ)) == pytest.approx(begins_s, abs=0.05)
-    window = read_audio(path, RATE_HZ, 10.0 + begins_s - 0.25, 1.0)
+    assert first_sound_s(read_samples(path, RATE_HZ)) == pytest.approx(begins_s, abs=0.05)
+    window = read_samples(path, RATE_HZ, 10.0 + begins_s - 0.25, 1.0)
     assert first_sound_s(window[RATE_HZ // 8 :]) == pytest.approx(0.125, abs=0.05)
     assert audio_info(path).duration_s == pytest.approx(SECONDS + begins_s, abs=0.08)
 
@@ -169,17 +169,17 @@ def test_second_0_is_that_of_a_media_player(
 def test_a_gap_between_packets_is_silent(tmp_path: Path, suffix: str) -> None:
     path = written(tmp_path, suffix, gap_s=3.0)
     assert audio_info(path).duration_s == pytest.approx(SECONDS + 3.0, abs=0.08)
-    for samples in (read_audio(path, RATE_HZ)[10 * RATE_HZ :], read_audio(path, RATE_HZ, 10.0, 4.0)):
+    for samples in (read_samples(path, RATE_HZ)[10 * RATE_HZ :], read_samples(path, RATE_HZ, 10.0, 4.0)):
         assert np.abs(samples[RATE_HZ // 10 : 29 * RATE_HZ // 10]).max() < 0.01
         assert np.abs(samples[3 * RATE_HZ : 4 * RATE_HZ]).max() > 0.1
 
 
 def test_a_window_beyond_the_end_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableInput, match=r"sound.m4a: it ends before second 30"):
-        read_audio(written(tmp_path, "m4a"), RATE_HZ, 30.0, 1.0)
+        read_samples(written(tmp_path, "m4a"), RATE_HZ, 30.0, 1.0)
 
 
 def test_audio_that_begins_hours_after_the_video_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, "mkv", sound_at_s=7200.0, picture_at_s=0.0)
     with pytest.raises(UnreadableInput, match=r"its sound begins 7200 s after its picture; 3600 s is the most"):
-        read_audio(path, RATE_HZ)
+        read_samples(path, RATE_HZ)

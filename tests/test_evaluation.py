@@ -376,17 +376,17 @@ class FakeEmbedder:
     def __init__(self, window_s: float = 4.0) -> None:
         self.window_s = window_s
 
-    def embed_audio(self, samples: NDArray[np.float32], starts_s: NDArray[np.float64]) -> NDArray[np.float32]:
+    def embed_audio_windows(self, samples: NDArray[np.float32], starts_s: NDArray[np.float64]) -> NDArray[np.float32]:
         assert len(samples) >= (starts_s[-1] + self.window_s) * self.sample_rate_hz
         return np.stack([starts_s, np.full(len(starts_s), samples.max())], axis=1).astype(np.float32)
 
-    def embed_notes(self, notes: Notes, starts_s: NDArray[np.float64]) -> NDArray[np.float32]:
+    def embed_notes_windows(self, notes: Notes, starts_s: NDArray[np.float64]) -> NDArray[np.float32]:
         return np.stack([starts_s, np.full(len(starts_s), notes.pitch.min())], axis=1).astype(np.float32)
 
     def embed_pairs(
         self, samples: NDArray[np.float32], notes: Notes, starts_s: NDArray[np.float64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return self.embed_audio(samples, starts_s), self.embed_notes(notes, starts_s)
+        return self.embed_audio_windows(samples, starts_s), self.embed_notes_windows(notes, starts_s)
 
 
 def recording(folder: Path, number: int, duration_s: float) -> Recording:

@@ -166,10 +166,10 @@ chance = random.Random(5)
 class InStep(TemplateEmbedder):
     # Tells the parent before each file and waits for its word, so that no build runs ahead of its death.
 
-    def embed_notes(self, notes, starts_s):
+    def embed_notes_windows(self, notes, starts_s):
         os.write(told, b".")
         os.read(allowed, 1)
-        return super().embed_notes(notes, starts_s)
+        return super().embed_notes_windows(notes, starts_s)
 
 
 for round in range(20):

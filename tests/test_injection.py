@@ -267,7 +267,7 @@ class TestCrossModal:
         batch = random_batch(1)
         embedder = ModelEmbedder(model_of("d4a4cm"), "d4a4cm")
         with pytest.raises(AntiphonError, match="takes the descriptor d4 of the notes"):
-            embedder.embed_audio(batch.audio[0].numpy(), torch.zeros(1).double().numpy())
+            embedder.embed_audio_windows(batch.audio[0].numpy(), torch.zeros(1).double().numpy())
 
     def test_each_tower_hears_the_other_sides_descriptor(self):
         model, batch = model_of("d4a4cm"), random_batch()
@@ -284,8 +284,8 @@ class TestCrossModal:
         starts = torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64).numpy()
         embedder = ModelEmbedder(model_of("d4-a4r"), "m")
         audio, rows = embedder.embed_pairs(sound, notes, starts)
-        torch.testing.assert_close(torch.tensor(audio), torch.tensor(embedder.embed_audio(sound, starts)))
-        torch.testing.assert_close(torch.tensor(rows), torch.tensor(embedder.embed_notes(notes, starts)))
+        torch.testing.assert_close(torch.tensor(audio), torch.tensor(embedder.embed_audio_windows(sound, starts)))
+        torch.testing.assert_close(torch.tensor(rows), torch.tensor(embedder.embed_notes_windows(notes, starts)))
 
 
 def test_zeros_in_a_control_arm_hide_the_descriptor():

@@ -336,8 +336,8 @@ class TestModelEmbedder:
         embedder = ModelEmbedder(model_of(), "m")
         rng = np.random.default_rng(0)
         sound = np.concatenate([rng.normal(0, 0.1, WINDOW), np.zeros(WINDOW)]).astype(np.float32)
-        audio = embedder.embed_audio(sound, np.array([0.0, 4.0]))
-        notes = embedder.embed_notes(random_notes(rng, 20), np.array([0.0, 50.0]))
+        audio = embedder.embed_audio_windows(sound, np.array([0.0, 4.0]))
+        notes = embedder.embed_notes_windows(random_notes(rng, 20), np.array([0.0, 50.0]))
         for rows in (audio, notes):
             assert rows.dtype == np.float32
             assert np.linalg.norm(rows[0]) == pytest.approx(1.0, abs=1e-5)
@@ -348,11 +348,11 @@ class TestModelEmbedder:
         rng = np.random.default_rng(0)
         sound, notes = rng.normal(0, 0.1, 12 * 24_000).astype(np.float32), random_notes(rng, 200, 40.0)
         starts = np.arange(36) * 0.2
-        together = embedder.embed_audio(sound, starts), embedder.embed_notes(notes, starts)
-        alone = [embedder.embed_audio(sound, starts[[5]]), embedder.embed_notes(notes, starts[[5]])]
+        together = embedder.embed_audio_windows(sound, starts), embedder.embed_notes_windows(notes, starts)
+        alone = [embedder.embed_audio_windows(sound, starts[[5]]), embedder.embed_notes_windows(notes, starts[[5]])]
         for many, one in zip(together, alone, strict=True):
             np.testing.assert_allclose(many[[5]], one, atol=1e-5)
 
     def test_an_empty_list_of_windows_gives_no_rows(self):
-        rows = ModelEmbedder(model_of(), "m").embed_notes(Notes.of([], [], [], []), np.zeros(0))
+        rows = ModelEmbedder(model_of(), "m").embed_notes_windows(Notes.of([], [], [], []), np.zeros(0))
         assert rows.shape == (0, 32)

@@ -27,19 +27,23 @@ def embedder(request: pytest.FixtureRequest) -> Embedder:
 @pytest.mark.parametrize("convert", [list, np.float64, torch.from_numpy], ids=["list", "float64", "tensor"])
 def test_any_sequence_of_numbers_gives_the_same_vectors(embedder: Embedder, convert: Any):
     samples, starts_s, notes = convert(SOUND), convert(STARTS_S), scale()
-    audio = embedder.embed_audio(SOUND, STARTS_S)
+    audio = embedder.embed_audio_windows(SOUND, STARTS_S)
     assert audio.shape == (2, embedder.dimensions)
     assert np.abs(audio).max() > 0
-    np.testing.assert_array_equal(embedder.embed_audio(samples, starts_s), audio)
-    np.testing.assert_array_equal(embedder.embed_notes(notes, starts_s), embedder.embed_notes(notes, STARTS_S))
+    np.testing.assert_array_equal(embedder.embed_audio_windows(samples, starts_s), audio)
+    np.testing.assert_array_equal(
+        embedder.embed_notes_windows(notes, starts_s), embedder.embed_notes_windows(notes, STARTS_S)
+    )
     pairs, expected = embedder.embed_pairs(samples, notes, starts_s), embedder.embed_pairs(SOUND, notes, STARTS_S)
     for found, one in zip(pairs, expected, strict=True):
         np.testing.assert_array_equal(found, one)
 
 
 def test_integers_are_numbers(embedder: Embedder):
-    assert embedder.embed_audio([0] * 96_000, [0]).shape == (1, embedder.dimensions)
-    np.testing.assert_array_equal(embedder.embed_notes(scale(), [0, 1]), embedder.embed_notes(scale(), STARTS_S))
+    assert embedder.embed_audio_windows([0] * 96_000, [0]).shape == (1, embedder.dimensions)
+    np.testing.assert_array_equal(
+        embedder.embed_notes_windows(scale(), [0, 1]), embedder.embed_notes_windows(scale(), STARTS_S)
+    )
 
 
 SAMPLES = [
@@ -62,7 +66,10 @@ STARTS = [
 
 @pytest.mark.parametrize(("samples", "says"), SAMPLES)
 def test_other_samples_are_named_in_a_line(embedder: Embedder, samples: Any, says: str):
-    for embed in (lambda: embedder.embed_audio(samples, [0.0]), lambda: embedder.embed_pairs(samples, scale(), [0.0])):
+    for embed in (
+        lambda: embedder.embed_audio_windows(samples, [0.0]),
+        lambda: embedder.embed_pairs(samples, scale(), [0.0]),
+    ):
         with pytest.raises(ValueError, match=says) as error:
             embed()
         assert "\n" not in str(error.value)
@@ -71,8 +78,8 @@ def test_other_samples_are_named_in_a_line(embedder: Embedder, samples: Any, say
 @pytest.mark.parametrize(("starts_s", "says"), STARTS)
 def test_other_starts_are_named_in_a_line(embedder: Embedder, starts_s: Any, says: str):
     for embed in (
-        lambda: embedder.embed_audio(SOUND, starts_s),
-        lambda: embedder.embed_notes(scale(), starts_s),
+        lambda: embedder.embed_audio_windows(SOUND, starts_s),
+        lambda: embedder.embed_notes_windows(scale(), starts_s),
         lambda: embedder.embed_pairs(SOUND, scale(), starts_s),
     ):
         with pytest.raises(ValueError, match=says) as error:
@@ -90,5 +97,5 @@ def test_a_network_embeds_a_window_before_the_sound_as_if_silence_came_first():
     embedder = ModelEmbedder(tiny_model("A4"), "tiny")
     padded = np.concatenate([np.zeros(24_000, np.float32), SOUND])
     np.testing.assert_allclose(
-        embedder.embed_audio(SOUND, [-1.0, 0.5]), embedder.embed_audio(padded, [0.0, 1.5]), atol=1e-5
+        embedder.embed_audio_windows(SOUND, [-1.0, 0.5]), embedder.embed_audio_windows(padded, [0.0, 1.5]), atol=1e-5
     )

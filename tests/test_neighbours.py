@@ -17,7 +17,7 @@ from antiphon.index.artifacts import Artifacts
 from antiphon.index.neighbours import Nearest, Neighbours
 from antiphon.index.quantised import RECALL, Quantised, QuantisedFacts, quantise, quantised
 from antiphon.index.store import Store
-from antiphon.index.view import Library
+from antiphon.index.view import IndexView
 from builders import unit
 from library import bring_up_to_date, in_database
 
@@ -230,5 +230,5 @@ class TestFile:
 
 
 def test_a_librarys_rows_are_those_of_its_recordings():
-    library = Library(independent(8, 8), np.arange(8.0), np.array([0, 3, 4, 8]), ("a", "b", "c"), np.full(3, 9.0))
+    library = IndexView(independent(8, 8), np.arange(8.0), np.array([0, 3, 4, 8]), ("a", "b", "c"), np.full(3, 9.0))
     np.testing.assert_array_equal(np.flatnonzero(library.rows_of(np.array([True, False, True]))), [0, 1, 2, 4, 5, 6, 7])

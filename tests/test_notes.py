@@ -22,7 +22,7 @@ SUSTAIN = 64
 
 def read_bytes(folder: Path, data: bytes, sustain: bool = False) -> Notes:
     (folder / "file.mid").write_bytes(data)
-    return read_notes(folder / "file.mid", sustain)
+    return read_notes(folder / "file.mid", sustain=sustain)
 
 
 def rows(notes: Notes) -> list[tuple[float, float, int, int]]:

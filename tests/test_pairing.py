@@ -25,7 +25,7 @@ from antiphon.index.match import MATCH_FIELDS, Match
 from antiphon.index.pairing import Pairing, excerpts, notes_of_pair, pair
 from antiphon.index.store import Store
 from antiphon.index.view import Filters
-from antiphon.io.audio import read_audio, write_flac
+from antiphon.io.audio import read_samples, write_flac
 from antiphon.io.notes import Notes, read_notes, write_midi
 from antiphon.models.template import TemplateEmbedder
 from antiphon.rendering.additive import AdditivePiano
@@ -60,7 +60,7 @@ def brief(place: Path) -> Path:
     folder = place / "brief"
     folder.mkdir()
     for path in (place / "audio").iterdir():
-        write_flac(folder / path.name, read_audio(path, RATE_HZ, 0.0, 12.0), RATE_HZ)
+        write_flac(folder / path.name, read_samples(path, RATE_HZ, 0.0, 12.0), RATE_HZ)
     return folder
 
 
@@ -122,7 +122,7 @@ class TestPairing:
         assert len(many.files) == 3
 
     def test_a_piece_within_a_longer_recording(self, pieces: list[Recording], place: Path, tmp_path: Path):
-        other, piece = (read_audio(one.audio_path, RATE_HZ) for one in (pieces[0], pieces[1]) if one.audio_path)
+        other, piece = (read_samples(one.audio_path, RATE_HZ) for one in (pieces[0], pieces[1]) if one.audio_path)
         silence = np.zeros(5 * RATE_HZ, np.float32)
         write_flac(tmp_path / "concert.flac", np.concatenate([other[: 20 * RATE_HZ], silence, piece, silence]), RATE_HZ)
         one = pair_with([tmp_path / "concert.flac"], place / "midi", tmp_path / "index", min_confidence=0.4).pairs[0]
@@ -137,7 +137,7 @@ class TestPairing:
         """Before second 20 and after second 50 the recording and the notes go on, each with other music."""
         assert pieces[0].audio_path is not None
         assert pieces[1].audio_path is not None
-        other, same = (read_audio(one.audio_path, RATE_HZ) for one in pieces[:2])
+        other, same = (read_samples(one.audio_path, RATE_HZ) for one in pieces[:2])
         sound = np.concatenate([other[: 20 * RATE_HZ], same[: 30 * RATE_HZ], other[20 * RATE_HZ :]])
         write_flac(tmp_path / "medley.flac", sound, RATE_HZ)
         third, written = (read_notes(piece.notes_path) for piece in (pieces[3], pieces[1]))
@@ -159,7 +159,7 @@ class TestPairing:
 
     def test_a_recording_of_a_part_of_the_notes(self, pieces: list[Recording], place: Path, tmp_path: Path):
         assert pieces[2].audio_path is not None
-        write_flac(tmp_path / "part.flac", read_audio(pieces[2].audio_path, RATE_HZ, 11.0, 9.0), RATE_HZ)
+        write_flac(tmp_path / "part.flac", read_samples(pieces[2].audio_path, RATE_HZ, 11.0, 9.0), RATE_HZ)
         one = pair_with([tmp_path / "part.flac"], place / "midi", tmp_path / "index").pairs[0]
         assert Path(one.file).name == "8.mid"
         edges = (one.query_start_s, one.query_end_s, one.start_s, one.end_s)

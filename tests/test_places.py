@@ -339,10 +339,10 @@ class ClockEmbedder:
             rows.append(np.cos(at_s * rng.uniform(0.2, 1.0, 32) + rng.uniform(0, 6, 32)))
         return unit(np.array(rows)), unit(np.array(rows))
 
-    def embed_audio(self, samples, starts_s):
+    def embed_audio_windows(self, samples, starts_s):
         raise AssertionError("both sides are embedded at once")
 
-    embed_notes = embed_audio
+    embed_notes_windows = embed_audio_windows
 
 
 class TestFindPlaces:

@@ -115,24 +115,24 @@ class TestEmbedders:
         hears them as they were recorded; template 0.29, and -0.06–0.05."""
         recorded = piano.render(undone(piece, playback), 10 * playback.tempo)
         starts = STARTS * playback.tempo
-        notes = embedder.embed_notes(piece, STARTS)
-        before = cosines(embedder.embed_audio(recorded, starts), notes)
-        after = cosines(embedder.embed_audio(recorded, starts, playback), notes)
-        original = cosines(embedder.embed_audio(piano.render(piece, 10.0), STARTS), notes)
+        notes = embedder.embed_notes_windows(piece, STARTS)
+        before = cosines(embedder.embed_audio_windows(recorded, starts), notes)
+        after = cosines(embedder.embed_audio_windows(recorded, starts, playback), notes)
+        original = cosines(embedder.embed_audio_windows(piano.render(piece, 10.0), STARTS), notes)
         assert (after > before + 0.05).all()
         np.testing.assert_allclose(after, original, atol=0.06)
 
     @pytest.mark.parametrize("playback", CHANGED, ids=str)
     def test_embed_notes_as_they_embed_the_notes_when_played_so(self, embedder, piece: Notes, playback: Playback):
-        found = embedder.embed_notes(undone(piece, playback), STARTS * playback.tempo, playback)
-        np.testing.assert_allclose(cosines(found, embedder.embed_notes(piece, STARTS)), 1.0, atol=1e-4)
+        found = embedder.embed_notes_windows(undone(piece, playback), STARTS * playback.tempo, playback)
+        np.testing.assert_allclose(cosines(found, embedder.embed_notes_windows(piece, STARTS)), 1.0, atol=1e-4)
 
     def test_hear_the_same_as_recorded(self, embedder, piece: Notes, piano):
         recorded = piano.render(piece, 10.0)
-        sound = embedder.embed_audio(recorded, STARTS)
-        notes = embedder.embed_notes(piece, STARTS)
-        np.testing.assert_array_equal(embedder.embed_audio(recorded, STARTS, Playback(1.0, 0)), sound)
-        np.testing.assert_array_equal(embedder.embed_notes(piece, STARTS, Playback(1.0, 0)), notes)
+        sound = embedder.embed_audio_windows(recorded, STARTS)
+        notes = embedder.embed_notes_windows(piece, STARTS)
+        np.testing.assert_array_equal(embedder.embed_audio_windows(recorded, STARTS, Playback(1.0, 0)), sound)
+        np.testing.assert_array_equal(embedder.embed_notes_windows(piece, STARTS, Playback(1.0, 0)), notes)
         for pair, alone in zip(embedder.embed_pairs(recorded, piece, STARTS), (sound, notes), strict=True):
             np.testing.assert_array_equal(pair, alone)
 
@@ -140,12 +140,15 @@ class TestEmbedders:
     def test_give_unit_rows_and_zeros_for_nothing(self, embedder, piece: Notes, piano, playback: Playback):
         starts = np.array([0.0, 30.0])
         sides = (
-            embedder.embed_audio(piano.render(piece, 10.0), starts, playback),
-            embedder.embed_notes(piece, starts, playback),
+            embedder.embed_audio_windows(piano.render(piece, 10.0), starts, playback),
+            embedder.embed_notes_windows(piece, starts, playback),
         )
         for rows in sides:
             np.testing.assert_allclose(np.linalg.norm(rows, axis=1), [1, 0], atol=1e-5)
-        assert embedder.embed_audio(piano.render(piece, 10.0), np.zeros(0), playback).shape == (0, embedder.dimensions)
+        assert embedder.embed_audio_windows(piano.render(piece, 10.0), np.zeros(0), playback).shape == (
+            0,
+            embedder.dimensions,
+        )
 
     def test_take_no_more_of_the_recording_than_the_window_at_its_tempo(self, embedder, piece: Notes, piano):
         """What follows is not heard: 0.5 s beyond, which template's windows of 171 ms and default's of 341 need."""
@@ -154,9 +157,13 @@ class TestEmbedders:
         cut[round((4 * 0.8 + 0.5) * RATE_HZ) :] = 0
         start, slow = np.zeros(1), Playback(0.8)
         np.testing.assert_allclose(
-            embedder.embed_audio(cut, start, slow), embedder.embed_audio(recorded, start, slow), atol=1e-6
+            embedder.embed_audio_windows(cut, start, slow),
+            embedder.embed_audio_windows(recorded, start, slow),
+            atol=1e-6,
         )
-        assert cosines(embedder.embed_audio(cut, start), embedder.embed_audio(recorded, start))[0] < 0.999
+        assert (
+            cosines(embedder.embed_audio_windows(cut, start), embedder.embed_audio_windows(recorded, start))[0] < 0.999
+        )
 
 
 def slim(**more: Any) -> Sizes:
@@ -188,32 +195,32 @@ class TestModels:
         model = model_of(find_preset("tiny").sizes)
         assert not model.elastic
         with pytest.raises(AntiphonError, match=r"mine hears .* as it was recorded only, not at tempo .*waveform"):
-            model.embed_audio(self.SOUND, self.START, playback)
-        assert model.embed_audio(self.SOUND, self.START, AS_RECORDED).any()
-        assert model.embed_notes(piece, self.START, playback).any()
+            model.embed_audio_windows(self.SOUND, self.START, playback)
+        assert model.embed_audio_windows(self.SOUND, self.START, AS_RECORDED).any()
+        assert model.embed_notes_windows(piece, self.START, playback).any()
 
     def test_refuse_where_a_descriptor_hears_the_sound_too(self):
         model = model_of(slim(), "A4")
         assert not model.elastic
         with pytest.raises(AntiphonError, match=r"because of its audio tower \(constant_q with a4\)"):
-            model.embed_audio(self.SOUND, self.START, Playback(0.8))
+            model.embed_audio_windows(self.SOUND, self.START, Playback(0.8))
 
     def test_with_a_descriptor_of_the_notes_do_not(self, piece: Notes):
         model = model_of(slim(), "D4")
         assert model.elastic
-        assert model.embed_audio(self.SOUND, self.START, Playback(0.8, 3)).any()
+        assert model.embed_audio_windows(self.SOUND, self.START, Playback(0.8, 3)).any()
 
     def test_over_mel_frames_hear_tempi_but_no_transposition(self):
         model = mel_model()
         assert model.elastic
-        assert model.embed_audio(self.SOUND, self.START, Playback(0.8)).any()
+        assert model.embed_audio_windows(self.SOUND, self.START, Playback(0.8)).any()
         with pytest.raises(AntiphonError, match=r"mine cannot hear \+3 semitones"):
-            model.embed_audio(self.SOUND, self.START, Playback(0.8, 3))
+            model.embed_audio_windows(self.SOUND, self.START, Playback(0.8, 3))
 
     def test_round_the_tempo_to_what_their_hop_allows(self):
         model = model_of(slim())
         asked, nearest, other = (
-            model.embed_audio(self.SOUND, self.START, Playback(tempo)) for tempo in (0.81, 49 / 60, 48 / 60)
+            model.embed_audio_windows(self.SOUND, self.START, Playback(tempo)) for tempo in (0.81, 49 / 60, 48 / 60)
         )
         np.testing.assert_array_equal(asked, nearest)
         assert np.abs(asked - other).max() > 1e-4

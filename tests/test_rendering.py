@@ -16,7 +16,7 @@ from antiphon.corpora import Corpus, Recording, open_corpus
 from antiphon.corpora import render as rendering_corpus
 from antiphon.corpora.render import render_corpus
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.io.audio import audio_info, is_silent, read_audio
+from antiphon.io.audio import audio_info, is_silent, read_samples
 from antiphon.io.notes import Notes, write_midi
 from antiphon.rendering import make_renderer
 from antiphon.rendering.additive import AdditivePiano
@@ -74,11 +74,11 @@ def test_audio_lasts_as_long_as_the_notes_up_to_the_limit(three: Corpus, rendere
         assert one.audio_path is not None
         info = audio_info(one.audio_path)
         assert (one.duration_s, info.duration_s, info.sample_rate_hz) == (expected_s, expected_s, RATE_HZ)
-        assert not is_silent(read_audio(one.audio_path, RATE_HZ))
+        assert not is_silent(read_samples(one.audio_path, RATE_HZ))
 
 
 def test_pedal_is_applied(rendered: Path) -> None:
-    assert not is_silent(read_audio(rendered / "pedalled.flac", RATE_HZ, offset_s=2.0, duration_s=1.5))
+    assert not is_silent(read_samples(rendered / "pedalled.flac", RATE_HZ, offset_s=2.0, duration_s=1.5))
 
 
 def test_second_run_renders_nothing(three: Corpus, rendered: Path) -> None:
@@ -100,10 +100,10 @@ def test_changed_notes_are_rendered_again(three: Corpus, tmp_path: Path) -> None
     out = tmp_path / "out"
     render(corpus, out)
     before = written(out)
-    assert is_silent(read_audio(out / f"{first.id}.flac", RATE_HZ, 0.0, 0.45))
+    assert is_silent(read_samples(out / f"{first.id}.flac", RATE_HZ, 0.0, 0.45))
     write_midi(Notes.of([0.0], [2.0], [60], [90]), notes)
     render(corpus, out)
-    assert not is_silent(read_audio(out / f"{first.id}.flac", RATE_HZ, 0.0, 0.45))
+    assert not is_silent(read_samples(out / f"{first.id}.flac", RATE_HZ, 0.0, 0.45))
     assert (out / f"{first.id}.mid").read_bytes() == notes.read_bytes()
     assert written(out)[second.id] == before[second.id]
 

@@ -21,7 +21,7 @@ from antiphon.index.build import build_index
 from antiphon.index.match import Match
 from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store
-from antiphon.io.audio import read_audio
+from antiphon.io.audio import read_samples
 from antiphon.io.notes import Notes, read_notes, write_midi
 from antiphon.models.template import TemplateEmbedder
 from antiphon.signal.varispeed import varispeed
@@ -128,7 +128,7 @@ class TestSearch:
     def test_finds_a_recording_that_is_out_of_tune(self, some: tuple[Recording, ...], store: Store, tmp_path: Path):
         """A tape that runs 40 cents too slow is at another pitch and another tempo."""
         one, speed = some[2], 2 ** (-40 / 1200)
-        samples = read_audio(one.audio_path, 24_000)
+        samples = read_samples(one.audio_path, 24_000)
         length = int(len(samples) / speed) - 2
         soundfile.write(tmp_path / "slow.wav", varispeed(samples, speed, length), 24_000)
         best = search(
@@ -154,7 +154,7 @@ class TestSearch:
     def test_finds_both_pieces_of_a_query_that_holds_two(
         self, some: tuple[Recording, ...], store: Store, tmp_path: Path
     ):
-        parts = [read_audio(one.audio_path, 24_000, 5.0, 24.0) for one in some[:2]]
+        parts = [read_samples(one.audio_path, 24_000, 5.0, 24.0) for one in some[:2]]
         soundfile.write(tmp_path / "both.wav", np.concatenate(parts), 24_000)
         hits = search(tmp_path / "both.wav", store, EMBEDDER, options=SearchOptions(against="notes"))[:2]
         assert {Path(hit.file) for hit in hits} == {one.notes_path.resolve() for one in some[:2]}
@@ -304,7 +304,7 @@ class TestPicture:
     def test_is_a_png_in_which_something_is_drawn(self, some: tuple[Recording, ...], tmp_path: Path, title: str):
         one, path = some[0], tmp_path / "new" / "match.png"
         assert one.audio_path is not None
-        samples = read_audio(one.audio_path, 24_000, 7.3, 10.0)
+        samples = read_samples(one.audio_path, 24_000, 7.3, 10.0)
         draw_match(path, title, samples, 24_000, 7.3, read_notes(one.notes_path), (7.3, 17.3))
         assert path.read_bytes().startswith(b"\x89PNG")
         pixels = imread(path)[..., :3]

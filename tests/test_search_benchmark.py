@@ -22,7 +22,7 @@ from benchmarks.search.tasks import ROWS, Asking, Setting, answers_as_dict
 
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.io.audio import audio_info, read_audio
+from antiphon.io.audio import audio_info, read_samples
 from antiphon.io.notes import Notes, read_notes, write_midi
 from antiphon.models.template import TemplateEmbedder
 from helpers import write_scale
@@ -308,9 +308,11 @@ class TestDrawing:
         kept = (pitch >= 0) & (pitch < 128)
         moved = Notes.of(notes.onset_s[kept], notes.duration_s[kept], pitch[kept], notes.velocity[kept])
         starts_s = np.arange(0.0, 6.0)
-        sound = embedder.embed_audio(read_audio(one.path, embedder.sample_rate_hz, one.start_s, one.length_s), starts_s)
+        sound = embedder.embed_audio_windows(
+            read_samples(one.path, embedder.sample_rate_hz, one.start_s, one.length_s), starts_s
+        )
         likeness = [
-            float((sound * embedder.embed_notes(side, starts_s + one.file_s)).sum(axis=1).mean())
+            float((sound * embedder.embed_notes_windows(side, starts_s + one.file_s)).sum(axis=1).mean())
             for side in (moved, notes)
         ]
         assert likeness[0] > likeness[1] + 0.1

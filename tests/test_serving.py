@@ -20,7 +20,7 @@ from antiphon.corpora import Corpus
 from antiphon.index.search import SearchOptions as IndexOptions
 from antiphon.index.search import search as search_index
 from antiphon.index.store import Store
-from antiphon.io.audio import read_audio
+from antiphon.io.audio import read_samples
 from antiphon.io.notes import Notes, read_notes, write_midi
 from antiphon.models.loading import load_model
 from antiphon.serving import searches
@@ -154,7 +154,7 @@ def test_a_clip_of_sound_is_that_stretch_of_the_file(client: TestClient, demo: C
     samples, rate = read_wav(answer.content)
     assert len(samples) == 2 * rate
     path = next(it.audio_path for it in demo.recordings if it.audio_path and it.audio_path.name == one["file"])
-    np.testing.assert_allclose(samples, read_audio(path, rate, 3.5, 2.0), atol=2**-15)
+    np.testing.assert_allclose(samples, read_samples(path, rate, 3.5, 2.0), atol=2**-15)
 
 
 def test_a_clip_ends_with_its_file(client: TestClient):
@@ -283,7 +283,7 @@ def test_hits_as_csv_and_json(client: TestClient, done: dict):
 def test_the_querys_own_sound_and_notes(client: TestClient, done: dict, sound: Path):
     clip = client.get(f"/api/searches/{done['id']}/sound", params={"start_s": 2, "length_s": 1})
     samples, rate = read_wav(clip.content)
-    np.testing.assert_allclose(samples, read_audio(sound, rate, 2.0, 1.0), atol=2**-15)
+    np.testing.assert_allclose(samples, read_samples(sound, rate, 2.0, 1.0), atol=2**-15)
     refusal(client.get(f"/api/searches/{done['id']}/notes"), 409, "no_notes")
     of_notes = search(client, sound.with_suffix(".mid").read_bytes(), "x.mid", length_s="8")
     notes = client.get(f"/api/searches/{of_notes['id']}/notes", params={"length_s": 5}).json()["notes"]

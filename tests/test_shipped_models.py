@@ -48,7 +48,7 @@ def test_default_hears_no_level_and_tells_order_apart(demo: Corpus):
     halves = np.split(sound, 2)
     start = np.zeros(1)
     loud, soft, swapped = (
-        embedder.embed_audio(one, start)[0] for one in (sound, sound / 30, np.concatenate(halves[::-1]))
+        embedder.embed_audio_windows(one, start)[0] for one in (sound, sound / 30, np.concatenate(halves[::-1]))
     )
     assert loud @ soft > 0.999
     assert loud @ swapped < 0.5

@@ -45,24 +45,27 @@ class TestRows:
         sound, notes = piece
         starts = np.array([0.0, 3.7, 40.0])
         quiet = np.concatenate([sound, np.zeros(35 * RATE_HZ, np.float32)])
-        for rows in (EMBEDDER.embed_audio(quiet, starts), EMBEDDER.embed_notes(notes, starts)):
+        for rows in (EMBEDDER.embed_audio_windows(quiet, starts), EMBEDDER.embed_notes_windows(notes, starts)):
             assert rows.dtype == np.float32
             assert rows.shape == (3, EMBEDDER.dimensions)
             np.testing.assert_allclose(np.linalg.norm(rows, axis=1), [1, 1, 0], atol=1e-5)
             assert not rows[2].any()
 
     def test_are_zero_for_silence_and_for_no_notes(self):
-        assert not EMBEDDER.embed_audio(np.zeros(5 * RATE_HZ, np.float32), np.array([0.0, 1.0])).any()
-        assert not EMBEDDER.embed_notes(NOTHING, np.array([0.0, 1.0])).any()
+        assert not EMBEDDER.embed_audio_windows(np.zeros(5 * RATE_HZ, np.float32), np.array([0.0, 1.0])).any()
+        assert not EMBEDDER.embed_notes_windows(NOTHING, np.array([0.0, 1.0])).any()
 
     def test_of_no_windows_are_none(self, piece: tuple[NDArray[np.float32], Notes]):
-        for rows in (EMBEDDER.embed_audio(piece[0], np.zeros(0)), EMBEDDER.embed_notes(piece[1], np.zeros(0))):
+        for rows in (
+            EMBEDDER.embed_audio_windows(piece[0], np.zeros(0)),
+            EMBEDDER.embed_notes_windows(piece[1], np.zeros(0)),
+        ):
             assert rows.shape == (0, EMBEDDER.dimensions)
 
     def test_do_not_depend_on_the_windows_beside_them(self, piece: tuple[NDArray[np.float32], Notes]):
         sound, notes = piece
         starts = np.array([5.0, 0.0, 7.3, 2.46, 8.0])
-        for embed, whole in ((EMBEDDER.embed_audio, sound), (EMBEDDER.embed_notes, notes)):
+        for embed, whole in ((EMBEDDER.embed_audio_windows, sound), (EMBEDDER.embed_notes_windows, notes)):
             together = embed(whole, starts)  # type: ignore[operator]
             for row, start in zip(together, starts, strict=True):
                 np.testing.assert_array_equal(embed(whole, np.array([start]))[0], row)  # type: ignore[operator]
@@ -74,20 +77,20 @@ class TestRows:
         later = Notes.of(notes.onset_s + 2.0, notes.duration_s, notes.pitch, notes.velocity)
         starts = np.array([-1.0, -0.5])
         for rows, expected in (
-            (EMBEDDER.embed_audio(sound, starts), EMBEDDER.embed_audio(padded, starts + 2.0)),
-            (EMBEDDER.embed_notes(notes, starts), EMBEDDER.embed_notes(later, starts + 2.0)),
+            (EMBEDDER.embed_audio_windows(sound, starts), EMBEDDER.embed_audio_windows(padded, starts + 2.0)),
+            (EMBEDDER.embed_notes_windows(notes, starts), EMBEDDER.embed_notes_windows(later, starts + 2.0)),
         ):
             assert (np.sum(rows * expected, axis=1) > 0.999).all()
 
     def test_are_finite_for_notes_off_the_keyboard_and_beyond_the_window(self):
         notes = Notes.of([-1.0, 0.5, 1.0, 1.5, 90.0], [0.2] * 5, [60, 0, 127, 20, 60], [1, 127, 127, 0, 90])
-        rows = EMBEDDER.embed_notes(notes, np.array([0.0, 86.5]))
+        rows = EMBEDDER.embed_notes_windows(notes, np.array([0.0, 86.5]))
         assert np.isfinite(rows).all()
         np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1.0, atol=1e-5)
 
     def test_of_sound_hardly_change_with_its_level(self):
         sound = played(c_major())
-        loud, soft = (EMBEDDER.embed_audio(sound * gain, START)[0] for gain in (1.0, 0.25))
+        loud, soft = (EMBEDDER.embed_audio_windows(sound * gain, START)[0] for gain in (1.0, 0.25))
         assert loud @ soft > 0.9
 
 
@@ -104,21 +107,23 @@ class TestNearness:
             "faster": c_major(spacing_s=0.3, **own),
         }
         if direction == "sound asks":
-            sound = EMBEDDER.embed_audio(played(c_major(**own)), START)[0]
-            mine = sound @ EMBEDDER.embed_notes(c_major(**own), START)[0]
-            cosine = {name: sound @ EMBEDDER.embed_notes(notes, START)[0] for name, notes in rivals.items()}
+            sound = EMBEDDER.embed_audio_windows(played(c_major(**own)), START)[0]
+            mine = sound @ EMBEDDER.embed_notes_windows(c_major(**own), START)[0]
+            cosine = {name: sound @ EMBEDDER.embed_notes_windows(notes, START)[0] for name, notes in rivals.items()}
         else:
-            asked = EMBEDDER.embed_notes(c_major(**own), START)[0]
-            mine = asked @ EMBEDDER.embed_audio(played(c_major(**own)), START)[0]
-            cosine = {name: asked @ EMBEDDER.embed_audio(played(notes), START)[0] for name, notes in rivals.items()}
+            asked = EMBEDDER.embed_notes_windows(c_major(**own), START)[0]
+            mine = asked @ EMBEDDER.embed_audio_windows(played(c_major(**own)), START)[0]
+            cosine = {
+                name: asked @ EMBEDDER.embed_audio_windows(played(notes), START)[0] for name, notes in rivals.items()
+            }
         assert mine > 0.3
         assert {name: value for name, value in cosine.items() if value > mine - 0.08} == {}  # 0.12 at the narrowest
 
     def test_sound_and_notes_agree_about_time(self, piece: tuple[NDArray[np.float32], Notes]):
         """Of notes shifted by -120…120 ms, those that are not shifted lie nearest (the lag is set right)."""
-        sound = EMBEDDER.embed_audio(piece[0], np.array([4.0]))[0]
+        sound = EMBEDDER.embed_audio_windows(piece[0], np.array([4.0]))[0]
         shift_s = np.arange(-6, 7) * 0.02
-        cosine = EMBEDDER.embed_notes(piece[1], 4.0 + shift_s) @ sound
+        cosine = EMBEDDER.embed_notes_windows(piece[1], 4.0 + shift_s) @ sound
         assert abs(shift_s[np.argmax(cosine)]) <= 0.02
 
 
@@ -141,8 +146,8 @@ class TestDemo:
         for number, one in enumerate(few.recordings):
             starts = np.arange(30) + 0.013 + 0.17 * number
             assert one.audio_path is not None
-            sides[0].append(EMBEDDER.embed_audio(read_sound(one.audio_path, RATE_HZ, 4.0), starts))
-            sides[1].append(EMBEDDER.embed_notes(read_notes(one.notes_path), starts))
+            sides[0].append(EMBEDDER.embed_audio_windows(read_sound(one.audio_path, RATE_HZ, 4.0), starts))
+            sides[1].append(EMBEDDER.embed_notes_windows(read_notes(one.notes_path), starts))
         cosine = np.concatenate(sides[0]) @ np.concatenate(sides[1]).T
         for axis in (0, 1):
             assert (cosine.argmax(axis=axis) == np.arange(len(cosine))).mean() >= 0.95

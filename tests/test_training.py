@@ -21,7 +21,7 @@ from antiphon.augmentation import Augmentation
 from antiphon.corpora import Corpus, open_corpus
 from antiphon.errors import AntiphonError
 from antiphon.evaluation.protocols import evaluate
-from antiphon.io.audio import read_audio
+from antiphon.io.audio import read_samples
 from antiphon.io.files import content_hash
 from antiphon.io.formats import to_plain
 from antiphon.models.arms import find_arm
@@ -139,12 +139,12 @@ class TestBatches:
         for one in pairs.recordings:
             assert one.audio_path is not None
             path = tmp_path / f"{len(recordings)}.wav"
-            soundfile.write(path, read_audio(one.audio_path, 24_000), 24_000)
+            soundfile.write(path, read_samples(one.audio_path, 24_000), 24_000)
             recordings.append(replace(one, audio_path=path))
         corpus = replace(pairs, recordings=tuple(recordings))
         first = open_sample_cache(corpus, 24_000, 4.0)
         path = recordings[0].audio_path
-        sound = read_audio(path, 24_000)
+        sound = read_samples(path, 24_000)
         written, size = path.stat().st_mtime_ns, path.stat().st_size
         soundfile.write(path, -sound, 24_000)
         os.utime(path, ns=(written + 1, written + 1))

@@ -21,7 +21,7 @@ from antiphon.index.match import Match
 from antiphon.index.metadata import FileMetadata
 from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store
-from antiphon.index.view import Filters, Library
+from antiphon.index.view import Filters, IndexView
 from antiphon.models.template import TemplateEmbedder
 from helpers import write_scale
 from library import bring_up_to_date
@@ -163,7 +163,7 @@ class TestUpdates:
 
 
 class TestFilters:
-    LIBRARY = Library(
+    LIBRARY = IndexView(
         np.zeros((6, 2), np.float16),
         np.zeros(6),
         np.array([0, 1, 3, 4, 6]),

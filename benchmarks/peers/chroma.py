@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.errors import UnreadableInput
-from antiphon.io.audio import read_audio
+from antiphon.io.audio import read_samples
 from antiphon.io.notes import NOTE_SUFFIXES, Notes, read_notes
 from antiphon.progress import track
 from benchmarks.peers.common import answer, parser_for
@@ -72,7 +72,7 @@ def _best(query: Query, library: dict[Path, Chroma]) -> Found | None:
     if query.path.suffix.lower() in NOTE_SUFFIXES:
         asks = of_notes(read_notes(query.path, sustain=True).window(query.start_s, query.length_s))
     else:
-        asks = of_sound(read_audio(query.path, _RATE_HZ, query.start_s, query.length_s))
+        asks = of_sound(read_samples(query.path, _RATE_HZ, query.start_s, query.length_s))
     # Only shifts of the query in whole semitones: what `transpose` asks for.
     keys = range(-6, 7) if query.transpose else range(1)
     best: Found | None = None

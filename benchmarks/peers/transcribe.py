@@ -23,7 +23,7 @@ import torch
 
 from antiphon.alignment.confidence import LIKELY
 from antiphon.errors import UnreadableInput
-from antiphon.io.audio import read_audio
+from antiphon.io.audio import read_samples
 from antiphon.io.notes import NOTE_SUFFIXES, Notes, write_midi
 from benchmarks.peers import mel
 from benchmarks.peers.common import answer, parser_for
@@ -50,7 +50,7 @@ class Transcriber:
 
     def notes_of(self, path: Path, start_s: float, length_s: float) -> Notes:
         """The notes of a stretch of sound, in seconds from its start."""
-        samples = read_audio(path, self._model.fs, start_s, length_s)
+        samples = read_samples(path, self._model.fs, start_s, length_s)
         # By itself it takes overlapping segments and pads both ends, four for what fits into one.
         segment_s = self._model.segmentSizeInSecond
         step_s = segment_s if length_s <= segment_s else self._model.segmentHopSizeInSecond

@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 
 from antiphon.index.query import kind_of
-from antiphon.io.audio import read_audio
+from antiphon.io.audio import read_samples
 from benchmarks.serve.server import Server
 
 Result = dict[str, Any]
@@ -50,7 +50,7 @@ def cut_queries(files: Sequence[Path], length_s: float, folder: Path) -> list[Qu
             queries.append(Query(file.name, file.read_bytes()))
             continue
         found_s = soundfile.info(str(file)).duration
-        samples = read_audio(file, _RATE_HZ, max(0.0, (found_s - length_s) / 2), length_s)
+        samples = read_samples(file, _RATE_HZ, max(0.0, (found_s - length_s) / 2), length_s)
         path = folder / f"query-{number}.flac"
         soundfile.write(path, samples, _RATE_HZ)
         queries.append(Query(path.name, path.read_bytes()))

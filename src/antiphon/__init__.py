@@ -12,9 +12,28 @@ from typing import TYPE_CHECKING
 from antiphon import openmp  # noqa: F401  # before anything imports torch or faiss
 from antiphon.version import __version__ as __version__
 
+# A new public name is one row here and one import below; tests/test_public_api.py compares the two.
 _HOME = {
-    "load_arms": "models.arms",
+    "AntiphonError": "errors",
+    "BuildReport": "index.build",
+    "Corpus": "corpora",
+    "Embedder": "models.protocol",
+    "Embeddings": "models.protocol",
+    "Index": "index.library",
+    "Match": "index.match",
+    "MissingDecoder": "errors",
+    "Notes": "io.notes",
+    "Recording": "corpora",
+    "SearchOptions": "index.search",
+    "Sound": "io.audio",
+    "UnknownName": "errors",
+    "UnreadableInput": "errors",
+    "list_models": "models.loading",
+    "load_model": "models.loading",
     "load_presets": "training.presets",
+    "open_corpus": "corpora",
+    "read_audio": "io.audio",
+    "read_notes": "io.notes",
     "register_arm": "models.arms",
     "register_corpus_kind": "corpora",
     "register_descriptor": "models.descriptors",
@@ -23,17 +42,37 @@ _HOME = {
     "register_preset": "training.presets",
     "register_schedule": "training.schedules",
     "register_tower": "models.towers",
+    "report_progress": "progress",
 }
 
 __all__ = list(_HOME)
 
 if TYPE_CHECKING:
+    from antiphon.corpora import Corpus as Corpus
+    from antiphon.corpora import Recording as Recording
+    from antiphon.corpora import open_corpus as open_corpus
     from antiphon.corpora import register_corpus_kind as register_corpus_kind
-    from antiphon.models.arms import load_arms as load_arms
+    from antiphon.errors import AntiphonError as AntiphonError
+    from antiphon.errors import MissingDecoder as MissingDecoder
+    from antiphon.errors import UnknownName as UnknownName
+    from antiphon.errors import UnreadableInput as UnreadableInput
+    from antiphon.index.build import BuildReport as BuildReport
+    from antiphon.index.library import Index as Index
+    from antiphon.index.match import Match as Match
+    from antiphon.index.search import SearchOptions as SearchOptions
+    from antiphon.io.audio import Sound as Sound
+    from antiphon.io.audio import read_audio as read_audio
+    from antiphon.io.notes import Notes as Notes
+    from antiphon.io.notes import read_notes as read_notes
     from antiphon.models.arms import register_arm as register_arm
     from antiphon.models.descriptors import register_descriptor as register_descriptor
     from antiphon.models.injection import register_mechanism as register_mechanism
+    from antiphon.models.loading import list_models as list_models
+    from antiphon.models.loading import load_model as load_model
+    from antiphon.models.protocol import Embedder as Embedder
+    from antiphon.models.protocol import Embeddings as Embeddings
     from antiphon.models.towers import register_tower as register_tower
+    from antiphon.progress import report_progress as report_progress
     from antiphon.training.losses import register_loss as register_loss
     from antiphon.training.presets import load_presets as load_presets
     from antiphon.training.presets import register_preset as register_preset

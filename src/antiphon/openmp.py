@@ -1,8 +1,7 @@
-"""How OpenMP threads wait for work, set before PyTorch or faiss loads a runtime that reads it.
+"""The wait policy of OpenMP threads, set before PyTorch or faiss loads a runtime that reads it.
 
-By default idle threads of a parallel region spin for a while. On a machine that is busy with other things they keep
-the cores from the threads that they wait for: a search that takes seconds takes minutes. Passive waiting costs a
-wake-up per parallel region instead.
+By default idle threads of a parallel region spin for a while. On a busy machine they occupy the cores that the working
+threads need: a search of seconds takes minutes. Passive waiting costs a wake-up per parallel region instead.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ _CHOICES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
 
 
 def wait_passively(environment: MutableMapping[str, str]) -> None:
-    """Ask GNU's, LLVM's and Intel's OpenMP runtimes to let waiting threads sleep; what a user has set stays.
+    """Set the variables by which the OpenMP runtimes of GNU, LLVM and Intel let waiting threads sleep.
 
-    A runtime that is loaded already does not read the environment again.
+    Does nothing where the user has set one. A runtime that is loaded already does not read the environment again.
     """
     if not any(name in environment for name in _CHOICES):
         environment["OMP_WAIT_POLICY"] = "PASSIVE"

@@ -1,4 +1,4 @@
-"""Memory of this process: how much it holds, and how the C library's allocator keeps it."""
+"""Memory of this process: its size, and the settings of the C library's allocator."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
 
 def keep_freed_memory() -> None:
-    """Keep freed memory in the process instead of handing it back to the kernel; does nothing outside glibc.
+    """Keep freed memory in the process instead of returning it to the kernel; does nothing outside glibc.
 
-    A training step frees and asks for the same hundreds of megabytes every time. Handed back and forth, they cost a
-    sixth of a step on a CPU in page faults, and more when several processes do so.
+    Each training step frees and allocates the same hundreds of megabytes. Returned to the kernel every time, they cost
+    a sixth of a step on a CPU in page faults, and more when several processes train.
     """
     if sys.platform != "linux":
         return
@@ -28,17 +28,17 @@ def keep_freed_memory() -> None:
         mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def resident_mib(what: str) -> float:
-    """Memory of this process in MiB: VmRSS, held now, or VmHWM, the most ever held.
+def resident_mib(field: str) -> float:
+    """Memory of this process in MiB: field VmRSS, the current size, or VmHWM, the peak.
 
-    Only the latter is known where there is no /proc; nan where the system does not tell.
+    Without /proc only the peak is known; nan where the system does not give it.
     """
-    # On Linux getrusage's figure survives exec and so starts at the parent's size; the kernel's high-water mark of
-    # this address space does not.
+    # On Linux the figure of getrusage survives exec and so starts at the size of the parent process; the peak of this
+    # address space in /proc does not.
     status = Path("/proc/self/status")
-    if status.exists() and (found := re.search(rf"{what}:\s+(\d+) kB", status.read_text(encoding="utf-8"))):
+    if status.exists() and (found := re.search(rf"{field}:\s+(\d+) kB", status.read_text(encoding="utf-8"))):
         return int(found[1]) / 1024
-    if sys.platform == "win32" or what == "VmRSS":
+    if sys.platform == "win32" or field == "VmRSS":
         return float("nan")
     import resource
 
@@ -47,9 +47,9 @@ def resident_mib(what: str) -> float:
 
 
 def release_mapped(array: NDArray[Any]) -> None:
-    """Give back the pages of a memory-mapped file that were read; they stay in the system's cache, not in the process.
+    """Release the pages of a memory-mapped file that were read; they stay in the system's cache, not in the process.
 
-    Does nothing for an array that maps no file, and where the system cannot.
+    Does nothing for an array that maps no file, and where the system has no such call.
     """
     mapping: object = array.base
     if isinstance(mapping, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):

@@ -1,4 +1,4 @@
-"""Which code made a result."""
+"""The version of the code that made a result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from antiphon.version import __version__
 def code_version() -> dict[str, str | None]:
     """The package's version and, in a git checkout, its commit (`-dirty` when files differ from it)."""
     try:
-        _git("ls-files", "--error-unmatch", Path(__file__).name)  # installed within another's checkout, it is not of it
+        _git(
+            "ls-files", "--error-unmatch", Path(__file__).name
+        )  # fails where the package is installed inside another checkout
         commit = _git("describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):
         commit = None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Modality = Literal["audio", "notes"]
-"""Of a recording: its sound, or its notes."""
+"""One of the two kinds of material of a recording."""
 
 MODALITIES: tuple[Modality, Modality] = ("audio", "notes")
 
@@ -22,7 +22,7 @@ _FARTHEST_SEMITONES = 12
 
 @dataclass(frozen=True)
 class Playback:
-    """How a recording is to be heard: played `tempo` times as fast at unchanged pitch, then `semitones` higher.
+    """Tempo and transposition of a recording: `tempo` times as fast at unchanged pitch, then `semitones` higher.
 
     Raises `ValueError` for a tempo outside 0.5–2 and for more than 12 semitones either way.
     """
@@ -45,9 +45,9 @@ AS_RECORDED = Playback()
 
 @dataclass(frozen=True, eq=False)
 class Overlap:
-    """Where windows were cut from: `samples` float32 [S] of one recording; window b begins at `begin[b]` int64 [B].
+    """The source of B windows: `samples` float32 [S] of one recording; window b begins at `begin[b]`, int64 [B].
 
-    A front end may then compute once what windows have in common.
+    A front end may compute the common parts of overlapping windows once.
     """
 
     samples: Tensor
@@ -56,7 +56,7 @@ class Overlap:
 
 @validated_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Sizes:
-    """Which towers, and the options each is built with; without `head_hidden` the heads are linear."""
+    """The towers with their options, and the dimensions; without `head_hidden` the heads are linear."""
 
     audio_tower: str
     audio_options: dict[str, Any]

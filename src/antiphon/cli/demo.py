@@ -16,7 +16,7 @@ from antiphon.index.match import Match
 from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store
 from antiphon.index.view import Filters
-from antiphon.io.audio import read_audio
+from antiphon.io.audio import read_samples
 from antiphon.io.notes import read_notes
 from antiphon.models.loading import lasting_name, load_model
 from antiphon.progress import track
@@ -78,7 +78,7 @@ def _draw(path: Path, answer: Answer) -> None:
         f"{recording.id}, {answer.start_s:g}–{answer.start_s + _QUERY_S:g} s\n"
         f"→ {Path(hit.file).name}, {hit.start_s:g}–{hit.end_s:g} s, "
         f"score {hit.score:.2f}, {'right' if answer.right_place else 'wrong'}",
-        read_audio(recording.audio_path, rate, answer.start_s, _QUERY_S),
+        read_samples(recording.audio_path, rate, answer.start_s, _QUERY_S),
         rate,
         answer.start_s,
         read_notes(hit.file),

@@ -156,7 +156,9 @@ def evaluate(
             raise typer.BadParameter("a second --model, --real and --robustness-recordings need --suite")
         output_file(out)
         embedder = load_model(model[0])
-        result = evaluate_model(embedder, open_corpus(corpus, audio), protocol or "paper", split, seed, recordings)
+        result = evaluate_model(
+            embedder, open_corpus(corpus, audio=audio), protocol or "paper", split, seed, recordings
+        )
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)
             write_json(out, result)
@@ -171,7 +173,7 @@ def evaluate(
         result = run_suite(
             suite,
             model,
-            open_corpus(corpus, audio),
+            open_corpus(corpus, audio=audio),
             out,
             real=None if real is None else open_corpus(real),
             split=split,
@@ -272,7 +274,7 @@ def analyze(
     from antiphon.models.loading import load_trained
 
     names = list(ANALYSES) if name == "all" else [ANALYSES[name].name]
-    source, _ = choose(open_corpus(corpus, audio), "paper", split, recordings)
+    source, _ = choose(open_corpus(corpus, audio=audio), "paper", split, recordings)
     embedder = load_trained(model, "analyze")
     facts = run_analyses(names, ModelUnderTest(embedder.model, embedder.name, source, seed), out)
     print_json(facts) if json_ else typer.echo(f"{', '.join(names)}: report in {out / 'report.html'}")

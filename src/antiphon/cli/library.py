@@ -1,9 +1,9 @@
-"""Commands for those who have files: demo, index, search."""
+"""Commands for files and libraries: demo, index, search."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -23,12 +23,31 @@ from antiphon.cli.shared import (
     within,
 )
 from antiphon.progress import console
+from antiphon.types import MODALITIES, Modality
 
+if TYPE_CHECKING:
+    from antiphon import BuildReport
+
+
+def _modality(value: str) -> Modality:
+    try:
+        return next(known for known in MODALITIES if known == value)
+    except StopIteration:
+        raise typer.BadParameter(f"{value!r} is neither audio nor notes.") from None
+
+
+FoldersArgument = Annotated[
+    list[Path], typer.Argument(metavar="FOLDER…", help="audio and note files, or folders with such files at any depth")
+]
+IndexOption = Annotated[Path, typer.Option("--index", metavar="DIR", help="an index that was built before")]
+OnlyOption = Annotated[
+    Modality | None, typer.Option(parser=_modality, metavar="audio|notes", help="index one modality only")
+]
 WorksOption = Annotated[
     str | None,
     typer.Option(
         metavar="folders|FILE",
-        help="which files perform one work: those of a folder, or a CSV: file, work[, composer, title, split]",
+        help="works: one for each folder, or a CSV table with file, work[, composer, title, split]",
     ),
 ]
 
@@ -39,10 +58,12 @@ def demo(
         Path, typer.Option("--out", metavar="DIR", help="index and pictures go here", callback=output_folder)
     ] = Path("demo"),
     model: ModelOption = "default",
-    queries: Annotated[int | None, typer.Option(help="how many recordings ask (all)", callback=within(1))] = None,
+    queries: Annotated[
+        int | None, typer.Option(help="number of recordings to search with (all)", callback=within(1))
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Make a small corpus, render it, index its notes and find them again from sound. Needs nothing but itself.
+    """Compose a small corpus, render it, index its notes and find them again from audio. No data is needed.
 
     Example: antiphon demo
     """
@@ -54,13 +75,13 @@ def demo(
         print_json(facts)
         return
     table = Table(box=None)
-    for title, width in (("10 s of a recording", 25), ("at", 4), ("best hit among the notes", 25), ("at", 4)):
+    for title, width in (("10 s of a recording", 25), ("at", 4), ("best match in the notes", 25), ("at", 4)):
         table.add_column(title, no_wrap=True, width=width)
     table.add_column("", width=10)
     for answer in answers:
         verdict = "right" if answer.right_place else ("same piece" if answer.right_piece else "wrong")
-        asked, found = (name.split(" - ", 1)[-1] for name in (answer.recording.id, Path(answer.hit.file).stem))
-        table.add_row(escape(asked), f"{answer.start_s:.1f}", escape(found), f"{answer.hit.start_s:.1f}", verdict)
+        query, found = (name.split(" - ", 1)[-1] for name in (answer.recording.id, Path(answer.hit.file).stem))
+        table.add_row(escape(query), f"{answer.start_s:.1f}", escape(found), f"{answer.hit.start_s:.1f}", verdict)
     stdout.print(table)
     typer.echo(
         f"{len(answers)} queries: right piece first {facts['right_piece']:.1f} %, right place within 0.5 s "
@@ -70,28 +91,32 @@ def demo(
 
 @index_app.command("build")
 def index_build(
-    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="sound and note files, at any depth")],
+    folders: FoldersArgument,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="folder of the index", callback=output_folder)],
     model: ModelOption = "default",
-    only: Annotated[str | None, typer.Option(help="audio or notes: index one kind only")] = None,
+    only: OnlyOption = None,
     works: WorksOption = None,
     keep_going: KeepGoingOption = True,
     json_: JsonOption = False,
 ) -> None:
-    """Embed every file below the folders. A stopped build goes on where it was; a second one follows changes.
+    """Embed every file below the folders. A stopped build continues; a second one follows changes.
 
-    Composer, title, split and work are taken from MAESTRO's table where the files lie in such a folder.
+    Composer, title, split and work are taken from MAESTRO's table where the files are in such a folder.
 
     Example: antiphon index build scores/ recordings/ --out library
     """
-    _fill_index(folders, out, model, only, works, keep_going, json_)
+    from antiphon import Index
+
+    with Index.build(folders, model, out=out, only=only, works=works) as built:
+        assert built.report is not None
+        _print_report(built.report, out, keep_going, json_)
 
 
 @index_app.command("add")
 def index_add(
-    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER…", help="sound and note files, at any depth")],
-    index: Annotated[Path, typer.Option("--index", metavar="DIR", help="an index that was built before")],
-    only: Annotated[str | None, typer.Option(help="audio or notes: index one kind only")] = None,
+    folders: FoldersArgument,
+    index: IndexOption,
+    only: OnlyOption = None,
     works: WorksOption = None,
     keep_going: KeepGoingOption = True,
     json_: JsonOption = False,
@@ -100,44 +125,17 @@ def index_add(
 
     Example: antiphon index add new-scores/ --index library
     """
-    from antiphon.index.store import Store
+    from antiphon import Index
 
-    with Store(index) as store:
-        model = store.meta("model")
-    _fill_index(folders, index, model, only, works, keep_going, json_)
+    with Index.open(index) as opened:
+        _print_report(opened.add(folders, only=only, works=works), index, keep_going, json_)
 
 
-def _fill_index(
-    folders: list[Path],
-    out: Path,
-    model: str,
-    only: str | None,
-    works: str | None,
-    keep_going: bool,
-    json_: bool,
-) -> None:
-    from antiphon.index.build import build_index
-    from antiphon.index.metadata import Works
-    from antiphon.index.query import SUFFIXES
-    from antiphon.models.loading import lasting_name, load_model
-
-    if only is not None and only not in SUFFIXES:
-        raise typer.BadParameter(f"--only takes audio or notes, not {only!r}")
-    side = next((kind for kind in SUFFIXES if kind == only), None)
-    source: Works | None = "folders" if works == "folders" else Path(works) if works else None
-    report = build_index(folders, load_model(model), lasting_name(model), out, side, source)
+def _print_report(report: BuildReport, out: Path, keep_going: bool, json_: bool) -> None:
+    """Exits with code 2 when files failed and `keep_going` is not set, or when no file could be indexed."""
     report_skipped(report.failed)
-    facts = {
-        "embedded": report.embedded,
-        "unchanged": report.unchanged,
-        "taken_over": report.taken_over,
-        "removed": report.removed,
-        "windows": report.windows,
-        "empty_windows": report.empty_windows,
-        "failed": [str(error) for error in report.failed],
-    }
     if json_:
-        print_json(facts)
+        print_json(report.as_dict())
     else:
         typer.echo(
             f"{report.embedded} files embedded ({report.windows} windows, {report.empty_windows} empty ones left out), "
@@ -150,84 +148,90 @@ def _fill_index(
 
 @index_app.command("relocate")
 def index_relocate(
-    moves: Annotated[list[str], typer.Argument(metavar="OLD=NEW…", help="where a folder was, and where it is now")],
-    index: Annotated[Path, typer.Option("--index", metavar="DIR", help="the index of its files")],
+    moves: Annotated[list[str], typer.Argument(metavar="OLD=NEW…", help="a folder before and after it was moved")],
+    index: IndexOption,
 ) -> None:
-    """Tell an index that folders of its library have moved. Nothing is embedded again.
+    """Record that folders of the library have moved. Nothing is embedded again.
 
     Example: antiphon index relocate /mnt/old/scores=/media/new/scores --index library
     """
-    from antiphon.index.store import Store
+    from antiphon import Index
 
     pairs = [move.partition("=") for move in moves]
     for old, _, new in pairs:
         if not old or not new:
             raise typer.BadParameter(f"{old or new!r}: two folders with = between them, OLD=NEW")
-    with Store(index) as store:
+    with Index.open(index) as opened:
         for old, _, new in pairs:
-            typer.echo(f"{store.relocate(old, new)} files, now below {new}")
+            typer.echo(f"{opened.relocate(old, new)} files, now below {new}")
 
 
 @app.command("search")
 def search_command(
-    query: Annotated[Path, typer.Argument(metavar="QUERY", help="a sound file or a note file")],
+    query: Annotated[Path, typer.Argument(metavar="QUERY", help="an audio file or a note file")],
     index: Annotated[Path, typer.Option("--index", metavar="DIR", help="the library to search")],
-    start: Annotated[
-        float, typer.Option("--start", help="where the query begins, seconds", callback=within(0.0))
-    ] = 0.0,
-    length: Annotated[float | None, typer.Option("--length", help="how long it is, seconds", callback=positive)] = None,
-    top: Annotated[int, typer.Option("--top", help="how many hits", callback=within(1))] = 10,
-    against: Annotated[str | None, typer.Option(help="audio or notes; by default the other kind")] = None,
-    composer: Annotated[str, typer.Option(help="only works of this composer; part of the name will do")] = "",
+    start: Annotated[float, typer.Option("--start", help="start of the query, seconds", callback=within(0.0))] = 0.0,
+    length: Annotated[
+        float | None, typer.Option("--length", help="length of the query, seconds", callback=positive)
+    ] = None,
+    top: Annotated[int, typer.Option("--top", help="number of matches", callback=within(1))] = 10,
+    against: Annotated[
+        Modality | None,
+        typer.Option(parser=_modality, metavar="audio|notes", help="modality to search; by default the other one"),
+    ] = None,
+    composer: Annotated[str, typer.Option(help="only works of this composer; a part of the name is enough")] = "",
     split: Annotated[str, typer.Option(help="only recordings of this split")] = "",
     folder: Annotated[Path | None, typer.Option(metavar="DIR", help="only files below this folder")] = None,
-    by_work: Annotated[bool, typer.Option("--by-work", help="the best hit of each work")] = False,
+    by_work: Annotated[bool, typer.Option("--by-work", help="the best match of each work")] = False,
     repeats: Annotated[
-        bool, typer.Option("--repeats", help="several hits of one file before other files that are less likely")
+        bool, typer.Option("--repeats", help="several matches in one file before less likely ones in other files")
     ] = False,
     transpose: Annotated[
         bool, typer.Option("--transpose", help="also up to 6 semitones higher or lower, and out of tune")
     ] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Find where a recording comes from among note files, or notes among recordings.
+    """Find the notes of a recording in a library, or the recordings of a note file.
 
-    Hits that are more likely wrong than right are marked with a question mark.
+    Matches that are more likely false than true are marked with a question mark.
 
     Example: antiphon search take1.flac --index library --start 10 --length 20
     """
+    from antiphon import Index
     from antiphon.alignment.confidence import LIKELY
-    from antiphon.index.query import SUFFIXES, kind_of
-    from antiphon.index.search import SearchOptions, search, what_to_search
-    from antiphon.index.store import Store
-    from antiphon.index.view import Filters
-    from antiphon.models.loading import load_model
 
-    if against is not None and against not in SUFFIXES:
-        raise typer.BadParameter(f"--against takes audio or notes, not {against!r}")
-    side = next((kind for kind in SUFFIXES if kind == against), None)
-    with Store(index) as store:
-        searched = side or what_to_search(kind_of(query), store.counts())
-        options = SearchOptions(top, by_work, repeats, searched, Filters(composer, split, folder), transpose)
-        hits = search(query, store, load_model(store.meta("model")), start, length, options)
-        library = store.library(searched)
-    _report_missing(library.missing_files(), len(library.paths), index)
+    with Index.open(index) as opened:
+        matches = opened.search(
+            query,
+            start_s=start,
+            length_s=length,
+            top=top,
+            against=against,
+            by_work=by_work,
+            repeats=repeats,
+            transpose=transpose,
+            composer=composer,
+            split=split,
+            folder=folder,
+        )
+        searched = opened.view(against or opened.modality_to_search(query))
+    _report_missing(searched.missing_files(), len(searched.paths), index)
     if json_:
-        print_json([hit.as_dict() for hit in hits])
+        print_json([match.as_dict() for match in matches])
         return
-    if not hits or hits[0].confidence < LIKELY:
-        typer.echo("nothing in the library is likely to be this" + ("; the nearest:" if hits else ""))
-    if hits:
+    if not matches or matches[0].confidence < LIKELY:
+        typer.echo("nothing in the library is likely to be this" + ("; the nearest:" if matches else ""))
+    if matches:
         typer.echo(f"{'from s':>9}{'to s':>9}{'query from':>12}{'to':>9}{'tempo':>7}{'key':>5}{'sure':>7}  file")
-    for hit in hits:
-        places = f"{hit.start_s:9.2f}{hit.end_s:9.2f}{hit.query_start_s:12.2f}{hit.query_end_s:9.2f}"
-        key = f"{hit.semitones:+d}" if hit.semitones else "="
-        doubt = " " if hit.confidence >= LIKELY else "?"
-        typer.echo(f"{places}{hit.tempo:7.2f}{key:>5}{100 * hit.confidence:5.0f} %{doubt} {hit.file}")
+    for match in matches:
+        times = f"{match.start_s:9.2f}{match.end_s:9.2f}{match.query_start_s:12.2f}{match.query_end_s:9.2f}"
+        key = f"{match.semitones:+d}" if match.semitones else "="
+        doubt = " " if match.confidence >= LIKELY else "?"
+        typer.echo(f"{times}{match.tempo:7.2f}{key:>5}{100 * match.confidence:5.0f} %{doubt} {match.file}")
 
 
 def _report_missing(missing: list[str], of: int, index: Path) -> None:
-    """Say on stderr that files of the library are gone, which no search can find."""
+    """Report on stderr the files of the library that no longer exist; a search cannot find them."""
     if missing:
         console.print(
             f"{len(missing)} of {of} files of the library are gone and cannot be found, the first {missing[0]}; update "

@@ -15,7 +15,7 @@ from antiphon.models.arms import ARMS
 from antiphon.models.descriptors import DESCRIPTORS
 from antiphon.models.embedder import ModelEmbedder
 from antiphon.models.injection import MECHANISMS
-from antiphon.models.loading import is_model, load_model, model_names
+from antiphon.models.loading import is_model, list_models, load_model
 from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.models.protocol import Embedder
 from antiphon.models.towers import TOWERS
@@ -71,7 +71,7 @@ LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "towers": lambda: [{"name": one.name, "side": one.side} for one in TOWERS.values()],
     "losses": lambda: [{"name": name} for name in LOSSES],
     "schedules": lambda: [{"name": name} for name in SCHEDULES],
-    "models": lambda: [{"name": name, "parameters": load_model(name).parameters} for name in model_names()],
+    "models": lambda: [{"name": name, "parameters": load_model(name).parameters} for name in list_models()],
     "analyses": lambda: [{"name": one.name, "question": one.question} for one in _analyses().values()],
     "campaigns": lambda: [
         {"name": name, "title": load_grid(name).title, "runs": len(plan(load_grid(name)))} for name in builtin_grids()

@@ -163,8 +163,8 @@ def register_corpus_kind(kind: CorpusKind, *, replace: bool = False) -> CorpusKi
     return CORPUS_KINDS.register(kind, replace=replace)
 
 
-def open_corpus(spec: str | Path, audio: Path | None = None) -> Corpus:
-    """Open a corpus.
+def open_corpus(spec: str | Path, *, audio: str | Path | None = None, split: str | None = None) -> Corpus:
+    """Open a corpus. Reads metadata and the headers of the audio files only.
 
     Parameters
     ----------
@@ -173,22 +173,25 @@ def open_corpus(spec: str | Path, audio: Path | None = None) -> Corpus:
         word `demo`. The demo corpus is composed and rendered at first use, in a few seconds.
     audio
         A parallel folder whose audio files, in any format, replace those of the corpus; `match_by_name` pairs them.
+    split
+        The split to keep; by default all.
 
     Returns
     -------
     Corpus
-        All splits. Files that cannot be used are listed in `skipped`.
+        Files that cannot be used are listed in `skipped`.
 
     Raises
     ------
     AntiphonError
-        `spec` is not a corpus or contains no usable recordings, or no file of `audio` matches.
+        `spec` is not a corpus or contains no usable recordings, or has no such split, or no file of `audio` matches.
 
     Examples
     --------
-    >>> corpus = open_corpus("demo")
-    >>> corpus.recordings[0].duration_s > 30
-    True
+    >>> import antiphon
+    >>> corpus = antiphon.open_corpus("demo", split="test")
+    >>> corpus.name, len(corpus), len(corpus) < len(antiphon.open_corpus("demo"))
+    ('demo', 8, True)
     >>> open_corpus("no-such-folder")
     Traceback (most recent call last):
     antiphon.errors.AntiphonError: no-such-folder: not a corpus: neither a folder nor the word 'demo'
@@ -202,7 +205,8 @@ def open_corpus(spec: str | Path, audio: Path | None = None) -> Corpus:
     if not corpus.recordings:
         reason = f"; {len(corpus.skipped)} skipped, the first: {corpus.skipped[0]}" if corpus.skipped else ""
         raise AntiphonError(f"{spec}: no recordings found{reason}")
-    return corpus if audio is None else with_audio_folder(corpus, audio)
+    corpus = corpus if audio is None else with_audio_folder(corpus, Path(audio))
+    return corpus if split is None else corpus.split(split)
 
 
 def absolute_spec(spec: str | Path) -> str:

@@ -1,1 +1,1 @@
-"""A library on disk that can be searched: `store` keeps it, `build` fills it, `search` asks it."""
+"""Indexes of audio and notes that can be searched: `library` is the interface to `build`, `store` and `search`."""

@@ -1,8 +1,8 @@
-"""Files that are derived from the database: named after kind and generation, there whole or not at all.
+"""Files that are derived from the database: named after modality and generation, written atomically.
 
-The database counts its changes; that count is the generation. A file of an older one is stale and is removed as soon as
-a newer one is there. Any number of processes may make the same file at the same time: each writes its own aside, and
-the last to finish is kept.
+The database counts its changes; that count is the generation. A file of an older generation is stale and is removed as
+soon as a newer one exists. Any number of processes may make the same file at the same time: each writes its own aside,
+and the last to finish is kept.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Artifacts:
     def written_aside(self, *suffixes: str) -> Iterator[list[Path]]:
         """Paths to write to, one for each suffix; when the block ends they take their names, in this order.
 
-        What the block maps or reads there stays valid, whatever other processes do to the names afterwards. If it
-        fails, nothing is left behind.
+        Files that the block maps or opens there stay valid when other processes replace the names afterwards. If it
+        fails, it leaves no files.
         """
         with ExitStack() as stack:  # which ends the last entered first
             aside = [stack.enter_context(atomic_file(self.path(suffix))) for suffix in reversed(suffixes)]
@@ -40,7 +40,7 @@ class Artifacts:
         self._tidy()
 
     def _tidy(self) -> None:
-        """Remove files of older generations, and what died half-written."""
+        """Remove files of older generations and unfinished files of processes that died."""
         remove_abandoned(self.folder, f"{self.kind}-")
         finished = {}
         for path in self.folder.glob(f"{self.kind}-*"):

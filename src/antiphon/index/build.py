@@ -1,10 +1,11 @@
-"""Fill an index from folders: each file embedded once, bad ones named and remembered, changes followed."""
+"""Fill an index from folders: embed each file once, record unreadable ones, follow changes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +30,26 @@ HOP_S = 1.0
 
 @dataclass
 class BuildReport:
-    """Counts of one build: files, and windows of the files embedded.
+    """Counts of one build.
 
-    `taken_over` are new names of content that the index held: renamed, moved or copied files. `removed` counts those
-    that are gone and did not get another name. `empty_windows` were left out because nothing sounds in them.
+    Attributes
+    ----------
+    embedded, unchanged : int
+        Files that were embedded, and files that the index contained as they are.
+    taken_over : int
+        New names of content that the index contained: renamed, moved or copied files.
+    removed : int
+        Files that no longer exist under any name.
+    windows, empty_windows : int
+        Windows of the embedded files; empty ones are silent or without notes and were left out.
+    failed : list of UnreadableInput
+        Files that cannot be used, with the reasons.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> antiphon.BuildReport(embedded=2, windows=80).as_dict()["failed"]
+    []
     """
 
     embedded: int = 0
@@ -42,6 +59,10 @@ class BuildReport:
     windows: int = 0
     empty_windows: int = 0
     failed: list[UnreadableInput] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON; each failed file is a line of text."""
+        return vars(self) | {"failed": [str(error) for error in self.failed]}
 
 
 def build_index(
@@ -53,14 +74,14 @@ def build_index(
     works: Works | None = None,
     exact_below: int = EXACT_BELOW,
 ) -> BuildReport:
-    """Bring an index up to date with every sound and note file below the folders; `only` takes one kind.
+    """Bring an index up to date with every audio and note file below the folders; `only` takes one modality.
 
-    Content already held is not embedded again, whatever its file is called now; files that changed are, files that are
-    gone from these folders are dropped. Files that failed are tried again when they change, or when the version of the
-    package does. A build that was stopped goes on where it was. `works` tells which files perform one work, see
-    `antiphon.index.metadata`; what earlier builds knew of a file is kept where this one knows nothing. At the end all
-    that a search reads is made. Raises `AntiphonError` when a folder is missing, holds no such file and never did,
-    the index belongs to another model, or the table of works cannot be used.
+    Content that the index contains is not embedded again, even under a new name; changed files are embedded, and files
+    that no longer exist in these folders are dropped. Files that failed are tried again when they change, or with
+    another version of the package. A build that was stopped continues. `works` says which files perform one work, see
+    `antiphon.index.metadata`; metadata from earlier builds is kept where this one has none. At the end the derived
+    files are made. Raises `AntiphonError` when a folder is missing, contains no such file and never did, the index was
+    built with another model, or the table of works cannot be used.
     """
     kinds: tuple[Modality, ...] = ("audio", "notes") if only is None else (only,)
     found = {folder: _find(folder, kinds) for folder in map(Path, folders)}
@@ -96,37 +117,37 @@ def build_index(
 
 
 class _Known:
-    """What an index holds, kept up with during a build."""
+    """The contents of an index during a build."""
 
     def __init__(self, store: Store) -> None:
         self.held, self.failed = store.known(), store.failed(__version__)
         self.by_content = {content: path for path, (_, content) in self.held.items()}
 
     def put(self, path: str, state: FileState, content: str) -> None:
-        """A file is held now, instead of what was held under its name."""
+        """Record that a file is in the index, in place of an earlier one of that name."""
         self.drop(path)
         self.held[path] = state, content
         self.by_content[content] = path
 
     def drop(self, path: str) -> None:
-        """A file is not held any more."""
+        """Record that a file is no longer in the index."""
         _, content = self.held.pop(path, (None, ""))
         if self.by_content.get(content) == path:
             del self.by_content[content]
 
 
 def _paths_in(out: str | Path) -> set[str]:
-    """Every path that an index knows; none where there is no index yet."""
+    """Every path in the index or among its failures; none where there is no index yet."""
     if not is_index(out):
         return set()
-    with Store(out, create=True) as store:  # which may have been stopped before its first file
+    with Store(out, create=True) as store:  # its build may have been stopped before the first file
         return {*store.known(), *store.failed()}
 
 
 def _find(folder: Path, kinds: tuple[Modality, ...]) -> list[tuple[Path, Modality]]:
     if not folder.exists():
         raise AntiphonError(f"{folder}: no such folder")
-    # Links are kept under their own names, so that one that is removed is seen to be gone.
+    # Links keep their own names, so that the removal of a link is noticed.
     return [(path, kind) for kind in kinds for path in files_below(folder.resolve(), SUFFIXES[kind])]
 
 
@@ -167,7 +188,7 @@ def _bring_up_to_date(
     try:
         file = embed_file(path, kind, embedder, HOP_S)
     except UnreadableInput as error:
-        if not isinstance(error, MissingDecoder):  # which may be installed by the next time
+        if not isinstance(error, MissingDecoder):  # the decoder may be installed by the next build
             store.put_failure(name, state, error.reason)
             known.drop(name)
         report.failed.append(error)
@@ -182,7 +203,7 @@ def _bring_up_to_date(
 
 @dataclass(frozen=True, eq=False)
 class EmbeddedFile:
-    """Windows of a file: starts float64 [n] in seconds and vectors float32 [n, D]; of a note file its notes."""
+    """Windows of a file: starts float64 [n] in seconds, vectors float32 [n, D], and the notes of a note file."""
 
     duration_s: float
     starts_s: NDArray[np.float64]
@@ -191,7 +212,7 @@ class EmbeddedFile:
 
 
 def embed_file(path: str | Path, kind: Modality, embedder: Embedder, hop_s: float) -> EmbeddedFile:
-    """Every window of a file. Raises `UnreadableInput` when nothing in it can be embedded."""
+    """Embed every window of a file. Raises `UnreadableInput` when all windows are silent."""
     path = Path(path)
     grid = WindowGrid(embedder.window_s, hop_s, None)
     notes = None
@@ -199,13 +220,13 @@ def embed_file(path: str | Path, kind: Modality, embedder: Embedder, hop_s: floa
         samples = read_sound(path, embedder.sample_rate_hz, embedder.window_s)
         duration_s = len(samples) / embedder.sample_rate_hz
         starts = grid.starts_s(duration_s)
-        vectors = embedder.embed_audio(samples, starts)
+        vectors = embedder.embed_audio_windows(samples, starts)
     else:
         notes = read_notes(path)
-        # A piece shorter than a window still fills one: beyond its last note there is silence, which is known.
+        # A piece shorter than a window still makes one: after its last note there is silence.
         duration_s = max(embedder.window_s, notes.end_s)
         starts = grid.starts_s(duration_s)
-        vectors = embedder.embed_notes(notes, starts)
+        vectors = embedder.embed_notes_windows(notes, starts)
     if not np.any(vectors):
         raise UnreadableInput(path, "nothing sounds in any of its windows")
     return EmbeddedFile(duration_s, starts, vectors, notes)

@@ -57,7 +57,7 @@ class Database:
         self._connection.executemany(query, rows)
 
     def rows(self, query: str, *parameters: str) -> Iterator[tuple[Any, ...]]:
-        """What a query gives."""
+        """The rows that a statement returns."""
         with self.faults_named():
             if not self._connection.in_transaction:
                 self._follow_upgrade()
@@ -71,13 +71,13 @@ class Database:
         )
 
     def state(self) -> tuple[int, int, int]:
-        """Differs from an earlier one when anything has changed since."""
+        """A value that differs from an earlier one when the database has changed."""
         # Commits of others change the second, commits of this connection the third.
         return self.opened, next(self.rows("PRAGMA data_version"))[0], self._connection.total_changes
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Everything read inside is of one state, whatever writers do meanwhile."""
+        """Reads inside the block see one state of the database, although others may write."""
         with self.faults_named():
             self._connection.execute("BEGIN")
             if self._follow_upgrade():
@@ -88,7 +88,7 @@ class Database:
             self._connection.rollback()
 
     def _follow_upgrade(self) -> bool:
-        """Open again where a writer has upgraded the database since; whether that was so."""
+        """Open again where a writer has upgraded the database; returns whether that is so."""
         if not self._shows_older or self._format() != FORMAT:
             return False
         self._connection.close()
@@ -97,7 +97,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything written inside is committed at its end, or nothing where it fails."""
+        """Commit the changes of the block at its end, or none where it fails."""
         if not self._writable:
             self._connection.close()
             self._open_to_write()
@@ -152,7 +152,7 @@ class Database:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
                 raise
-            # The files that readers share cannot be made beside it: it lies on read-only media, where nobody writes.
+            # The files that readers share cannot be made next to it: the media are read-only, so no process writes.
             log = self.path.with_name(f"{self.path.name}-wal")
             if log.exists() and log.stat().st_size:
                 reason = "its last changes cannot be read where nothing can be written; copy it to another folder"

@@ -1,4 +1,4 @@
-"""Where the derived files of an index are made whose own folder cannot be written, as on read-only media."""
+"""The folder for derived files of an index whose own folder cannot be written, as on read-only media."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from antiphon.io.cache import cache_folder
 
 
 def derived_folder(index: Path, kind: str, generation: int) -> Path:
-    """The index's own folder; or one in the cache, which first gets links to the derived files that the index has.
+    """The folder of the index, or one in the cache, which first gets links to the existing derived files.
 
-    That one is the index's own as long as its database stays as it is: other media may come to the same path.
+    The name of the cache folder depends on size and time of the database, because other media may be mounted at the
+    same path.
     """
     if can_write(index):
         return index

@@ -11,11 +11,33 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Match:
-    """Seconds `start_s` to `end_s` of `file` are seconds `query_start_s` to `query_end_s` of the query.
+    """One result of a search: a stretch of a library file that matches a stretch of the query.
 
-    `tempo` is library seconds per query second. `semitones` is how far the query lies above the library. `score` is the
-    mean cosine of both sides' onsets along the match. `confidence` is the probability that both are the same music.
-    `work`, `composer` and `title` are empty where they are not known.
+    Attributes
+    ----------
+    file : str
+        Path of the file in the library.
+    start_s, end_s : float
+        Seconds in the file.
+    query_start_s, query_end_s : float
+        Seconds in the query, counted from the beginning of its file.
+    tempo : float
+        Library seconds per query second.
+    semitones : int
+        Transposition of the query relative to the file.
+    score : float
+        Mean cosine similarity of the onsets of both along the match.
+    confidence : float
+        Estimated probability that both are the same music, 0 to 1.
+    work, composer, title : str
+        Empty where they are not known.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> match = antiphon.Match("a.mid", 10.0, 20.0, 0.0, 10.0, 1.0, 0, 0.5, 0.9)
+    >>> match.end_s - match.start_s, match.as_dict()["confidence"]
+    (10.0, 0.9)
     """
 
     file: str

@@ -1,8 +1,8 @@
-"""What is known of the files of an index: composer, title, split, and the work whose performances they are.
+"""Metadata of the files of an index: composer, title, split, and the work that they perform.
 
-It comes from the table of the MAESTRO folder that a file lies in, and from what the user names: a CSV with the columns
-`file` (a path from the CSV's folder on, or a bare file name), `work` and, where known, `composer`, `title`, `split`; or
-the word `folders`, which makes the files of each folder one work.
+It comes from the table of the MAESTRO folder that contains a file, and from the user: a CSV table with the columns
+`file` (a path relative to the folder of the table, or a bare file name), `work` and optionally `composer`, `title`,
+`split`; or the word `folders`, where the files of each folder perform one work.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Works = str | Path
 
 @dataclass(frozen=True)
 class FileMetadata:
-    """What is known of a file; empty where nothing is."""
+    """Metadata of a file; empty where it is not known."""
 
     composer: str = ""
     title: str = ""
@@ -31,7 +31,7 @@ class FileMetadata:
     work: str = ""
 
     def updated(self, newer: FileMetadata) -> FileMetadata:
-        """The same with what `newer` knows in its place.
+        """A copy in which the fields that `newer` has replace the old ones.
 
         >>> FileMetadata(composer="Satie", work="first").updated(FileMetadata(work="second"))
         FileMetadata(composer='Satie', title='', split='', work='second')
@@ -40,7 +40,7 @@ class FileMetadata:
 
 
 def work_of(path: str, about: Mapping[str, FileMetadata]) -> str:
-    """The work that a file performs; where nothing is known of it, its path without suffix: sound and notes share that.
+    """The work that a file performs; where it is not known, the path without suffix, which audio and notes share.
 
     >>> work_of("/music/suite no. 1.mid", {})
     '/music/suite no. 1'
@@ -51,9 +51,9 @@ def work_of(path: str, about: Mapping[str, FileMetadata]) -> str:
 def describe(
     files: Collection[Path], works: Works | None = None
 ) -> tuple[dict[Path, FileMetadata], list[UnreadableInput]]:
-    """What is known of some of the files, `works` before MAESTRO's tables; and the tables that need mending.
+    """Read the metadata of files; `works` takes precedence over MAESTRO's tables. Returns the faulty tables as well.
 
-    Raises `UnreadableInput` for a CSV that is none, or that names none of the files.
+    Raises `UnreadableInput` for a CSV table that cannot be read, or that names none of the files.
     """
     found, faults = _from_maestro(files)
     if works == "folders":
@@ -67,7 +67,7 @@ def describe(
 
 
 def _from_maestro(files: Collection[Path]) -> tuple[dict[Path, FileMetadata], list[UnreadableInput]]:
-    """Each file by the nearest table above it that names it, whatever its suffix."""
+    """Metadata from the nearest table above each file that names it, with any suffix."""
     found: dict[Path, FileMetadata] = {}
     faults: list[UnreadableInput] = []
     tables: dict[Path, Mapping[Path, FileMetadata]] = {}
@@ -86,7 +86,7 @@ def _from_maestro(files: Collection[Path]) -> tuple[dict[Path, FileMetadata], li
 
 
 def _read_maestro(folder: Path) -> dict[Path, FileMetadata]:
-    """File without suffix → what the folder's table says of it; nothing where it has none."""
+    """File without suffix → metadata from the table of the folder; empty where it has no table."""
     table = maestro.find_table(folder)
     named = {}
     for row in [] if table is None else maestro.read_table(table):

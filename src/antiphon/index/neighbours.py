@@ -57,14 +57,14 @@ def nearest_exact(
     """The nearest by comparing with every row, or with `rows` alone. Equal cosines come in no particular order."""
     compared, dimensions = len(vectors) if rows is None else len(rows), vectors.shape[1]
     size = max(1, CHUNK_VALUES // dimensions)
-    asked = torch.from_numpy(queries)
+    wanted = torch.from_numpy(queries)
     widened = torch.empty(min(size, compared), dimensions)  # reused: fresh memory costs more than the arithmetic
     best = torch.full((len(queries), count), -torch.inf)
     place = torch.full((len(queries), count), -1)
     for begin in range(0, compared, size):
         chunk = slice(begin, begin + size)
         half = torch.from_numpy(np.array(vectors[chunk if rows is None else rows[chunk]]))
-        cosine, at = (asked @ widened[: len(half)].copy_(half).T).topk(min(count, len(half)), dim=1)
+        cosine, at = (wanted @ widened[: len(half)].copy_(half).T).topk(min(count, len(half)), dim=1)
         best, order = torch.cat([best, cosine], dim=1).topk(count, dim=1)
         place = torch.cat([place, at + begin], dim=1).gather(1, order)
     found = place.numpy()

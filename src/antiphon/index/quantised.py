@@ -2,8 +2,8 @@
 
 Product quantisation (Jégou, Douze, Schmid, "Product Quantization for Nearest Neighbor Search", 2011) with tables looked
 up in registers (André, Kermarrec, Le Scouarnec, "Cache locality is not enough", 2015; faiss' `IndexPQFastScan`). Its
-inner products are rough, so it is asked for several times as many rows as are wanted, and these are ranked by their
-true cosines. How many times is measured when it is made: the fewest that reach `RECALL`.
+inner products are approximate, so it returns several candidates for each row that is wanted, and these are ranked by
+their exact cosines. The number of candidates is measured when the copy is made: the fewest that reach `RECALL`.
 
 Inverted lists were tried instead. A model's windows spread over some 40 dimensions without clusters (175 000 windows of
 MAESTRO), so that a third of the lists had to be searched for the same recall, at five times the cost.
@@ -34,7 +34,7 @@ _FEWEST_CANDIDATES = 4
 
 @dataclass(frozen=True)
 class QuantisedFacts:
-    """`candidates_per_row` are ranked for every row wanted; `recall_at_10` is what that gave when it was made."""
+    """`candidates_per_row` are ranked for every row wanted; `recall_at_10` was measured when the copy was made."""
 
     candidates_per_row: int
     recall_at_10: float
@@ -71,7 +71,7 @@ def quantised(vectors: NDArray[np.float16], derived: Artifacts) -> Quantised:
 
 
 def facts_of(derived: Artifacts) -> QuantisedFacts | None:
-    """How good the quantised copy is; None where it has yet to be made."""
+    """The measurements of the quantised copy; None where it does not exist yet."""
     try:
         return QuantisedFacts(**json.loads(derived.path(_FACTS).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):  # missing, or cut off

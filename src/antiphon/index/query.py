@@ -1,4 +1,4 @@
-"""What a search asks with: a stretch of a sound or note file, ready to be embedded and aligned."""
+"""The query of a search: a stretch of audio or notes, ready to be embedded and aligned."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
 from antiphon.errors import UnreadableInput
-from antiphon.io.audio import AUDIO_SUFFIXES, audio_info, read_audio
+from antiphon.io.audio import AUDIO_SUFFIXES, Sound, audio_info, read_samples
 from antiphon.io.notes import NOTE_SUFFIXES, Notes, read_notes
-from antiphon.models.corpus_embedding import read_sound
+from antiphon.models.corpus_embedding import check_sound, read_sound
+from antiphon.models.inputs import as_samples
 from antiphon.models.protocol import Embedder
 from antiphon.signal.onsets import BANDS, Frames
 from antiphon.signal.tuning import estimate_detuning_cents
@@ -25,6 +26,9 @@ SUFFIXES: dict[Modality, frozenset[str]] = {"audio": AUDIO_SUFFIXES, "notes": NO
 SHORTEST_S = 3.0
 _CENTS_TO_AN_OCTAVE = 1200.0
 
+Source = str | Path | Sound | Notes
+"""Material to search with: a file, a sound, or notes."""
+
 
 class Query(Protocol):
     """Seconds count from the beginning of the query."""
@@ -34,11 +38,11 @@ class Query(Protocol):
 
     @property
     def speed(self) -> float:
-        """How many times as fast it is played here as in its file, to be in tune."""
+        """Speed relative to the file: differs from 1 where the query was brought in tune."""
         ...
 
     def embed(self, starts_s: NDArray[np.float64], playback: Playback) -> NDArray[np.float32]:
-        """Windows [n, D], which may reach beyond the query, where all is silent; rows of zeros where nothing sounds."""
+        """Embed windows [n, D]; they may reach beyond the query, which is silent there. Silent windows have zeros."""
         ...
 
     def frames(self, begin_s: float, end_s: float) -> Frames:
@@ -59,12 +63,12 @@ class SoundQuery:
         return len(self.samples) / self.embedder.sample_rate_hz
 
     def embed(self, starts_s: NDArray[np.float64], playback: Playback) -> NDArray[np.float32]:
-        # Only the stretch: an embedder may go through all the sound that it is given.
+        # Only the stretch: an embedder may process all the samples that it is given.
         rate = self.embedder.sample_rate_hz
         first = math.floor(float(starts_s.min()) * rate)
         last = math.ceil((float(starts_s.max()) + self.embedder.window_s * playback.tempo) * rate)
         stretch = np.pad(self.samples[max(0, first) : last], (max(0, -first), 0))
-        return self.embedder.embed_audio(stretch, starts_s - first / rate, playback)
+        return self.embedder.embed_audio_windows(stretch, starts_s - first / rate, playback)
 
     def frames(self, begin_s: float, end_s: float) -> Frames:
         return sound_frames(self.samples, self.embedder.sample_rate_hz, begin_s, end_s)
@@ -80,38 +84,59 @@ class NoteQuery:
     speed: float = 1.0
 
     def embed(self, starts_s: NDArray[np.float64], playback: Playback) -> NDArray[np.float32]:
-        return self.embedder.embed_notes(self.notes, starts_s, playback)
+        return self.embedder.embed_notes_windows(self.notes, starts_s, playback)
 
     def frames(self, begin_s: float, end_s: float) -> Frames:
         return note_frames(self.notes, begin_s, end_s)
 
 
 def open_query(
-    path: str | Path, embedder: Embedder, start_s: float = 0.0, length_s: float | None = None, retune: bool = False
+    source: Source, embedder: Embedder, start_s: float = 0.0, length_s: float | None = None, retune: bool = False
 ) -> Query:
-    """A file, or a stretch of it; with `retune` sound is brought to A = 440 Hz first.
+    """Open a file, a sound or notes, or a stretch of it; with `retune` sound is brought to A = 440 Hz first.
 
     Raises `UnreadableInput` for a file that cannot be read, a stretch under 3 s, and where nothing sounds.
     """
-    path = Path(path)
-    kind = kind_of(path)
-    _check_stretch(path, start_s, length_s)
+    name = "query" if isinstance(source, Sound | Notes) else source
+    kind = kind_of(source)
+    _check_stretch(name, start_s, length_s)
     if kind == "audio":
-        samples = read_sound(path, embedder.sample_rate_hz, SHORTEST_S, start_s, length_s)
+        samples = _samples_of(source, embedder.sample_rate_hz, start_s, length_s)
         return _in_tune(samples, embedder) if retune else SoundQuery(samples, embedder)
-    notes = read_notes(path)
-    # A piece shorter than a window still fills one: beyond its last note there is silence, which is known.
+    notes = _notes_of(source)
+    # A piece shorter than a window still makes one: after its last note there is silence.
     duration_s = max(embedder.window_s, notes.end_s - start_s)
     if length_s is not None:
         duration_s = min(duration_s, length_s)
     stretch = notes.window(start_s, duration_s)
     if not len(stretch):
-        raise UnreadableInput(path, "nothing sounds in any of its windows")
+        raise UnreadableInput(name, "nothing sounds in any of its windows")
     return NoteQuery(stretch, duration_s, embedder)
 
 
+def _samples_of(source: Source, sample_rate_hz: int, start_s: float, length_s: float | None) -> NDArray[np.float32]:
+    if isinstance(source, str | Path):
+        return read_sound(Path(source), sample_rate_hz, SHORTEST_S, start_s, length_s)
+    assert isinstance(source, Sound)
+    begin = round(start_s * source.sample_rate_hz)
+    end = None if length_s is None else begin + round(length_s * source.sample_rate_hz)
+    stretch = as_samples(source.samples)[begin:end]
+    if begin and not len(stretch):
+        raise UnreadableInput("query", f"it ends before second {start_s:g}")
+    samples = Sound(stretch, source.sample_rate_hz).resampled(sample_rate_hz).samples
+    check_sound("query", samples, sample_rate_hz, SHORTEST_S)
+    return samples
+
+
+def _notes_of(source: Source) -> Notes:
+    if isinstance(source, str | Path):
+        return read_notes(source)
+    assert isinstance(source, Notes)
+    return source
+
+
 def _in_tune(samples: NDArray[np.float32], embedder: Embedder) -> SoundQuery:
-    """Sound played a little faster or slower, so that its pitches lie where a piano's at 440 Hz do."""
+    """Play the sound slightly faster or slower, so that its pitches agree with a piano tuned to 440 Hz."""
     cents = estimate_detuning_cents(samples, embedder.sample_rate_hz)
     speed = 2.0 ** (-cents / _CENTS_TO_AN_OCTAVE)
     length = int((len(samples) - 1) / speed)
@@ -120,17 +145,21 @@ def _in_tune(samples: NDArray[np.float32], embedder: Embedder) -> SoundQuery:
     return SoundQuery(varispeed(samples, speed, length), embedder, speed)
 
 
-def _check_stretch(path: Path, start_s: float, length_s: float | None) -> None:
+def _check_stretch(name: str | Path, start_s: float, length_s: float | None) -> None:
     if not 0 <= start_s < math.inf:
-        raise UnreadableInput(path, f"a stretch of it cannot start at second {start_s:g}")
+        raise UnreadableInput(name, f"a stretch of it cannot start at second {start_s:g}")
     if length_s is not None and not SHORTEST_S <= length_s < math.inf:
         why = "too short" if length_s < SHORTEST_S else "no length"
-        raise UnreadableInput(path, f"{length_s:.2f} s of it is {why}; a search needs {SHORTEST_S:g} s")
+        raise UnreadableInput(name, f"{length_s:.2f} s of it is {why}; a search needs {SHORTEST_S:g} s")
 
 
-def kind_of(path: str | Path) -> Modality:
-    """Sound or notes, by suffix. Raises `UnreadableInput` for neither."""
-    path = Path(path)
+def kind_of(source: Source) -> Modality:
+    """The modality of a sound, of notes, or of a file by its suffix. Raises `UnreadableInput` for other suffixes."""
+    if isinstance(source, Sound):
+        return "audio"
+    if isinstance(source, Notes):
+        return "notes"
+    path = Path(source)
     for kind, suffixes in SUFFIXES.items():
         if path.suffix.lower() in suffixes:
             return kind
@@ -138,13 +167,13 @@ def kind_of(path: str | Path) -> Modality:
 
 
 def audio_frames(path: str | Path, sample_rate_hz: int, begin_s: float, end_s: float) -> Frames:
-    """Onset frames of a sound file from `begin_s` to `end_s`, zeros beyond its ends.
+    """Compute onset frames of an audio file from `begin_s` to `end_s`, zeros beyond its ends.
 
     Raises `UnreadableInput` when the file cannot be read any more.
     """
     path, first_s = Path(path), max(0.0, begin_s - 1.0)
     try:
-        samples = read_audio(path, sample_rate_hz, first_s, max(end_s + 1.0 - first_s, 1.0))
+        samples = read_samples(path, sample_rate_hz, first_s, max(end_s + 1.0 - first_s, 1.0))
     except UnreadableInput:
         if first_s < audio_info(path).duration_s:
             raise

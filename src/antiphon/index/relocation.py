@@ -1,4 +1,4 @@
-"""Tell an index that a folder of its library lies somewhere else now."""
+"""Change the paths of an index after a folder of its library has moved."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _TABLES = ("recordings", "failures", "about")
 
 
 def relocate_rows(database: Database, index: Path, old: Path, new: Path) -> int:
-    """Files below the folder `old` are below `new` from now on; how many these are. One transaction.
+    """Replace the folder `old` by `new` in all paths, in one transaction; returns the number of files.
 
-    Derived files stay valid where whole roots have moved. Raises `AntiphonError` where the index holds no file below
-    `old`, or holds others where they would be.
+    Derived files stay valid where whole roots have moved. Raises `AntiphonError` where the index contains no file below
+    `old`, or contains others at the new paths.
     """
 
     def moved(file: str) -> str:

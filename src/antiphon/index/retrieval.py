@@ -1,10 +1,11 @@
-"""Find a query in a library: chains of fits through its recordings, and what speaks for each.
+"""Find a query in a library: chains of local alignments through its recordings, with the evidence of each.
 
-A query is cut into stretches. The windows of a stretch ask for their neighbours in the library, heard at several tempi,
-and vote for places (`matching.places`). Around each place both sides' onsets are compared along lines of constant
-tempo (`matching.fits`): that settles place and tempo to a few hundredths of a second, and tells music from coincidence
-(`matching.weights`). Stretches that follow each other make a chain (`matching.chains`). Where a first look finds
-nothing likely, a second and slower one decides (`matching.looks`).
+A query is cut into stretches. The windows of a stretch, embedded at several tempi, vote by their nearest neighbours in
+the library for candidates (`alignment.candidates`). At each candidate the onsets of query and library are compared
+along lines of constant tempo (`alignment.local_alignment`), which gives position and tempo to a few hundredths of a
+second, and their score is compared with that of chance (`alignment.score_normalisation`). Alignments of consecutive
+stretches make a chain (`alignment.chaining`). Where the first search pass finds nothing likely, a second, slower one
+runs (`alignment.passes`).
 """
 
 from __future__ import annotations
@@ -35,13 +36,14 @@ from antiphon.types import AS_RECORDED, Playback
 
 TRANSPOSITIONS = range(-6, 7)
 _TRANSPOSED_SHARE = 0.4
-"""Of the places that are looked at in the query's own key, how many in each other one."""
+"""Number of candidates in each other key, relative to the query's own key."""
 _NEAREST = 100
 _HEAVIEST = 40
+"""Chains that are ranked by evidence; the lighter ones follow only where groups are missing."""
 _FEW_WINDOWS_S = 2.0
-"""A stretch that is less than this longer than a window is heard twice as often, by windows that reach out of it."""
+"""A stretch less than this longer than a window gets half the hop, and windows that reach beyond it."""
 _BEYOND_S = 0.5
-"""How far they do: one window alone may be half a second off all of the library's."""
+"""Reach of these windows: a single window may differ from all windows of the library by half a second."""
 
 _Rows = NDArray[np.bool_] | None
 """True for the rows of a library to compare [n], None for all."""
@@ -49,14 +51,14 @@ _Rows = NDArray[np.bool_] | None
 
 @dataclass(frozen=True)
 class RankedChain:
-    """A chain through a recording, for a query of so many stretches."""
+    """A chain through a recording, for a query of a number of stretches."""
 
     chain: Chain
     stretches: int
 
     @cached_property
     def evidence(self) -> float:
-        """Log odds that it is the query's music."""
+        """Log odds that it is the music of the query."""
         return evidence_for(self.chain, self.stretches)
 
 
@@ -67,11 +69,12 @@ def rank_chains(
     among: NDArray[np.bool_] | None = None,
     transpose: bool = False,
 ) -> list[RankedChain]:
-    """At most 40, the likeliest first, through the recordings that `among` [recordings] is True for (all).
+    """At most 40 chains in descending order of evidence, through the recordings for which `among` [recordings] is True
+    (all).
 
-    Most of them may lie in a few recordings, and others have none; see `find_in_every`.
+    Most of them may lie in a few recordings, and other recordings may have none; see `find_in_every`.
     """
-    return _best_look(query, library, embedder, among, transpose)[0]
+    return _best_pass(query, library, embedder, among, transpose)[0]
 
 
 def find_in_every(
@@ -83,13 +86,13 @@ def find_in_every(
     among: NDArray[np.bool_] | None = None,
     transpose: bool = False,
 ) -> list[RankedChain]:
-    """Like `rank_chains`, until there are candidates in so many groups of recordings, or in all that there are.
+    """Like `rank_chains`, until there are chains in `groups` groups of recordings, or in all groups.
 
-    `group_of` names the group of a recording. While there are too few groups, the recordings without a candidate are
-    searched alone; what is chance was measured before, over the whole library. So no candidate's confidence depends on
+    `group_of` names the group of a recording. While there are too few groups, the recordings without a chain are
+    searched alone, with the chance level that was measured over the whole library. So no confidence depends on
     `groups`.
     """
-    found, others, looking = _best_look(query, library, embedder, among, transpose)
+    found, others, used = _best_pass(query, library, embedder, among, transpose)
     left = np.ones(len(library.paths), bool) if among is None else among.copy()
     more = others
     while len({group_of(one.chain[0].recording) for one in found}) < groups:
@@ -97,16 +100,16 @@ def find_in_every(
         left[[one.chain[0].recording for one in found]] = False
         if not left.any():
             break
-        more = [one for part in looking.candidates(left) for one in part]
+        more = [one for part in used.candidates(left) for one in part]
         if not more:
             break
     return found
 
 
-def _best_look(
+def _best_pass(
     query: Query, library: IndexView, embedder: Embedder, among: NDArray[np.bool_] | None, transpose: bool
 ) -> tuple[list[RankedChain], list[RankedChain], _SearchPassRun]:
-    """Both parts of the candidates of the look that finds the likeliest, and that look."""
+    """Both parts of the chains of the search pass with the greatest evidence, and that pass."""
     best = _SearchPassRun(FIRST, query, library, embedder, transpose)
     found, others = best.candidates(among)
     if not found or confidence(found[0].evidence) < LIKELY:
@@ -118,7 +121,7 @@ def _best_look(
 
 
 class _SearchPassRun:
-    """One look for a query. It keeps what it has measured of chance when it is used again for other recordings."""
+    """One search pass for a query. It keeps the chance level that it measured, for use with other recordings."""
 
     def __init__(
         self, search_pass: SearchPass, query: Query, library: IndexView, embedder: Embedder, transpose: bool
@@ -126,27 +129,27 @@ class _SearchPassRun:
         self._query = query
         self._library = library
         self._embedder = embedder
-        self._heard = _ways_to_hear(search_pass, embedder, transpose)
+        self._playbacks = _playbacks_of(search_pass, embedder, transpose)
         self._stretches = search_pass.stretches(query.duration_s)
         self._chance: dict[int, float] = {}
 
     def candidates(self, among: NDArray[np.bool_] | None) -> tuple[list[RankedChain], list[RankedChain]]:
-        """The 40 heaviest chains through the recordings that `among` [recordings] is True for (all), the likeliest
-        first; and the others.
+        """The 40 heaviest chains through the recordings for which `among` [recordings] is True (all), by descending
+        evidence; and the others.
         """
         rows = None if among is None else self._library.rows_of(among)
         length_s = self._query.duration_s / self._stretches
         links = []
         for stretch in range(self._stretches):
             begin_s = stretch * length_s
-            found = list(self._fits(begin_s, length_s, rows))
+            found = list(self._alignments(begin_s, length_s, rows))
             chance = self._chance.setdefault(stretch, chance_score(found))
             links += normalised_links(stretch, begin_s, length_s, found, chance)
         candidates = [RankedChain(chain, self._stretches) for chain in chains(links, _HEAVIEST)]
         return sorted(candidates[:_HEAVIEST], key=lambda one: -one.evidence), candidates[_HEAVIEST:]
 
-    def _fits(self, begin_s: float, length_s: float, rows: _Rows) -> Iterator[tuple[Candidate, LocalAlignment]]:
-        """Where one stretch may be, with the best line there."""
+    def _alignments(self, begin_s: float, length_s: float, rows: _Rows) -> Iterator[tuple[Candidate, LocalAlignment]]:
+        """The candidates of one stretch, with the local alignment at each."""
         frames = self._query.frames(begin_s, begin_s + length_s)
         by_way: dict[tuple[float, int], list[Candidate]] = defaultdict(list)
         for place in self._places(begin_s, length_s, rows):
@@ -165,7 +168,7 @@ class _SearchPassRun:
             yield from zip(kept, fits, strict=True)
 
     def _known(self, recording: int, begin_s: float, end_s: float) -> Frames:
-        """Onset frames of a library's file. Raises `UnreadableInput` where it is not there any more."""
+        """Onset frames of a library file. Raises `UnreadableInput` where it no longer exists."""
         path = Path(self._library.paths[recording])
         if kind_of(path) == "audio":
             return audio_frames(path, self._embedder.sample_rate_hz, begin_s, end_s)
@@ -174,9 +177,9 @@ class _SearchPassRun:
         return note_frames(self._library.onsets_in(recording), begin_s, end_s)
 
     def _places(self, begin_s: float, length_s: float, rows: _Rows) -> list[Candidate]:
-        """Where the windows of a stretch lead to, heard in every way."""
+        """The candidates for which the windows of a stretch vote, embedded at every playback."""
         windows_s, vectors = [], []
-        for playback, _ in self._heard:
+        for playback, _ in self._playbacks:
             last_s = max(0.0, length_s - self._embedder.window_s * playback.tempo)
             hop_s = self._embedder.query_hop_s * (1 if playback == AS_RECORDED else 2 * playback.tempo)
             beyond_s = 0.0
@@ -191,7 +194,7 @@ class _SearchPassRun:
         recording = np.where(row < 0, -1, np.searchsorted(self._library.offset, row, side="right") - 1)
         ends = np.cumsum([len(window_s) for window_s in windows_s])
         places: list[Candidate] = []
-        for (playback, most), window_s, end in zip(self._heard, windows_s, ends, strict=True):
+        for (playback, most), window_s, end in zip(self._playbacks, windows_s, ends, strict=True):
             own = slice(end - len(window_s), end)
             if len(window_s):
                 places += vote(
@@ -206,16 +209,16 @@ class _SearchPassRun:
         return places
 
 
-def _ways_to_hear(search_pass: SearchPass, embedder: Embedder, transpose: bool) -> list[tuple[Playback, int]]:
-    """The playbacks to try, and the most places to look at for each."""
+def _playbacks_of(search_pass: SearchPass, embedder: Embedder, transpose: bool) -> list[tuple[Playback, int]]:
+    """The playbacks to embed, and the largest number of candidates for each."""
     if not embedder.elastic:
         return [(AS_RECORDED, search_pass.places[1.0])]
-    heard = [(Playback(tempo), most) for tempo, most in search_pass.places.items()]
+    playbacks = [(Playback(tempo), most) for tempo, most in search_pass.places.items()]
     if transpose:
         others = [semitones for semitones in TRANSPOSITIONS if semitones]
-        heard += [
+        playbacks += [
             (Playback(tempo, other), round(_TRANSPOSED_SHARE * most))
             for tempo, most in search_pass.places.items()
             for other in others
         ]
-    return heard
+    return playbacks

@@ -1,7 +1,7 @@
-"""The folders that an index follows. A file is kept as a root's number and its path from there on.
+"""The root folders of an index. It stores a file as the number of a root and the path below that root.
 
-So a library that is moved keeps its index: only the roots change. A root inside the index's own folder is kept relative
-to it, and moves with it.
+So a library can be moved and keep its index: only the roots change. A root inside the folder of the index is stored
+relative to that folder, and moves with it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+from antiphon.errors import AntiphonError
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,20 @@ class Roots:
     def of(cls, index: Path, rows: Iterable[tuple[int, str]]) -> Roots:
         """From the numbers and texts that the database holds."""
         return cls(index, {number: index / text for number, text in rows})
+
+    def moved(self, moves: Mapping[Path, Path]) -> Roots:
+        """The same roots at other folders: those at or below the folder OLD are below NEW, for each OLD → NEW.
+
+        Raises `AntiphonError` where no root lies at or below OLD.
+        """
+        folders = dict(self.folders)
+        for old, new in moves.items():
+            inside = [number for number, folder in self.folders.items() if folder.is_relative_to(old)]
+            if not inside:
+                known = ", ".join(map(str, self.folders.values()))
+                raise AntiphonError(f"{old}: no root of the index lies there; its roots are {known}")
+            folders |= {number: new / self.folders[number].relative_to(old) for number in inside}
+        return Roots(self.index, folders)
 
     @cached_property
     def _numbers(self) -> dict[Path, int]:

@@ -1,15 +1,14 @@
-"""Ask an index: which music of the library is this, from where to where, at what tempo, how sure?"""
+"""Search an index: the music of the library that a query contains, with times, tempo and confidence."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from antiphon.alignment.confidence import confidence
 from antiphon.errors import AntiphonError
 from antiphon.index.match import Match
-from antiphon.index.query import Query, kind_of, open_query
+from antiphon.index.query import Query, Source, kind_of, open_query
 from antiphon.index.retrieval import RankedChain, find_in_every, rank_chains
 from antiphon.index.store import Store
 from antiphon.index.view import ALL, Filters, IndexView
@@ -19,15 +18,35 @@ from antiphon.types import Modality
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """How to search, whatever the query.
+    """Options of a search.
 
-    `top` limits the hits. They are the best hit of each file, and where the files are fewer than `top`, further places
-    in them. With `by_work` they are the best hit of each work and nothing else, with `repeats` the best hits in any
-    file, at most 40. `against` names the kind to search; by default the other kind than the query's, or the
-    query's own where the index holds nothing else. `filters` leave recordings out, as if they were not in the index.
-    With `transpose` the query may also lie up to 6 semitones above or below the library, and between the keys.
+    Attributes
+    ----------
+    top : int
+        Largest number of matches. They are the best match of each file, and where there are fewer files than `top`,
+        further matches in them.
+    by_work : bool
+        Give the best match of each work and no others.
+    repeats : bool
+        Give the best matches in any file, at most 40.
+    against : {"audio", "notes"}, optional
+        Modality to search; by default the other one than that of the query, or the same where the index contains no
+        other.
+    filters : Filters
+        Leave recordings out, as if they were not in the index.
+    transpose : bool
+        Search up to 6 semitones above and below the library as well, and correct the tuning of the query.
 
-    Raises `AntiphonError` for a `top` below 1, and for `by_work` with `repeats`.
+    Raises
+    ------
+    AntiphonError
+        `top` is below 1, or `by_work` is combined with `repeats`.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> antiphon.SearchOptions(top=3, by_work=True).repeats
+    False
     """
 
     top: int = 10
@@ -39,27 +58,27 @@ class SearchOptions:
 
     def __post_init__(self) -> None:
         if self.top < 1:
-            raise AntiphonError(f"top {self.top}: a search gives 1 hit or more")
+            raise AntiphonError(f"top {self.top}: a search gives 1 match or more")
         if self.by_work and self.repeats:
-            raise AntiphonError("by_work gives one hit a work, repeats several: choose one")
+            raise AntiphonError("by_work gives one match for each work, repeats gives several: choose one")
 
 
 DEFAULT = SearchOptions()
 
 
 def search(
-    query: str | Path,
+    query: Source,
     store: Store,
     embedder: Embedder,
     start_s: float = 0.0,
     length_s: float | None = None,
     options: SearchOptions = DEFAULT,
 ) -> list[Match]:
-    """Best hits first for a file of 3 s or more, or a stretch of it.
+    """Search for a query of 3 s or more, or a stretch of it; the matches are in descending order of confidence.
 
-    Library files that cannot be read any more are not found; `Library.missing_files` names them. Hits whose confidence
-    is under `LIKELY` are better than nothing, no more. Raises `UnreadableInput` for a query that cannot be used,
-    `AntiphonError` for filters that leave nothing.
+    Library files that cannot be read any more are not found; `IndexView.missing_files` names them. A match with a
+    confidence below `LIKELY` is more likely false than true. Raises `UnreadableInput` for a query that cannot be used,
+    `AntiphonError` for filters that leave no recording.
     """
     against = options.against or what_to_search(kind_of(query), store.counts())
     store.check_model(embedder)
@@ -67,36 +86,36 @@ def search(
 
 
 def what_to_search(kind: Modality, held: Container[Modality]) -> Modality:
-    """The other kind than the query's, or its own where the index holds nothing else."""
+    """The other modality than that of the query, or the same where the index contains no other."""
     other: Modality = "notes" if kind == "audio" else "audio"
     return other if other in held else kind
 
 
 def search_library(
-    query: str | Path,
+    query: Source,
     library: IndexView,
     embedder: Embedder,
     start_s: float = 0.0,
     length_s: float | None = None,
     options: SearchOptions = DEFAULT,
 ) -> list[Match]:
-    """Like `search`, in a library that is open already; any number of threads may search one at the same time."""
-    asked = open_query(query, embedder, start_s, length_s, retune=options.transpose)
+    """Search one modality of an index; any number of threads may search it at the same time. See `search`."""
+    opened = open_query(query, embedder, start_s, length_s, retune=options.transpose)
     among = None if options.filters == ALL else library.among(options.filters)
     how = among, options.transpose
     if options.repeats:
-        best = rank_chains(asked, library, embedder, *how)[: options.top]
+        best = rank_chains(opened, library, embedder, *how)[: options.top]
     else:
         group_of = library.work_of if options.by_work else library.paths.__getitem__
-        found = find_in_every(asked, library, embedder, group_of, options.top, *how)
+        found = find_in_every(opened, library, embedder, group_of, options.top, *how)
         best = _best_of_each(found, group_of, options)
-    return [_hit(candidate, asked, start_s, library) for candidate in best]
+    return [_match(candidate, opened, start_s, library) for candidate in best]
 
 
 def _best_of_each(
     found: Sequence[RankedChain], group_of: Callable[[int], str], options: SearchOptions
 ) -> list[RankedChain]:
-    """The best candidate of each group, then others unless `by_work`: `top` of them, the likeliest first."""
+    """The best candidate of each group, then others unless `by_work`; `top` of them, by descending evidence."""
     firsts: dict[str, RankedChain] = {}
     for candidate in found:
         firsts.setdefault(group_of(candidate.chain[0].recording), candidate)
@@ -107,14 +126,14 @@ def _best_of_each(
     return sorted(chosen[: options.top], key=lambda one: -one.evidence)
 
 
-def _hit(candidate: RankedChain, query: Query, start_s: float, library: IndexView) -> Match:
+def _match(candidate: RankedChain, query: Query, start_s: float, library: IndexView) -> Match:
     chain = candidate.chain
     first, last = chain[0], chain[-1]
     recording = first.recording
     about = library.describe_recording(recording)
     query_s = (first.query_s, last.query_s + last.length_s)
     tempo = (last.end_s - first.start_s) / (query_s[1] - query_s[0])
-    # What reaches beyond the recording is no part of the match.
+    # Time beyond the recording is no part of the match.
     before_s = max(0.0, -first.start_s) / tempo
     beyond_s = max(0.0, last.end_s - float(library.duration_s[recording])) / tempo
     query_s = (query_s[0] + before_s, max(query_s[1] - beyond_s, query_s[0] + before_s))

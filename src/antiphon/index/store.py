@@ -1,9 +1,9 @@
-"""The index folder. SQLite is the truth: one row per recording with its vectors, written in one transaction.
+"""The index folder. The SQLite database is authoritative: one row per recording with its vectors, in one transaction.
 
-What search reads is derived from it: for each kind (audio, notes) flat files of all vectors and of when notes begin,
-and a quantised copy of the vectors where they are many; written aside and swapped in, made again when missing or older
-than the last change. So whatever moment a process dies at, the last committed recording is there and nothing else is
-believed.
+A search reads files that are derived from it: for each modality flat files of all vectors and of all note onsets, and a
+quantised copy of the vectors where there are many. They are written aside and swapped in, and made again when they are
+missing or older than the last change. So a process may die at any moment: the index contains every committed recording
+and nothing incomplete.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _HELD = "id, kind, duration_s"
 
 @dataclass(frozen=True)
 class FileState:
-    """What tells whether a file has changed."""
+    """Size and time of a file: equal values mean that it has not changed."""
 
     size: int
     mtime_ns: int
@@ -50,7 +50,7 @@ class FileState:
 
 @dataclass(frozen=True)
 class IndexedRecording:
-    """A recording that an index holds; its number stays while the file does not change."""
+    """A recording of an index; its number is constant while the file does not change."""
 
     id: int
     path: str
@@ -67,13 +67,22 @@ class Store:
     """One index folder; a writer and any number of readers may have it open at the same time.
 
     It is opened for reading, until something is written. Where the folder cannot be written, derived files are made in
-    the cache folder. Nearest windows are found exactly among fewer than `exact_below`, which is 16 or more. Raises
-    `AntiphonError` when the folder is no index and `create` is not given; `UnreadableInput`, here or in any method,
-    when the database is damaged, locked for 30 s, or cannot be written when it has to be.
+    the cache folder. Nearest windows are found exactly among fewer than `exact_below`, which is 16 or more. `roots`
+    maps folders of the library, absolute, to the folders where they are now; it is not written down.
+
+    Raises `AntiphonError` when the folder is no index and `create` is not given; `UnreadableInput`, here or in any
+    method, when the database is damaged, locked for 30 s, or cannot be written when it has to be.
     """
 
-    def __init__(self, folder: str | Path, create: bool = False, exact_below: int = EXACT_BELOW) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        create: bool = False,
+        exact_below: int = EXACT_BELOW,
+        roots: Mapping[Path, Path] | None = None,
+    ) -> None:
         self.folder = folder = Path(folder)
+        self._moves = dict(roots or {})
         self._exact_below = exact_below
         self._libraries: dict[Modality, tuple[tuple[int, int, int], IndexView]] = {}
         if not create and not is_index(folder):
@@ -94,12 +103,12 @@ class Store:
         self.close()
 
     def meta(self, key: str, default: str = "") -> str:
-        """A fact about the whole index: model, model_hash, window_s, hop_s, dimensions."""
+        """A property of the whole index: model, model_hash, window_s, hop_s, dimensions."""
         row = next(self._db.rows("SELECT value FROM meta WHERE key = ?", key), None)
         return default if row is None else str(row[0])
 
     def claim(self, embedder: Embedder, model: str, hop_s: float) -> None:
-        """Write down the model of a new index, or check that it is the one the index was built with."""
+        """Record the model of a new index, or check that the index was built with it."""
         facts = {"format": FORMAT, "model": model, **_facts_of(embedder), "hop_s": str(hop_s)}
         if not all(self.meta(key) for key in facts):  # an index that is complete must not be locked
             with self._db.transaction():
@@ -119,11 +128,11 @@ class Store:
                 )
 
     def roots(self) -> Roots:
-        """The folders that its files are kept relative to."""
-        return Roots.of(self.folder.resolve(), self._db.rows("SELECT id, path FROM roots"))
+        """The folders to which the paths of its files are relative."""
+        return Roots.of(self.folder.resolve(), self._db.rows("SELECT id, path FROM roots")).moved(self._moves)
 
     def add_roots(self, folders: Iterable[Path]) -> None:
-        """Keep files below these folders relative to them, as far as no root holds them yet."""
+        """Make these folders roots, except those that lie below a root already."""
         for folder in folders:
             if self.roots().split(folder / "file") is None:
                 with self._db.transaction():
@@ -142,12 +151,12 @@ class Store:
         return found
 
     def known(self) -> dict[str, tuple[FileState, str]]:
-        """Path → state and content hash of every recording held."""
+        """Path → state and content hash of every recording."""
         rows = self._files("recordings", "size, mtime_ns, content_hash")
         return {path: (FileState(size, mtime), content) for path, size, mtime, content in rows}
 
     def recordings(self) -> list[IndexedRecording]:
-        """Every recording held, in the order of the paths."""
+        """Every recording, in the order of the paths."""
         found = [
             IndexedRecording(id_, path, kind, lasts_s) for path, id_, kind, lasts_s in self._files("recordings", _HELD)
         ]
@@ -179,7 +188,7 @@ class Store:
         vectors: NDArray[np.float32],
         notes: Notes | None,
     ) -> None:
-        """Add or replace a recording in one transaction; where it has `notes`, their beginnings are kept."""
+        """Add or replace a recording in one transaction; of its `notes`, if any, the onsets are stored."""
         onsets = b"" if notes is None else onsets_of(notes).tobytes()
         blobs = starts_s.astype(np.float64).tobytes(), vectors.astype(np.float16).tobytes(), onsets
         with self._change():
@@ -193,9 +202,9 @@ class Store:
             )
 
     def take_over(self, path: str, state: FileState, held: str, gone: bool) -> None:
-        """Add or replace a recording whose content is held under another path, which may be gone: then it is renamed.
+        """Add or replace a recording whose content is stored under the path `held`; where that is `gone`, rename it.
 
-        What is known of that path is known of this one, as far as nothing is yet.
+        The metadata of that path is copied to this one where it has none.
         """
         with self._change():
             place, other = self._split(path), self._split(held)
@@ -221,7 +230,7 @@ class Store:
                 )
 
     def put_failure(self, path: str, state: FileState, reason: str) -> None:
-        """Remember why a file is not held, and which version of the package could not use it."""
+        """Record why a file is not in the index, and the version of the package that could not read it."""
         with self._change():
             place = self._split(path)
             self._delete(place, "recordings")
@@ -231,7 +240,7 @@ class Store:
             )
 
     def touch(self, path: str, state: FileState) -> None:
-        """A file's time changed, its content did not."""
+        """Record a new time of a file whose content did not change."""
         with self._db.transaction():
             self._db.execute(
                 "UPDATE recordings SET size = ?, mtime_ns = ? WHERE root = ? AND path = ?",
@@ -239,7 +248,7 @@ class Store:
             )
 
     def remove(self, paths: Iterable[str]) -> None:
-        """Forget recordings and failures, and what is known of them."""
+        """Remove recordings and failures with their metadata."""
         with self._change():
             for path in paths:
                 self._delete(self._split(path), "recordings", "failures", "about")
@@ -249,11 +258,11 @@ class Store:
             self._db.execute(f"DELETE FROM {table} WHERE root = ? AND path = ?", place)
 
     def about(self) -> dict[str, FileMetadata]:
-        """Path → what is known of a file; files of which nothing is known are left out."""
+        """Path → metadata; files without any are left out."""
         return {path: FileMetadata(*known) for path, *known in self._files("about", "composer, title, split, work")}
 
     def describe(self, about: Mapping[str, FileMetadata]) -> None:
-        """Add to what is known of files, in one transaction. Derived files stay as they are."""
+        """Add to the metadata of files, in one transaction. Derived files stay valid."""
         known = self.about()
         updated = {path: known.get(path, FileMetadata()).updated(newer) for path, newer in about.items()}
         changed = {path: one for path, one in updated.items() if one != known.get(path, FileMetadata())}
@@ -263,10 +272,10 @@ class Store:
                 self._db.execute_many("INSERT OR REPLACE INTO about VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def relocate(self, old: str | Path, new: str | Path) -> int:
-        """Files below the folder `old` are below `new` from now on; how many these are.
+        """Record that files below the folder `old` are now below `new`; returns their number.
 
-        Raises `AntiphonError` where `new` is no folder, or the index holds no file below `old`, or holds others where
-        they would be.
+        Raises `AntiphonError` where `new` is no folder, or the index contains no file below `old`, or contains others
+        at the new paths.
         """
         if not Path(new).is_dir():
             raise AntiphonError(f"{new}: no such folder; move the files first, then tell the index")
@@ -280,14 +289,14 @@ class Store:
         return {kind: (recordings, windows, hours) for kind, recordings, windows, hours in rows}
 
     def count_works(self) -> int:
-        """How many different works the recordings held perform."""
+        """The number of works that the recordings perform."""
         about = self.about()
         return len({work_of(held.path, about) for held in self.recordings()})
 
     def library(self, kind: Modality) -> IndexView:
-        """All windows of a kind, mapped from the derived file, which is made first where it is missing or stale.
+        """All windows of a modality, mapped from the derived file, which is made first where it is missing or stale.
 
-        The same object until something changes. Raises `AntiphonError` when the index holds nothing of that kind.
+        The same object until the index changes. Raises `AntiphonError` when the index contains none.
         """
         with self._db.snapshot():  # so that a file named after a generation holds that generation
             state = self._db.state()
@@ -306,7 +315,7 @@ class Store:
             return library
 
     def neighbours(self) -> dict[Modality, dict[str, Any]]:
-        """Per kind how its nearest windows are found; of a quantised copy how good it is, once it is made."""
+        """Per modality the search method, and the recall of the quantised copy once that is made."""
         with self._db.snapshot():
             return {
                 kind: describe_neighbours(self._derived(kind), windows, self._exact_below)
@@ -326,7 +335,7 @@ class Store:
 
 
 def _facts_of(embedder: Embedder) -> dict[str, str]:
-    """What vectors that are compared must have in common."""
+    """Properties that must be equal for vectors to be comparable."""
     return {
         "model_hash": embedder.fingerprint,
         "dimensions": str(embedder.dimensions),

@@ -1,6 +1,6 @@
-"""All windows of one kind as search reads them: mapped from flat files, with what is known of the recordings.
+"""All windows of one modality as a search reads them: mapped from flat files, with the metadata of the recordings.
 
-The flat files and the facts beside them are derived from the database and made again when they are missing or stale.
+The flat files and their table are derived from the database and made again when they are missing or stale.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from antiphon.io.notes import Notes
 
 _SUFFIXES = _VECTORS, _ONSETS, _FACTS = ".f16", ".onsets", ".json"
 _ONSET = np.dtype([("onset_s", "<f8"), ("pitch", "u1"), ("velocity", "u1")])
-"""Of a note what an alignment needs: when a key is struck, which, how hard."""
+"""The properties of a note that an alignment uses."""
 
 StoredRecording = tuple[float, bytes, bytes, bytes]
 """Duration in seconds, starts float64 [w] and vectors float16 [w, D] of its windows, onsets [notes]."""
@@ -31,9 +31,9 @@ StoredRecording = tuple[float, bytes, bytes, bytes]
 
 @dataclass(frozen=True)
 class Filters:
-    """Which recordings to search: those that fit everything given here; nothing given, all of them.
+    """Conditions on recordings: a search leaves out those that do not meet all of them.
 
-    `composer` is a part of the name in either case, `split` the whole name, `folder` holds the file at any depth.
+    `composer` is a part of the name in any case, `split` the whole name, `folder` contains the file at any depth.
     """
 
     composer: str = ""
@@ -46,12 +46,12 @@ ALL = Filters()
 
 @dataclass(frozen=True)
 class IndexView:
-    """All windows of one kind.
+    """All windows of one modality.
 
-    `vectors` float16 [n, D]; `start_s` float64 [n]; recording r owns rows `offset[r]:offset[r + 1]`, comes from
-    `paths[r]` and lasts `duration_s[r]`; `about` says by path what is known of it. Of note files `onsets` holds the
-    notes' beginnings, of recording r those at `onset_offset[r]:onset_offset[r + 1]`. A library of `exact_below`
-    windows or more keeps a quantised copy of them at `derived`.
+    `vectors` float16 [n, D]; `start_s` float64 [n]; recording r has rows `offset[r]:offset[r + 1]`, the file `paths[r]`
+    and the length `duration_s[r]`; `about` maps paths to metadata. For note files `onsets` contains the note onsets,
+    those of recording r at `onset_offset[r]:onset_offset[r + 1]`. With `exact_below` windows or more there is a
+    quantised copy of the vectors at `derived`.
     """
 
     vectors: NDArray[np.float16]
@@ -67,7 +67,7 @@ class IndexView:
 
     @cached_property
     def neighbours(self) -> Neighbours:
-        """What finds the nearest rows; no vector is read before its first use."""
+        """The search for nearest rows; no vector is read before its first use."""
         if self.derived is None or len(self.vectors) < self.exact_below:
             return Neighbours(self.vectors)
         from antiphon.index.quantised import quantised  # brings faiss
@@ -75,26 +75,26 @@ class IndexView:
         return Neighbours(self.vectors, quantised(self.vectors, self.derived))
 
     def onsets_in(self, recording: int) -> Notes:
-        """When each note of a note file begins, as it was indexed; how long they sound is not kept, it is 0."""
+        """The notes of a note file as it was indexed; durations are not stored, they are 0."""
         own = self.onsets[self.onset_offset[recording] : self.onset_offset[recording + 1]]
         return Notes(own["onset_s"].copy(), np.zeros(len(own)), own["pitch"].copy(), own["velocity"].copy())
 
     def missing_files(self) -> list[str]:
-        """The files that are not there any more: removed, renamed, or on media that are not there."""
+        """The files that no longer exist: removed, renamed, or on media that are not mounted."""
         return [path for path in self.paths if not Path(path).exists()]
 
     def describe_recording(self, recording: int) -> FileMetadata:
-        """What is known of a recording."""
+        """The metadata of a recording."""
         return self.about.get(self.paths[recording], FileMetadata())
 
     def work_of(self, recording: int) -> str:
-        """The work that a recording performs; one of its own where nothing is known of it."""
+        """The work that a recording performs; a work of its own where that is not known."""
         return work_of(self.paths[recording], self.about)
 
     def among(self, filters: Filters) -> NDArray[np.bool_]:
-        """True for the recordings that fit [recordings].
+        """True for the recordings that meet the conditions [recordings].
 
-        Raises `UnknownName` for a composer or a split that no recording has, `AntiphonError` when none fits it all.
+        Raises `UnknownName` for a composer or a split that no recording has, `AntiphonError` when none meets all.
         """
         about = [self.describe_recording(recording) for recording in range(len(self.paths))]
         fits = np.ones(len(self.paths), bool)
@@ -118,17 +118,17 @@ class IndexView:
         return np.repeat(recordings, np.diff(self.offset))
 
 
-def _fitting(what: str, wanted: str, values: list[str], fits: list[bool]) -> NDArray[np.bool_]:
+def _fitting(column: str, wanted: str, values: list[str], fits: list[bool]) -> NDArray[np.bool_]:
     known = sorted({*values} - {""})
     if not known:
-        raise AntiphonError(f"no recording has a {what}; name a table with: antiphon index build FOLDER --works FILE")
+        raise AntiphonError(f"no recording has a {column}; name a table with: antiphon index build FOLDER --works FILE")
     if not any(fits):
-        raise UnknownName(what, wanted, known)
+        raise UnknownName(column, wanted, known)
     return np.array(fits)
 
 
 def onsets_of(notes: Notes) -> NDArray[np.void]:
-    """What an index keeps of notes [N]."""
+    """The onsets of notes [N] as an index stores them."""
     onsets = np.empty(len(notes), _ONSET)
     onsets["onset_s"], onsets["pitch"], onsets["velocity"] = notes.onset_s, notes.pitch, notes.velocity
     return onsets
@@ -142,9 +142,9 @@ def open_view(
     about: Mapping[str, FileMetadata],
     exact_below: int = EXACT_BELOW,
 ) -> IndexView:
-    """The library of the files `paths` that `derived` holds.
+    """Map the derived files of the recordings `paths`.
 
-    Where it does not yet, it is made of `recordings` first, in the order of the paths; they are read only then.
+    Where they do not exist yet, they are made of `recordings` first, in the order of the paths, which are read then.
     """
 
     def mapped(vectors: Path, onsets: Path, facts: dict[str, Any]) -> IndexView:
@@ -176,7 +176,7 @@ def open_view(
 
 
 def _write_flat(vectors_to: Path, onsets_to: Path, recordings: Iterable[StoredRecording]) -> dict[str, Any]:
-    """Write vectors and onsets one recording after the other; what `Library` holds besides, as JSON."""
+    """Write vectors and onsets of all recordings; returns the other arrays of an `IndexView`, as JSON."""
     durations, starts, offset, onset_offset = [], [], [0], [0]
     with vectors_to.open("wb") as vectors_file, onsets_to.open("wb") as onsets_file:
         for duration_s, starts_s, vectors, onsets in recordings:
@@ -195,7 +195,7 @@ def _write_flat(vectors_to: Path, onsets_to: Path, recordings: Iterable[StoredRe
 
 
 def describe_neighbours(derived: Artifacts, windows: int, exact_below: int) -> dict[str, Any]:
-    """How the nearest of so many windows are found; of a quantised copy how good it is, where it is made."""
+    """The search method for that number of windows, and the recall of the quantised copy where that is made."""
     if windows < exact_below:
         return {"method": "exact"}
     from antiphon.index.quantised import facts_of

@@ -35,6 +35,59 @@ SILENCE_PEAK = 1e-4
 """Audio whose absolute samples are all below this value (−80 dBFS) counts as silence."""
 
 
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """Mono audio with its sample rate.
+
+    Attributes
+    ----------
+    samples : float32 array [n]
+        Nominally from −1 to 1.
+    sample_rate_hz : int
+        Samples per second, 1 or more.
+
+    Raises
+    ------
+    ValueError
+        The samples have more than one channel, or the sample rate is below 1 Hz.
+
+    Examples
+    --------
+    >>> import antiphon, numpy as np
+    >>> second = np.arange(24_000) / 24_000
+    >>> tone = antiphon.Sound(np.sin(2 * np.pi * 440 * second).astype(np.float32), sample_rate_hz=24_000)
+    >>> tone.duration_s, len(tone.resampled(16_000).samples)
+    (1.0, 16000)
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate_hz: int
+
+    def __post_init__(self) -> None:
+        if np.ndim(self.samples) != 1:
+            shape = np.shape(self.samples)
+            raise ValueError(f"samples: expected mono sound of shape [n], found shape {shape}; mix the channels first")
+        if self.sample_rate_hz < 1:
+            raise ValueError(f"sample_rate_hz is {self.sample_rate_hz}; it takes 1 or more")
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.sample_rate_hz
+
+    def resampled(self, sample_rate_hz: int) -> Sound:
+        """Convert to another sample rate by soxr, high quality; the same object where the rate is equal.
+
+        Raises `ValueError` for a rate below 1 Hz.
+        """
+        if sample_rate_hz == self.sample_rate_hz:
+            return self
+        if sample_rate_hz < 1:
+            raise ValueError(f"sample_rate_hz is {sample_rate_hz}; it takes 1 or more")
+        samples = np.asarray(self.samples, np.float32)
+        return Sound(soxr.resample(samples, self.sample_rate_hz, sample_rate_hz), sample_rate_hz)
+
+
 @dataclass(frozen=True)
 class AudioInfo:
     """Length in seconds, sample rate in Hz, and number of channels (1 where PyAV decodes)."""
@@ -47,7 +100,7 @@ class AudioInfo:
 def audio_info(path: str | Path) -> AudioInfo:
     """Length, rate and channels: from the header where libsndfile reads it, else from the packets (`av_audio`).
 
-    Raises `UnreadableInput` like `read_audio`.
+    Raises `UnreadableInput` like `read_samples`.
     """
     _check_file(path)
     try:
@@ -61,6 +114,49 @@ def audio_info(path: str | Path) -> AudioInfo:
 
 
 def read_audio(
+    path: str | Path, *, sample_rate_hz: int | None = None, start_s: float = 0.0, length_s: float | None = None
+) -> Sound:
+    """Read an audio file, or a part of it, as mono.
+
+    Parameters
+    ----------
+    path
+        WAV, FLAC, Ogg, MP3, AIFF and more. M4A and the audio of video files need the extra `antiphon[av]`.
+    sample_rate_hz
+        Rate of the result in Hz; by default the rate of the file.
+    start_s
+        Start of the part in seconds.
+    length_s
+        Length of the part in seconds; by default to the end. A part that passes the end is shorter.
+
+    Returns
+    -------
+    Sound
+        Channels are averaged. Only the part is decoded.
+
+    Raises
+    ------
+    UnreadableInput
+        The file is missing, empty, truncated, not audio, contains samples that are not finite, or ends before
+        `start_s`.
+    MissingDecoder
+        The format needs the extra `antiphon[av]`.
+    ValueError
+        `sample_rate_hz`, `start_s` or `length_s` is out of range.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> recording = antiphon.open_corpus("demo").recordings[0]
+    >>> sound = antiphon.read_audio(recording.audio_path, start_s=2, length_s=4)
+    >>> sound.sample_rate_hz, sound.samples.shape
+    (24000, (96000,))
+    """
+    rate_hz = audio_info(path).sample_rate_hz if sample_rate_hz is None else sample_rate_hz
+    return Sound(read_samples(path, rate_hz, start_s, length_s), rate_hz)
+
+
+def read_samples(
     path: str | Path, sample_rate_hz: int, offset_s: float = 0.0, duration_s: float | None = None
 ) -> NDArray[np.float32]:
     """Decode a sound file, or a window of it, to mono.

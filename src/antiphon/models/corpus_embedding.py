@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from antiphon.corpora import Corpus, Recording
 from antiphon.corpora.segment_table import HEADER_SLACK_S, PAPER_GRID, SegmentTable, WindowGrid, cut_windows
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.io.audio import is_silent, read_audio
+from antiphon.io.audio import is_silent, read_samples
 from antiphon.io.notes import Notes, read_notes
 from antiphon.models.protocol import Embedder
 from antiphon.progress import track
@@ -22,13 +22,18 @@ def read_sound(
     path: Path, sample_rate_hz: int, window_s: float, start_s: float = 0.0, length_s: float | None = None
 ) -> NDArray[np.float32]:
     """Samples worth embedding. Raises `UnreadableInput` for silence or sound shorter than a window."""
-    samples = read_audio(path, sample_rate_hz, start_s, length_s)
+    samples = read_samples(path, sample_rate_hz, start_s, length_s)
+    check_sound(path, samples, sample_rate_hz, window_s)
+    return samples
+
+
+def check_sound(name: str | Path, samples: NDArray[np.float32], sample_rate_hz: int, window_s: float) -> None:
+    """Raise `UnreadableInput`, which gives the name, for silence or sound shorter than a window."""
     if is_silent(samples):
-        raise UnreadableInput(path, "it is silent (no sample above −80 dBFS)")
+        raise UnreadableInput(name, "it is silent (no sample above −80 dBFS)")
     found_s = len(samples) / sample_rate_hz
     if found_s < window_s - HEADER_SLACK_S:
-        raise UnreadableInput(path, f"{found_s:.2f} s of sound is too short; a window needs {window_s:g} s")
-    return samples
+        raise UnreadableInput(name, f"{found_s:.2f} s of sound is too short; a window needs {window_s:g} s")
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ from antiphon.models.batch import Batch, collate
 from antiphon.models.descriptors import DESCRIPTORS, describe
 from antiphon.models.inputs import as_samples, as_starts
 from antiphon.models.network import DualEncoder, pick_device
+from antiphon.models.protocol import Embedder
 from antiphon.models.towers import Elasticity, elasticity_of
 from antiphon.types import AS_RECORDED, Modality, Playback
 
@@ -32,11 +33,11 @@ _QUERY_HOP_S = 0.44
 Rows = NDArray[np.float32]
 
 
-class ModelEmbedder:
+class ModelEmbedder(Embedder):
     """A trained dual encoder as an `antiphon.models.protocol.Embedder`.
 
     An arm that puts descriptors of one side into the tower of the other (d4a4cm) can embed pairs, but neither side
-    alone: `embed_audio` and `embed_notes` then raise `AntiphonError`.
+    alone: `embed_audio_windows` and `embed_notes_windows` then raise `AntiphonError`.
 
     Sound can be embedded at another playback when the audio tower can hear one and so can its descriptors. The tempo is
     rounded to the tower's steps, 1 / 60 for `default`.
@@ -58,7 +59,7 @@ class ModelEmbedder:
             digest.update(key.encode() + tensor.cpu().contiguous().numpy().tobytes())
         self.fingerprint = digest.hexdigest()
 
-    def embed_audio(self, samples: ArrayLike, starts_s: ArrayLike, playback: Playback = AS_RECORDED) -> Rows:
+    def embed_audio_windows(self, samples: ArrayLike, starts_s: ArrayLike, playback: Playback = AS_RECORDED) -> Rows:
         """Windows of one recording's sound: unit vectors [n, dimensions], zeros for silent windows.
 
         Raises `AntiphonError` for a playback that the model cannot hear.
@@ -71,7 +72,7 @@ class ModelEmbedder:
         no_notes = [Notes.of([], [], [], [])] * len(windows)
         return self._embed(windows, no_notes, {"audio": _sounding(windows)}, heard)["audio"]
 
-    def embed_notes(self, notes: Notes, starts_s: ArrayLike, playback: Playback = AS_RECORDED) -> Rows:
+    def embed_notes_windows(self, notes: Notes, starts_s: ArrayLike, playback: Playback = AS_RECORDED) -> Rows:
         """Windows of one recording's notes: unit vectors [n, dimensions], zeros for windows without notes."""
         self._refuse_without("audio", into="notes")
         length_s = self.window_s * playback.tempo
@@ -79,7 +80,7 @@ class ModelEmbedder:
         return self._embed(None, windows, {"notes": _filled(windows)})["notes"]
 
     def embed_pairs(self, samples: ArrayLike, notes: Notes, starts_s: ArrayLike) -> tuple[Rows, Rows]:
-        """Both sides of the same windows, as `embed_audio` and `embed_notes` give them."""
+        """Both sides of the same windows, as `embed_audio_windows` and `embed_notes_windows` give them."""
         starts_s = as_starts(starts_s)
         audio = SoundWindows.at(as_samples(samples), self.sample_rate_hz, starts_s, self.window_s)
         windows = [notes.window(float(start), self.window_s) for start in starts_s]

@@ -20,25 +20,58 @@ if TYPE_CHECKING:
 BASELINES = ("template",)
 
 
-def model_names() -> tuple[str, ...]:
-    """The names of all models that need no training: those that come with the package, then the baselines."""
-    return (*shipped_models(), *BASELINES)
+def list_models() -> list[str]:
+    """List the models that come with the package.
+
+    Returns
+    -------
+    list of str
+        Names that `load_model` accepts: trained models, then baselines without learned parameters.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> "default" in antiphon.list_models()
+    True
+    """
+    return [*shipped_models(), *BASELINES]
 
 
 def is_model(model: str | Path) -> bool:
     """Whether `load_model` knows `model`, without reading weights; an unfinished run counts as a model."""
-    return str(model) in model_names() or is_model_folder(Path(model)) or is_run_folder(Path(model))
+    return str(model) in list_models() or is_model_folder(Path(model)) or is_run_folder(Path(model))
 
 
-def load_model(model: str | Path) -> Embedder:
-    """Load a MODEL, ready to embed, on the GPU where there is one.
+def load_model(model: str | Path | Embedder = "default") -> Embedder:
+    """Load a model that is ready to embed, on the GPU where there is one.
 
-    A folder's model is named after its arm. Raises `AntiphonError` when there is no such model or its run has not
-    finished, `UnreadableInput` when a folder's files are damaged.
+    Parameters
+    ----------
+    model
+        A name from `list_models`, a model folder, a run folder (its `model/` is loaded), or a loaded model, which is
+        returned as it is. The name takes precedence over a folder of that name; write `./default` for the folder.
 
-    >>> load_model("template").window_s
-    4.0
+    Returns
+    -------
+    Embedder
+        The model of a folder is named after its arm.
+
+    Raises
+    ------
+    AntiphonError
+        There is no such model, or the run has not finished.
+    UnreadableInput
+        The files of the folder are damaged.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> model = antiphon.load_model("template")
+    >>> model.window_s, model.dimensions
+    (4.0, 4800)
     """
+    if isinstance(model, Embedder):
+        return model
     if str(model) in BASELINES:
         from antiphon.models.template import TemplateEmbedder
 
@@ -51,7 +84,9 @@ def load_trained(model: str | Path, purpose: str) -> ModelEmbedder:
     from antiphon.models.embedder import ModelEmbedder
 
     network = load_dual_encoder(trained_folder(model, purpose))
-    return ModelEmbedder(network, str(model) if str(model) in shipped_models() else network.config.arm.name)
+    embedder = ModelEmbedder(network, str(model) if str(model) in shipped_models() else network.config.arm.name)
+    embedder.origin = lasting_name(model)
+    return embedder
 
 
 def trained_folder(model: str | Path, purpose: str) -> Path:
@@ -74,11 +109,11 @@ def trained_folder(model: str | Path, purpose: str) -> Path:
             raise AntiphonError(f"{folder}: this run has no model yet; finish it with antiphon train --resume {folder}")
         return folder / RUN_MODEL
     if not folder.is_dir():
-        names = ", ".join(model_names())
+        names = ", ".join(list_models())
         raise AntiphonError(f"{model}: no such model: neither a model folder, a run folder nor one of {names}")
     return folder
 
 
 def lasting_name(model: str | Path) -> str:
     """A MODEL as indexes and runs record it: a name as it is, a folder by its absolute path."""
-    return str(model) if str(model) in model_names() else str(Path(model).resolve())
+    return str(model) if str(model) in list_models() else str(Path(model).resolve())

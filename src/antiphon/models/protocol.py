@@ -1,79 +1,207 @@
-"""The protocol that evaluation, index and search need of a model: windows of sound or notes in, unit vectors out."""
+"""The interface that evaluation, index and search need of a model: audio or notes in, unit vectors out."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from antiphon.io.notes import Notes
+from antiphon.corpora.segment_table import WindowGrid
+from antiphon.io.audio import Sound, read_audio
+from antiphon.io.notes import Notes, read_notes
+from antiphon.models.inputs import as_samples
 from antiphon.types import AS_RECORDED, Playback
 
 
-class Embedder(Protocol):
-    """A model as its users see it.
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Embeddings of W windows of one recording.
 
-    Rows are unit vectors, float32; a window with nothing in it (silence, no notes) gives a row of zeros, which an
-    index leaves out and evaluation counts as a miss.
+    Attributes
+    ----------
+    vectors : float32 array [W, D]
+        Unit vectors; a row of zeros where a window is silent or has no notes.
+    start_s : float64 array [W]
+        Start of each window in seconds.
+    window_s : float
+        Length of each window in seconds.
 
-    `samples` is any sequence of numbers [n], mono, from −1 to 1; `starts_s` is one of seconds [w]. An embedder passes
-    them through `antiphon.models.inputs`, which raises `ValueError` for anything else. A window that reaches out of the
-    sound, at either end, has zeros there.
-
-    With a `playback` a recording is embedded as if it were played at another tempo and transposed. Starts stay seconds
-    of the recording as it is, of which a window then takes window_s · tempo.
+    Examples
+    --------
+    >>> import antiphon
+    >>> notes = antiphon.Notes.of([0.0, 5.5], [1.0, 1.0], [60, 64], [80, 80])
+    >>> embeddings = antiphon.load_model("template").embed_notes(notes)
+    >>> len(embeddings), embeddings.vectors.shape, embeddings.start_s.tolist(), embeddings.window_s
+    (3, (3, 4800), [0.0, 1.0, 2.0], 4.0)
     """
 
-    @property
-    def name(self) -> str: ...
+    vectors: NDArray[np.float32]
+    start_s: NDArray[np.float64]
+    window_s: float
 
-    @property
-    def fingerprint(self) -> str:
-        """Hash of everything the vectors depend on: equal fingerprints, comparable vectors."""
-        ...
+    def __len__(self) -> int:
+        return len(self.vectors)
 
-    @property
-    def sample_rate_hz(self) -> int: ...
 
-    @property
-    def window_s(self) -> float: ...
+class Embedder(ABC):
+    """A model that embeds windows of audio and of notes in one space.
 
-    @property
-    def dimensions(self) -> int: ...
+    `embed_audio` and `embed_notes` cut a whole recording into windows. The methods with `windows` in their names are
+    given the start of each window; a subclass implements these and `embed_pairs`, and sets the attributes. It converts
+    its arguments by `antiphon.models.inputs`, which raises `ValueError` for other shapes and types.
 
-    @property
-    def parameters(self) -> int:
-        """How many numbers it has learned."""
-        ...
+    Rows are unit vectors, float32. A window without content (silence, no notes) has a row of zeros: an index leaves it
+    out, and evaluation counts it as a miss. A window may reach beyond the recording at either end; there it contains
+    zeros.
 
-    @property
-    def query_hop_s(self) -> float:
-        """How far apart a query's windows may lie: about twice what two windows of one music may be shifted by and
-        still be near each other."""
-        ...
+    With a `playback` a recording is embedded as if it were played at another tempo and transposed. Starts are still
+    seconds of the recording as it is, of which a window then covers window_s · tempo.
 
-    @property
-    def elastic(self) -> bool:
-        """Whether `embed_audio` takes another playback; `embed_notes` always does."""
-        ...
+    Attributes
+    ----------
+    name : str
+        A name from `list_models`, or the arm of the model.
+    fingerprint : str
+        Hash of everything the vectors depend on; vectors of models with equal fingerprints can be compared.
+    sample_rate_hz : int
+        Sample rate of the audio that the low-level methods take.
+    window_s : float
+        Length of a window in seconds.
+    dimensions : int
+        Length D of a vector.
+    parameters : int
+        Number of learned parameters.
+    query_hop_s : float
+        Hop between the windows of a query in seconds: about twice the largest time shift at which windows of the same
+        music have similar embeddings.
+    elastic : bool
+        Whether `embed_audio_windows` accepts another playback; `embed_notes_windows` always does.
+    origin : str
+        The name or absolute folder that `load_model` loaded it from; empty for a model of another origin.
 
-    def embed_audio(
+    Examples
+    --------
+    >>> import antiphon
+    >>> model = antiphon.load_model("template")
+    >>> recording = antiphon.open_corpus("demo").recordings[0]
+    >>> audio, notes = model.embed_audio(recording.audio_path), model.embed_notes(recording.notes_path)
+    >>> similarity = audio.vectors[:8] @ notes.vectors[:8].T
+    >>> similarity.argmax(axis=1).tolist()
+    [0, 1, 2, 3, 4, 5, 6, 7]
+    """
+
+    name: str
+    fingerprint: str
+    sample_rate_hz: int
+    window_s: float
+    dimensions: int
+    parameters: int
+    query_hop_s: float
+    elastic: bool
+    origin: str = ""
+
+    def embed_audio(self, sound: Sound | str | Path, *, hop_s: float = 1.0) -> Embeddings:
+        """Embed a recording of sound in windows.
+
+        Parameters
+        ----------
+        sound
+            A `Sound` of any sample rate, or the path of an audio file.
+        hop_s
+            Seconds between the starts of consecutive windows.
+
+        Returns
+        -------
+        Embeddings
+            The whole windows of the recording. A recording shorter than a window is one window that zeros fill up.
+
+        Raises
+        ------
+        UnreadableInput
+            The file cannot be read.
+        AntiphonError
+            The model cannot embed audio without notes.
+        ValueError
+            The hop is not positive, or the samples are not finite.
+
+        Examples
+        --------
+        >>> import antiphon, numpy as np
+        >>> noise = np.random.default_rng(0).normal(0, 0.1, 16_000 * 6).astype(np.float32)
+        >>> model = antiphon.load_model("template")
+        >>> model.embed_audio(antiphon.Sound(noise, 16_000), hop_s=0.5).start_s.tolist()
+        [0.0, 0.5, 1.0, 1.5, 2.0]
+        """
+        if not isinstance(sound, Sound):
+            sound = read_audio(sound, sample_rate_hz=self.sample_rate_hz)
+        samples = as_samples(sound.samples)
+        starts_s = self._starts_s(sound.duration_s, hop_s)
+        samples = Sound(samples, sound.sample_rate_hz).resampled(self.sample_rate_hz).samples
+        return Embeddings(self.embed_audio_windows(samples, starts_s), starts_s, self.window_s)
+
+    def embed_notes(self, notes: Notes | str | Path, *, hop_s: float = 1.0) -> Embeddings:
+        """Embed the notes of a recording in windows.
+
+        Parameters
+        ----------
+        notes
+            `Notes`, or the path of a MIDI file or a note table.
+        hop_s
+            Seconds between the starts of consecutive windows.
+
+        Returns
+        -------
+        Embeddings
+            The whole windows up to the end of the last note, at least one.
+
+        Raises
+        ------
+        UnreadableInput
+            The file cannot be read.
+        AntiphonError
+            The model cannot embed notes without audio.
+        ValueError
+            The hop is not positive.
+
+        Examples
+        --------
+        >>> import antiphon
+        >>> notes = antiphon.Notes.of([0.0, 4.0], [1.0, 1.0], [60, 64], [80, 80])
+        >>> antiphon.load_model("template").embed_notes(notes).vectors.shape
+        (2, 4800)
+        """
+        if not isinstance(notes, Notes):
+            notes = read_notes(notes)
+        starts_s = self._starts_s(notes.end_s, hop_s)
+        return Embeddings(self.embed_notes_windows(notes, starts_s), starts_s, self.window_s)
+
+    def _starts_s(self, duration_s: float, hop_s: float) -> NDArray[np.float64]:
+        if not 0 < hop_s < math.inf:
+            raise ValueError(f"hop_s is {hop_s}; it takes a finite number of seconds above 0")
+        return WindowGrid(self.window_s, hop_s, None).starts_s(max(self.window_s, duration_s))
+
+    @abstractmethod
+    def embed_audio_windows(
         self, samples: ArrayLike, starts_s: ArrayLike, playback: Playback = AS_RECORDED
     ) -> NDArray[np.float32]:
-        """Embed windows of one recording's mono samples: [n, dimensions].
+        """Embed windows of the mono samples [n] of one recording, at `sample_rate_hz`: [w, D] for starts [w].
 
-        The tempo may be rounded to the nearest that the model can hear. Raises `AntiphonError` for a playback that it
-        cannot.
+        The tempo may be rounded to the nearest that the model supports. Raises `AntiphonError` for a playback that it
+        does not support.
         """
-        ...
 
-    def embed_notes(self, notes: Notes, starts_s: ArrayLike, playback: Playback = AS_RECORDED) -> NDArray[np.float32]:
-        """Embed windows of one recording's notes: [n, dimensions]."""
-        ...
+    @abstractmethod
+    def embed_notes_windows(
+        self, notes: Notes, starts_s: ArrayLike, playback: Playback = AS_RECORDED
+    ) -> NDArray[np.float32]:
+        """Embed windows of the notes of one recording: [w, D] for starts [w]."""
 
+    @abstractmethod
     def embed_pairs(
         self, samples: ArrayLike, notes: Notes, starts_s: ArrayLike
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Embed both sides of the same windows of a recording: what evaluation asks for."""
-        ...
+        """Embed both modalities of the same windows of one recording, as evaluation needs it: two arrays [w, D]."""

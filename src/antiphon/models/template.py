@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from antiphon.corpora.segment_table import at_playback
 from antiphon.io.notes import Notes
 from antiphon.models.inputs import as_samples, as_starts
+from antiphon.models.protocol import Embedder
 from antiphon.signal.onsets import (
     BANDS,
     FRAME_CENTRING,
@@ -45,10 +46,10 @@ _SETTINGS = (
 )
 
 
-class TemplateEmbedder:
+class TemplateEmbedder(Embedder):
     """The baseline that anything learned has to beat."""
 
-    name = "template"
+    name = origin = "template"
     fingerprint = hashlib.sha256(repr(_SETTINGS).encode()).hexdigest()
     sample_rate_hz = _SAMPLE_RATE_HZ
     window_s = _WINDOW_S
@@ -57,7 +58,7 @@ class TemplateEmbedder:
     query_hop_s = 0.1
     elastic = True
 
-    def embed_audio(
+    def embed_audio_windows(
         self, samples: ArrayLike, starts_s: ArrayLike, playback: Playback = AS_RECORDED
     ) -> NDArray[np.float32]:
         """Windows of onset strength: float32 [n, 4800]; at another tempo each of their frames is the nearest of the
@@ -65,7 +66,9 @@ class TemplateEmbedder:
         strength = transpose(_strength(as_samples(samples)), playback.semitones)
         return _windows(strength, as_starts(starts_s), _LAG, playback.tempo)
 
-    def embed_notes(self, notes: Notes, starts_s: ArrayLike, playback: Playback = AS_RECORDED) -> NDArray[np.float32]:
+    def embed_notes_windows(
+        self, notes: Notes, starts_s: ArrayLike, playback: Playback = AS_RECORDED
+    ) -> NDArray[np.float32]:
         """Windows of predicted onsets: float32 [n, 4800]."""
         notes, starts_s = at_playback(notes, playback), as_starts(starts_s) / playback.tempo
         last_s = float(starts_s.max(initial=0.0)) + _WINDOW_S
@@ -75,7 +78,7 @@ class TemplateEmbedder:
         self, samples: ArrayLike, notes: Notes, starts_s: ArrayLike
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Both sides of the same windows."""
-        return self.embed_audio(samples, starts_s), self.embed_notes(notes, starts_s)
+        return self.embed_audio_windows(samples, starts_s), self.embed_notes_windows(notes, starts_s)
 
 
 def _strength(samples: NDArray[np.float32]) -> Frames:

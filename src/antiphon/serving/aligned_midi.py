@@ -11,7 +11,7 @@ from antiphon.alignment.aligned_notes import aligned_notes
 from antiphon.alignment.dtw import Warp, warp
 from antiphon.alignment.onset_features import note_frames, sound_frames
 from antiphon.index.query import audio_frames, kind_of
-from antiphon.io.audio import read_audio
+from antiphon.io.audio import read_samples
 from antiphon.io.notes import read_notes, write_midi
 from antiphon.serving import models
 from antiphon.serving.decoder_pool import Decoders
@@ -71,7 +71,7 @@ def _heard(path: Path, begin_s: float, end_s: float, decoders: Decoders, rate_hz
     with tempfile.TemporaryDirectory(dir=temporary) as folder:
         out = Path(folder) / "query.wav"
         decoders.query(path, "audio", begin_s, max(end_s - begin_s, models.SHORTEST_QUERY_S), rate_hz, out)
-        samples = read_audio(out, rate_hz)
+        samples = read_samples(out, rate_hz)
     edges = _edges(0.0, end_s - begin_s)
     return np.concatenate([sound_frames(samples, rate_hz, *edge) for edge in edges])
 

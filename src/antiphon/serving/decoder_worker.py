@@ -18,7 +18,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from antiphon.errors import UnreadableInput
-from antiphon.io.audio import audio_info, is_silent, read_audio
+from antiphon.io.audio import audio_info, is_silent, read_samples
 from antiphon.io.notes import Notes, read_notes
 
 _MOST_CHANNELS = 32
@@ -45,7 +45,7 @@ def query(asked: dict[str, Any]) -> dict[str, Any]:
             path, f"{length_s:.0f} s are to be searched, {most_s:g} at most; say which with start_s and length_s"
         )
     if notes is None:
-        samples = read_audio(path, asked["rate_hz"], start_s, length_s)
+        samples = read_samples(path, asked["rate_hz"], start_s, length_s)
         length_s = len(samples) / asked["rate_hz"]
         if is_silent(samples):
             raise UnreadableInput(path, "it is silent (no sample above −80 dBFS)")
@@ -61,7 +61,7 @@ def clip(asked: dict[str, Any]) -> dict[str, Any]:
     """Write a stretch of sound to `out`, 16 bit."""
     path = Path(asked["path"])
     _sound_s(path)
-    samples = read_audio(path, asked["rate_hz"], asked["start_s"], asked["length_s"])
+    samples = read_samples(path, asked["rate_hz"], asked["start_s"], asked["length_s"])
     _write(asked["out"], np.clip(samples, -1.0, 1.0), asked["rate_hz"], "PCM_16")
     return {"length_s": len(samples) / asked["rate_hz"]}
 
@@ -74,7 +74,7 @@ def check(asked: dict[str, Any]) -> dict[str, Any]:
     duration_s = _sound_s(path)
     if duration_s > asked["most_s"]:
         raise UnreadableInput(path, f"it lasts {duration_s:.0f} s; {asked['most_s']:g} s at most can be added")
-    read_audio(path, asked["rate_hz"])
+    read_samples(path, asked["rate_hz"])
     return {"duration_s": duration_s}
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from antiphon.errors import UnreadableInput
-from antiphon.index.build import build_index
-from antiphon.index.store import Store
+from antiphon.index.library import Index
 from antiphon.io.files import atomic_file, content_hash
 from antiphon.models.protocol import Embedder
 from antiphon.progress import track
@@ -48,9 +47,8 @@ def add_files(received: Sequence[Received], index: Path, embedder: Embedder, dec
     """
     folder = index / FOLDER
     folder.mkdir(exist_ok=True)
-    with Store(index) as store:
-        model = store.meta("model")
-        known = {content for _, content in store.known().values()}
+    with Index.open(index) as opened:
+        known = opened.content_hashes()
     usable: list[Received] = []
     unchanged, failed = [], []
     for one in track(received, "reading"):
@@ -71,8 +69,10 @@ def add_files(received: Sequence[Received], index: Path, embedder: Embedder, dec
         with atomic_file(path) as aside:
             shutil.copyfile(one.path, aside)
         stored[os.fspath(path.resolve())] = one
-    report = build_index([folder], embedder, model, index) if stored else None
-    reasons = {os.fspath(error.path): error.reason for error in report.failed} if report else {}
+    reasons = {}
+    if stored:
+        with Index.open(index, model=embedder) as opened:
+            reasons = {os.fspath(error.path): error.reason for error in opened.add(folder).failed}
     for path_, one in stored.items():
         if path_ in reasons:
             failed.append(Failure(file=one.shown, reason=reasons[path_]))

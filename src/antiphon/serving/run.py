@@ -16,8 +16,7 @@ import uvicorn
 from antiphon.corpora import Recording, open_corpus
 from antiphon.corpora.synthetic.demo import VERSION
 from antiphon.errors import AntiphonError
-from antiphon.index.build import build_index
-from antiphon.index.store import Store
+from antiphon.index.library import Index
 from antiphon.io.cache import cache_folder
 from antiphon.io.files import atomic_file
 from antiphon.models.loading import load_model
@@ -42,10 +41,11 @@ def demo_index() -> Path:
     usual = torch.get_num_threads()
     torch.set_num_threads(os.cpu_count() or 1)  # while nothing else is done
     try:
-        report = build_index([folder], embedder, "default", index, works=works)
+        with Index.build(folder, embedder, out=index, works=works) as built:
+            report = built.report
     finally:
         torch.set_num_threads(usual)
-    if report.failed:
+    if report is not None and report.failed:
         raise AntiphonError(f"the demo corpus is damaged: {report.failed[0]}; remove {folder} and start again")
     return index
 
@@ -84,9 +84,9 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
     Raises `AntiphonError` where the port is taken or the index cannot be served.
     """
     with _bound(host, port) as listening:
-        with Store(settings.index) as store:
-            model = store.meta("model")
-        service = Service(settings, load_model(model))
+        with Index.open(settings.index) as index:
+            model = index.model
+        service = Service(settings, model)
         service.warm_up()
         name = f"[{host}]" if ":" in host else host
         query = f"?token={quote(settings.token)}" if settings.token else ""

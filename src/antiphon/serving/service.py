@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.index.library import Index
 from antiphon.index.pairing import Pairing, pair
 from antiphon.index.search import search_library
-from antiphon.index.store import Store
 from antiphon.io.audio import write_flac
 from antiphon.io.notes import Notes, write_midi
 from antiphon.models.protocol import Embedder
@@ -140,9 +140,9 @@ class Service:
 
     def _pair(self) -> models.JobResult:
         snapshot = self.snapshot
-        with Store(self.settings.index) as store:
+        with Index.open(self.settings.index, model=self.embedder) as index:
             sound = [Path(path) for path in snapshot.libraries["audio"].paths]
-            found = pair(sound, store, self.embedder)
+            found = pair(sound, index.store, self.embedder)
         self.pairs = tuple(_shown_pairs(found, snapshot))
         failed = [models.Failure(file=_name(error, snapshot), reason=error.reason) for error in found.skipped]
         return models.JobResult(pairs=len(self.pairs), failed=failed)

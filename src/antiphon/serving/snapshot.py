@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePath
 
+from antiphon.index.library import Index
 from antiphon.index.metadata import FileMetadata
-from antiphon.index.store import Store
 from antiphon.index.view import IndexView
 from antiphon.models.protocol import Embedder
 from antiphon.serving import models
@@ -63,10 +63,9 @@ class Snapshot:
 
 def open_snapshot(folder: Path, embedder: Embedder) -> Snapshot:
     """Open an index to be served. Raises `AntiphonError` where it is none, or was built with another model."""
-    with Store(folder) as store:
-        store.check_model(embedder)
-        held, about, failed = store.recordings(), store.about(), store.failed()
-        libraries = {kind: store.library(kind) for kind in store.counts()}
+    with Index.open(folder, model=embedder) as index:
+        held, about, failed = index.recordings(), index.metadata(), index.failures()
+        libraries = {kind: index.view(kind) for kind in index.modalities()}
     for library in libraries.values():
         _ = library.neighbours
     named = names_within([*(Path(one.path) for one in held), *map(Path, failed)])
@@ -89,7 +88,7 @@ def open_snapshot(folder: Path, embedder: Embedder) -> Snapshot:
         paths={one.id: Path(one.path) for one in held},
         libraries=libraries,
         failures=tuple(
-            models.Failure(file=named[Path(path)], reason=reason) for path, (_, reason) in sorted(failed.items())
+            models.Failure(file=named[Path(path)], reason=reason) for path, reason in sorted(failed.items())
         ),
     )
 

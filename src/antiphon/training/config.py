@@ -169,7 +169,7 @@ def _open(corpora: Sequence[str], audio: Path | None, split: str | None) -> tupl
         raise AntiphonError("--audio is the sound of one corpus; name rendered corpora instead of several with --audio")
     opened = []
     for spec in corpora:
-        corpus = open_corpus(spec, audio)
+        corpus = open_corpus(spec, audio=audio)
         wanted = "train" if split is None and "train" in corpus.splits else split
         opened.append((corpus if wanted is None else corpus.split(wanted)).with_sound())
     return tuple(opened)

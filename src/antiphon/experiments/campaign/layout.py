@@ -133,8 +133,8 @@ def _at_absolute_paths(campaign: Campaign) -> Campaign:
 
 def _data_hash(campaign: Campaign) -> str:
     """Of everything that is trained on or scored on. Raises `AntiphonError` for a corpus that is not there."""
-    trained = [open_corpus(spec, trained_audio(campaign)).manifest_hash for spec in campaign.corpora]
-    scored = [open_corpus(spec, scored_audio(campaign)).manifest_hash for spec in campaign.evaluate_on]
+    trained = [open_corpus(spec, audio=trained_audio(campaign)).manifest_hash for spec in campaign.corpora]
+    scored = [open_corpus(spec, audio=scored_audio(campaign)).manifest_hash for spec in campaign.evaluate_on]
     return hashlib.sha256(json.dumps([trained, scored]).encode()).hexdigest()
 
 

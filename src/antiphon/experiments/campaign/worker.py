@@ -75,7 +75,9 @@ def _evaluations(campaign: Campaign, model: Path) -> list[dict[str, Any]]:
     """The paper's protocol on every corpus of the campaign, the headline one first."""
     embedder = load_model(model)
     return [
-        evaluate_model(embedder, open_corpus(spec, scored_audio(campaign)), "paper", recordings=campaign.recordings)
+        evaluate_model(
+            embedder, open_corpus(spec, audio=scored_audio(campaign)), "paper", recordings=campaign.recordings
+        )
         for spec in campaign.evaluate_on
     ]
 

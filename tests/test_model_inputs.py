@@ -13,7 +13,7 @@ from antiphon.models.embedder import ModelEmbedder
 from antiphon.models.protocol import Embedder
 from antiphon.models.template import TemplateEmbedder
 from helpers import scale, sine
-from subjects import tiny_model
+from models_under_test import tiny_model
 
 SOUND = sine(6.0)
 STARTS_S = np.array([0.0, 1.0])
@@ -43,10 +43,10 @@ def test_integers_are_numbers(embedder: Embedder):
 
 
 SAMPLES = [
-    (np.zeros((2, 96_000)), r"samples: expected mono sound of shape \[n\], found shape \(2, 96000\); mix the channels"),
-    (0.0, r"samples: expected mono sound of shape \[n\], found shape \(\)"),
+    (np.zeros((2, 96_000)), r"samples: expected mono audio of shape \[n\], found shape \(2, 96000\); mix the channels"),
+    (0.0, r"samples: expected mono audio of shape \[n\], found shape \(\)"),
     ("take.wav", "samples: expected a sequence of numbers, found str"),
-    (None, r"samples: expected mono sound of shape \[n\], found shape \(\)"),
+    (None, r"samples: expected mono audio of shape \[n\], found shape \(\)"),
     ([[0.0], [0.0, 1.0]], "samples: expected a sequence of numbers, found list"),
     (np.zeros(8, complex), "samples: expected a sequence of numbers, found ndarray of complex128"),
     ([0.0, float("nan")], "samples: expected finite numbers, found nan"),

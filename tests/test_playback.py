@@ -207,7 +207,7 @@ class TestModels:
         model = mel_model()
         assert model.elastic
         assert model.embed_audio(self.SOUND, self.START, Playback(0.8)).any()
-        with pytest.raises(AntiphonError, match=r"mine cannot hear \+3 semitones"):
+        with pytest.raises(AntiphonError, match=r"mine cannot transpose by \+3 semitones"):
             model.embed_audio(self.SOUND, self.START, Playback(0.8, 3))
 
     def test_round_the_tempo_to_what_their_hop_allows(self):

@@ -22,14 +22,14 @@ def fit_late_fusion(model: DualEncoder, batches: Iterable[Batch]) -> None:
     """
     late_fusion = model.late_fusion
     if late_fusion is None:
-        raise ValueError(f"arm {model.config.arm.name} has nothing beside its embeddings")
+        raise ValueError(f"arm {model.config.arm.name} has no late fusion")
     model.eval()
     scatter = PairScatter()
     for batch in batches:
         found = model.describe(batch)
         audio, notes = (
-            late_fusion.inputs(model.encode_alone(side, batch, found)[0], model.descriptor_to_fuse(side, found))
+            late_fusion.inputs(model.encode_without_fusion(side, batch, found)[0], model.descriptor_to_fuse(side, found))
             for side in MODALITIES
         )
         scatter.add(audio, notes)
-    late_fusion.map.copy_(scatter.late_fusion(model.dimensions, _RIDGE))
+    late_fusion.map.copy_(scatter.projection(model.dimensions, _RIDGE))

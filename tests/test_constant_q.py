@@ -83,7 +83,7 @@ def test_audio_near_nyquist_does_not_alias_onto_halved_bands(band_power):
 
 
 @pytest.mark.parametrize("band", [10, 69, 72, 96, 120, 190])
-def test_power_rises_within_half_a_window_of_an_onset(heard, band: int):
+def test_power_rises_within_half_a_window_of_an_onset(band_power, band: int):
     """The frame of the onset has half of the amplitude (a quarter of the power) in a band as narrow as the spectrum's
     bins, and half of the power in a wide one."""
     centre_hz, begin = centres_hz()[band : band + 1], 2 * RATE_HZ

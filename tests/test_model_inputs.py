@@ -1,4 +1,4 @@
-"""What embedders take: any sequence of numbers of the right shape, and a line that names what else was given."""
+"""Inputs of embedders: any sequence of numbers of the right shape; other values raise an error that names them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_any_sequence_of_numbers_gives_the_same_vectors(embedder: Embedder, conv
         np.testing.assert_array_equal(found, one)
 
 
-def test_integers_are_numbers(embedder: Embedder):
+def test_integers_are_accepted(embedder: Embedder):
     assert embedder.embed_audio([0] * 96_000, [0]).shape == (1, embedder.dimensions)
     np.testing.assert_array_equal(embedder.embed_notes(scale(), [0, 1]), embedder.embed_notes(scale(), STARTS_S))
 
@@ -61,7 +61,7 @@ STARTS = [
 
 
 @pytest.mark.parametrize(("samples", "says"), SAMPLES)
-def test_other_samples_are_named_in_a_line(embedder: Embedder, samples: Any, says: str):
+def test_bad_samples_are_named_in_one_line(embedder: Embedder, samples: Any, says: str):
     for embed in (lambda: embedder.embed_audio(samples, [0.0]), lambda: embedder.embed_pairs(samples, scale(), [0.0])):
         with pytest.raises(ValueError, match=says) as error:
             embed()
@@ -69,7 +69,7 @@ def test_other_samples_are_named_in_a_line(embedder: Embedder, samples: Any, say
 
 
 @pytest.mark.parametrize(("starts_s", "says"), STARTS)
-def test_other_starts_are_named_in_a_line(embedder: Embedder, starts_s: Any, says: str):
+def test_bad_starts_are_named_in_one_line(embedder: Embedder, starts_s: Any, says: str):
     for embed in (
         lambda: embedder.embed_audio(SOUND, starts_s),
         lambda: embedder.embed_notes(scale(), starts_s),
@@ -80,13 +80,13 @@ def test_other_starts_are_named_in_a_line(embedder: Embedder, starts_s: Any, say
         assert "\n" not in str(error.value)
 
 
-def test_a_window_that_begins_before_the_sound_has_zeros_there():
+def test_a_window_that_begins_before_the_audio_has_zeros_there():
     early, later = cut_windows(np.arange(1.0, 9.0, dtype=np.float32), 1, np.array([-2.0, 6.0]), 4.0)
     assert early.tolist() == [0, 0, 1, 2]
     assert later.tolist() == [7, 8, 0, 0]
 
 
-def test_a_network_embeds_a_window_before_the_sound_as_if_silence_came_first():
+def test_a_network_embeds_a_window_before_the_audio_as_with_leading_silence():
     embedder = ModelEmbedder(tiny_model("A4"), "tiny")
     padded = np.concatenate([np.zeros(24_000, np.float32), SOUND])
     np.testing.assert_allclose(

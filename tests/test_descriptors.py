@@ -60,8 +60,8 @@ def slow_activation(magnitude: np.ndarray) -> np.ndarray:
     frames = magnitude.shape[1]
     found = np.zeros((frames, 12))
     for t in range(frames):
-        heard = [b for b in range(1025) if b * BIN_HZ >= 50.0]
-        peaks = sorted(heard, key=lambda b: magnitude[b, t], reverse=True)[:8]
+        bins = [b for b in range(1025) if b * BIN_HZ >= 50.0]
+        peaks = sorted(bins, key=lambda b: magnitude[b, t], reverse=True)[:8]
         for i in range(8):
             for j in range(i + 1, 8):
                 low, high = sorted((peaks[i], peaks[j]))

@@ -93,7 +93,7 @@ class TestRows:
 
 class TestNearness:
     @pytest.mark.parametrize("delay_s", [0.0, 0.25])
-    @pytest.mark.parametrize("direction", ["sound asks", "notes ask"])
+    @pytest.mark.parametrize("direction", ["audio to notes", "notes to audio"])
     def test_a_scale_is_nearest_to_its_own_notes(self, delay_s: float, direction: str):
         own = {"delay_s": delay_s}
         rivals = {
@@ -103,14 +103,14 @@ class TestNearness:
             "backwards": c_major(step=-1, **own),
             "faster": c_major(spacing_s=0.3, **own),
         }
-        if direction == "sound asks":
-            sound = EMBEDDER.embed_audio(played(c_major(**own)), START)[0]
-            mine = sound @ EMBEDDER.embed_notes(c_major(**own), START)[0]
-            cosine = {name: sound @ EMBEDDER.embed_notes(notes, START)[0] for name, notes in rivals.items()}
+        if direction == "audio to notes":
+            query = EMBEDDER.embed_audio(played(c_major(**own)), START)[0]
+            mine = query @ EMBEDDER.embed_notes(c_major(**own), START)[0]
+            cosine = {name: query @ EMBEDDER.embed_notes(notes, START)[0] for name, notes in rivals.items()}
         else:
-            asked = EMBEDDER.embed_notes(c_major(**own), START)[0]
-            mine = asked @ EMBEDDER.embed_audio(played(c_major(**own)), START)[0]
-            cosine = {name: asked @ EMBEDDER.embed_audio(played(notes), START)[0] for name, notes in rivals.items()}
+            query = EMBEDDER.embed_notes(c_major(**own), START)[0]
+            mine = query @ EMBEDDER.embed_audio(played(c_major(**own)), START)[0]
+            cosine = {name: query @ EMBEDDER.embed_audio(played(notes), START)[0] for name, notes in rivals.items()}
         assert mine > 0.3
         assert {name: value for name, value in cosine.items() if value > mine - 0.08} == {}  # 0.12 at the narrowest
 

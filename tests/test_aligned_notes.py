@@ -1,4 +1,4 @@
-"""Aligned notes: one rule for the notes of a match, whether a pair or a hit of the server asks for them."""
+"""Aligned notes: pairs and the server's hits select and map the notes of a match by one rule."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def at(*onset_s: float, lasts_s: float = 0.5, pitch: int = 60) -> Notes:
     return Notes.of(list(onset_s), [lasts_s] * count, [pitch] * count, [80] * count)
 
 
-def test_onsets_and_ends_follow_the_clock():
+def test_onsets_and_offsets_follow_the_clock():
     found = aligned_notes(at(3.0, 5.0, lasts_s=1.0), 2.0, 6.0, WARP.inverse, 0)
     np.testing.assert_allclose(found.onset_s, [1.0, 2.0])
     np.testing.assert_allclose(found.duration_s, [0.5, 0.5])
 
 
-def test_edges_belong_to_the_match_within_the_onset_tolerance():
+def test_notes_within_the_onset_tolerance_of_the_ends_belong_to_the_match():
     outside, inside = EDGE_S + 0.01, EDGE_S - 0.01
     found = aligned_notes(
         at(2 - outside, 2 - inside, 3.0, 6 + inside, 6 + outside), 2.0, 6.0, lambda seconds: seconds, 0
@@ -41,7 +41,7 @@ def test_edges_belong_to_the_match_within_the_onset_tolerance():
     np.testing.assert_allclose(found.onset_s, [2 - inside, 3.0, 6 + inside])
 
 
-def test_what_begins_before_the_other_side_is_shortened_not_moved():
+def test_notes_that_begin_before_the_other_side_are_shortened_not_moved():
     found = aligned_notes(at(0.98, lasts_s=1.02), 1.0, 6.0, WARP.inverse, 0)
     assert found.onset_s.tolist() == [0.0]
     np.testing.assert_allclose(found.onset_s + found.duration_s, WARP.inverse(2.0))

@@ -27,7 +27,7 @@ from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.training.presets import find_preset
 from antiphon.types import MODALITIES
 from builders import random_batch
-from subjects import small_subject, tiny_model
+from models_under_test import small_subject, tiny_model
 
 CPU = torch.device("cpu")
 

@@ -21,7 +21,7 @@ from antiphon.experiments.analysis.geometry import (
     uniformity,
 )
 from antiphon.experiments.analysis.sample import embed_sample, sample_windows
-from subjects import small_subject
+from models_under_test import small_subject
 
 
 def sphere(count: int, dimensions: int = 5, seed: int = 0) -> np.ndarray:

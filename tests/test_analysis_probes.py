@@ -23,7 +23,7 @@ from antiphon.models.batch import Batch, collate, collate_notes
 from antiphon.models.descriptors import View
 from builders import RATE_HZ, random_batch, random_notes
 from helpers import sine
-from subjects import small_subject
+from models_under_test import small_subject
 
 
 def view_of(*sounds: np.ndarray) -> View:

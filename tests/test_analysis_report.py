@@ -22,7 +22,7 @@ from antiphon.experiments.analysis.report import json_ready, markdown_blocks, ru
 from antiphon.experiments.reporting import Bullets, Paragraph, Table
 from antiphon.models.network import DualEncoder
 from antiphon.registry import Registry
-from subjects import small_subject, tiny_model
+from models_under_test import small_subject, tiny_model
 
 SUMMARY = "Of `32` windows.\n\n| layer | CKA |\n|-------|----:|\n| **a<b** | 0.5 |"
 

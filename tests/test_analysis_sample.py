@@ -20,7 +20,7 @@ from antiphon.models import protocol as embedding
 from antiphon.models.embedder import ModelEmbedder
 from antiphon.types import MODALITIES
 from builders import RATE_HZ
-from subjects import small_subject
+from models_under_test import small_subject
 
 
 @pytest.fixture

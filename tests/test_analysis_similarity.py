@@ -14,7 +14,7 @@ from antiphon.experiments.analysis.similarity import layer_means, linear_cka, rs
 from antiphon.models.batch import Tokens
 from antiphon.types import MODALITIES
 from builders import pick
-from subjects import small_subject
+from models_under_test import small_subject
 
 LAYERS = [f"{side} {number}" for side in MODALITIES for number in (1, 2, 3, 4)]
 

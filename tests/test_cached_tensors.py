@@ -1,4 +1,4 @@
-"""Tensors that functions keep between calls can be used by autograd, whoever computed them first."""
+"""Tensors that functions cache can be used by autograd, even if inference mode computed them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CALLS: dict[Any, tuple[Any, ...]] = {
 
 
 def cached_functions() -> set[Any]:
-    """Every function of the package that keeps its results."""
+    """Every function of the package that caches its results."""
     names = [
         found.name for found in pkgutil.walk_packages(antiphon.__path__, "antiphon.") if "__main__" not in found.name
     ]
@@ -38,17 +38,17 @@ def tensors_of(value: Any) -> list[Tensor]:
     return [value] if isinstance(value, Tensor) else [one for one in vars(value).values() if isinstance(one, Tensor)]
 
 
-def test_every_function_that_keeps_tensors_is_tested_here() -> None:
+def test_every_function_that_caches_tensors_is_tested_here() -> None:
     returned = {one: str(inspect.signature(one).return_annotation) for one in cached_functions()}
     assert {one for one, kind in returned.items() if kind in ("Tensor", "Bins")} == set(CALLS)
 
 
 @pytest.mark.parametrize("function", CALLS, ids=lambda function: function.__name__)
-def test_a_tensor_kept_in_inference_mode_serves_autograd(function: Any) -> None:
+def test_a_tensor_cached_in_inference_mode_serves_autograd(function: Any) -> None:
     function.cache_clear()
     with torch.inference_mode():
         function(*CALLS[function])
     for tensor in tensors_of(function(*CALLS[function])):
         weight = torch.ones(tensor.shape[-1], dtype=tensor.dtype, requires_grad=True)
-        (tensor * weight).abs().sum().backward()  # keeps the cached tensor for the gradient
+        (tensor * weight).abs().sum().backward()  # saves the cached tensor for the gradient
         assert weight.grad is not None

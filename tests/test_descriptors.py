@@ -1,4 +1,4 @@
-"""Descriptors against their formulas typed slowly, on ideal signals, and under changes that must not matter."""
+"""Descriptors against their formulas typed slowly, on ideal signals, and their invariances."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def slow_activation(magnitude: np.ndarray) -> np.ndarray:
     frames = magnitude.shape[1]
     found = np.zeros((frames, 12))
     for t in range(frames):
-        heard = [b for b in range(1025) if b * BIN_HZ >= 50.0]
-        peaks = sorted(heard, key=lambda b: magnitude[b, t], reverse=True)[:8]
+        bins = [b for b in range(1025) if b * BIN_HZ >= 50.0]
+        peaks = sorted(bins, key=lambda b: magnitude[b, t], reverse=True)[:8]
         for i in range(8):
             for j in range(i + 1, 8):
                 low, high = sorted((peaks[i], peaks[j]))
@@ -175,11 +175,11 @@ def test_a_note_descriptor_equals_its_formula_typed_slowly(name: str, slow: Call
 # ---------------------------------------------------------------- ideal signals
 
 
-def test_a7_hears_a_fifth_between_two_sines():
+def test_a7_of_two_sines_a_fifth_apart_is_largest_at_3_2():
     spectrum = spectrum_of(sine(4.0, 468.75) + sine(4.0, 703.125), sine(4.0, 468.75) + 0.3 * sine(4.0, 703.125))
     for found in a7(spectrum, RATE_HZ)[:, 94]:
         strongest = [RATIO_NAMES[number] for number in found.argsort(descending=True)]
-        # Neighbouring bins of one peak pair up as well, at or near 1/1.
+        # Neighbouring bins of one peak form pairs too, at or near 1/1.
         assert strongest[0] == "3/2" or strongest[:2] == ["1/1", "3/2"]
         assert found[RATIO_NAMES.index("3/2")] > 0.3
         assert found[RATIO_NAMES.index("4/3")] < 0.1
@@ -188,7 +188,7 @@ def test_a7_hears_a_fifth_between_two_sines():
 @pytest.mark.parametrize(
     ("low", "high", "name"), [(100, 125, "5/4"), (125, 100, "5/4"), (80, 320, "1/1"), (96, 256, "4/3")]
 )
-def test_a7_folds_two_lone_bins_into_the_octave(low: int, high: int, name: str):
+def test_a7_folds_the_interval_of_two_bins_into_the_octave(low: int, high: int, name: str):
     magnitude = np.zeros((1025, 1))
     magnitude[low], magnitude[high] = 2.0, 0.5
     found = attractor_activation(as_batch(magnitude), RATE_HZ)[0, 0]
@@ -196,7 +196,7 @@ def test_a7_folds_two_lone_bins_into_the_octave(low: int, high: int, name: str):
     assert found.max() == pytest.approx(1.0)  # √(2 · ½)
 
 
-def test_a7_goes_around_the_circle():
+def test_a7_has_a_circular_distance():
     magnitude = np.zeros((1025, 1))
     magnitude[500] = magnitude[995] = 1.0  # 0.993 of an octave
     found = a7(as_batch(magnitude), RATE_HZ)[0, 0]
@@ -204,7 +204,7 @@ def test_a7_goes_around_the_circle():
     assert found[0] > 0.9
 
 
-def test_a7_and_a8_leave_out_what_lies_too_low():
+def test_a7_and_a8_exclude_bins_below_their_lowest_frequency():
     rumble = np.zeros((1025, 3))
     rumble[:5, 1] = 10.0  # up to 46.9 Hz
     assert not a7(as_batch(rumble), RATE_HZ).any()
@@ -214,8 +214,11 @@ def test_a7_and_a8_leave_out_what_lies_too_low():
     assert not a8(as_batch(rumble), RATE_HZ).any()
 
 
-def test_a8_hears_an_a_where_the_tone_begins_and_nothing_while_it_lasts():
-    second_s, fade = np.arange(WINDOW) / RATE_HZ, 0.05  # without fades it would click, and a click has all pitches
+def test_a8_of_a_tone_is_its_pitch_class_at_the_onset_and_zero_later():
+    second_s, fade = (
+        np.arange(WINDOW) / RATE_HZ,
+        0.05,
+    )  # without fades there would be a click, which has all pitch classes
     burst = sine(4.0, 440.0) * np.interp(second_s, [2.0, 2.0 + fade, 3.5 - fade, 3.5], [0, 1, 1, 0]).astype(np.float32)
     found = a8(spectrum_of(burst), RATE_HZ)[0]
     onset = int(found.sum(dim=1).argmax())
@@ -227,7 +230,7 @@ def test_a8_hears_an_a_where_the_tone_begins_and_nothing_while_it_lasts():
     assert found[100:155].sum(dim=1).max() < 0.01
 
 
-def test_a8_weighs_a_soft_onset_less_than_a_loud_one():
+def test_a8_weights_a_soft_onset_less_than_a_loud_one():
     magnitude = np.zeros((1025, 6))
     magnitude[75, 1:] += 2.0  # 878.9 Hz
     magnitude[100, 3:] += 0.5
@@ -235,7 +238,7 @@ def test_a8_weighs_a_soft_onset_less_than_a_loud_one():
     np.testing.assert_allclose(a8(as_batch(magnitude), RATE_HZ)[0].sum(dim=1), [0, 1, 0, 0.25, 0, 0], atol=1e-6)
 
 
-def test_a9_suppresses_what_sounds_in_every_frame():
+def test_a9_suppresses_attractors_of_every_frame():
     magnitude = np.zeros((1025, 20))
     magnitude[[100, 150]] = 1.0  # a fifth, throughout
     magnitude[500, 7] = 1.0  # in one frame, 5/4 and 5/3 above the two, octaves apart
@@ -246,7 +249,7 @@ def test_a9_suppresses_what_sounds_in_every_frame():
     assert found[7].topk(2).values.sum() > 0.95
 
 
-def test_a9_weighs_an_attractor_by_the_frames_it_is_absent_from():
+def test_a9_weights_an_attractor_by_the_share_of_frames_without_it():
     activation = torch.zeros(1, 8, 12)
     activation[0, :, 0] = activation[0, :4, 1] = 1.0
     activation[0, :, 2] = 0.05  # not above the limit
@@ -254,7 +257,7 @@ def test_a9_weighs_an_attractor_by_the_frames_it_is_absent_from():
     assert found[:3].tolist() == pytest.approx([0.0, -math.log(0.501), 5.0])
 
 
-def test_d1_puts_a_rising_fifth_at_its_ratio():
+def test_d1_of_a_rising_fifth_is_largest_at_its_ratio():
     notes = notes_of([0.0, 1.0], [0.5, 0.5], [60, 67], [80, 80])
     found = d1(notes.pitch, notes.padding)[0, 0]
     best = float(DESCRIPTORS["d1"].dimensions[int(found.argmax())].removeprefix("ratio_"))
@@ -262,7 +265,7 @@ def test_d1_puts_a_rising_fifth_at_its_ratio():
     assert found.sum() == pytest.approx(1.0)
 
 
-def test_d2_weighs_pairs_by_velocity_and_by_duration():
+def test_d2_weights_pairs_by_velocity_and_by_duration():
     # Up a fifth between loud short notes, then down an octave to a soft long one.
     notes = notes_of([0.0, 1.0, 2.0], [0.1, 0.1, 3.0], [60, 67, 55], [100, 100, 10])
     alike, loud, long = d2(notes)[0, 0].reshape(3, 128)
@@ -273,7 +276,7 @@ def test_d2_weighs_pairs_by_velocity_and_by_duration():
     assert long[rise].sum() == pytest.approx(0.1 / 1.65, abs=1e-3)
 
 
-def test_d3_puts_an_even_rhythm_at_ratio_1():
+def test_d3_of_an_even_rhythm_is_largest_at_ratio_1():
     notes = notes_of([0.0, 0.5, 1.0, 1.5], [0.4] * 4, [60, 62, 61, 80], [80] * 4)
     onset, duration, steps = d3(notes)[0, 0].split([64, 64, 25])
     for part in (onset, duration):
@@ -285,40 +288,40 @@ def test_d3_puts_an_even_rhythm_at_ratio_1():
     )
 
 
-def test_d3_tells_long_short_from_short_long():
+def test_d3_distinguishes_long_short_from_short_long():
     slowing = notes_of([0.0, 0.5, 1.5], [0.5, 1.0, 1.0], [60, 60, 60], [80] * 3)
     part = d3(slowing)[0, 0, :64]
     assert DESCRIPTORS["d3"].dimensions[int(part.argmax())] in ("onset_ratio_1.957", "onset_ratio_2.044")
 
 
-def test_chords_stay_finite_and_count_as_1_ms():
+def test_intervals_of_chords_count_as_1_ms():
     chord = notes_of([0.0, 0.0, 0.0, 1.0], [0.5, 0.0, 0.5, 0.5], [60, 64, 67, 72], [80] * 4)
     found = d3(chord)[0, 0]
     assert torch.isfinite(found).all()
     assert found[31:33].sum() > 0.4  # inside the chord
-    assert found[62:64].sum() > 0.2  # out of it, clamped to 4
+    assert found[62:64].sum() > 0.2  # after it, clamped to 4
 
 
-# ---------------------------------------------------------------- what must not matter
+# ---------------------------------------------------------------- invariances
 
 
 @pytest.mark.parametrize("name", ["a7", "a8"])
 @pytest.mark.parametrize("gain", [1e-3, 30.0])
-def test_the_level_changes_neither_a7_nor_a8(name: str, gain: float):
+def test_a7_and_a8_are_invariant_under_gain(name: str, gain: float):
     magnitude = as_batch(random_magnitude())
     torch.testing.assert_close(
         AUDIO[name](gain * magnitude, RATE_HZ), AUDIO[name](magnitude, RATE_HZ), atol=1e-5, rtol=1e-4
     )
 
 
-def test_the_level_changes_a9_and_a_loud_window_gives_zeros():
+def test_a9_depends_on_the_level_and_a_loud_window_gives_zeros():
     magnitude = as_batch(random_magnitude())
     assert not a9(10_000 * magnitude, RATE_HZ).any()
     assert a9(0.002 * magnitude, RATE_HZ).any()
 
 
 @pytest.mark.parametrize("name", AUDIO)
-def test_sound_that_comes_later_is_described_later(name: str):
+def test_a_shift_of_the_audio_shifts_the_descriptor(name: str):
     magnitude = as_batch(random_magnitude(12))
     magnitude[:, :, 0] = magnitude[:, :, -4:] = 0.0
     later = torch.roll(magnitude, 3, dims=2)
@@ -327,7 +330,7 @@ def test_sound_that_comes_later_is_described_later(name: str):
 
 
 @pytest.mark.parametrize("name", ["d1", "d2", "d3"])
-def test_transposition_does_not_change_intervals(name: str):
+def test_interval_descriptors_are_invariant_under_transposition(name: str):
     rng = np.random.default_rng(0)
     notes = random_notes(rng, 20)
     higher = Notes(notes.onset_s, notes.duration_s, notes.pitch + np.uint8(7), notes.velocity)
@@ -336,7 +339,7 @@ def test_transposition_does_not_change_intervals(name: str):
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.7])
-def test_tempo_does_not_change_d3(factor: float):
+def test_d3_is_invariant_under_tempo(factor: float):
     notes = random_notes(np.random.default_rng(1), 12)
     assert np.diff(notes.onset_s).min() > 0.002
     slower = Notes(factor * notes.onset_s, factor * notes.duration_s, notes.pitch, notes.velocity)
@@ -348,11 +351,11 @@ def test_tempo_does_not_change_d3(factor: float):
 
 
 @pytest.mark.parametrize("name", ["a7", "a8", "a9", "d1", "d2", "d3"])
-def test_dimensions_have_names_of_their_own(name: str):
+def test_dimensions_have_distinct_names(name: str):
     names = DESCRIPTORS[name].dimensions
     assert len(set(names)) == len(names) == {"d1": 128, "d2": 384, "d3": 153}.get(name, 12)
 
 
-def test_names_are_there_while_models_are_only_counted():
+def test_names_are_available_on_the_meta_device():
     with torch.device("meta"):  # as `antiphon list arms` does
         assert bin_names("ratio", 2) == ("ratio_0.500", "ratio_2.000")

@@ -1,4 +1,4 @@
-"""Ranks against a slow oracle, pools as the paper draws them, intervals; ties never favour the right answer."""
+"""Ranks against a slow oracle, pools as published, intervals, corpus embedding; ties never favour the positive."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from builders import table, unit
 from helpers import sine, write_scale
 
 TWELVE = table([100] * 12, [f"w{i // 2 if i < 4 else i}" for i in range(12)], [f"c{i // 4}" for i in range(12)])
-"""Three composers of four recordings each; the first composer has two works, played twice each."""
+"""Three composers of four recordings each; the first composer has two works with two performances each."""
 SMALL = table([9, 6, 8, 5], ["a", "a", "b", "c"], ["x", "x", "x", "y"])
 
 
@@ -39,7 +39,7 @@ def segments_of(owner: SegmentTable, audio: NDArray[np.float32], notes: NDArray[
     return EmbeddedSegments(owner, audio, notes, ())
 
 
-def slow_not_wrong(owner: SegmentTable, query: int, other: int) -> bool:
+def slow_false_negative(owner: SegmentTable, query: int, other: int) -> bool:
     one, two = (owner.recordings[owner.recording[i]] for i in (query, other))
     if one.id == two.id:
         return abs(owner.start_s[query] - owner.start_s[other]) < 4.0
@@ -69,7 +69,9 @@ class TestRanks:
         audio, notes = random_rows(len(SMALL)), random_rows(len(SMALL), seed=1)
         ranks, sizes = whole_pool_ranks(audio, notes, SMALL, strict)
         everyone = range(len(SMALL))
-        listed = [[o for o in everyone if o == q or not (strict and slow_not_wrong(SMALL, q, o))] for q in everyone]
+        listed = [
+            [o for o in everyone if o == q or not (strict and slow_false_negative(SMALL, q, o))] for q in everyone
+        ]
         assert ranks.tolist() == [slow_rank(audio[q], notes, q, listed[q]) for q in everyone]
         assert sizes.tolist() == [len(pool) for pool in listed]
         assert (sizes == len(SMALL)).all() != strict
@@ -88,7 +90,7 @@ class TestRanks:
         rows[[3, 11, 20]] = rows[0]
         assert pool_ranks(rows[:1], rows, pools)[0].tolist() == [4]
         assert whole_pool_ranks(rows, rows, SMALL, strict=False)[0][0] == 4
-        # Windows 3 and 11 are no wrong answers to 0 (overlap, same work); 20 is.
+        # Windows 3 and 11 are false negatives of 0 (overlap, same work); 20 is a negative.
         assert whole_pool_ranks(rows, rows, SMALL, strict=True)[0][0] == 2
 
     @pytest.mark.parametrize("fault", [0.0, np.nan])
@@ -106,7 +108,7 @@ class TestRanks:
 
     @given(st.integers(0, 2**32 - 1), st.integers(2, 40), st.integers(1, 3))
     @settings(max_examples=50)
-    def test_lie_between_one_and_the_pool_size_and_ignore_the_order_of_the_others(self, seed: int, n: int, width: int):
+    def test_lie_between_one_and_the_pool_size_and_do_not_depend_on_the_order(self, seed: int, n: int, width: int):
         rng = np.random.default_rng(seed)
         # Few directions: many exact ties.
         queries, candidates = (unit(rng.integers(1, 3, (n, width)).astype(float)) for _ in range(2))
@@ -119,7 +121,7 @@ class TestRanks:
         assert rank[0] == sum(scores[0] - 1e-6 <= score for score in scores)
 
 
-class TestNotWrong:
+class TestFalseNegatives:
     def test_equals_a_table_made_by_hand(self):
         owner = table([6, 5, 5], ["a", "a", "b"])  # windows 0–5, 6–10 play work a, 11–15 work b
         found = false_negatives(owner, np.array([0, 4, 8, 11]))
@@ -134,7 +136,7 @@ class TestNotWrong:
         rng = np.random.default_rng(0)
         owner = replace(SMALL, start_s=rng.uniform(0, 9, len(SMALL)))
         everyone = np.arange(len(owner))
-        slow = [[slow_not_wrong(owner, q, o) for o in everyone] for q in everyone]
+        slow = [[slow_false_negative(owner, q, o) for o in everyone] for q in everyone]
         np.testing.assert_array_equal(false_negatives(owner, everyone), slow)
 
     def test_a_corpus_without_composers_has_a_composer_per_recording(self):
@@ -164,7 +166,7 @@ class TestPools:
         assert ((akin & ~same).sum(axis=1) >= 32).all()
         assert (~akin).any(axis=1).all()
 
-    def test_have_exactly_32_of_the_composer_where_the_rest_is_others(self):
+    def test_have_exactly_32_of_the_composer_where_the_rest_is_by_others(self):
         # Two recordings of 40 and 32 windows by one composer: the rest can only come from others.
         owner = table([40, 32, *[100] * 6], list("abcdefgh"), ["x", "x", *"mnopqr"])
         pools = sample_pools(owner, strict=False)
@@ -173,13 +175,13 @@ class TestPools:
         assert counts[:2].tolist() == [40, 32]
         assert counts[2:].sum() == 256 - 72
 
-    def test_strict_ones_hold_no_answer_that_is_not_wrong(self, drawn: dict[bool, Pools]):
+    def test_strict_ones_exclude_false_negatives(self, drawn: dict[bool, Pools]):
         faults = {}
         for strict, pools in drawn.items():
             named = false_negatives(TWELVE, pools.query)
             faults[strict] = np.take_along_axis(named, pools.candidate[:, 1:], axis=1).sum()
         assert faults[True] == 0
-        assert faults[False] > 0  # the paper's do; otherwise this test could not fail
+        assert faults[False] > 0  # the paper's include them; otherwise this test could not fail
 
     def test_pairs_have_one_negative_of_the_piece_and_one_of_another(self, drawn: dict[bool, Pools]):
         for pools in drawn.values():
@@ -204,7 +206,7 @@ class TestPools:
             pool = padded[padded >= 0]
             assert (padded[len(pool) :] == -1).all()
             assert pool[0] == query
-            left = {o for o in range(len(owner)) if o == query or not (strict and slow_not_wrong(owner, query, o))}
+            left = {o for o in range(len(owner)) if o == query or not (strict and slow_false_negative(owner, query, o))}
             assert sorted(pool.tolist()) == sorted(left)
 
 
@@ -288,7 +290,7 @@ class TestEvaluate:
                     assert abs(scores[direction][name] / 100 - share) < four_deviations
 
     def test_s_is_the_worse_direction(self):
-        # Every fourth window's notes are a hub: they resemble whatever is asked for in sound.
+        # The notes of every fourth window are near all audio windows: hubness.
         own, common = random_rows(len(TWELVE), 32), np.eye(32, dtype=np.float32)[0]
         rows, notes = unit(own + 2 * common), own.copy()
         notes[::4] = common
@@ -298,8 +300,8 @@ class TestEvaluate:
         assert result["a2m"]["R@10"] < 5 < 50 < result["m2a"]["R@10"]
         assert (turned["S"], turned["a2m"], turned["m2a"]) == (result["S"], result["m2a"], result["a2m"])
 
-    def test_strict_forgives_what_is_not_wrong(self):
-        """Windows of one recording or work that all sound alike: bad for the paper's pools, less so for strict ones."""
+    def test_strict_does_not_count_false_negatives(self):
+        """Similar windows within a recording or work lower the scores of `paper` more than those of `strict`."""
         owner = table([20] * 12, [f"w{i // 2}" for i in range(12)])
         rng = np.random.default_rng(0)
         by_work = unit(rng.normal(size=(len(set(owner.work)), 32)))[owner.work]
@@ -368,7 +370,7 @@ class TestEvaluate:
 
 
 class FakeEmbedder:
-    """Rows that say what they were made of: start, and the loudest sample or the lowest pitch in the recording."""
+    """Rows of the window's start and the recording's largest sample or lowest pitch."""
 
     name, fingerprint = "fake", "fake"
     sample_rate_hz, dimensions = 24_000, 2
@@ -390,7 +392,7 @@ class FakeEmbedder:
 
 
 def recording(folder: Path, number: int, duration_s: float) -> Recording:
-    """A tone of level `number / 10` beside a scale from pitch `40 + number`."""
+    """A tone of level `number / 10` and a scale from pitch `40 + number`."""
     audio_path, notes_path = folder / f"{number}.flac", folder / f"{number}.mid"
     soundfile.write(audio_path, sine(duration_s, level=number / 10), 24_000)
     write_scale(notes_path, lowest=40 + number)
@@ -411,7 +413,7 @@ class TestEmbedCorpus:
         files[7].write_bytes(b"fLaC and no more")
         return Corpus("mixed", tuple(recordings), (UnreadableInput("earlier.mid", "no such file"),))
 
-    def test_names_what_it_skips_and_keeps_rows_beside_their_windows(self, corpus: Corpus):
+    def test_names_skipped_recordings_and_keeps_rows_aligned_with_windows(self, corpus: Corpus):
         found = embed_corpus(FakeEmbedder(), corpus)
         assert [one.id for one in found.table.recordings] == ["2", "5"]
         assert len(found.table) == len(found.audio) == len(found.notes) == 3 + 6
@@ -430,7 +432,7 @@ class TestEmbedCorpus:
             assert expected in str(error)
 
     @pytest.mark.parametrize("window_s", [2.0, 6.0])
-    def test_cuts_and_masks_windows_of_the_models_own_length(self, window_s: float, tmp_path: Path):
+    def test_cuts_and_masks_windows_of_the_models_length(self, window_s: float, tmp_path: Path):
         corpus = Corpus("two", tuple(recording(tmp_path, number, 9.0) for number in (1, 2)))
         found = embed_corpus(FakeEmbedder(window_s), corpus)
         count = int(9 - window_s) + 1
@@ -439,14 +441,14 @@ class TestEmbedCorpus:
         near = [index for index in range(count) if index < window_s]
         assert np.flatnonzero(false_negatives(found.table, np.array([0]))[0]).tolist() == near
 
-    def test_fails_with_the_first_reason_when_nothing_is_left(self, corpus: Corpus):
+    def test_fails_with_the_first_reason_when_no_recording_is_readable(self, corpus: Corpus):
         broken = replace(corpus, recordings=corpus.recordings[:1], skipped=())
         with pytest.raises(
             AntiphonError, match=r"none of its 1 recordings can be read; first: .*1\.flac: no such file"
         ):
             embed_corpus(FakeEmbedder(), broken)
 
-    def test_without_any_sound_says_how_to_get_it(self, corpus: Corpus):
+    def test_without_any_audio_names_the_option(self, corpus: Corpus):
         silent = replace(corpus, recordings=(corpus.recordings[6],))
         with pytest.raises(AntiphonError, match="--audio DIR"):
             embed_corpus(FakeEmbedder(), silent)

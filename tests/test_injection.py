@@ -1,4 +1,4 @@
-"""Mechanisms against slow oracles, descriptors replaced, and the loss over an arm's pairs."""
+"""Mechanisms against slow oracles, replaced descriptors, and the loss over an arm's pairs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from antiphon.models.injection.cross_attention import Attend, CrossAttention
 from antiphon.models.injection.film import Film
 from antiphon.models.injection.moe import MixtureOfExperts
 from antiphon.models.injection.reverse_cross_attention import ReverseCrossAttention
-from antiphon.models.injection.third_tower import side_by_side
+from antiphon.models.injection.third_tower import concatenated
 from antiphon.models.network import DualEncoder, Encoded, ModelConfig
 from antiphon.models.towers.transformer import TransformerLayer
 from antiphon.training.losses import LOSSES, Loss
@@ -42,7 +42,7 @@ def model_of(arm: str) -> DualEncoder:
 
 
 class TestAligned:
-    def test_interpolates_each_row_over_its_own_stretch(self):
+    def test_interpolates_each_row_over_its_unpadded_part(self):
         torch.manual_seed(0)
         values = torch.randn(3, 9, 2)
         source, target = padding(9, 4, 1, until=9), padding(5, 12, 3, until=12)
@@ -51,14 +51,14 @@ class TestAligned:
             alone = F.interpolate(values[row : row + 1, :have].transpose(1, 2), size=want, mode="linear")[0].T
             torch.testing.assert_close(found[row, :want], alone)
 
-    def test_is_zero_where_there_is_nothing_and_free_where_it_fits(self):
+    def test_gives_zeros_for_padding_and_returns_equal_lengths_unchanged(self):
         values = torch.randn(2, 4, 3)
         assert not aligned(Tokens(values, padding(0, 4, until=4)), 7)[0].any()
         assert aligned(Tokens(values), 4) is values
         same = padding(2, 4, until=4)
         assert aligned(Tokens(values, same), 4, same.clone()) is values
 
-    def test_keeps_a_ramp_a_ramp(self):
+    def test_keeps_a_ramp_monotonic(self):
         ramp = torch.linspace(0, 1, 188)[None, :, None]
         stretched = aligned(Tokens(ramp), 300)[0, :, 0]
         assert stretched.shape == (300,)
@@ -75,11 +75,11 @@ class TestAttend:
             ours.query.bias.copy_(theirs.in_proj_bias[:32])
             ours.key_value.bias.copy_(theirs.in_proj_bias[32:])
             theirs.out_proj.load_state_dict(ours.out.state_dict())
-        asking, values, hidden = torch.randn(2, 7, 32), torch.randn(2, 11, 32), padding(11, 6, until=11)
-        expected, _ = theirs(asking, values, values, key_padding_mask=hidden)
-        torch.testing.assert_close(ours(asking, Tokens(values, hidden)), expected, atol=1e-5, rtol=1e-4)
+        queries, values, hidden = torch.randn(2, 7, 32), torch.randn(2, 11, 32), padding(11, 6, until=11)
+        expected, _ = theirs(queries, values, values, key_padding_mask=hidden)
+        torch.testing.assert_close(ours(queries, Tokens(values, hidden)), expected, atol=1e-5, rtol=1e-4)
 
-    def test_cross_attention_keeps_its_length_and_leaves_a_window_without_notes_alone(self):
+    def test_cross_attention_keeps_the_length_and_only_normalises_a_window_without_notes(self):
         torch.manual_seed(0)
         module, tokens = CrossAttention(SHAPE, 4), Tokens(torch.randn(2, 6, 32))
         found = module(tokens, Tokens(torch.randn(2, 5, 4), padding(5, 0, until=5)))
@@ -87,14 +87,14 @@ class TestAttend:
         torch.testing.assert_close(found.values[1], module.norm(tokens.values[1]))
         assert (found.values[0] - module.norm(tokens.values[0])).abs().max() > 0.01
 
-    def test_reverse_cross_attention_goes_on_with_the_descriptors_frames(self):
+    def test_reverse_cross_attention_returns_the_descriptors_frames(self):
         module = ReverseCrossAttention(SHAPE, 8)
         found = module(Tokens(torch.randn(2, 300, 32)), Tokens(torch.randn(2, 188, 8)))
         assert found.values.shape == (2, 188, 32)
         with pytest.raises(ValueError, match="201 descriptor frames"):
             module(Tokens(torch.randn(1, 300, 32)), Tokens(torch.randn(1, 201, 8)))
 
-    def test_in_the_papers_sizes_188_tokens_go_through_the_transformer(self):
+    def test_in_the_papers_sizes_the_transformer_has_188_tokens(self):
         lengths: dict[str, list[int]] = {}
         with torch.device("meta"):
             sizes = find_preset("paper").sizes
@@ -111,7 +111,7 @@ class TestAttend:
 
 
 class TestFilm:
-    def test_starts_as_the_identity_and_then_scales_and_shifts(self):
+    def test_starts_as_the_identity_and_scales_and_shifts_after_training(self):
         torch.manual_seed(0)
         module, tokens, descriptor = Film(SHAPE, 4), Tokens(torch.randn(2, 6, 32)), Tokens(torch.randn(2, 5, 4))
         same, penalties = module(tokens, descriptor, 1)
@@ -179,14 +179,14 @@ class TestMoe:
         module.eval()
         assert spread() == 0.0
 
-    def test_the_model_passes_its_progress_on(self):
+    def test_the_model_sets_the_progress_of_mechanisms(self):
         model = model_of("moe-a4-v4")
         model.set_progress(0.25)
         assert model.injections[0].progress == 0.25
         assert model.injections[0].experts[0][0][0].weight.std().item() == pytest.approx(0.02, rel=0.2)
 
 
-def test_attention_bias_turns_attention_to_the_position_it_favours():
+def test_attention_bias_raises_attention_to_a_position():
     torch.manual_seed(0)
     module, layer = AttentionBias(SHAPE, 1), TransformerLayer(32, 4, 64, 0.0, 0.0, norm_first=True).eval()
     tokens, hidden = torch.randn(1, 6, 32), padding(5, until=6)
@@ -200,9 +200,9 @@ def test_attention_bias_turns_attention_to_the_position_it_favours():
     torch.testing.assert_close(biased.values[:, :5], (x + layer._feed(layer.norm_ffn(x)))[:, :5], atol=1e-5, rtol=1e-4)
 
 
-def test_the_third_tower_sees_notes_stretched_over_the_sound():
+def test_the_third_tower_resamples_notes_to_the_length_of_the_audio():
     a4, d4 = Tokens(torch.randn(2, 188, 8)), Tokens(torch.randn(2, 20, 4), padding(20, 7, until=20))
-    both = side_by_side([a4, d4])
+    both = concatenated([a4, d4])
     assert both.values.shape == (2, 188, 12)
     alone = F.interpolate(d4.values[1:, :7].transpose(1, 2), size=188, mode="linear")[0].T
     torch.testing.assert_close(both.values[1, :, 8:], alone)
@@ -215,7 +215,7 @@ class TestAlter:
         assert not alter(self.tokens, "zero").values.any()
         assert alter(self.tokens, "real") is self.tokens
 
-    def test_shuffle_gives_every_row_another_rows(self):
+    def test_shuffle_replaces_every_row_by_another(self):
         moved = alter(self.tokens, "shuffle", torch.Generator().manual_seed(1))
         for row in range(4):
             matches = [i for i in range(4) if torch.equal(moved.values[row], self.tokens.values[i])]
@@ -251,31 +251,31 @@ class TestObjective:
             ("d1", 6 + 0.1 * 10),
         ],
     )
-    def test_weighs_the_pairs_of_the_arm(self, arm: str, expected: float):
+    def test_weights_the_pairs_of_the_arm(self, arm: str, expected: float):
         terms = objective(self.encoded(), ARMS[arm].pairs, self.loss)
         assert float(terms["product"]) == pytest.approx(expected)
         assert float(terms["load"]) == 0.5
 
-    def test_refuses_a_pair_without_a_branch(self):
+    def test_a_pair_without_a_branch_is_an_error(self):
         alone = Encoded(torch.ones(1, 1), torch.ones(1, 1), None, {})
         with pytest.raises(ValueError, match="no branch"):
             objective(alone, (Pair("audio", "branch"),), LOSSES["vicreg"])
 
 
 class TestCrossModal:
-    def test_a_side_alone_cannot_be_embedded(self):
+    def test_one_modality_alone_is_an_error(self):
         batch = random_batch(1)
         embedder = ModelEmbedder(model_of("d4a4cm"), "d4a4cm")
         with pytest.raises(AntiphonError, match="takes the descriptor d4 of the notes"):
             embedder.embed_audio_windows(batch.audio[0].numpy(), torch.zeros(1).double().numpy())
 
-    def test_each_tower_hears_the_other_sides_descriptor(self):
+    def test_each_tower_depends_on_the_descriptor_of_the_other_modality(self):
         model, batch = model_of("d4a4cm"), random_batch()
         silent = type(batch)(torch.zeros_like(batch.audio), batch.notes)
         with torch.no_grad():
             assert (model(batch).notes - model(silent).notes).abs().max() > 1e-3
 
-    def test_other_arms_embed_pairs_as_each_side_alone(self):
+    def test_other_arms_embed_pairs_equal_to_each_modality_alone(self):
         rng = torch.Generator().manual_seed(0)
         sound = (0.1 * torch.randn(24_000 * 6, generator=rng)).numpy()
         from antiphon.io.notes import Notes
@@ -288,7 +288,7 @@ class TestCrossModal:
         torch.testing.assert_close(torch.tensor(rows), torch.tensor(embedder.embed_notes_windows(notes, starts)))
 
 
-def test_zeros_in_a_control_arm_hide_the_descriptor():
+def test_a_control_arm_of_zeros_ignores_the_descriptor():
     model, batch = model_of("d4a4-zero"), random_batch()
     real = model.describe(batch)
     with torch.no_grad():
@@ -297,8 +297,8 @@ def test_zeros_in_a_control_arm_hide_the_descriptor():
 
 
 @pytest.mark.parametrize("arm", ["film-a4", "moe-a4"])
-def test_the_mean_of_a4_over_time_is_zero_so_these_arms_hear_nothing_of_it(arm: str):
-    """A4 is z-scored over the window: its time mean, which is all that FiLM and the router see, is always zero."""
+def test_arms_that_use_the_time_mean_of_a4_ignore_it(arm: str):
+    """A4 is z-scored over the window, so its mean over time, the input of FiLM and the router, is zero."""
     model, batch = model_of(arm), random_batch()
     with torch.no_grad():
         for parameter in model.injections.parameters():

@@ -57,19 +57,19 @@ def model_of(arm: str = "d4a4", preset: str = "tiny") -> DualEncoder:
         ("moe-dual", 79_850_512, 70_547_984),
     ],
 )
-def test_parameters_are_counted_as_published(arm: str, total: int, trainable: int):
+def test_parameter_counts_are_the_published_ones(arm: str, total: int, trainable: int):
     row = next(row for row in list_entries("arms") if row["name"] == arm)
     assert (row["total_parameters"], row["trainable_parameters"]) == (total, trainable)
 
 
-def test_the_papers_convolutions_make_2400_frames_of_1024():
+def test_the_papers_convolutions_give_2400_frames_of_1024():
     with torch.device("meta"):
         model = DualEncoder(ModelConfig(find_arm("D0"), find_preset("paper").sizes))
         frames = model.towers["audio"].front(torch.empty(1, WINDOW))
     assert frames.shape == (1, 2400, 1024)
 
 
-def test_small_keeps_300_frames():
+def test_small_has_300_frames():
     tokens = model_of(preset="small").tower("audio").features(random_batch())
     assert tokens.values.shape == (3, 300, 64)
 
@@ -91,7 +91,7 @@ def test_a4_equals_its_formula_typed_slowly():
     np.testing.assert_allclose(fast, slow, atol=2e-4)
 
 
-def test_a4_hears_a_click_in_every_octave_and_band_energy_hears_where_a_tone_is():
+def test_a4_rises_at_a_click_in_every_octave_and_band_energy_is_largest_in_the_band_of_a_tone():
     audio = np.zeros((2, WINDOW), np.float32)
     audio[0, WINDOW // 2] = 1.0
     audio[1] = 0.5 * np.sin(2 * np.pi * 1000.0 * np.arange(WINDOW) / 24_000)
@@ -104,7 +104,7 @@ def test_a4_hears_a_click_in_every_octave_and_band_energy_hears_where_a_tone_is(
     assert band_energy(spectrum)[1, 0].argmax() == 4  # 750–1500 Hz
 
 
-def test_a4_ignores_level_changes_of_a_band_but_keeps_time():
+def test_a4_shifts_with_time():
     rng = np.random.default_rng(0)
     magnitude = torch.tensor(rng.gamma(1.0, 2.0, (1, 1025, 20)), dtype=torch.float32)
     later = torch.roll(magnitude, 3, dims=2)
@@ -196,7 +196,7 @@ def test_a_window_keeps_its_first_2048_notes():
     assert torch.isfinite(model_of()(silent_batch()).notes).all()
 
 
-def test_a_saved_model_comes_back_the_same(tmp_path):
+def test_a_saved_model_loads_equal(tmp_path):
     model = model_of()
     save_model(model, tmp_path / "m", "# card")
     loaded = load_dual_encoder(tmp_path / "m")
@@ -206,7 +206,7 @@ def test_a_saved_model_comes_back_the_same(tmp_path):
 
 
 class TestSaving:
-    def test_a_failure_leaves_the_model_that_was_there(self, tmp_path, monkeypatch: pytest.MonkeyPatch):
+    def test_a_failure_keeps_the_existing_model(self, tmp_path, monkeypatch: pytest.MonkeyPatch):
         folder = tmp_path / "m"
         save_model(model_of(), folder, "old")
 
@@ -222,9 +222,7 @@ class TestSaving:
         assert (folder / "README.md").read_text(encoding="utf-8") == "old"
         assert [one.name for one in tmp_path.iterdir()] == ["m"]
 
-    def test_a_reader_never_has_the_config_of_one_and_the_weights_of_another(
-        self, tmp_path, monkeypatch: pytest.MonkeyPatch
-    ):
+    def test_a_reader_never_mixes_config_and_weights_of_two_models(self, tmp_path, monkeypatch: pytest.MonkeyPatch):
         old, new = model_of(), model_of()
         with torch.no_grad():
             new.heads["audio"].linears[0].weight += 1.0
@@ -332,7 +330,7 @@ def test_a_damaged_model_folder_is_named_with_its_fault(tmp_path, damage, says: 
 
 
 class TestModelEmbedder:
-    def test_gives_unit_rows_and_zeros_for_nothing(self):
+    def test_gives_unit_rows_and_zeros_for_empty_windows(self):
         embedder = ModelEmbedder(model_of(), "m")
         rng = np.random.default_rng(0)
         sound = np.concatenate([rng.normal(0, 0.1, WINDOW), np.zeros(WINDOW)]).astype(np.float32)
@@ -343,7 +341,7 @@ class TestModelEmbedder:
             assert np.linalg.norm(rows[0]) == pytest.approx(1.0, abs=1e-5)
             assert not rows[1].any()
 
-    def test_does_not_depend_on_how_windows_are_batched(self):
+    def test_does_not_depend_on_the_batch(self):
         embedder = ModelEmbedder(model_of(), "m")
         rng = np.random.default_rng(0)
         sound, notes = rng.normal(0, 0.1, 12 * 24_000).astype(np.float32), random_notes(rng, 200, 40.0)

@@ -1,4 +1,4 @@
-"""What embedders take: any sequence of numbers of the right shape, and a line that names what else was given."""
+"""Inputs of embedders: any sequence of numbers of the right shape; other values raise an error that names them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from antiphon.models.embedder import ModelEmbedder
 from antiphon.models.protocol import Embedder
 from antiphon.models.template import TemplateEmbedder
 from helpers import scale, sine
-from subjects import tiny_model
+from models_under_test import tiny_model
 
 SOUND = sine(6.0)
 STARTS_S = np.array([0.0, 1.0])
@@ -39,7 +39,7 @@ def test_any_sequence_of_numbers_gives_the_same_vectors(embedder: Embedder, conv
         np.testing.assert_array_equal(found, one)
 
 
-def test_integers_are_numbers(embedder: Embedder):
+def test_integers_are_accepted(embedder: Embedder):
     assert embedder.embed_audio_windows([0] * 96_000, [0]).shape == (1, embedder.dimensions)
     np.testing.assert_array_equal(
         embedder.embed_notes_windows(scale(), [0, 1]), embedder.embed_notes_windows(scale(), STARTS_S)
@@ -47,10 +47,10 @@ def test_integers_are_numbers(embedder: Embedder):
 
 
 SAMPLES = [
-    (np.zeros((2, 96_000)), r"samples: expected mono sound of shape \[n\], found shape \(2, 96000\); mix the channels"),
-    (0.0, r"samples: expected mono sound of shape \[n\], found shape \(\)"),
+    (np.zeros((2, 96_000)), r"samples: expected mono audio of shape \[n\], found shape \(2, 96000\); mix the channels"),
+    (0.0, r"samples: expected mono audio of shape \[n\], found shape \(\)"),
     ("take.wav", "samples: expected a sequence of numbers, found str"),
-    (None, r"samples: expected mono sound of shape \[n\], found shape \(\)"),
+    (None, r"samples: expected mono audio of shape \[n\], found shape \(\)"),
     ([[0.0], [0.0, 1.0]], "samples: expected a sequence of numbers, found list"),
     (np.zeros(8, complex), "samples: expected a sequence of numbers, found ndarray of complex128"),
     ([0.0, float("nan")], "samples: expected finite numbers, found nan"),
@@ -65,7 +65,7 @@ STARTS = [
 
 
 @pytest.mark.parametrize(("samples", "says"), SAMPLES)
-def test_other_samples_are_named_in_a_line(embedder: Embedder, samples: Any, says: str):
+def test_bad_samples_are_named_in_one_line(embedder: Embedder, samples: Any, says: str):
     for embed in (
         lambda: embedder.embed_audio_windows(samples, [0.0]),
         lambda: embedder.embed_pairs(samples, scale(), [0.0]),
@@ -76,7 +76,7 @@ def test_other_samples_are_named_in_a_line(embedder: Embedder, samples: Any, say
 
 
 @pytest.mark.parametrize(("starts_s", "says"), STARTS)
-def test_other_starts_are_named_in_a_line(embedder: Embedder, starts_s: Any, says: str):
+def test_bad_starts_are_named_in_one_line(embedder: Embedder, starts_s: Any, says: str):
     for embed in (
         lambda: embedder.embed_audio_windows(SOUND, starts_s),
         lambda: embedder.embed_notes_windows(scale(), starts_s),
@@ -87,13 +87,13 @@ def test_other_starts_are_named_in_a_line(embedder: Embedder, starts_s: Any, say
         assert "\n" not in str(error.value)
 
 
-def test_a_window_that_begins_before_the_sound_has_zeros_there():
+def test_a_window_that_begins_before_the_audio_has_zeros_there():
     early, later = cut_windows(np.arange(1.0, 9.0, dtype=np.float32), 1, np.array([-2.0, 6.0]), 4.0)
     assert early.tolist() == [0, 0, 1, 2]
     assert later.tolist() == [7, 8, 0, 0]
 
 
-def test_a_network_embeds_a_window_before_the_sound_as_if_silence_came_first():
+def test_a_network_embeds_a_window_before_the_audio_as_with_leading_silence():
     embedder = ModelEmbedder(tiny_model("A4"), "tiny")
     padded = np.concatenate([np.zeros(24_000, np.float32), SOUND])
     np.testing.assert_allclose(

@@ -1,4 +1,4 @@
-"""One meaning of MODEL: every command that takes a model takes a name, a model folder and a run folder."""
+"""MODEL: every command that takes a model accepts a name, a model folder and a run folder."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ class TestEveryForm:
             ("mine", load_model(resolve(form)).parameters)
         ]
 
-    def test_of_index_build_which_remembers_it(
+    def test_of_index_build_which_records_it(
         self, form: str, resolve: Resolve, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.chdir(Path(resolve(form)).parent if "folder" in form else tmp_path)
         given = Path(resolve(form)).name if "folder" in form else form
         out = str(tmp_path / "index")
         assert run_json("index", "build", str(pairs), "--model", given, "--out", out)["failed"] == []
-        monkeypatch.chdir(tmp_path)  # a folder is remembered by its absolute path
+        monkeypatch.chdir(tmp_path)  # a folder is recorded as its absolute path
         assert run_json("info", out)["model"] == resolve(form)
         assert run_json("search", str(pairs / "0.mid"), "--against", "notes", "--index", out)
 
@@ -121,26 +121,26 @@ def test_a_trained_model_of_every_form_is_analyzed(
 
 
 @pytest.mark.parametrize("form", ["model folder", "run folder"])
-def test_a_foundation_is_a_folder_of_either_kind(
+def test_init_from_is_a_model_folder_or_a_run_folder(
     form: str, resolve: Resolve, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
     result = run_json(*INIT_FROM, str(pairs), "--init-from", resolve(form))
-    assert result["init_from_hash"] == weights_hash(trained_folder(resolve(form), "a foundation"))
+    assert result["init_from_hash"] == weights_hash(trained_folder(resolve(form), "init_from"))
     assert json.loads((tmp_path / "later" / RUN_CONFIG).read_text(encoding="utf-8"))["init_from"] == resolve(form)
 
 
-def test_a_foundation_is_found_by_its_name(pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
-    """`default` is of other sizes than the preset tiny: what is said of it is that its weights do not fit."""
+def test_init_from_is_found_by_its_name(pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    """`default` has other sizes than the preset tiny: the error says that its tensors do not match."""
     monkeypatch.chdir(tmp_path)
     line = error_of([*INIT_FROM, str(pairs), "--init-from", "default"], monkeypatch, capsys)
-    assert "not a foundation for D0 at this size" in line
+    assert "cannot initialise D0 at this size" in line
 
 
 @pytest.mark.parametrize(
-    ("words", "purpose"), [([*ANALYZE, "--model"], "analyze"), ([*INIT_FROM, "--init-from"], "a foundation")]
+    ("words", "purpose"), [([*ANALYZE, "--model"], "analyze"), ([*INIT_FROM, "--init-from"], "init_from")]
 )
-def test_a_baseline_is_refused_where_a_network_is_needed(
+def test_a_baseline_is_an_error_where_a_network_is_needed(
     words: list[str], purpose: str, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
@@ -167,7 +167,9 @@ def test_a_run_without_a_model_yet_is_named(
     assert "stopped: this run has no model yet; finish it with antiphon train --resume stopped" in line
 
 
-def test_a_folder_is_remembered_by_its_absolute_path_a_name_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_folder_is_recorded_as_its_absolute_path_and_a_name_unchanged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.chdir(tmp_path)
     assert [lasting_name(name) for name in ("default", "template", "mine", Path("mine"))] == [
         "default",

@@ -30,7 +30,7 @@ from antiphon.io.notes import Notes, read_notes, write_midi
 from antiphon.models.template import TemplateEmbedder
 from antiphon.rendering.additive import AdditivePiano
 from helpers import sine, write_scale
-from test_warping import bends
+from test_dtw import changing_tempo
 
 RATE_HZ = 24_000
 WORKS = ("Invention No. 2", "Sonatina No. 1", "Nocturne No. 2", "Toccata No. 2", "Invention No. 5", "Waltz No. 5")
@@ -262,7 +262,7 @@ class TestChoice:
 class TestAligned:
     def test_notes_follow_a_recording_with_rubato(self, pieces: list[Recording], place: Path, tmp_path: Path):
         written = read_notes(pieces[1].notes_path, sustain=True)
-        time_s, written_s = bends(np.random.default_rng(2), 50.0, 0.1)
+        time_s, written_s = changing_tempo(np.random.default_rng(2), 50.0, 0.1)
         onset_s, offset_s = (np.interp(at, written_s, time_s) for at in (written.onset_s, written.offset_s))
         played = Notes.of(onset_s, offset_s - onset_s, written.pitch, written.velocity)
         sound = AdditivePiano(RATE_HZ).render(played, played.end_s + 0.5)

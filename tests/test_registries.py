@@ -1,4 +1,4 @@
-"""Laws that every registered thing obeys, so that a new one is tested the day it appears."""
+"""Properties of every registered entry, so that a new entry is tested without a new test."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_registry_is_not_empty_and_names_the_nearest(registry):
     assert name + "x" not in registry
 
 
-def test_two_entries_of_one_name_are_refused(tmp_path, monkeypatch):
+def test_two_entries_of_one_name_are_an_error(tmp_path, monkeypatch):
     package = tmp_path / "twins"
     package.mkdir()
     (package / "__init__.py").write_text("", encoding="utf-8")
@@ -94,7 +94,7 @@ def test_a_descriptor_that_breaks_a_law_is_told_which(compute, frames: int | Non
 def tiny(arm: str) -> DualEncoder:
     torch.manual_seed(0)
     model = DualEncoder(ModelConfig(find_arm(arm), find_preset("tiny").sizes)).eval()
-    with torch.no_grad():  # some mechanisms start as the identity; here every one is to make a difference
+    with torch.no_grad():  # some mechanisms start as the identity; here each must have an effect
         for parameter in model.injections.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     return model
@@ -104,14 +104,14 @@ def embeddings(encoded: Encoded) -> list[torch.Tensor]:
     return [rows for rows in (encoded.audio, encoded.notes, encoded.branch) if rows is not None]
 
 
-# A control of noise or shuffled values takes its descriptors from the whole batch, on purpose.
+# A control of noise or shuffled values depends on the whole batch by design.
 ROW_BY_ROW = [
     name for name, arm in ARMS.items() if not {injected.values for injected in arm.injected} & {"noise", "shuffle"}
 ]
 
 
 @pytest.mark.parametrize("arm", ROW_BY_ROW)
-def test_an_arm_gives_the_same_for_one_and_for_many(arm: str):
+def test_an_arm_does_not_depend_on_the_batch(arm: str):
     model, batch = tiny(arm), random_batch()
     with torch.no_grad():
         together = model(batch)
@@ -123,7 +123,7 @@ def test_an_arm_gives_the_same_for_one_and_for_many(arm: str):
 
 @pytest.mark.parametrize("arm", ARMS)
 class TestArm:
-    def test_padded_notes_never_leak(self, arm: str):
+    def test_padded_notes_have_no_effect(self, arm: str):
         model, batch = tiny(arm), random_batch()
         filled = replace(
             batch.notes,
@@ -137,13 +137,13 @@ class TestArm:
             torch.testing.assert_close(one, other)
         torch.testing.assert_close(clean.penalties, dirty.penalties)
 
-    def test_stays_finite_on_nothing(self, arm: str):
+    def test_stays_finite_on_empty_windows(self, arm: str):
         model = tiny(arm)
         with torch.no_grad():
             embedded = model(silent_batch())
         assert all(torch.isfinite(rows).all() for rows in (*embeddings(embedded), *embedded.penalties.values()))
 
-    def test_every_injection_makes_a_difference_through_the_descriptor_hook(self, arm: str):
+    def test_every_injection_has_an_effect(self, arm: str):
         model, batch = tiny(arm), random_batch()
         real = model.describe(batch)
         with torch.no_grad():
@@ -151,7 +151,7 @@ class TestArm:
                 fake = real | {injected.descriptor: noise_like(real[injected.descriptor])}
                 changed, kept = (getattr(model(batch, given), injected.into) for given in (fake, real))
                 difference = (F.normalize(changed) - F.normalize(kept)).norm(dim=1).min()
-                # A control of zeros keeps nothing of a descriptor; one of noise keeps its means and deviations.
+                # A control of zeros discards the descriptor; one of noise keeps its means and deviations.
                 low, high = (0.0, 0.0) if injected.values == "zero" else (1e-4, 2.0)
                 assert low <= difference <= high
             for name, into in find_arm(arm).taken[len(find_arm(arm).injected) :]:
@@ -195,7 +195,7 @@ def test_a_mechanism_takes_a_descriptor_of_any_length(mechanism: Mechanism, leng
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=lambda loss: loss.name)
-def test_a_loss_falls_when_pairs_match(loss):
+def test_a_loss_is_lower_for_matching_pairs(loss):
     torch.manual_seed(0)
     audio, other = torch.randn(2, 64, 16)
     matched, unmatched = (sum(loss.compute(audio, notes).values()) for notes in (audio + 0.01 * other, other))
@@ -203,7 +203,7 @@ def test_a_loss_falls_when_pairs_match(loss):
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=lambda schedule: schedule.name)
-def test_a_schedule_warms_up_to_its_peak_and_ends_low(schedule):
+def test_a_schedule_rises_to_its_peak_and_ends_low(schedule):
     values = [schedule.multiplier(step, 1000, 100) for step in range(1000)]
     assert 0 < values[0] <= 0.02
     assert max(values) == pytest.approx(1.0)

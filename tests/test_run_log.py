@@ -1,4 +1,4 @@
-"""The log of a run can be read while it is written, and after its writer was killed."""
+"""The log of a run is readable while it is written and after its writer was killed."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def steps(run: Path) -> list[int]:
     return [int(row["step"]) for row in run_log._rows(run / "log.csv")]
 
 
-def test_a_row_counts_once_it_is_whole(run: Path):
-    """Cut anywhere, the log gives the rows before the cut, and progress is that of the last of them."""
+def test_a_row_counts_once_it_is_complete(run: Path):
+    """A log cut at any byte gives the complete rows before it, and the progress of the last of them."""
     path = run / "log.csv"
     whole = path.read_bytes()
     assert whole.count(b"\n") == 3
@@ -42,13 +42,13 @@ def test_a_row_counts_once_it_is_whole(run: Path):
 
 
 @pytest.mark.parametrize("row", ["6,0.5\n", "\0\0\0\0\n", "6,0.5,50,1,1,0.6,7\n", "6,0.5,50,1,1,\n"])
-def test_a_line_that_is_no_row_is_left_out(run: Path, row: str):
+def test_a_line_that_is_no_row_is_ignored(run: Path, row: str):
     with (run / "log.csv").open("a", encoding="utf-8") as file:
         file.write(row)
     assert read_progress(run).step == 4
 
 
-def test_going_on_drops_what_is_written_again_and_what_was_cut_off(run: Path):
+def test_resuming_removes_later_rows_and_incomplete_ones(run: Path):
     with (run / "log.csv").open("a", encoding="utf-8") as file:
         file.write("6,0.5,5")
     with RunLog(run, 2) as log:
@@ -59,8 +59,8 @@ def test_going_on_drops_what_is_written_again_and_what_was_cut_off(run: Path):
     assert ",60," in lines[-1]
 
 
-def test_going_on_never_shortens_the_log_that_a_reader_has(run: Path):
-    """The old log stays as it is for whoever has it open: the new one takes its name."""
+def test_resuming_never_shortens_an_open_log(run: Path):
+    """A reader of the old log keeps it: the new one replaces its name only."""
     with (run / "log.csv").open(encoding="utf-8") as reader, RunLog(run, 2):
         assert len(reader.read().splitlines()) == 3
     assert steps(run) == [2]

@@ -1,4 +1,4 @@
-"""Schedules at hand-computed steps, their shapes, and their picture."""
+"""Schedules at hand-computed steps, their shapes, and their plot."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_trapezoid_at_hand_computed_steps(step: int, expected: float):
         (100, 1.0),
         (225, 0.5 * (1 + math.sqrt(0.5))),  # a quarter of the way from 100 to 600
         (350, 0.5),
-        # cos πp = −0.8 at p = 0.7951672, so the cosine is left at step 100 + 500 p = 497.5836; the rest is straight.
+        # cos πp = −0.8 at p = 0.7951672, so the tail starts at step 100 + 500 p = 497.5836; the rest is linear.
         (497, 0.5 * (1 + math.cos(math.pi * 397 / 500))),
         (498, 0.1 - 0.08 * (498 - 497.5836) / (1199 - 497.5836)),
         (1000, 0.1 - 0.08 * (1000 - 497.5836) / (1199 - 497.5836)),
@@ -73,7 +73,7 @@ def test_cosine_tail_at_hand_computed_steps(step: int, expected: float):
 
 
 @pytest.mark.parametrize("schedule", [cosine, trapezoid, cosine_tail])
-def test_after_the_peak_nothing_rises_and_nothing_jumps(schedule):
+def test_after_the_peak_values_fall_without_jumps(schedule):
     values = curve(schedule, 2000, 100)
     assert values[0] == pytest.approx(0.01)
     assert values[99] == values.max() == 1.0
@@ -81,7 +81,7 @@ def test_after_the_peak_nothing_rises_and_nothing_jumps(schedule):
     assert np.abs(np.diff(values[99:])).max() < 0.002
 
 
-def test_cosine_is_halfway_down_halfway_through():
+def test_cosine_is_half_after_half_of_the_steps():
     values = curve(cosine, 1000, 0)
     np.testing.assert_allclose(values[1:] + values[:0:-1], 1.0, atol=1e-12)
 
@@ -111,6 +111,6 @@ def test_the_shortest_runs_and_too_long_a_warmup_stay_in_range(schedule, steps: 
     assert values.max() == 1.0
 
 
-def test_the_picture_is_drawn(tmp_path):
+def test_the_plot_is_written(tmp_path):
     draw_schedules(tmp_path / "deeper" / "schedules.png")
     assert (tmp_path / "deeper" / "schedules.png").read_bytes().startswith(b"\x89PNG")

@@ -125,7 +125,7 @@ def test_one_constant_side_still_has_a_test():
 
 
 @pytest.mark.parametrize("values", [[], [84.0], [[84.0, 85.0]], [84.0, float("nan")]])
-def test_what_has_no_spread_is_refused_by_name(values: list[float]):
+def test_values_without_a_spread_are_an_error(values: list[float]):
     with pytest.raises(ValueError, match="b: "):
         compare([1.0, 2.0], values)
     with pytest.raises(ValueError, match="values: "):
@@ -193,8 +193,8 @@ def test_the_initial_run_is_no_arm():
     assert [group.is_init_run for group in group_runs(records[:1])] == [True]  # before any run has started from it
 
 
-def test_foundations_of_several_seeds_do_not_split_a_group():
-    records = [run("A4", seed, 60.0, init_from=f"foundation-{seed}") for seed in (1, 2)]
+def test_initial_runs_of_several_seeds_do_not_split_a_group():
+    records = [run("A4", seed, 60.0, init_from=f"initial-{seed}") for seed in (1, 2)]
     assert len(group_runs(records)) == 1
 
 

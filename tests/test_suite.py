@@ -22,7 +22,7 @@ from antiphon.experiments.comparison.tasks import SUITES
 from antiphon.experiments.published import NOISE
 from antiphon.models.loading import load_model
 from antiphon.models.saving import save_model
-from subjects import tiny_model
+from models_under_test import tiny_model
 
 TASKS = [task.name for task in SUITES["default"]]
 

@@ -1,4 +1,4 @@
-"""Training: batches, freeze policy, and runs that end the same whether or not they were interrupted."""
+"""Training: batches, freeze policy, and runs with equal results with and without interruption."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def counted(*args):
 loop.training_step = counted
 cli.main()
 """
-"""The command, which dies by kill -9 in the third step after its first checkpoint."""
+"""The command line, killed by SIGKILL in the third step after its first checkpoint."""
 WEIGHTS = f"{RUN_MODEL}/model.safetensors"
 
 
@@ -71,14 +71,14 @@ def pairs(demo: Corpus) -> Corpus:
 
 @pytest.fixture(scope="module")
 def finished(demo: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny run carried through without interruption."""
+    """A tiny run without interruption."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
     start_run(folder, *prepare_run(["demo"], "d4a4", "tiny", split="test", epochs=2, seed=5))
     return folder
 
 
 def digest(run: Path) -> str:
-    """Of its weights: two megabytes of them, where they differ, would be compared for half an hour."""
+    """Hash of a run's weights; pytest would take half an hour to show the difference of two megabytes."""
     return content_hash(run / WEIGHTS)
 
 
@@ -87,11 +87,11 @@ def batches(corpus: Corpus, seed: int = 0, steps: int = 20) -> TrainingBatches:
 
 
 class TestBatches:
-    def test_for_fitting_are_others_that_fit_and_are_whole(self, pairs: Corpus):
+    def test_for_late_fusion_are_others_that_are_aligned_and_complete(self, pairs: Corpus):
         cache = open_sample_cache(pairs, 24_000, 4.0)
-        how = Augmentation(loose=1.0, shift_s=0.1, tempo=1.2, partial=1.0, partial_s=1.0)
-        loose = TrainingBatches(cache, 24_000, 4.0, 6, steps=20, seed=0, group=3, augmentation=how)
-        fitting = loose.fitting(2)
+        augmentation = Augmentation(loose=1.0, shift_s=0.1, tempo=1.2, partial=1.0, partial_s=1.0)
+        loose = TrainingBatches(cache, 24_000, 4.0, 6, steps=20, seed=0, group=3, augmentation=augmentation)
+        fitting = loose.for_late_fusion(2)
         assert len(fitting) == 2
         assert len(loose) == 20
         assert fitting[0].false_negatives is None
@@ -103,16 +103,16 @@ class TestBatches:
             assert (batch.audio[:, :2400].abs().amax(dim=1) > 0).any()
             found = describe(batch, ["onset_strength", "predicted_onsets"], 24_000)
             cosine = (found["onset_strength"].values * found["predicted_onsets"].values).sum(dim=(1, 2))
-            assert cosine.mean() > 0.35  # 0.2 where they fit loosely and are partly empty
+            assert cosine.mean() > 0.35  # 0.2 with shifts, tempo differences and empty parts
 
-    def test_are_a_function_of_seed_and_step(self, pairs: Corpus):
+    def test_depend_on_seed_and_step_only(self, pairs: Corpus):
         one, same, other = batches(pairs), batches(pairs), batches(pairs, seed=1)
         assert torch.equal(one[3].audio, same[3].audio)
         assert torch.equal(one[3].notes.pitch, same[3].notes.pitch)
         assert not torch.equal(one[3].audio, one[4].audio)
         assert not torch.equal(one[3].audio, other[3].audio)
 
-    def test_start_anywhere_and_their_sides_belong_together(self, pairs: Corpus):
+    def test_start_at_arbitrary_times_with_aligned_modalities(self, pairs: Corpus):
         batch = batches(pairs)[0]
         assert batch.audio.shape == (6, 96_000)
         assert batch.audio.abs().max() <= 1.0
@@ -123,18 +123,18 @@ class TestBatches:
             after, before = (
                 np.mean([level[int((at + shift) * 24_000) :][:720].max() for at in onsets]) for shift in (0.01, -0.04)
             )
-            assert after > before, "sound rises where a note begins"
+            assert after > before, "the level rises at onsets"
         starts = {float(batches(pairs)[step].notes.onset_s[0, 0] % 1) for step in range(5)}
         assert len(starts) == 5
 
-    def test_the_cache_is_made_once(self, pairs: Corpus, monkeypatch: pytest.MonkeyPatch):
+    def test_the_cache_is_decoded_once(self, pairs: Corpus, monkeypatch: pytest.MonkeyPatch):
         first = open_sample_cache(pairs, 24_000, 4.0)
         monkeypatch.setattr("antiphon.training.batches.read_sound", None)
         again = open_sample_cache(pairs, 24_000, 4.0)
         assert all(map(np.array_equal, first.samples, again.samples))
         assert len(again.recordings) == 4
 
-    def test_the_cache_hears_of_other_sound_of_as_many_bytes(self, pairs: Corpus, tmp_path: Path):
+    def test_the_cache_detects_other_audio_of_equal_size(self, pairs: Corpus, tmp_path: Path):
         recordings = []
         for one in pairs.recordings:
             assert one.audio_path is not None
@@ -152,7 +152,7 @@ class TestBatches:
         again = open_sample_cache(corpus, 24_000, 4.0)
         np.testing.assert_array_equal(again.samples[0], -first.samples[0])
 
-    def test_unreadable_sound_is_skipped_and_named(self, pairs: Corpus, tmp_path: Path):
+    def test_unreadable_audio_is_skipped_and_named(self, pairs: Corpus, tmp_path: Path):
         broken = tmp_path / "broken.flac"
         broken.write_bytes(b"no sound")
         recordings = (replace(pairs.recordings[0], audio_path=broken), *pairs.recordings[1:])
@@ -180,7 +180,7 @@ class TestBatches:
         with pytest.raises(AntiphonError, match="the sample cache was removed while in use; start again"):
             replace(file, path=tmp_path / "gone.int16").map()
 
-    def test_a_corpus_of_silence_is_refused(self, pairs: Corpus, tmp_path: Path):
+    def test_a_corpus_of_silence_is_an_error(self, pairs: Corpus, tmp_path: Path):
         cache = open_sample_cache(pairs, 24_000, 4.0)
         (file,) = cache.files
         np.zeros(file.offset[-1], np.int16).tofile(tmp_path / "silent.int16")
@@ -190,9 +190,9 @@ class TestBatches:
 
 
 class TestRates:
-    def test_freeze_what_the_policy_freezes(self, finished: Path):
+    def test_freeze_parameters_by_the_policy(self, finished: Path):
         ended = load_dual_encoder(finished / RUN_MODEL)
-        torch.manual_seed(5)  # the run's own seed: these are the weights that it began with
+        torch.manual_seed(5)  # the run's seed gives its initial weights
         begun, ended = DualEncoder(ended.config).state_dict(), ended.state_dict()
         frozen = [name for name in begun if name.startswith(("towers.audio.front", "towers.audio.positions"))]
         trained = [name for name in begun if name.endswith("weight") and name not in frozen]
@@ -200,7 +200,7 @@ class TestRates:
         assert all(torch.equal(begun[name], ended[name]) for name in frozen)
         assert not any(torch.equal(begun[name], ended[name]) for name in trained)
 
-    def test_give_each_part_its_published_rate(self):
+    def test_of_each_part_are_the_published_ones(self):
         preset = find_preset("paper")
         with torch.device("meta"):
             model = DualEncoder(ModelConfig(find_arm("d4a4"), preset.sizes))
@@ -218,12 +218,12 @@ class TestRates:
         assert {name: rate_of[id(named[name])] for name in expected} == expected
         assert id(named["towers.audio.positions"]) not in rate_of
 
-    def test_refuse_a_parameter_that_no_rule_names(self):
+    def test_a_parameter_without_a_rule_is_an_error(self):
         model = torch.nn.Linear(2, 2)
         with pytest.raises(AntiphonError, match="no learning-rate rule matches the parameter 'bias'"):
             apply_rates(model, [RateRule("weight", 1e-3)])
 
-    def test_count_what_trains(self):
+    def test_count_trainable_parameters(self):
         model = torch.nn.Linear(2, 3)
         apply_rates(model, [RateRule("weight", None), RateRule("*", 1e-3)])
         assert count_parameters(model) == {"total": 9, "trainable": 3}
@@ -247,13 +247,13 @@ class TestRun:
             ]
         assert losses[1] < losses[0]
 
-    def test_the_same_seed_gives_the_same_bits_and_another_does_not(self, finished: Path, tmp_path: Path):
+    def test_equal_seeds_give_equal_weights_and_others_do_not(self, finished: Path, tmp_path: Path):
         for folder, seed in (("same", 5), ("other", 6)):
             start_run(tmp_path / folder, *prepare_run(["demo"], "d4a4", "tiny", split="test", epochs=2, seed=seed))
         assert digest(tmp_path / "same") == digest(finished)
         assert digest(tmp_path / "other") != digest(finished)
 
-    def test_killed_and_resumed_ends_bit_identical(self, finished: Path, tmp_path: Path):
+    def test_killed_and_resumed_is_bit_identical(self, finished: Path, tmp_path: Path):
         folder = tmp_path / "killed"
         options = ["--split", "test", "--arm", "d4a4", "--preset", "tiny", "--epochs", "2", "--seed", "5"]
         command = [sys.executable, "-c", KILLED_AFTER_CHECKPOINT, "train", "demo", *options, "--out", str(folder)]
@@ -266,27 +266,27 @@ class TestRun:
         steps = [line.split(",")[0] for line in (folder / "log.csv").read_text(encoding="utf-8").splitlines()[1:]]
         assert steps == ["20"]
 
-    def test_a_finished_run_is_not_run_again(self, finished: Path):
+    def test_a_finished_run_is_not_trained_again(self, finished: Path):
         before = (finished / WEIGHTS).stat().st_mtime_ns
         assert resume_run(finished)["steps"] == 20
         assert (finished / WEIGHTS).stat().st_mtime_ns == before
 
-    def test_a_used_folder_is_refused_with_what_to_do(self, finished: Path):
+    def test_a_folder_with_content_is_an_error_that_names_the_option(self, finished: Path):
         with pytest.raises(AntiphonError, match="--resume"):
             start_run(finished, *prepare_run(["demo"], "D0", "tiny", split="test", epochs=1, seed=0))
 
-    def test_what_cannot_work_is_refused_before_there_is_a_folder(self, tmp_path: Path):
+    def test_contradicting_settings_are_an_error_before_the_folder_exists(self, tmp_path: Path):
         corpora, config = prepare_run(["demo"], "D0", "tiny", split="test", epochs=1, seed=0)
-        config = replace(config, training=replace(config.training, queue_size=8))  # vicreg has no wrong answers
-        with pytest.raises(AntiphonError, match="no use for a memory"):
+        config = replace(config, training=replace(config.training, queue_size=8))  # vicreg has no negatives
+        with pytest.raises(AntiphonError, match="uses no embedding queue"):
             start_run(tmp_path / "run", corpora, config)
         assert not (tmp_path / "run").exists()
 
-    def test_no_epochs_are_for_arms_with_descriptors_beside(self, finished: Path):
-        with pytest.raises(AntiphonError, match="d4a4 has nothing to train"):
+    def test_no_epochs_need_an_arm_with_late_fusion(self, finished: Path):
+        with pytest.raises(AntiphonError, match="arm d4a4 has nothing to train"):
             prepare_run(["demo"], "d4a4", "tiny", split="test", epochs=0, init_from=finished / RUN_MODEL)
 
-    def test_changed_data_are_refused(self, tmp_path: Path):
+    def test_changed_data_are_an_error(self, tmp_path: Path):
         corpora, config = prepare_run(["demo"], "D0", "tiny", split="test", epochs=1, seed=0)
         folder = tmp_path / "run"
         start_run(folder, corpora, replace(config, data_hash="0" * 64))
@@ -294,17 +294,17 @@ class TestRun:
         with pytest.raises(AntiphonError, match="data have changed"):
             resume_run(folder)
 
-    def test_is_resumed_from_another_folder_and_after_its_data_were_moved(
+    def test_is_resumed_from_another_folder_and_after_a_move_of_its_data(
         self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ):
-        """Nothing is trained here: the runs end in their result at once, once their data have been found."""
+        """Nothing is trained here: a replacement of the loop records the reopened config."""
         found: list[RunConfig] = []
 
         def note(_: Path, __: object, config: RunConfig, ___: object) -> dict[str, object]:
             found.append(config)
             return {}
 
-        monkeypatch.setattr(loop, "_carry_on", note)
+        monkeypatch.setattr(loop, "_run_to_end", note)
         monkeypatch.chdir(folder.parent)
         save_model(DualEncoder(ModelConfig(find_arm("D0"), find_preset("tiny").sizes)), Path("model"), "")
         run = tmp_path / "run"
@@ -323,10 +323,10 @@ class TestRun:
         resume_run(run)
         assert found[-1] == found[-2]
         save_model(DualEncoder(ModelConfig(find_arm("A4"), find_preset("tiny").sizes)), tmp_path / "other", "")
-        with pytest.raises(AntiphonError, match="not the foundation that"):
+        with pytest.raises(AntiphonError, match="its weights are not those that"):
             resume_run(run, init_from=tmp_path / "other")
 
-    def test_of_before_there_were_format_numbers_still_opens_and_a_newer_one_says_upgrade(self, tmp_path: Path):
+    def test_without_a_format_number_opens_and_a_newer_format_names_an_upgrade(self, tmp_path: Path):
         _, config = prepare_run(["demo"], "d4a4", "tiny", split="test", epochs=1)
         write_config(tmp_path, config)
         plain = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
@@ -337,11 +337,11 @@ class TestRun:
         with pytest.raises(AntiphonError, match=r"its format is 2, .* reads up to 1: upgrade Antiphon$"):
             resume_run(tmp_path)
 
-    def test_a_folder_that_is_no_run_is_named(self, tmp_path: Path):
+    def test_a_folder_without_a_run_is_named(self, tmp_path: Path):
         with pytest.raises(AntiphonError, match="not a run folder"):
             resume_run(tmp_path)
 
-    def test_a_loss_that_explodes_stops_the_run(self, tmp_path: Path):
+    def test_a_diverging_loss_stops_the_run(self, tmp_path: Path):
         corpora, config = prepare_run(["demo"], "D0", "tiny", split="test", epochs=1, seed=0)
         wild = tuple(replace(rule, learning_rate=rule.learning_rate and 1e30) for rule in config.training.rates)
         config = replace(config, training=replace(config.training, rates=wild, clip_norm=1e30))
@@ -349,12 +349,12 @@ class TestRun:
             start_run(tmp_path / "run", corpora, config)
 
 
-def test_an_arm_with_onsets_beside_ends_with_a_map_that_tells_windows_apart(
+def test_late_fusion_is_fitted_at_the_end_and_after_an_interruption(
     demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Ten steps teach the towers nothing, and 80 windows are few to find a map from; 70 % when this was written.
+    """The run is interrupted during the fit, and resumed without training the towers again.
 
-    It goes on from where the towers are trained when it was stopped while the map was sought.
+    Ten steps are too few to train towers, and 80 windows are few for the fit: 70 % when this was written.
     """
 
     def stopped(*_: object) -> None:
@@ -383,13 +383,13 @@ def test_an_arm_with_onsets_beside_ends_with_a_map_that_tells_windows_apart(
 
 
 def whole_pool(embedder: ModelEmbedder, demo: Corpus) -> float:
-    """R@1 among all windows of the demo's test split, worse direction."""
+    """R@1 among all windows of the demo's test split, the lower of both directions."""
     scores = evaluate(embed_corpus(embedder, demo.split("test")), "strict")["whole_pool"]
     return min(scores[way]["R@1"] for way in ("a2m", "m2a"))
 
 
 @pytest.mark.parametrize(("arm", "other"), [("onsets", "D0"), ("D0", "onsets")])
-def test_an_arm_is_a_foundation_with_or_without_what_is_beside(arm: str, other: str, tmp_path: Path):
+def test_weights_are_copied_with_and_without_late_fusion(arm: str, other: str, tmp_path: Path):
     model, later = (DualEncoder(ModelConfig(find_arm(name), find_preset("tiny").sizes)) for name in (arm, other))
     save_model(model, tmp_path, "A tiny model.")
     before = dict(later.state_dict())
@@ -399,27 +399,27 @@ def test_an_arm_is_a_foundation_with_or_without_what_is_beside(arm: str, other: 
         assert torch.equal(tensor, expected)
 
 
-def test_a_foundations_injections_go_where_the_same_is_injected(tmp_path: Path):
+def test_weights_of_injections_are_copied_to_equal_injections(tmp_path: Path):
     sizes = find_preset("tiny").sizes
     model, later, another = (DualEncoder(ModelConfig(find_arm(name), sizes)) for name in ("A4", "d4a4", "A8"))
     save_model(model, tmp_path, "A tiny model.")
     start_from(later, tmp_path, weights_hash(tmp_path))
-    (place,) = (at for at, one in enumerate(later.config.arm.injected) if (one.descriptor, one.into) == ("a4", "audio"))
-    assert place != 0
+    (index,) = (at for at, one in enumerate(later.config.arm.injected) if (one.descriptor, one.into) == ("a4", "audio"))
+    assert index != 0
     for name, tensor in model.injections[0].state_dict().items():
-        assert torch.equal(later.injections[place].state_dict()[name], tensor)
-    # Of as many dimensions, but not the same.
+        assert torch.equal(later.injections[index].state_dict()[name], tensor)
+    # Equal dimensions, another descriptor.
     save_model(another, tmp_path, "A tiny model.")
     with pytest.raises(AntiphonError, match=r"the first is injections\.a8\."):
         start_from(DualEncoder(ModelConfig(find_arm("A7"), sizes)), tmp_path, weights_hash(tmp_path))
 
 
-def test_no_epochs_need_a_foundation():
-    with pytest.raises(AntiphonError, match="nothing to train but on a foundation"):
+def test_no_epochs_need_init_from():
+    with pytest.raises(AntiphonError, match="0 epochs only fit late fusion on trained towers"):
         prepare_run(["demo"], "onsets", "tiny", epochs=0)
 
 
-def test_what_is_beside_needs_batches(tmp_path: Path):
+def test_late_fusion_needs_batches(tmp_path: Path):
     corpora, config = prepare_run(["demo"], "onsets", "tiny", split="test", epochs=1)
     config = replace(config, training=replace(config.training, late_fusion_batches=0))
     with pytest.raises(AntiphonError, match="needs late_fusion_batches"):

@@ -1,4 +1,4 @@
-"""Variants: each changes what it says and nothing else, or says why it cannot."""
+"""Variants: each changes its settings only, or raises an error that says why it cannot."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def differences(one: dict[str, Any], other: dict[str, Any], within: str = "") ->
 
 
 @SUITED
-def test_a_variant_changes_what_it_says_and_nothing_else(preset: str, variant: str):
+def test_a_variant_changes_its_settings_only(preset: str, variant: str):
     assert differences(asdict(find_preset(preset)), asdict(varied_preset(preset, variant))) == CHANGES[preset, variant]
 
 
@@ -72,8 +72,8 @@ def test_a_variant_can_be_trained(preset: str, variant: str):
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_variant_changes_any_preset_or_says_that_it_cannot(preset: Preset, variant: str):
-    """None gives a preset back as it was, and none fails in any other way."""
+def test_a_variant_changes_a_preset_or_raises_an_error(preset: Preset, variant: str):
+    """No variant returns an equal preset, and none fails in another way."""
     with contextlib.suppress(AntiphonError):
         assert find_variant(variant)(preset) != preset
 
@@ -81,7 +81,7 @@ def test_a_variant_changes_any_preset_or_says_that_it_cannot(preset: Preset, var
 @pytest.mark.parametrize(
     ("preset", "variant", "why"),
     [
-        ("paper", "mean-over-time", "keeps no steps of time"),
+        ("paper", "mean-over-time", "has no steps of time"),
         ("paper", "mel", "no constant_q tower"),
         ("paper", "clean-sound", "already has sound None"),
         ("paper", "overlaps-masked", "already has near_s None"),
@@ -91,7 +91,7 @@ def test_a_variant_changes_any_preset_or_says_that_it_cannot(preset: Preset, var
         ("default", "onset-times", "no note_sequence tower"),
     ],
 )
-def test_a_variant_that_does_not_suit_a_preset_is_refused(preset: str, variant: str, why: str):
+def test_a_variant_that_does_not_suit_a_preset_is_an_error(preset: str, variant: str, why: str):
     with pytest.raises(AntiphonError, match=rf"variant {variant}: preset '{preset}'.*{why}"):
         varied_preset(preset, variant)
 
@@ -103,7 +103,7 @@ def test_a_mean_over_time_is_as_wide_as_the_steps_were():
     assert mean.tower("notes").pooled_width == steps.tower("notes").pooled_width
 
 
-def test_the_ablations_of_the_default_model_are_all_that_it_has():
+def test_the_default_campaign_has_all_variants_of_the_default_preset():
     runs = plan(load_grid("default"))
     assert {run.variant for run in runs} - {None} == {name for preset, name in CHANGES if preset == "default"}
     assert {run.arm for run in runs if run.variant is None} == {"D0", "A4", "A4r", "d4a4"}

@@ -1,6 +1,6 @@
-"""From windows that resemble each other to music that is found: votes for places, their fit, chains of stretches.
+"""Locating a query in the library: votes for candidates, local alignments, chains of stretches, warping paths.
 
-Pure functions over arrays; files, indexes and models are for `antiphon.index`.
+Pure functions over arrays; `antiphon.index` handles files, indexes and models.
 
 A *tempo* is library seconds per query second throughout.
 """

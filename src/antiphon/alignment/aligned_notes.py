@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from antiphon.io.notes import Notes
 
 Clock = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""Maps seconds of the notes' side to seconds of the other side; rises strictly."""
+"""Maps seconds of the notes' side to seconds of the other side; strictly increasing."""
 
 EDGE_S = 0.05
 SHORTEST_NOTE_S = 0.01
@@ -23,8 +23,8 @@ SHORTEST_NOTE_S = 0.01
 def aligned_notes(notes: Notes, start_s: float, end_s: float, clock: Clock, semitones: int) -> Notes:
     """The notes whose onset lies in [`start_s` − 0.05, `end_s` + 0.05], mapped by `clock` and transposed.
 
-    Onsets before second 0 of the other side become 0; the note ends where `clock` puts its end, at least 10 ms after
-    its onset. Notes that `semitones` moves out of MIDI's range 0–127 are left out. Empty where no note remains.
+    Onsets before second 0 of the other side become 0. Offsets are mapped too, to at least 10 ms after the onset. Notes
+    that `semitones` moves out of MIDI's range 0–127 are left out. Empty where no note remains.
 
     >>> notes = Notes.of([0.98, 2.0, 9.0], [0.5, 1.0, 1.0], [60, 127, 60], [80, 80, 80])
     >>> moved = aligned_notes(notes, 1.0, 3.0, lambda seconds: 2 * seconds, 1)

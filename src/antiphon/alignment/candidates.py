@@ -1,4 +1,4 @@
-"""Votes: where a stretch of a query may come from, by the windows of the library that resemble its windows."""
+"""Candidates: the places of the library that the nearest neighbours of a stretch's windows vote for."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 CELL_S = 0.5
-_BESIDE = 0.7  # what a window counts for the cells beside its own
+_ADJACENT_CELL_WEIGHT = 0.7  # of a window's vote, for the cells before and after its own
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A stretch's first moment may be at `start_s` of a recording, at `tempo`, `semitones` above the library.
+    """A place where a stretch may begin: `start_s` of a recording, at `tempo`, `semitones` above the library.
 
-    `votes` is the mean over the stretch's windows of the cosine with which each speaks for it, at most 1.
+    `votes` is the sum of the cosines that vote for the place, divided by the number of windows: at most 1.
     """
 
     recording: int
@@ -32,49 +32,52 @@ def vote(
     library_s: NDArray[np.float64],
     tempo: float,
     semitones: int,
-    most: int,
+    limit: int,
 ) -> list[Candidate]:
-    """The places that most windows speak for, best first, at most `most` and none beside another.
+    """The candidates with the most votes, best first, at most `limit`, none adjacent to a better one.
 
-    `window_s` [q] says when each window begins in the stretch; `cosine`, `recording` and `library_s` [q, k] are its
-    nearest windows in the library: how near, whose, and when they begin; a recording of −1 is none. Each window speaks
-    for the place where the stretch would begin, counted in cells of half a second, and less for the cells beside.
+    `window_s` [q] are the starts of the windows in the stretch. `cosine`, `recording` and `library_s` [q, k] describe
+    the nearest library windows of each: cosine, recording and start; recording −1 marks a missing neighbour. Each
+    neighbour votes for the place where the stretch would begin, in cells of 0.5 s, and with 0.7 of its cosine for the
+    two adjacent cells. A window counts once per cell, with its highest cosine.
     """
     start_s = library_s - tempo * window_s[:, None]
     cell = np.rint(start_s / CELL_S).astype(np.int64)
     window = np.broadcast_to(np.arange(len(window_s))[:, None], cell.shape)
-    heard = recording >= 0
-    if not heard.any():
+    present = recording >= 0
+    if not present.any():
         return []
-    parts = [(cell[heard] + beside, cosine[heard] * (_BESIDE if beside else 1.0)) for beside in (-1, 0, 1)]
+    parts = [
+        (cell[present] + offset, cosine[present] * (_ADJACENT_CELL_WEIGHT if offset else 1.0)) for offset in (-1, 0, 1)
+    ]
     cells, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
-    owner, who = np.tile(recording[heard], 3), np.tile(window[heard], 3)
-    # A window speaks once for a cell: by its nearest library window there.
-    order = np.lexsort((-weight, who, cells, owner))
-    owner, cells, who, weight = owner[order], cells[order], who[order], weight[order]
+    owner, voter = np.tile(recording[present], 3), np.tile(window[present], 3)
+    # One vote per window and cell: that of its nearest library window.
+    order = np.lexsort((-weight, voter, cells, owner))
+    owner, cells, voter, weight = owner[order], cells[order], voter[order], weight[order]
     first = np.ones(len(order), bool)
-    first[1:] = (np.diff(owner) != 0) | (np.diff(cells) != 0) | (np.diff(who) != 0)
+    first[1:] = (np.diff(owner) != 0) | (np.diff(cells) != 0) | (np.diff(voter) != 0)
     owner, cells, weight = owner[first], cells[first], weight[first]
     begins = np.flatnonzero(np.concatenate([[True], (np.diff(owner) != 0) | (np.diff(cells) != 0)]))
     total = np.add.reduceat(weight, begins) / len(window_s)
-    places = [
+    candidates = [
         Candidate(int(owner[begins[at]]), float(cells[begins[at]] * CELL_S), tempo, semitones, float(total[at]))
-        for at in np.argsort(-total, kind="stable")[: 8 * most]
+        for at in np.argsort(-total, kind="stable")[: 8 * limit]
     ]
-    return suppress_neighbours(places, most)
+    return suppress_neighbours(candidates, limit)
 
 
-def suppress_neighbours(places: list[Candidate], most: int) -> list[Candidate]:
-    """The best places, none within a cell of a better one in the same recording."""
+def suppress_neighbours(candidates: list[Candidate], limit: int) -> list[Candidate]:
+    """The `limit` best candidates, none within a cell of a better one in the same recording and transposition."""
     kept: list[Candidate] = []
-    for place in sorted(places, key=lambda place: -place.votes):
-        if len(kept) == most:
+    for candidate in sorted(candidates, key=lambda candidate: -candidate.votes):
+        if len(kept) == limit:
             break
         if all(
-            place.recording != other.recording
-            or place.semitones != other.semitones
-            or abs(place.start_s - other.start_s) > CELL_S
-            for other in kept
+            candidate.recording != better.recording
+            or candidate.semitones != better.semitones
+            or abs(candidate.start_s - better.start_s) > CELL_S
+            for better in kept
         ):
-            kept.append(place)
+            kept.append(candidate)
     return kept

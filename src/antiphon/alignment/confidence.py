@@ -1,11 +1,13 @@
-"""How likely it is that a chain is the music it names.
+"""Confidence: the probability that a chain is the query's music.
 
-A logistic regression over what speaks for a chain, fitted on a rendering of MAESTRO's validation split with TimGM6mb,
-on real recordings, and on performances of MAESTRO's training split that ask for their scores. They ask with 4 to 30 s,
-large libraries and libraries of three, once as they are and once without their own composer:
-`python -m benchmarks.search.calibration`. Among many stretches one that fits by chance is more likely. That a query
-goes at another tempo than the library is less likely beforehand; how much so is not fitted, since it is for the
-library to say, and no data set speaks for all.
+A logistic regression over features of a chain, fitted by `python -m benchmarks.search.calibration` on three sources of
+queries: a rendering of MAESTRO's validation split with TimGM6mb, real recordings, and performances of MAESTRO's
+training split whose scores are sought. Queries last 4 to 30 s. Each searches a large library and a library of three
+files, once with the right file and once without any work of its composer.
+
+With more stretches, a chain of one stretch that is similar by chance becomes more likely; `log stretches` corrects for
+that. The prior of a chain whose tempo differs from the library's is lower. It is set, not fitted: the share of such
+queries depends on the library, and no data set represents all libraries.
 """
 
 from __future__ import annotations
@@ -13,36 +15,38 @@ from __future__ import annotations
 import math
 from types import MappingProxyType
 
-from antiphon.alignment.chaining import Chain, weight_of
+from antiphon.alignment.chaining import Chain, total_evidence
 
 LIKELY = 0.5
-"""From this confidence on a chain is called found."""
-FEATURES = MappingProxyType({"constant": -4.25, "weight": 42.17, "score": 7.49, "log stretches": -3.36})
-"""What is looked at, and how much log odds a unit of it is worth."""
+"""The lowest confidence at which a chain counts as found."""
+FEATURES = MappingProxyType({"constant": -4.25, "evidence": 42.17, "score": 7.49, "log stretches": -3.36})
+"""Each feature's coefficient in log odds per unit."""
 _ANOTHER_TEMPO, _PER_LOG_TEMPO = -2.5, -3.0
-_AS_RECORDED = 0.03  # a logarithm of tempo that a short stretch can hardly tell from none
+_LOG_TEMPO_RESOLUTION = 0.03  # smaller deviations are within the error of a short stretch's tempo
 
 
 def features_of(chain: Chain, stretches: int) -> list[float]:
-    """The features, in their order, of a chain through a query of so many stretches."""
+    """A chain's values of `FEATURES`, in that order; `stretches` is the number of stretches of the whole query."""
     score = sum(link.score for link in chain)
-    return [1.0, weight_of(chain), score, math.log(stretches)]
+    return [1.0, total_evidence(chain), score, math.log(stretches)]
 
 
 def beforehand(chain: Chain) -> float:
-    """Log odds of a chain's tempo, whatever the music: 0 as recorded, −4.6 at half or twice the tempo."""
-    off = abs(sum(math.log(link.tempo) for link in chain)) / len(chain)
-    return _ANOTHER_TEMPO * (1 - math.exp(-((off / _AS_RECORDED) ** 2))) + _PER_LOG_TEMPO * off
+    """Prior log odds of a chain's tempo: 0 at the tempo of the library, −4.6 at half or twice that tempo."""
+    log_tempo = abs(sum(math.log(link.tempo) for link in chain)) / len(chain)
+    return _ANOTHER_TEMPO * (1 - math.exp(-((log_tempo / _LOG_TEMPO_RESOLUTION) ** 2))) + _PER_LOG_TEMPO * log_tempo
 
 
 def evidence_for(chain: Chain, stretches: int) -> float:
-    """Log odds that a chain is right; 0 is as likely as not."""
+    """Log odds that a chain is right, the prior of its tempo included; 0 is a probability of one half."""
     features = features_of(chain, stretches)
-    return beforehand(chain) + sum(worth * value for worth, value in zip(FEATURES.values(), features, strict=True))
+    return beforehand(chain) + sum(
+        coefficient * value for coefficient, value in zip(FEATURES.values(), features, strict=True)
+    )
 
 
 def confidence(evidence: float) -> float:
-    """The probability that belongs to log odds.
+    """The probability at some log odds.
 
     >>> confidence(0.0)
     0.5

@@ -1,4 +1,4 @@
-"""What an alignment compares: onset strength in semitone bands, 50 times a second, alike for sound and for notes."""
+"""Onset features for alignment: onset strength in semitone bands at 50 frames a second, of audio and of notes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SMOOTHED = 5
 
 
 def sound_frames(samples: NDArray[np.float32], sample_rate_hz: int, begin_s: float, end_s: float) -> Frames:
-    """Frames of mono sound from `begin_s` to `end_s`: [(end_s − begin_s) · 50, 96]; zeros where there is none."""
+    """Onset frames of mono audio from `begin_s` to `end_s`: [(end_s − begin_s) · 50, 96]; zeros beyond its ends."""
     count = round((end_s - begin_s) * FRAME_HZ)
     first = round((begin_s - _CONTEXT_S) * sample_rate_hz)
     last = first + round((count / FRAME_HZ + 2 * _CONTEXT_S) * sample_rate_hz)
@@ -32,7 +32,7 @@ def sound_frames(samples: NDArray[np.float32], sample_rate_hz: int, begin_s: flo
 
 
 def note_frames(notes: Notes, begin_s: float, end_s: float) -> Frames:
-    """Frames that notes predict from `begin_s` to `end_s`: [(end_s − begin_s) · 50, 96]."""
+    """Onset frames predicted from notes, from `begin_s` to `end_s`: [(end_s − begin_s) · 50, 96]."""
     count = round((end_s - begin_s) * FRAME_HZ)
     reach = (RISE_FRAMES + _SMOOTHED) / FRAME_HZ
     near = notes.window(begin_s - reach, end_s - begin_s + 2 * reach)
@@ -41,6 +41,6 @@ def note_frames(notes: Notes, begin_s: float, end_s: float) -> Frames:
 
 
 def _smooth(frames: Frames) -> Frames:
-    """Mean over five frames, 100 ms."""
+    """Moving mean over five frames, 100 ms."""
     half = _SMOOTHED // 2
     return sum_over(np.pad(frames, ((half, half), (0, 0))), _SMOOTHED) / np.float32(_SMOOTHED)

@@ -1,8 +1,9 @@
-"""Looks: how a query is cut and heard when it is looked for.
+"""Search passes: settings of effort for a search.
 
-A first look is quick. Where it finds nothing likely, a second one takes stretches half as long, in which a player's
-tempo changes less, hears twice as many tempi and looks at more places: of 20 s of MAESTRO's performances, one in six
-lies outside of 0.65 to 1.5 times the tempo of their score, one in fourteen outside of 0.5 to 2 times.
+The first pass is quick. Where it finds nothing likely, the second one uses stretches half as long, in which a player's
+tempo changes less, embeds the query at twice as many tempi and aligns more candidates. Of 20-s stretches of MAESTRO's
+performances, one in six lies outside of 0.65 to 1.5 times the tempo of the score, one in fourteen outside of 0.5 to 2
+times.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class SearchPass:
-    """A stretch is at most `stretch_s` long; a query of n times that and less is cut into n equal ones.
+    """A query is cut into equal stretches of at most `stretch_s` seconds.
 
-    `places` says how the query is heard, as times its tempo, and how many places are then looked at. A window of a
-    model that was trained for ± 15 % of tempo hears from 0.87 to 1.15 times that.
+    `candidates` maps each tempo at which the query is embedded, as a multiple of its own, to the number of candidates
+    that are aligned at it. A model that was trained with ± 15 % of tempo covers 0.87 to 1.15 times each.
     """
 
     stretch_s: float
-    places: Mapping[float, int]
+    candidates: Mapping[float, int]
 
     def stretches(self, duration_s: float) -> int:
-        """How many stretches a query is cut into.
+        """The number of stretches of a query.
 
         >>> SearchPass(12.0, {1.0: 40}).stretches(24.0), SearchPass(12.0, {1.0: 40}).stretches(24.1)
         (2, 3)

@@ -17,9 +17,10 @@ SAME_COMPOSER = 32
 
 @dataclass(frozen=True)
 class Pools:
-    """`query` int [q] names windows of the table; `candidate` int [q, pool] starts with the positive, -1 pads.
+    """Queries and their candidates, as rows of a segment table.
 
-    `same_piece` and `other_piece` int [q] are one negative each for pairwise accuracy, -1 where there is none.
+    `query` int [q]; `candidate` int [q, pool], the positive first, padded with -1. `same_piece` and `other_piece` int
+    [q] are one negative each, of the query's recording and of another one, -1 where there is none.
     """
 
     query: NDArray[np.int64]
@@ -29,11 +30,11 @@ class Pools:
 
 
 def sample_pools(table: SegmentTable, strict: bool, seed: int = 42) -> Pools:
-    """Draw the queries and their pools once; both directions use the same ones.
+    """Draw 500 queries and a pool of 256 candidates for each; both directions use the same ones.
 
-    Each pool has the positive, 64 windows of the same performance, 32 of the same composer in other performances and
-    the rest from other performances, as far as the corpus has them. `strict` leaves out windows that overlap the
-    positive in time and windows of other performances of its work: neither is a wrong answer.
+    A pool has the positive, 64 windows of the same recording, 32 of other recordings of the same composer, and the rest
+    from other recordings, as far as the corpus has them. `strict` excludes false negatives: windows that overlap the
+    positive in time and windows of other performances of its work.
     """
     rng = np.random.default_rng(seed)
     queries = np.sort(rng.choice(len(table), size=min(QUERIES, len(table)), replace=False))
@@ -44,10 +45,10 @@ def sample_pools(table: SegmentTable, strict: bool, seed: int = 42) -> Pools:
         allowed[query] = False
         same = table.recording == table.recording[query]
         within = _draw(rng, allowed & same, SAME_RECORDING)
-        akin = _draw(rng, allowed & ~same & (table.composer == table.composer[query]), SAME_COMPOSER)
-        allowed[akin] = False
-        rest = _draw(rng, allowed & ~same, POOL_SIZE - 1 - len(within) - len(akin))
-        pool = np.concatenate([[query], within, akin, rest])
+        same_composer = _draw(rng, allowed & ~same & (table.composer == table.composer[query]), SAME_COMPOSER)
+        allowed[same_composer] = False
+        rest = _draw(rng, allowed & ~same, POOL_SIZE - 1 - len(within) - len(same_composer))
+        pool = np.concatenate([[query], within, same_composer, rest])
         candidates[row, : len(pool)] = pool
         same_piece[row] = within[0] if len(within) else -1
         other_piece[row] = rest[0] if len(rest) else -1
@@ -55,9 +56,9 @@ def sample_pools(table: SegmentTable, strict: bool, seed: int = 42) -> Pools:
 
 
 def false_negatives(table: SegmentTable, query: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which windows cannot be called wrong answers to each query: bool [q, n].
+    """The false-negative mask of each query: bool [q, n].
 
-    True for windows that overlap the query's own in time (itself included) and for other performances of its work.
+    True for windows that overlap the query's window in time (itself included) and for other performances of its work.
     """
     same_recording = table.recording[query][:, None] == table.recording[None]
     overlapping = np.abs(table.start_s[query][:, None] - table.start_s[None]) < table.window_s

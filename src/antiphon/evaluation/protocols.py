@@ -1,4 +1,4 @@
-"""The two protocols: `paper` (§6, verbatim, its weaknesses included) and `strict`."""
+"""The two protocols: `paper` (§6, as published, weaknesses included) and `strict`."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from antiphon.evaluation.scores import CUTOFFS, chance, intervals, summary
 from antiphon.models.corpus_embedding import EmbeddedSegments
 
 PROTOCOLS = {"paper": "validation", "strict": "test"}
-"""Each protocol's split, where the corpus has it."""
+"""The split that each protocol is reported on, where the corpus has it."""
 
 
 def evaluate(segments: EmbeddedSegments, protocol: str, seed: int = 42) -> dict[str, Any]:
     """Score both directions.
 
-    `paper`: 500 queries, pools of 256 with windows that overlap the positive and with other performances of its work
-    among the wrong answers; the whole pool likewise. `strict`: both left out. Ties count against us in either.
-    Returns S and recalls in percent, MRR, chance level, and 95 % intervals over queries and over pieces.
+    `paper`: 500 queries with pools of 256, and the pool of all windows. Windows that overlap the positive and windows
+    of other performances of its work count as negatives. `strict` excludes both. Ties count as errors in either.
+    Returns S and recalls in percent, MRR, chance level, and 95 % intervals over queries and over pieces. Raises
+    `UnknownName` for another protocol.
     """
     if protocol not in PROTOCOLS:
         raise UnknownName("protocol", protocol, PROTOCOLS)
@@ -34,10 +35,10 @@ def evaluate(segments: EmbeddedSegments, protocol: str, seed: int = 42) -> dict[
     pools = sample_pools(table, strict, seed)
     result: dict[str, Any] = {"protocol": protocol, "seed": seed, "queries": len(pools.query)}
     ranks, whole_ranks, whole = {}, {}, {}
-    for direction, (asking, answering) in sides.items():
-        ranks[direction], sizes = pool_ranks(asking[pools.query], answering, pools.candidate)
-        whole_ranks[direction], whole_sizes = whole_pool_ranks(asking, answering, table, strict)
-        queries = asking[pools.query], answering[pools.query], answering
+    for direction, (query_rows, candidate_rows) in sides.items():
+        ranks[direction], sizes = pool_ranks(query_rows[pools.query], candidate_rows, pools.candidate)
+        whole_ranks[direction], whole_sizes = whole_pool_ranks(query_rows, candidate_rows, table, strict)
+        queries = query_rows[pools.query], candidate_rows[pools.query], candidate_rows
         result[direction] = summary(ranks[direction]) | {
             "pair_accuracy_same_piece": pair_accuracy(*queries, pools.same_piece),
             "pair_accuracy_other_piece": pair_accuracy(*queries, pools.other_piece),
@@ -67,13 +68,13 @@ def evaluate(segments: EmbeddedSegments, protocol: str, seed: int = 42) -> dict[
 
 
 def default_split(protocol: str, splits: Collection[str]) -> str | None:
-    """The split a protocol is reported on; None, for all recordings, where the corpus does not have it."""
+    """The split that a protocol is reported on; None, for all recordings, where the corpus lacks it."""
     split = look_up("protocol", protocol, PROTOCOLS)
     return split if split in splits else None
 
 
 def scores_as_text(result: dict[str, Any]) -> str:
-    """A result as a small table, with chance level and the wider of its 95 % intervals."""
+    """A result as a small table, with the chance level and the 95 % interval of S over pieces."""
     whole = result["whole_pool"]
     low, high = result["intervals_95"]["pieces"]["S"]
     lines = [

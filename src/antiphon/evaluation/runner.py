@@ -1,4 +1,4 @@
-"""Scoring an embedder on a corpus: from recordings to the result that is written down."""
+"""Scores of an embedder on a corpus: from recordings to the result document."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def evaluate_model(
     seed: int = 42,
     recordings: int | None = None,
 ) -> dict[str, Any]:
-    """Scores with what they depend on: model, data, code (see `evaluate`), and what had to be skipped.
+    """The scores of `evaluate`, their provenance (model, data, code), and the recordings that were skipped.
 
-    Without `split`, the one that the protocol is reported on, where the corpus has it. `recordings` limits how many
-    recordings are used, evenly spread over the split.
+    `split` defaults to the one that the protocol is reported on, where the corpus has it. `recordings` limits the
+    number of recordings, evenly spread over the split.
     """
     corpus, split = choose(corpus, protocol, split, recordings)
     about = origin(embedder, corpus, split)
@@ -32,13 +32,13 @@ def evaluate_model(
 def choose(
     corpus: Corpus, protocol: str, split: str | None = None, recordings: int | None = None
 ) -> tuple[Corpus, str | None]:
-    """The recordings with sound that a protocol is to be scored on, and their split; None where that is all of them."""
+    """The recordings with audio to score a protocol on, and their split; None stands for all recordings."""
     split = split or default_split(protocol, corpus.splits)
     return (corpus if split is None else corpus.split(split)).with_sound().spread(recordings), split
 
 
 def origin(embedder: Embedder, corpus: Corpus, split: str | None) -> dict[str, Any]:
-    """What a result depends on. Ask before the work: the checkout may move on meanwhile."""
+    """The provenance of a result: model, data, code. Call it before the evaluation; the checkout may change later."""
     return {
         "model": embedder.name,
         "model_hash": embedder.fingerprint,
@@ -50,7 +50,7 @@ def origin(embedder: Embedder, corpus: Corpus, split: str | None) -> dict[str, A
 
 
 def score_segments(segments: EmbeddedSegments, protocol: str, seed: int) -> dict[str, Any]:
-    """`evaluate`, with the number of recordings and what had to be skipped."""
+    """The scores of `evaluate`, the number of recordings and the skipped ones."""
     return {
         "recordings": len(segments.table.recordings),
         **evaluate(segments, protocol, seed),

@@ -164,7 +164,7 @@ class _SearchPassRun:
                     continue
                 kept.append(place)
                 begins_s.append(region[0])
-            fits = TempoSearch(transpose_frames(frames, -semitones), tempo).fit(regions, begins_s)
+            fits = TempoSearch(transpose_frames(frames, -semitones), tempo).align(regions, begins_s)
             yield from zip(kept, fits, strict=True)
 
     def _known(self, recording: int, begin_s: float, end_s: float) -> Frames:
@@ -212,13 +212,13 @@ class _SearchPassRun:
 def _playbacks_of(search_pass: SearchPass, embedder: Embedder, transpose: bool) -> list[tuple[Playback, int]]:
     """The playbacks to embed, and the largest number of candidates for each."""
     if not embedder.elastic:
-        return [(AS_RECORDED, search_pass.places[1.0])]
-    playbacks = [(Playback(tempo), most) for tempo, most in search_pass.places.items()]
+        return [(AS_RECORDED, search_pass.candidates[1.0])]
+    playbacks = [(Playback(tempo), most) for tempo, most in search_pass.candidates.items()]
     if transpose:
         others = [semitones for semitones in TRANSPOSITIONS if semitones]
         playbacks += [
             (Playback(tempo, other), round(_TRANSPOSED_SHARE * most))
-            for tempo, most in search_pass.places.items()
+            for tempo, most in search_pass.candidates.items()
             for other in others
         ]
     return playbacks

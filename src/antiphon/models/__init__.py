@@ -1,1 +1,1 @@
-"""Dual encoders and the template: arms, network, towers, injection, descriptors, trained models."""
+"""Embedding models: dual encoders (arms, network, towers, injection, descriptors), the template, trained models."""

@@ -1,6 +1,6 @@
-"""The arms as data, the paper's and one of ours: which descriptor goes where by which mechanism.
+"""The arms as data, the paper's and one of ours: the descriptors that each injects, where and by which mechanism.
 
-An arm is one row. `antiphon list arms` counts its parameters; `antiphon train --arm NAME` trains it.
+An arm is one row of `ARMS`. `antiphon list arms` counts its parameters; `antiphon train --arm NAME` trains it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _STRICT = ConfigDict(extra="forbid")
 
 @dataclass(frozen=True, config=_STRICT)
 class Injected:
-    """One descriptor into one tower or its head; `options` go to the mechanism.
+    """One descriptor injected `into` a tower or its head by a mechanism, which takes `options`.
 
-    `values` other than `real` replace the descriptor, in training and ever after: a control (paper §7).
+    `values` other than `real` replace the descriptor in training and in inference: a control condition (paper §7).
     """
 
     descriptor: str
@@ -41,7 +41,7 @@ class Injected:
 
 @dataclass(frozen=True, config=_STRICT)
 class Branch:
-    """Descriptors embedded beside the towers, for the loss alone; a model embeds windows without it."""
+    """A third encoder, of descriptors, that serves the training loss only; embedding a window does not use it."""
 
     descriptors: tuple[str, ...]
     by: str
@@ -50,8 +50,8 @@ class Branch:
 
 @dataclass(frozen=True, config=_STRICT)
 class LateFusion:
-    """A descriptor of each side, alike in shape, put beside the embeddings; one linear map of both sides brings them to
-    `dimensions` numbers (`antiphon.models.late_fusion`)."""
+    """A descriptor of each modality, of equal shapes, concatenated with the embeddings. One linear projection, the same
+    for both modalities, maps the result to `dimensions` numbers (`antiphon.models.late_fusion`)."""
 
     audio: str
     notes: str
@@ -60,14 +60,14 @@ class LateFusion:
 
 @dataclass(frozen=True, config=_STRICT)
 class Pair:
-    """Two embeddings that the loss matches, and how much that counts."""
+    """Two embeddings that the loss matches, and the weight of that term."""
 
     one: Literal["audio", "notes", "branch"]
     other: Literal["audio", "notes", "branch"]
     weight: float = 1.0
 
 
-_SIDES = Pair("audio", "notes")
+_AUDIO_NOTES = Pair("audio", "notes")
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -77,29 +77,27 @@ class Arm:
     name: str
     injected: tuple[Injected, ...] = ()
     branch: Branch | None = None
-    pairs: tuple[Pair, ...] = (_SIDES,)
+    pairs: tuple[Pair, ...] = (_AUDIO_NOTES,)
     late_fusion: Annotated[LateFusion | None, Field(exclude_if=lambda late_fusion: late_fusion is None)] = None
 
     @property
     def taken(self) -> tuple[tuple[str, Modality], ...]:
-        """Each descriptor that embedding takes, once, with the side whose embedding it is for."""
-        found = [(injected.descriptor, injected.into) for injected in self.injected]
+        """Each descriptor that embedding needs, once, with the modality whose embedding needs it."""
+        used = [(injected.descriptor, injected.into) for injected in self.injected]
         if self.late_fusion is not None:
-            found += [(self.late_fusion.audio, "audio"), (self.late_fusion.notes, "notes")]
-        return tuple(dict.fromkeys(found))
+            used += [(self.late_fusion.audio, "audio"), (self.late_fusion.notes, "notes")]
+        return tuple(dict.fromkeys(used))
 
     @property
     def injections_in_words(self) -> list[str]:
-        """Which descriptor goes where, and by what."""
-        said = [
+        """Each injection as text: descriptor, tower and mechanism."""
+        texts = [
             f"{one.descriptor}{'' if one.values == 'real' else f' ({one.values})'} into {one.into} by {one.by}"
             for one in self.injected
         ]
-        return (
-            said
-            if self.late_fusion is None
-            else [*said, f"{self.late_fusion.audio} and {self.late_fusion.notes} beside"]
-        )
+        if self.late_fusion is not None:
+            texts.append(f"{self.late_fusion.audio} and {self.late_fusion.notes} by late fusion")
+        return texts
 
 
 def _reverse(descriptor: str, into: Modality) -> Injected:
@@ -107,14 +105,14 @@ def _reverse(descriptor: str, into: Modality) -> Injected:
     return Injected(descriptor, into, "reverse_cross_attention", options)
 
 
-def _third(name: str, injected: tuple[Injected, ...], audio_notes: float, others: float) -> Arm:
-    """A third tower over A4 and D4; `others` is the weight of each pair that it is part of."""
-    pairs = (Pair("audio", "notes", audio_notes), Pair("audio", "branch", others), Pair("notes", "branch", others))
+def _third(name: str, injected: tuple[Injected, ...], audio_notes: float, branch: float) -> Arm:
+    """A third tower over A4 and D4; `branch` is the weight of each pair that includes it."""
+    pairs = (Pair("audio", "notes", audio_notes), Pair("audio", "branch", branch), Pair("notes", "branch", branch))
     return Arm(name, injected, Branch(("a4", "d4"), "third_tower"), tuple(pair for pair in pairs if pair.weight))
 
 
 def _auxiliary(descriptor: str) -> Arm:
-    """The descriptor of the notes, embedded, has to match the sound: VICReg of weight 0.1."""
+    """A branch embeds a descriptor of the notes, and VICReg of weight 0.1 matches it with the audio embedding."""
     return Arm(
         descriptor, (), Branch((descriptor,), "auxiliary"), (Pair("audio", "notes"), Pair("audio", "branch", 0.1))
     )
@@ -138,7 +136,7 @@ _BUILT_IN: Mapping[str, Arm] = MappingProxyType(
     {
         arm.name: arm
         for arm in (
-            # The screening's thirteen.
+            # The thirteen arms of the paper's screening.
             Arm("D0"),
             Arm("D4", (_D4,)),
             Arm("A4", (_A4,)),
@@ -156,9 +154,9 @@ _BUILT_IN: Mapping[str, Arm] = MappingProxyType(
             Arm("a4r", (_A4R,)),
             Arm("d4a4r", (_D4R, _A4R)),
             Arm("d4-a4r", (_D4, _A4R)),
-            _third("t3-tri", _D4A4, audio_notes=1 / 3, others=1 / 3),
-            _third("t3-anc", (), audio_notes=0.0, others=0.5),
-            _third("t3-wt", _D4A4, audio_notes=1.0, others=0.15),
+            _third("t3-tri", _D4A4, audio_notes=1 / 3, branch=1 / 3),
+            _third("t3-anc", (), audio_notes=0.0, branch=0.5),
+            _third("t3-wt", _D4A4, audio_notes=1.0, branch=0.15),
             Arm("film-a4", (_FILM_A4,)),
             Arm("film-d4", (_FILM_D4,)),
             Arm("film-dual", (_FILM_D4, _FILM_A4)),
@@ -179,9 +177,9 @@ _BUILT_IN: Mapping[str, Arm] = MappingProxyType(
                 (_A4R, *(replace(head, values="zero") for head in (_HEAD_AUDIO, _HEAD_NOTES))),
             ),
             Arm("a4-bias", (Injected("a4", "audio", "attention_bias"),)),
-            # Beyond the paper: onsets beside what was learned, for towers that keep time.
+            # Not in the paper: late fusion of onset descriptors, for towers that keep time.
             Arm("onsets", late_fusion=LateFusion("onset_strength", "predicted_onsets", dimensions=192)),
-            # Controls: as many parameters, nothing to learn from.
+            # Controls: equal parameters, descriptors without information.
             *(
                 Arm(f"d4a4-{values}", tuple(replace(injected, values=values) for injected in _D4A4))
                 for values in ("zero", "noise", "shuffle")

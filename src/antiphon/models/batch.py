@@ -1,4 +1,4 @@
-"""What towers see: windows of sound and padded windows of notes as tensors.
+"""Batches, the input of towers: windows of audio and padded windows of notes as tensors.
 
 Shapes: B batch, S samples, N notes, T frames, D width. Masks are True where padded.
 """
@@ -21,13 +21,13 @@ MAX_NOTES = 2048
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """A sequence of vectors: `values` [B, T, D], `padding` bool [B, T] or None when nothing is padded."""
+    """Sequences of vectors: `values` [B, T, D]; `padding` bool [B, T], or None when nothing is padded."""
 
     values: Tensor
     padding: Tensor | None = None
 
     def mean(self) -> Tensor:
-        """Mean over unpadded positions [B, D]; zeros where a row has none."""
+        """Mean over unpadded positions [B, D]; zeros for a row without any."""
         if self.padding is None:
             return self.values.mean(dim=1)
         kept = (~self.padding).unsqueeze(-1).to(self.values.dtype)
@@ -36,8 +36,8 @@ class Tokens:
 
 @dataclass(frozen=True, eq=False)
 class NoteBatch:
-    """B windows of up to N notes: times float32 [B, N] in seconds from the window's start, pitch and velocity int64
-    [B, N], padding bool [B, N]. A window without notes is a row of padding."""
+    """B windows of up to N notes: onsets and durations float32 [B, N] in seconds, onsets from the window's start; pitch
+    and velocity int64 [B, N], MIDI numbers; padding bool [B, N]. A window without notes is a row of padding."""
 
     onset_s: Tensor
     duration_s: Tensor
@@ -46,7 +46,7 @@ class NoteBatch:
     padding: Tensor
 
     def to(self, device: torch.device) -> NoteBatch:
-        """The notes on another device; from pinned memory the copy overlaps with computing."""
+        """The notes on another device; from pinned memory the copy is asynchronous."""
         return NoteBatch(**{one.name: getattr(self, one.name).to(device, non_blocking=True) for one in fields(self)})
 
 
@@ -54,12 +54,11 @@ class NoteBatch:
 class Batch:
     """`audio` float32 [B, S] mono and the notes of the same B windows.
 
-    `playback` says how the sound is to be heard: S samples of it make a window of S / tempo. The notes are already as
-    played. `overlap`, where it is known, says where the sound was cut from.
+    `playback` is the tempo and the transposition at which the audio is embedded: S samples make a window of S / tempo.
+    The notes have them applied already. `overlap`, where known, is the recording's samples and the windows' begins.
 
-    `false_negatives` bool [B, B], in training, marks windows that are no wrong answers to each other: those that
-    overlap in time, and other performances of the same work. `work` int64 [B], in training, numbers the works they
-    are from.
+    In training, `false_negatives` bool [B, B] is the mask of windows that must not count as negatives of each other:
+    those that overlap in time, and other performances of the same work. `work` int64 [B] numbers their works.
     """
 
     audio: Tensor
@@ -70,11 +69,11 @@ class Batch:
     overlap: Overlap | None = None
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on another device; from pinned memory the copy overlaps with computing."""
+        """The batch on another device; from pinned memory the copy is asynchronous."""
         return self._moved(lambda tensor: tensor.to(device, non_blocking=True), self.notes.to(device))
 
     def pin_memory(self) -> Batch:
-        """The batch in page-locked memory, as PyTorch's data loader asks for it."""
+        """The batch in page-locked memory. PyTorch's data loader calls this method."""
         pinned = {field.name: getattr(self.notes, field.name).pin_memory() for field in fields(NoteBatch)}
         return self._moved(Tensor.pin_memory, NoteBatch(**pinned))
 
@@ -90,7 +89,11 @@ class Batch:
 
 
 def collate_notes(windows: Sequence[Notes]) -> NoteBatch:
-    """Pad windows of notes to the longest; a window keeps its first 2048 notes at most."""
+    """Pad windows of notes to the longest; a window keeps at most its first 2048 notes.
+
+    >>> collate_notes([Notes.of([0.5], [1.0], [60], [80]), Notes.of([], [], [], [])]).padding.tolist()
+    [[False], [True]]
+    """
     lengths = np.array([min(len(window), MAX_NOTES) for window in windows])
     width = max(1, int(lengths.max(initial=0)))
 
@@ -110,5 +113,5 @@ def collate_notes(windows: Sequence[Notes]) -> NoteBatch:
 
 
 def collate(audio: NDArray[np.float32], windows: Sequence[Notes], playback: Playback = AS_RECORDED) -> Batch:
-    """Windows of sound [B, S], to be heard at `playback`, and the notes of the same windows as one batch."""
+    """Windows of audio [B, S], to be embedded at `playback`, and the notes of the same windows, as one batch."""
     return Batch(torch.from_numpy(np.ascontiguousarray(audio)), collate_notes(windows), playback=playback)

@@ -1,4 +1,4 @@
-"""Reading the recordings of a corpus and embedding both sides of their windows."""
+"""Read the recordings of a corpus and embed both modalities of their windows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from antiphon.progress import track
 def read_sound(
     path: Path, sample_rate_hz: int, window_s: float, start_s: float = 0.0, length_s: float | None = None
 ) -> NDArray[np.float32]:
-    """Samples worth embedding. Raises `UnreadableInput` for silence or sound shorter than a window."""
+    """Mono samples float32 [n] of a file, from `start_s` on, at most `length_s`.
+
+    Raises `UnreadableInput` for a file that cannot be read, for silence and for audio shorter than a window.
+    """
     samples = read_samples(path, sample_rate_hz, start_s, length_s)
     check_sound(path, samples, sample_rate_hz, window_s)
     return samples
@@ -38,10 +41,10 @@ def check_sound(name: str | Path, samples: NDArray[np.float32], sample_rate_hz: 
 
 @dataclass(frozen=True, eq=False)
 class OpenedRecording:
-    """Both sides of a recording, with the windows of a grid: what there is to embed.
+    """Samples and notes of a recording, and the windows of a grid.
 
     `samples` float32 [n], mono, up to the end of the last window; `notes` of the whole file; `starts_s` float64 [w] of
-    the windows, in order of time.
+    the windows in seconds, in order of time.
     """
 
     samples: NDArray[np.float32]
@@ -50,14 +53,14 @@ class OpenedRecording:
     starts_s: NDArray[np.float64]
 
     def sound(self, start_s: float, length_s: float) -> NDArray[np.float32]:
-        """One window of its sound, float32 [length_s · sample_rate_hz]; zeros where it passes the end."""
+        """Samples from `start_s` on, float32 [length_s · sample_rate_hz]; zeros beyond the end."""
         return cut_windows(self.samples, self.sample_rate_hz, np.array([start_s]), length_s)[0]
 
 
 def open_recording(recording: Recording, sample_rate_hz: int, grid: WindowGrid) -> OpenedRecording:
-    """Read the notes of a recording, and as much of its sound as the windows of `grid` need.
+    """Read the notes of a recording and the part of its audio that the windows of `grid` cover.
 
-    Raises `UnreadableInput` when either file cannot be read, or when the sound is silent or shorter than a window.
+    Raises `UnreadableInput` when a file cannot be read, and when the audio is silent or shorter than a window.
     """
     assert recording.audio_path is not None
     starts_s = grid.starts_s(recording.duration_s)
@@ -70,10 +73,10 @@ def open_recording(recording: Recording, sample_rate_hz: int, grid: WindowGrid) 
 def open_recordings(
     corpus: Corpus, sample_rate_hz: int, grid: WindowGrid, skipped: list[UnreadableInput]
 ) -> Iterator[tuple[Recording, OpenedRecording]]:
-    """The recordings that have sound and can be read, one at a time, under a progress bar.
+    """The recordings with audio that can be read, one at a time, with progress reported.
 
-    `skipped` is given what the corpus has left out and the errors of those that cannot be read. Raises `AntiphonError`
-    at once when none has sound, at the end when none can be read.
+    Appends to `skipped` the errors of the corpus and those of recordings that cannot be read. Raises `AntiphonError`
+    when no recording has audio, and after the last one when none could be read.
     """
     skipped.extend(corpus.skipped)
     corpus, readable = corpus.with_sound(), 0
@@ -91,7 +94,10 @@ def open_recordings(
 
 @dataclass(frozen=True)
 class EmbeddedSegments:
-    """Both sides of every window of a table: `audio` and `notes` float32 [n, D], row i belonging to window i."""
+    """Embeddings of every window of a table: `audio` and `notes` float32 [n, D]; row i belongs to window i.
+
+    `skipped` are the errors of recordings that could not be read.
+    """
 
     table: SegmentTable
     audio: NDArray[np.float32]
@@ -100,9 +106,10 @@ class EmbeddedSegments:
 
 
 def embed_corpus(embedder: Embedder, corpus: Corpus, grid: WindowGrid = PAPER_GRID) -> EmbeddedSegments:
-    """Embed both sides of every window of a corpus that has sound; recordings that cannot be read are skipped.
+    """Embed both modalities of every window of a corpus with audio; recordings that cannot be read are skipped.
 
-    Windows have the length of the embedder's, whatever `grid` says; its hop and its limit count.
+    Hop and number of windows are those of `grid`, the window length is the embedder's. Raises `AntiphonError` when no
+    recording has audio or none can be read.
     """
     grid = grid.of_windows(embedder.window_s)
     kept: list[Recording] = []

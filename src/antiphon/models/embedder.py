@@ -1,4 +1,4 @@
-"""A trained dual encoder as what evaluation, index and search ask for."""
+"""A trained dual encoder behind the `Embedder` interface of evaluation, index and search."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from antiphon.models.towers import Elasticity, elasticity_of
 from antiphon.types import AS_RECORDED, Modality, Playback
 
 _BATCH = 32
-# Not a half: a query's windows would all be off those of a library, a second apart, by the same or one of two amounts.
-# And a number of frames whose half is one, for windows to share them.
+# Not half a second: with a library hop of one second, all windows of a query would have one or two offsets from the
+# library's. Half of this hop is a whole number of frames, so that overlapping windows can share them.
 _QUERY_HOP_S = 0.44
 
 Rows = NDArray[np.float32]
@@ -36,11 +36,10 @@ Rows = NDArray[np.float32]
 class ModelEmbedder(Embedder):
     """A trained dual encoder as an `antiphon.models.protocol.Embedder`.
 
-    An arm that puts descriptors of one side into the tower of the other (d4a4cm) can embed pairs, but neither side
-    alone: `embed_audio_windows` and `embed_notes_windows` then raise `AntiphonError`.
+    An arm that injects descriptors of one modality into the tower of the other (d4a4cm) can embed pairs only: `embed_audio_windows` and `embed_notes_windows` then raise `AntiphonError`.
 
-    Sound can be embedded at another playback when the audio tower can hear one and so can its descriptors. The tempo is
-    rounded to the tower's steps, 1 / 60 for `default`.
+    Audio can be embedded at another playback when the audio tower and its descriptors are elastic. The tempo is rounded
+    to the tower's steps, 1 / 60 for `default`.
     """
 
     def __init__(self, model: DualEncoder, name: str, device: torch.device | None = None) -> None:
@@ -60,27 +59,31 @@ class ModelEmbedder(Embedder):
         self.fingerprint = digest.hexdigest()
 
     def embed_audio_windows(self, samples: ArrayLike, starts_s: ArrayLike, playback: Playback = AS_RECORDED) -> Rows:
-        """Windows of one recording's sound: unit vectors [n, dimensions], zeros for silent windows.
+        """Windows of one recording's audio: unit vectors float32 [w, dimensions], zeros for silent windows.
 
-        Raises `AntiphonError` for a playback that the model cannot hear.
+        Raises `AntiphonError` for a playback that the model does not support, and for an arm whose audio tower needs
+        notes.
         """
-        self._refuse_without("notes", into="audio")
-        heard = self._nearest(playback)
+        self._check_available("notes", into="audio")
+        playback = self._nearest(playback)
         windows = SoundWindows.at(
-            as_samples(samples), self.sample_rate_hz, as_starts(starts_s), self.window_s * heard.tempo
+            as_samples(samples), self.sample_rate_hz, as_starts(starts_s), self.window_s * playback.tempo
         )
         no_notes = [Notes.of([], [], [], [])] * len(windows)
-        return self._embed(windows, no_notes, {"audio": _sounding(windows)}, heard)["audio"]
+        return self._embed(windows, no_notes, {"audio": _sounding(windows)}, playback)["audio"]
 
     def embed_notes_windows(self, notes: Notes, starts_s: ArrayLike, playback: Playback = AS_RECORDED) -> Rows:
-        """Windows of one recording's notes: unit vectors [n, dimensions], zeros for windows without notes."""
-        self._refuse_without("audio", into="notes")
+        """Windows of one recording's notes: unit vectors float32 [w, dimensions], zeros for windows without notes.
+
+        Raises `AntiphonError` for an arm whose notes tower needs audio.
+        """
+        self._check_available("audio", into="notes")
         length_s = self.window_s * playback.tempo
         windows = [at_playback(notes.window(float(start), length_s), playback) for start in as_starts(starts_s)]
         return self._embed(None, windows, {"notes": _filled(windows)})["notes"]
 
     def embed_pairs(self, samples: ArrayLike, notes: Notes, starts_s: ArrayLike) -> tuple[Rows, Rows]:
-        """Both sides of the same windows, as `embed_audio_windows` and `embed_notes_windows` give them."""
+        """Both modalities of the same windows, equal to `embed_audio_windows` and `embed_notes_windows`."""
         starts_s = as_starts(starts_s)
         audio = SoundWindows.at(as_samples(samples), self.sample_rate_hz, starts_s, self.window_s)
         windows = [notes.window(float(start), self.window_s) for start in starts_s]
@@ -95,50 +98,50 @@ class ModelEmbedder(Embedder):
         usable: Mapping[Modality, NDArray[np.bool_]],
         playback: Playback = AS_RECORDED,
     ) -> dict[Modality, Rows]:
-        """The sides that `usable` names, each row that it says True for."""
+        """Embeddings of the modalities in `usable`; rows where it is False stay zero."""
         rows: dict[Modality, Rows] = {side: np.zeros((len(notes), self.dimensions), np.float32) for side in usable}
         kept = np.flatnonzero(np.logical_or.reduce(list(usable.values())))
         for begin in range(0, len(kept), _BATCH):
             index = kept[begin : begin + _BATCH]
             batch = _collate(audio, notes, index, playback).to(self._device)
-            found = describe(batch, self.model.descriptor_names(*usable), self.sample_rate_hz)
-            for side, good in usable.items():
-                embedded, _ = self.model.encode(side, batch, found)
-                rows[side][index] = F.normalize(embedded, dim=-1).float().cpu().numpy() * good[index, None]
+            descriptors = describe(batch, self.model.descriptor_names(*usable), self.sample_rate_hz)
+            for side, present in usable.items():
+                embedded, _ = self.model.encode(side, batch, descriptors)
+                rows[side][index] = F.normalize(embedded, dim=-1).float().cpu().numpy() * present[index, None]
         return rows
 
     def _nearest(self, playback: Playback) -> Playback:
-        """What the model hears when it is asked for `playback`."""
+        """The supported playback nearest to `playback`. Raises `AntiphonError` where there is none."""
         if playback == AS_RECORDED:
             return playback
         if self._elasticity is None:
-            stiff = [name for name in self.model.descriptor_names("audio") if not DESCRIPTORS[name].elastic]
-            kept = [self.model.config.sizes.audio_tower, *stiff]
+            inelastic = [name for name in self.model.descriptor_names("audio") if not DESCRIPTORS[name].elastic]
+            parts = [self.model.config.sizes.audio_tower, *inelastic]
             raise AntiphonError(
-                f"model {self.name} hears sound as it was recorded only, not at {playback}, because of its audio tower "
-                f"({' with '.join(kept)}); the models default and template can"
+                f"model {self.name} embeds audio as recorded only, not at {playback}: its audio tower "
+                f"({' with '.join(parts)}) supports no other playback; the models default and template do"
             )
         try:
             return self._elasticity.nearest(playback)
         except ValueError as error:
             raise AntiphonError(f"model {self.name} {error}") from None
 
-    def _refuse_without(self, missing: Modality, into: Modality) -> None:
+    def _check_available(self, missing: Modality, into: Modality) -> None:
         for name in self.model.descriptor_names(into):
             if DESCRIPTORS[name].side == missing:
                 raise AntiphonError(
                     f"model {self.name}: its {into} tower takes the descriptor {name} of the {missing}, so it can be "
-                    "evaluated on pairs but cannot embed one side alone, as an index or a search needs"
+                    "evaluated on pairs but cannot embed one modality alone, as an index or a search requires"
                 )
 
 
 def _elasticity(model: DualEncoder) -> Elasticity | None:
-    taken = (DESCRIPTORS[name] for name in model.descriptor_names("audio"))
-    return elasticity_of(model.tower("audio")) if all(one.elastic for one in taken) else None
+    descriptors = (DESCRIPTORS[name] for name in model.descriptor_names("audio"))
+    return elasticity_of(model.tower("audio")) if all(one.elastic for one in descriptors) else None
 
 
 def _collate(audio: SoundWindows | None, notes: list[Notes], index: NDArray[np.int64], playback: Playback) -> Batch:
-    """Some windows as a batch; without sound they have none."""
+    """The windows at `index` as a batch; without `audio` its samples are empty."""
     own_notes = [notes[i] for i in index]
     if audio is None:
         return collate(np.zeros((len(index), 0), np.float32), own_notes, playback)

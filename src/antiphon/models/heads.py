@@ -1,4 +1,4 @@
-"""Projection heads: from a tower's vector into the common space."""
+"""Heads: layers that project a tower's output into the common space."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Modulate = Callable[[Tensor, int], Tensor]
 
 
 class LinearHead(nn.Module):
-    """One Linear: [B, width] → [B, dimensions]; looks neither at the batch nor at descriptors."""
+    """One Linear: [B, width] → [B, dimensions]. It has no batch statistics and takes no injections."""
 
     def __init__(self, width: int, dimensions: int) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class ProjectionHead(nn.Module):
             nn.init.zeros_(linear.bias)
 
     def forward(self, pooled: Tensor, modulate: Modulate | None = None) -> Tensor:
-        """`modulate(hidden, layer)` acts on what each norm gives: the place of injections into the head."""
+        """`modulate(hidden, layer)` is applied after each norm: the injection point of the head."""
         hidden = pooled
         for layer, (linear, norm) in enumerate(zip(self.linears, self.norms, strict=True)):
             hidden = norm(linear(hidden))

@@ -1,4 +1,4 @@
-"""The arrays that every embedder takes: conversion and shape checks, shared by all of them."""
+"""Conversion and checks of the arrays that embedders take; all embedders share them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def as_samples(samples: ArrayLike) -> NDArray[np.float32]:
-    """Mono samples as float32 [n], copied only where their type differs; integers are not scaled to ±1.
+    """Mono samples as float32 [n], copied only where their type differs. Integers are not scaled to ±1.
 
-    Raises `ValueError` for more than one channel, for what are not numbers, and for samples that are not finite.
+    Raises `ValueError` for more than one channel, for values that are not numbers, and for numbers that are not finite.
 
     >>> as_samples([0, 1]).dtype
     dtype('float32')
     >>> as_samples([[0.0, 0.0], [0.1, 0.1]])
     Traceback (most recent call last):
-    ValueError: samples: expected mono sound of shape [n], found shape (2, 2); mix the channels first
+    ValueError: samples: expected mono audio of shape [n], found shape (2, 2); mix the channels first
     """
     array = _numbers("samples", samples)
     if array.ndim != 1:
         hint = "; mix the channels first" if array.ndim == 2 else ""
-        raise ValueError(f"samples: expected mono sound of shape [n], found shape {array.shape}{hint}")
+        raise ValueError(f"samples: expected mono audio of shape [n], found shape {array.shape}{hint}")
     with np.errstate(over="ignore", invalid="ignore"):
         found = array.astype(np.float32, copy=False)
-        # A sum is finite where all samples are, and needs no second array as long as an hour of sound.
+        # The sum is finite if all samples are, and needs no second array of the same length.
         if not np.isfinite(found.sum(dtype=np.float64)):
             raise ValueError(f"samples: expected finite numbers, found {found[~np.isfinite(found)][0]}")
     return found
@@ -34,7 +34,7 @@ def as_samples(samples: ArrayLike) -> NDArray[np.float32]:
 def as_starts(starts_s: ArrayLike) -> NDArray[np.float64]:
     """Starts of windows in seconds as float64 [w], copied only where their type differs.
 
-    Raises `ValueError` for another shape, for what are not numbers, and for times that are not finite.
+    Raises `ValueError` for another shape, for values that are not numbers, and for times that are not finite.
 
     >>> as_starts([0, 1.5]).tolist()
     [0.0, 1.5]
@@ -49,7 +49,7 @@ def as_starts(starts_s: ArrayLike) -> NDArray[np.float64]:
 
 
 def _numbers(name: str, values: ArrayLike) -> NDArray[Any]:
-    """Any sequence of real numbers as an array."""
+    """A sequence of real numbers as an array."""
     try:
         array = np.asarray(values)
         array = array.astype(np.float64) if array.dtype == object else array

@@ -1,7 +1,8 @@
-"""The one meaning of MODEL: every command and every function that takes a model resolves it here.
+"""Resolve a MODEL: every command and every function that takes a model does so here.
 
 A MODEL is the name of a model that comes with the package (`default`), a baseline (`template`), a model folder, or a
-run folder, which stands for its `model/`. A name comes before a folder of that name; write `./default` for the folder.
+run folder, which stands for its `model/`. A name takes precedence over a folder of that name; write `./default` for the
+folder.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def list_models() -> list[str]:
 
 
 def is_model(model: str | Path) -> bool:
-    """Whether `load_model` knows `model`, without reading weights; an unfinished run counts as a model."""
+    """Whether `model` is a name, a model folder or a run folder, finished or not; reads no weights."""
     return str(model) in list_models() or is_model_folder(Path(model)) or is_run_folder(Path(model))
 
 
@@ -80,7 +81,7 @@ def load_model(model: str | Path | Embedder = "default") -> Embedder:
 
 
 def load_trained(model: str | Path, purpose: str) -> ModelEmbedder:
-    """Load a MODEL that has a network, in `ModelEmbedder.model`. Raises as `load_model` and `trained_folder` do."""
+    """Load a MODEL with a network, `ModelEmbedder.model`. Raises as `load_model` and `trained_folder` do."""
     from antiphon.models.embedder import ModelEmbedder
 
     network = load_dual_encoder(trained_folder(model, purpose))
@@ -90,10 +91,10 @@ def load_trained(model: str | Path, purpose: str) -> ModelEmbedder:
 
 
 def trained_folder(model: str | Path, purpose: str) -> Path:
-    """The model folder of a MODEL that was trained.
+    """The model folder of a trained MODEL.
 
-    Raises `AntiphonError` for a baseline, with the `purpose` that needs a network, for an unfinished run, and when
-    there is no such model.
+    Raises `AntiphonError` for a baseline (the message names the `purpose` that needs a network), for an unfinished run,
+    and when there is no such model.
     """
     shipped = shipped_models()
     if str(model) in shipped:
@@ -115,5 +116,5 @@ def trained_folder(model: str | Path, purpose: str) -> Path:
 
 
 def lasting_name(model: str | Path) -> str:
-    """A MODEL as indexes and runs record it: a name as it is, a folder by its absolute path."""
+    """A MODEL as indexes and runs record it: a name unchanged, a folder as its absolute path."""
     return str(model) if str(model) in list_models() else str(Path(model).resolve())

@@ -1,4 +1,4 @@
-"""The dual encoder: two towers, the injections of an arm, two heads."""
+"""The dual encoder: two towers, the injections of an arm, two heads, optionally late fusion."""
 
 from __future__ import annotations
 
@@ -28,11 +28,7 @@ _INJECTION_POINTS: tuple[InjectionPoint, ...] = get_args(InjectionPoint)
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class ModelConfig:
-    """Everything needed to build the model again.
-
-    `origins` names the installed package of each part that does not come with this one: "descriptor loudness" →
-    "antiphon-loudness 0.1".
-    """
+    """Arm and sizes: everything needed to build the network again."""
 
     arm: Arm
     sizes: Sizes
@@ -43,10 +39,10 @@ class ModelConfig:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Encoded:
-    """What one forward pass gives: embeddings [B, dimensions], not normalised, and penalties for the loss by name.
+    """The result of a forward pass: embeddings [B, dimensions], not normalised, and penalties for the loss by name.
 
-    While training they are the towers' alone, [B, sizes.dimensions] (see `DualEncoder.encode`).
-    `branch` is there in arms that have one.
+    In training mode, embeddings exclude late fusion: [B, sizes.dimensions] (see `DualEncoder.encode`). `branch` is None
+    in arms without one.
     """
 
     audio: Tensor
@@ -56,13 +52,14 @@ class Encoded:
 
 
 Observer = Callable[[Modality, int, Tokens], None]
-"""Called with the tokens that each transformer layer gives, injections after it included."""
+"""Called with side, layer number and the layer's output tokens, after its injections."""
 
 
 class DualEncoder(nn.Module):
-    """An arm at a size.
+    """The network of an arm at some sizes.
 
-    Parameters are named `towers.SIDE.…`, `injections.N.…`, `heads.SIDE.…`, `branch.…`, `discriminant.map`.
+    Parameters are named `towers.SIDE.…`, `injections.N.…`, `heads.SIDE.…`, `branch.…`, `late_fusion.map`. Raises
+    `AntiphonError` for an arm that does not suit the sizes.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -97,7 +94,7 @@ class DualEncoder(nn.Module):
 
     @property
     def dimensions(self) -> int:
-        """Of the common space."""
+        """The dimensions of an embedding, after late fusion where the arm has it."""
         late_fusion = self.config.arm.late_fusion
         return self.config.sizes.dimensions if late_fusion is None else late_fusion.dimensions
 
@@ -108,134 +105,138 @@ class DualEncoder(nn.Module):
         return ProjectionHead(width, sizes.head_hidden, sizes.dimensions)
 
     def tower(self, side: Modality) -> Tower:
-        """The tower of one side."""
+        """The tower of one modality."""
         return cast(Tower, self.towers[side])
 
-    def _shape(self, side: Modality, place: InjectionPoint) -> Shape:
+    def _shape(self, side: Modality, point: InjectionPoint) -> Shape:
         tower, sizes = self.tower(side), self.config.sizes
         width, layers = tower.width, len(tower.layers)
-        if place == "head":
+        if point == "head":
             if sizes.head_hidden is None:
-                raise AntiphonError("a linear head has no hidden layer for a descriptor to act on")
+                raise AntiphonError("an injection into the head needs a hidden layer; this preset has a linear head")
             width, layers = sizes.head_hidden, NORMS
         return Shape(width, layers, tower.heads, tower.dropout, tower.attention_dropout, sizes.dimensions)
 
     def set_progress(self, progress: float) -> None:
-        """Tell the mechanisms that change as training goes on how far it is, from 0 to 1."""
+        """Set the progress of training, from 0 to 1, on the mechanisms that depend on it."""
         for module in self.injections:
             if isinstance(module, Annealed):
                 module.progress = progress
 
     def descriptor_names(self, *sides: Modality) -> list[str]:
-        """The descriptors that embedding these sides needs."""
+        """The names of the descriptors that embedding these modalities needs."""
         return [name for name, into in self.config.arm.taken if into in sides]
 
     def describe(self, batch: Batch) -> dict[str, Tokens]:
-        """The descriptors this arm uses, each computed once; while training without those beside, which wait."""
+        """The descriptors of this arm, each computed once; in training mode without those of late fusion."""
         arm = self.config.arm
-        taken = (
+        used = (
             [injected.descriptor for injected in arm.injected] if self.training else self.descriptor_names(*MODALITIES)
         )
-        names = [*taken, *(arm.branch.descriptors if arm.branch else ())]
+        names = [*used, *(arm.branch.descriptors if arm.branch else ())]
         return describe(batch, names, self.config.sizes.sample_rate_hz)
 
     def forward(self, batch: Batch, descriptors: Mapping[str, Tokens] | None = None) -> Encoded:
-        """Everything that a loss may ask for.
+        """Both modalities' embeddings, that of the branch, and the penalties.
 
-        `descriptors` replaces what `describe` would compute: the hook for ablations.
+        `descriptors` replaces the result of `describe`, for ablations.
         """
-        found = self.describe(batch) if descriptors is None else descriptors
-        audio, penalties = self.encode("audio", batch, found)
-        notes, others = self.encode("notes", batch, found)
-        _add(penalties, others)
+        values = self.describe(batch) if descriptors is None else descriptors
+        audio, penalties = self.encode("audio", batch, values)
+        notes, notes_penalties = self.encode("notes", batch, values)
+        _add(penalties, notes_penalties)
         branch = None
         if self.branch is not None and self.config.arm.branch is not None:
-            branch = self.branch([found[name] for name in self.config.arm.branch.descriptors])
+            branch = self.branch([values[name] for name in self.config.arm.branch.descriptors])
         return Encoded(audio, notes, branch, penalties)
 
     def encode(
         self, side: Modality, batch: Batch, descriptors: Mapping[str, Tokens], observe: Observer | None = None
     ) -> tuple[Tensor, Penalties]:
-        """One side's embeddings [B, dimensions], not normalised, and its penalties.
+        """One modality's embeddings [B, dimensions], not normalised, and its penalties.
 
-        What stands beside them comes in when the towers are trained: while training they are as `encode_alone` gives
-        them.
+        Late fusion is fitted after the towers are trained, so in training mode this equals `encode_without_fusion`.
         """
-        embedded, penalties = self.encode_alone(side, batch, descriptors, observe)
+        embedded, penalties = self.encode_without_fusion(side, batch, descriptors, observe)
         if self.late_fusion is None or self.training:
             return embedded, penalties
         return self.late_fusion(embedded, self.descriptor_to_fuse(side, descriptors)), penalties
 
     def descriptor_to_fuse(self, side: Modality, descriptors: Mapping[str, Tokens]) -> Tokens:
-        """The descriptor that stands beside a side's embeddings. Raises `ValueError` where none does."""
+        """The descriptor that late fusion adds to a modality's embeddings. Raises `ValueError` without late fusion."""
         late_fusion = self.config.arm.late_fusion
         if late_fusion is None:
-            raise ValueError(f"arm {self.config.arm.name} has nothing beside its embeddings")
+            raise ValueError(f"arm {self.config.arm.name} has no late fusion")
         return descriptors[late_fusion.audio if side == "audio" else late_fusion.notes]
 
-    def encode_alone(
+    def encode_without_fusion(
         self, side: Modality, batch: Batch, descriptors: Mapping[str, Tokens], observe: Observer | None = None
     ) -> tuple[Tensor, Penalties]:
-        """One side's embeddings with nothing beside them [B, sizes.dimensions], not normalised, and its penalties."""
+        """One modality's embeddings before late fusion [B, sizes.dimensions], not normalised, and its penalties."""
         tower = self.tower(side)
-        acting = {place: self._acting(side, place, descriptors) for place in _INJECTION_POINTS}
+        active = {point: self._injections_at(side, point, descriptors) for point in _INJECTION_POINTS}
         penalties: Penalties = {}
         tokens = tower.features(batch)
-        for module, descriptor in acting["features"]:
+        for module, descriptor in active["features"]:
             tokens = module(tokens, descriptor)
         tokens = tower.add_positions(tokens, batch)
-        for module, descriptor in acting["tokens"]:
+        for module, descriptor in active["tokens"]:
             tokens = module(tokens, descriptor)
         for number, layer in enumerate(tower.layers):
-            biases = [module(tokens, descriptor, number) for module, descriptor in acting["attention"]]
+            biases = [module(tokens, descriptor, number) for module, descriptor in active["attention"]]
             tokens = layer(tokens, sum(biases[1:], start=biases[0]) if biases else None)
-            for module, descriptor in acting["layers"]:
-                tokens, found = module(tokens, descriptor, number)
-                _add(penalties, found)
+            for module, descriptor in active["layers"]:
+                tokens, added = module(tokens, descriptor, number)
+                _add(penalties, added)
             if observe is not None:
                 observe(side, number, tokens)
 
         def modulate(hidden: Tensor, layer: int) -> Tensor:
-            for module, descriptor in acting["head"]:
+            for module, descriptor in active["head"]:
                 hidden = module(hidden, descriptor, layer)
             return hidden
 
         return self.heads[side](tower.pool(tokens), modulate), penalties
 
-    def _acting(
-        self, side: Modality, place: InjectionPoint, descriptors: Mapping[str, Tokens]
+    def _injections_at(
+        self, side: Modality, point: InjectionPoint, descriptors: Mapping[str, Tokens]
     ) -> list[tuple[nn.Module, Tokens]]:
-        """The modules that act at a place of a tower, each with its descriptor."""
-        acting = []
+        """The modules at an injection point of a tower, each with its descriptor."""
+        active = []
         for injected, module in zip(self.config.arm.injected, self.injections, strict=True):
-            if injected.into == side and MECHANISMS[injected.by].place == place:
-                acting.append((module, self._values(injected, descriptors[injected.descriptor])))
-        return acting
+            if injected.into == side and MECHANISMS[injected.by].place == point:
+                active.append((module, self._values(injected, descriptors[injected.descriptor])))
+        return active
 
     def _values(self, injected: Injected, descriptor: Tokens) -> Tokens:
         if injected.values == "real":
             return descriptor
-        # Training draws from torch's own generator, whose state a checkpoint keeps; a trained model repeats itself.
+        # Training uses torch's global generator, whose state checkpoints keep. Inference is deterministic.
         generator = None if self.training else torch.Generator(descriptor.values.device).manual_seed(0)
         return alter(descriptor, injected.values, generator)
 
 
 def _late_fusion_size(late_fusion: LateFusion, window_s: float) -> int:
-    """How many numbers either descriptor beside embeddings has. Raises `AntiphonError` where they do not fit."""
+    """The size of each flattened descriptor of late fusion. Raises `AntiphonError` where the two do not match."""
     audio, notes = DESCRIPTORS[late_fusion.audio], DESCRIPTORS[late_fusion.notes]
     if (audio.side, notes.side) != MODALITIES:
-        raise AntiphonError(f"{audio.name} and {notes.name} are not one of the sound and one of the notes")
+        raise AntiphonError(
+            f"late fusion needs a descriptor of the audio and one of the notes, not {audio.name} and {notes.name}"
+        )
     if audio.frames is None or (audio.frames, len(audio.dimensions)) != (notes.frames, len(notes.dimensions)):
-        raise AntiphonError(f"{audio.name} and {notes.name} cannot stand beside embeddings: not of one fixed shape")
+        raise AntiphonError(
+            f"late fusion needs two descriptors of one fixed shape; {audio.name} and {notes.name} differ"
+        )
     if window_s != PAPER_GRID.window_s:
         raise AntiphonError(
-            f"{audio.name} and {notes.name} describe windows of {PAPER_GRID.window_s:g} s, not of {window_s:g}"
+            f"late fusion with {audio.name} and {notes.name} needs windows of {PAPER_GRID.window_s:g} s, "
+            f"not of {window_s:g} s"
         )
     return audio.frames * len(audio.dimensions)
 
 
-def _add(penalties: Penalties, found: Penalties) -> None:
-    for name, penalty in found.items():
+def _add(penalties: Penalties, added: Penalties) -> None:
+    for name, penalty in added.items():
         penalties[name] = penalties[name] + penalty if name in penalties else penalty
 
 

@@ -1,6 +1,6 @@
-"""Saving and loading a dual encoder.
+"""Save and load a dual encoder.
 
-A model folder is `config.json` + `model.safetensors` + `README.md`; nothing is ever unpickled. A run folder is
+A model folder is `config.json` + `model.safetensors` + `README.md`; nothing is unpickled. A run folder is
 `run.json` and, once the run has finished, a model folder in `model/`.
 """
 
@@ -28,7 +28,7 @@ _LATE_FUSION_BEFORE = {"beside": "late_fusion"}
 
 
 def with_late_fusion(arm: Document) -> Document:
-    """The document of an arm with late fusion under its present name."""
+    """The document of an arm from format 1, with the key of late fusion renamed."""
     return renamed(arm, _LATE_FUSION_BEFORE)
 
 
@@ -47,11 +47,13 @@ RUN_CONFIG, RUN_MODEL = "run.json", "model"
 def save_model(model: DualEncoder, folder: Path, card: str) -> None:
     """Write a model folder atomically; `card` is its README.
 
-    Raises `AntiphonError` where the folder holds anything else, which would be lost with the model that it replaces.
+    Raises `AntiphonError` where the folder contains other files, which replacing it would delete.
     """
-    others = sorted({one.name for one in folder.iterdir()} - {_CONFIG, _WEIGHTS, _CARD}) if folder.exists() else []
-    if others:
-        raise AntiphonError(f"{folder}: holds more than a model ({others[0]}); save the model in a folder of its own")
+    unknown = sorted({one.name for one in folder.iterdir()} - {_CONFIG, _WEIGHTS, _CARD}) if folder.exists() else []
+    if unknown:
+        raise AntiphonError(
+            f"{folder}: contains more than a model ({unknown[0]}); save the model in a folder of its own"
+        )
     with atomic_folder(folder) as temporary:
         _FORMAT.write(temporary / _CONFIG, replace(model.config, origins=_origins(model.config)))
         save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary / _WEIGHTS)
@@ -64,12 +66,16 @@ def is_model_folder(folder: Path) -> bool:
 
 
 def is_run_folder(folder: Path) -> bool:
-    """Whether a folder is that of a training run, finished or not."""
+    """Whether a folder is a training run's, finished or not."""
     return (folder / RUN_CONFIG).is_file()
 
 
 def load_dual_encoder(folder: str | Path) -> DualEncoder:
-    """The network of a model folder, in evaluation mode. Raises `UnreadableInput` that names the fault."""
+    """The network of a model folder, in evaluation mode.
+
+    Raises `UnreadableInput` for a folder without a model, a config or weights that cannot be read, and weights that do
+    not match the config.
+    """
     folder = Path(folder)
     for name in (_CONFIG, _WEIGHTS):
         if not (folder / name).is_file():
@@ -79,13 +85,13 @@ def load_dual_encoder(folder: str | Path) -> DualEncoder:
         config = _FORMAT.read(folder / _CONFIG, ModelConfig)
         _check_parts(config, folder / _CONFIG)
         weights = renamed(load_file(folder / _WEIGHTS), _TENSORS_BEFORE)
-        if folder.stat().st_ino != identity:  # replaced between the two: they may belong to different models
+        if folder.stat().st_ino != identity:  # replaced meanwhile: config and weights may differ
             return load_dual_encoder(folder)
         model = DualEncoder(config)
         model.load_state_dict(weights)
-    except FileNotFoundError:  # replaced or removed since its files were found
+    except FileNotFoundError:  # replaced or removed meanwhile
         return load_dual_encoder(folder)
-    except (ValueError, TypeError, AttributeError) as error:  # of towers that reject options
+    except (ValueError, TypeError, AttributeError) as error:  # includes options that a tower rejects
         raise UnreadableInput(folder / _CONFIG, f"not a model's config ({error})") from None
     except SafetensorError as error:
         raise UnreadableInput(folder / _WEIGHTS, f"not readable weights ({error})") from None
@@ -123,7 +129,7 @@ def _check_parts(config: ModelConfig, path: Path) -> None:
 
 
 def weights_hash(folder: str | Path) -> str:
-    """SHA-256 of a model folder's weights. Raises `UnreadableInput` when there are none."""
+    """SHA-256 of a model folder's weights, as hexadecimal. Raises `UnreadableInput` when there are none."""
     path = Path(folder) / _WEIGHTS
     if not path.is_file():
         raise UnreadableInput(Path(folder), f"not a model folder: it has no {_WEIGHTS}")

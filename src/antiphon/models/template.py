@@ -1,8 +1,8 @@
-"""`template`: onset strength in semitone bands against the onsets that the notes predict. Nothing is learned.
+"""`template`: a baseline without learned parameters that compares onset strength with onsets predicted from notes.
 
 Audio: log-magnitude spectrum in semitone-spaced triangular bands, half-wave-rectified difference over one frame of
-80 ms. Notes: velocity-weighted onsets spread over six harmonics, square root. Both at 12.5 frames a second, outlined
-(`antiphon.signal.onsets.outlined`) and flattened, so that the dot product is the cosine.
+80 ms. Notes: velocity-weighted onsets spread over six harmonics, square root. Both have 12.5 frames per second and are
+normalised (`antiphon.signal.onsets.normalised`) and flattened, so that the dot product is the cosine.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from antiphon.types import AS_RECORDED, Playback
 _SAMPLE_RATE_HZ = 24_000
 _WINDOW_S = 4.0
 _FFT = 4096
-_STRIDE = 4  # of the grid's frames a window takes every fourth: 12.5 a second
+_STRIDE = 4  # a window takes every fourth frame of the grid: 12.5 per second
 _FRAMES = round(_WINDOW_S * GRID_HZ / _STRIDE)
 _COMPRESSION = 100.0
 _LAG = 2  # grid frames by which the spectral difference trails the onset, half an analysis window's rise
@@ -47,7 +47,7 @@ _SETTINGS = (
 
 
 class TemplateEmbedder(Embedder):
-    """The baseline that anything learned has to beat."""
+    """The baseline embedder: float32 unit vectors of 4800 dimensions, 50 frames of 96 semitone bands."""
 
     name = origin = "template"
     fingerprint = hashlib.sha256(repr(_SETTINGS).encode()).hexdigest()
@@ -61,15 +61,14 @@ class TemplateEmbedder(Embedder):
     def embed_audio_windows(
         self, samples: ArrayLike, starts_s: ArrayLike, playback: Playback = AS_RECORDED
     ) -> NDArray[np.float32]:
-        """Windows of onset strength: float32 [n, 4800]; at another tempo each of their frames is the nearest of the
-        grid's."""
+        """Windows of onset strength: float32 [w, 4800]. At another tempo each frame is the nearest one of the grid."""
         strength = transpose(_strength(as_samples(samples)), playback.semitones)
         return _windows(strength, as_starts(starts_s), _LAG, playback.tempo)
 
     def embed_notes_windows(
         self, notes: Notes, starts_s: ArrayLike, playback: Playback = AS_RECORDED
     ) -> NDArray[np.float32]:
-        """Windows of predicted onsets: float32 [n, 4800]."""
+        """Windows of predicted onsets: float32 [w, 4800]."""
         notes, starts_s = at_playback(notes, playback), as_starts(starts_s) / playback.tempo
         last_s = float(starts_s.max(initial=0.0)) + _WINDOW_S
         return _windows(predicted_onsets(notes, last_s), starts_s, 0)
@@ -77,7 +76,7 @@ class TemplateEmbedder(Embedder):
     def embed_pairs(
         self, samples: ArrayLike, notes: Notes, starts_s: ArrayLike
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Both sides of the same windows."""
+        """Both modalities of the same windows."""
         return self.embed_audio_windows(samples, starts_s), self.embed_notes_windows(notes, starts_s)
 
 
@@ -88,10 +87,10 @@ def _strength(samples: NDArray[np.float32]) -> Frames:
 def _windows(
     grid: NDArray[np.float32], starts_s: NDArray[np.float64], lag: int, tempo: float = 1.0
 ) -> NDArray[np.float32]:
-    """Cut, outline and flatten: [n, frames · bands]; empty windows stay zero, as does time outside the grid."""
+    """Cut, normalise and flatten: [w, frames · bands]; empty windows stay zero, as does time outside the grid."""
     first = np.rint(starts_s * GRID_HZ).astype(np.int64)
     index = first[:, None] + np.rint(np.arange(_FRAMES) * _STRIDE * tempo).astype(np.int64)[None] + lag
-    # A negative index would count from the end of the grid.
+    # A negative index would address the end of the grid.
     before, after = max(0, -int(index.min(initial=0))), max(0, int(index.max(initial=0)) + 1 - len(grid))
     if before or after:
         grid = np.pad(grid, ((before, after), (0, 0)))

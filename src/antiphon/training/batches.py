@@ -1,4 +1,4 @@
-"""Training batches as a pure function of (seed, step), read from an int16 cache of every recording's samples."""
+"""Training batches as a pure function of (seed, step), read from an int16 cache of all recordings' samples."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ _FULL_SCALE = np.float32(32767)
 _SAMPLE_BYTES = np.dtype(np.int16).itemsize
 _INDEX = "index.json"
 _DRAWS = 1000
-_FITTING = 1  # of the streams of chance that a seed and a step have; training has none of its own
-_AS_IT_IS = Augmentation()
+_LATE_FUSION_STREAM = 1  # an additional random stream of a seed and a step; training uses the one without a number
+_NO_AUGMENTATION = Augmentation()
 
 
 @dataclass(frozen=True)
 class SampleFile:
-    """A file of int16 samples: those of recording i are samples offset[i] to offset[i + 1]."""
+    """A file of int16 samples; recording i has samples offset[i] to offset[i + 1]."""
 
     path: Path
     offset: tuple[int, ...]
 
     def map(self) -> tuple[NDArray[np.int16], ...]:
-        """The samples of each recording, mapped from disk. Raises `AntiphonError` when the file is gone."""
+        """The samples of each recording, int16 [n], mapped from disk. Raises `AntiphonError` for a missing file."""
         try:
             samples = np.memmap(self.path, np.int16, mode="r")
         except FileNotFoundError:
@@ -58,10 +58,10 @@ class SampleFile:
 
 @dataclass(frozen=True)
 class SampleCache:
-    """Recordings with their samples: `samples[i]`, int16, mapped from `files`, belongs to `recordings[i]`.
+    """Recordings with their samples: `samples[i]`, int16 [n], mapped from `files`, belongs to `recordings[i]`.
 
-    `skipped` names the recordings that could not be read. A pickled cache holds the paths of the files only and maps
-    them again where it is unpickled: loader processes that are spawned must not get a copy of all samples.
+    `skipped` are the errors of recordings that could not be read. A pickled cache contains the paths of the files only
+    and maps them again when it is unpickled, so that spawned loader processes get no copy of all samples.
     """
 
     recordings: tuple[Recording, ...]
@@ -77,10 +77,10 @@ class SampleCache:
 
 
 def open_sample_caches(corpora: Sequence[Corpus], sample_rate_hz: int, window_s: float) -> SampleCache:
-    """Decode each corpus once and map the results as one cache; later calls with the same data only map them.
+    """Decode each corpus once and map the results as one cache; later calls with equal data only map them.
 
-    Recordings whose sound cannot be read are skipped. Raises `AntiphonError` when a corpus has none that can. Cached
-    samples of other corpora, the least recently used first, make room where all would exceed `cache_limit_bytes()`.
+    Recordings with audio that cannot be read are skipped. Raises `AntiphonError` for a corpus without readable ones.
+    Where the cache would exceed `cache_limit_bytes()`, samples of other corpora are removed, least recently used first.
     """
     corpora = [corpus.with_sound() for corpus in corpora]
     folders = [cache_folder("samples") / _cache_key(corpus, sample_rate_hz, window_s) for corpus in corpora]
@@ -117,10 +117,10 @@ def _open_one(corpus: Corpus, folder: Path, sample_rate_hz: int, window_s: float
 
 
 def _cache_key(corpus: Corpus, sample_rate_hz: int, window_s: float) -> str:
-    """Of what samples are decoded from. Another font or a mended file may have just as many bytes: times count too."""
+    """A hash of sources and settings of decoding, with modification times: files of equal size may differ."""
     written = [one.audio_path.stat().st_mtime_ns for one in corpus.recordings if one.audio_path is not None]
-    made_of = json.dumps([corpus.manifest_hash, written, sample_rate_hz, window_s])
-    return hashlib.sha256(made_of.encode()).hexdigest()[:16]
+    sources = json.dumps([corpus.manifest_hash, written, sample_rate_hz, window_s])
+    return hashlib.sha256(sources.encode()).hexdigest()[:16]
 
 
 def _decode_all(recordings: tuple[Recording, ...], sample_rate_hz: int, window_s: float, folder: Path) -> None:
@@ -137,11 +137,11 @@ def _decode_all(recordings: tuple[Recording, ...], sample_rate_hz: int, window_s
     skipped: list[tuple[str, str]] = []
     offset = [0]
     with (
-        atomic_file(folder / "samples.int16") as aside,
-        aside.open("wb") as file,
+        atomic_file(folder / "samples.int16") as temporary,
+        temporary.open("wb") as file,
         ThreadPoolExecutor(max_workers=os.cpu_count()) as pool,
     ):
-        # In slices, since a pool maps eagerly and decoded recordings waiting to be written would pile up.
+        # In slices: a pool maps eagerly, and decoded recordings that wait to be written would fill the memory.
         slices = [recordings[begin : begin + 16] for begin in range(0, len(recordings), 16)]
         decoded = (result for part in slices for result in pool.map(decode, part))
         for number, result in enumerate(track(decoded, "decoding", len(recordings))):
@@ -156,7 +156,7 @@ def _decode_all(recordings: tuple[Recording, ...], sample_rate_hz: int, window_s
 
 @dataclass(frozen=True)
 class _Window:
-    """A window drawn: its sound and notes, the recording's number in the cache, and where each side begins."""
+    """A drawn window: samples float32 [n], notes, number of the recording in the cache, start of each modality."""
 
     sound: NDArray[np.float32]
     notes: Notes
@@ -166,13 +166,15 @@ class _Window:
 
 
 class TrainingBatches(Dataset[Batch]):
-    """Item `step` is the batch of that step: windows that start anywhere, recordings drawn by their length.
+    """Item `step` is the batch of that step: windows at arbitrary times, recordings drawn in proportion to length.
 
-    Half of a batch is drawn in groups of `group` windows from one recording, the hardest wrong answers; every second of
-    them begins within `adjacent_s` of the one before, where that is given. The batch then says that windows which begin
-    less than `near_s` apart (a window's length unless given) are not wrong.
-    Windows that are silent or have no notes are drawn again. Two objects with equal arguments give equal batches, so
-    a resumed run needs no data position but its step.
+    Half of a batch is drawn in groups of `group` windows from one recording, as hard negatives. With `adjacent_s`,
+    every second of them begins within that time of the one before. The false-negative mask then marks windows of a
+    recording that begin less than `near_s` apart (by default the window's length), and other performances of the work.
+
+    Windows that are silent or have no notes are drawn again. Two objects with equal arguments give equal batches, so a
+    resumed run needs no data position except its step. Raises `AntiphonError` when no recording has readable notes and
+    enough audio.
     """
 
     def __init__(
@@ -186,7 +188,7 @@ class TrainingBatches(Dataset[Batch]):
         group: int = 1,
         near_s: float | None = None,
         adjacent_s: float | None = None,
-        augmentation: Augmentation = _AS_IT_IS,
+        augmentation: Augmentation = _NO_AUGMENTATION,
     ) -> None:
         self._cache = cache
         self._rate = sample_rate_hz
@@ -211,10 +213,10 @@ class TrainingBatches(Dataset[Batch]):
             raise AntiphonError(f"no recording has readable notes and at least {window_s:g} s of sound")
         self._probability = room / room.sum()
 
-    def fitting(self, steps: int) -> TrainingBatches:
-        """As many batches of other windows, drawn one by one, whose sides fit each other exactly and are whole."""
+    def for_late_fusion(self, steps: int) -> TrainingBatches:
+        """Batches of other windows for fitting late fusion: without groups, exactly aligned, without empty parts."""
         other = copy(self)
-        other._steps, other._group, other._stream = steps, 1, (_FITTING,)
+        other._steps, other._group, other._stream = steps, 1, (_LATE_FUSION_STREAM,)
         other._augmentation = replace(self._augmentation, loose=0.0, partial=0.0)
         return other
 
@@ -232,26 +234,26 @@ class TrainingBatches(Dataset[Batch]):
         rng = np.random.default_rng([self._seed, step, *self._stream])
         windows: list[_Window] = []
         while len(windows) < self._batch_size:
-            # Half of the batch in groups from one recording: the hardest wrong answers are from the same piece.
+            # Half of the batch in groups from one recording: hard negatives are from the same piece.
             grouped = self._group > 1 and len(windows) >= self._batch_size // 2
             leader = self._draw(rng)
             windows.append(leader)
-            for place in range(1, min(self._group, self._batch_size - len(windows) + 1) if grouped else 1):
-                windows.append(self._draw(rng, leader.recording, windows[-1].start_s if place % 2 else None))
+            for member in range(1, min(self._group, self._batch_size - len(windows) + 1) if grouped else 1):
+                windows.append(self._draw(rng, leader.recording, windows[-1].start_s if member % 2 else None))
         notes = [window.notes for window in windows]
-        how = self._augmentation
-        if how.notes is not None:
-            notes = augment_notes(notes, how.notes, rng)
+        augmentation = self._augmentation
+        if augmentation.notes is not None:
+            notes = augment_notes(notes, augmentation.notes, rng)
         batch = collate(np.stack([window.sound for window in windows]), notes)
-        if how.sound is not None:
-            batch = replace(batch, audio=augment_sound(batch.audio, how.sound, rng, self._rate))
+        if augmentation.sound is not None:
+            batch = replace(batch, audio=augment_sound(batch.audio, augmentation.sound, rng, self._rate))
         work = self._work[[window.recording for window in windows]]
         return replace(
             batch, work=work, false_negatives=self._false_negatives(windows, work) if self._group > 1 else None
         )
 
     def _false_negatives(self, windows: Sequence[_Window], work: Tensor) -> Tensor:
-        """Sound (rows) and notes (columns) that begin near each other, or are two performances of a work: [B, B]."""
+        """The mask [B, B] of audio (rows) and notes (columns) that start near each other or perform the same work."""
         recordings = [self._cache.recordings[window.recording] for window in windows]
         performance = numbered([recording.id for recording in recordings])
         sound_s, notes_s = np.array([(window.start_s, window.notes_start_s) for window in windows]).T
@@ -260,7 +262,7 @@ class TrainingBatches(Dataset[Batch]):
         return (work[:, None] == work[None]) & torch.from_numpy(~same | near)
 
     def _draw(self, rng: np.random.Generator, recording: int | None = None, adjacent_s: float | None = None) -> _Window:
-        """A window of any recording, or of that one; beside the time `adjacent_s` of it where neighbours are wanted."""
+        """A window of `recording`, by default of a random one; near second `adjacent_s` of it, if given."""
         length = round(self._window_s * self._rate)
         cents = self._augmentation.detune_cents
         ratio = draw_detune(rng, cents) if cents else 1.0
@@ -271,7 +273,7 @@ class TrainingBatches(Dataset[Batch]):
             notes, samples = self._notes[number], self._cache.samples[number]
             assert notes is not None
             if first + samples_needed(length, ratio) > len(samples):
-                ratio = 1 / ratio  # a stretch at the very end is played slower instead of faster
+                ratio = 1 / ratio  # too close to the end: detuned down instead of up, which needs fewer samples
             start_s, speed = first / self._rate, ratio * tempo
             window = scale_times(notes.window(start_s + shift_s, self._window_s * speed), speed)
             sound = varispeed(samples[first : first + samples_needed(length, ratio)], ratio, length)
@@ -292,11 +294,11 @@ class TrainingBatches(Dataset[Batch]):
     def _only(
         self, part: tuple[Modality, float, float], sound: NDArray[np.float32], notes: Notes
     ) -> tuple[NDArray[np.float32], Notes]:
-        """A window of which one side is empty outside of a part of it."""
+        """A window with one modality empty outside of a part of it."""
         side, begin_s, end_s = part
         if side == "notes":
             return sound, notes.within(begin_s if begin_s else -np.inf, end_s)
         kept = np.zeros_like(sound)
-        heard = slice(round(begin_s * self._rate), round(end_s * self._rate))
-        kept[heard] = sound[heard]
+        inside = slice(round(begin_s * self._rate), round(end_s * self._rate))
+        kept[inside] = sound[inside]
         return kept, notes

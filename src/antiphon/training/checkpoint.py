@@ -1,4 +1,4 @@
-"""Checkpoints: every state that a run needs to go on as if it had not been stopped."""
+"""Checkpoints: the state of a run from which it continues as if it had not been interrupted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def save_checkpoint(
     done: int,
     elapsed_s: float,
 ) -> None:
-    """Model, optimiser, memory, random state, and the step, from which schedule and data position follow."""
+    """Save model, optimiser, embedding queue, random state, and the step, which gives schedule and data position."""
     state = {
         "model": model.state_dict(),
         "optimiser": optimiser.state_dict(),
@@ -42,7 +42,7 @@ def load_checkpoint(
     queue: EmbeddingQueue | None,
     device: torch.device,
 ) -> tuple[int, float]:
-    """Restore the last checkpoint if there is one: (steps done, seconds spent)."""
+    """Restore the last checkpoint, if there is one. Returns the steps done and the seconds spent, else 0 and 0."""
     path = folder / _CHECKPOINT
     if not path.exists():
         return 0, 0.0

@@ -1,4 +1,4 @@
-"""The config of a training run: resolved from names, kept in the run folder, opened again where the data are now."""
+"""The config of a training run: resolved from names, saved in the run folder, and reopened, also after moves."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _RENAMED_SETTINGS = {
 
 
 def _from_0(document: Document) -> Document:
-    """Names of before formats were numbered."""
+    """Rename the keys of configs without a format number."""
     arm = with_late_fusion(document["arm"])
     return renamed(document, _RENAMED) | {"arm": arm, "training": renamed(document["training"], _RENAMED_SETTINGS)}
 
@@ -43,10 +43,11 @@ _FORMAT = Format("run", 1, {0: _from_0})
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class RunConfig:
-    """Everything a run depends on; kept in its folder as `run.json`.
+    """Everything a run depends on; saved in its folder as `run.json`.
 
     `corpora`, `audio` and `init_from` are absolute paths, except for a corpus or a model that has a name. `init_from`
-    is the MODEL whose weights the run starts from; `data_hash` and `init_from_hash` are of their content.
+    is the MODEL whose weights the run starts from. `data_hash` and `init_from_hash` are hashes of the data's and the
+    model's content.
     """
 
     corpora: tuple[str, ...]
@@ -83,18 +84,19 @@ def prepare_run(
     """Resolve names into the data and the config of a run.
 
     An arm and a preset are given themselves, by name, or as `FILE.toml:NAME`.
-    Without `split`, the split `train` of each corpus that has one. `epochs` and `schedule` replace the preset's;
-    `variant` changes the preset (`antiphon list variants`). No epochs at all leave a foundation's towers as they are
-    and find the map of an arm with descriptors beside them; without either they raise `AntiphonError`.
+    `split` defaults to `train` for each corpus that has it. `epochs` and `schedule` replace the preset's; `variant`
+    changes the preset (`antiphon list variants`). With `epochs=0` the towers of `init_from` stay unchanged and only
+    late fusion is fitted. Raises `AntiphonError` for 0 epochs without `init_from` or without late fusion, for data that
+    cannot be opened, and for unknown names.
     """
     if epochs == 0 and init_from is None:
-        raise AntiphonError("without epochs there is nothing to train but on a foundation: name one, or epochs")
-    found = arm if isinstance(arm, Arm) else find_arm(arm)
-    size = varied_preset(preset, variant)
-    if epochs == 0 and found.late_fusion is None:
         raise AntiphonError(
-            f"without epochs arm {found.name} has nothing to train: it has no descriptors beside its towers"
+            "0 epochs only fit late fusion on trained towers: name their model with init_from, or train epochs"
         )
+    chosen = arm if isinstance(arm, Arm) else find_arm(arm)
+    size = varied_preset(preset, variant)
+    if epochs == 0 and chosen.late_fusion is None:
+        raise AntiphonError(f"0 epochs: arm {chosen.name} has nothing to train, since it has no late fusion")
     training = size.training
     if epochs is not None:
         training = replace(training, epochs=epochs)
@@ -106,7 +108,7 @@ def prepare_run(
         audio=absolute_path(audio),
         split=split,
         data_hash=_data_hash(opened),
-        arm=found,
+        arm=chosen,
         preset=size.name,
         variant=variant,
         sizes=size.sizes,
@@ -120,9 +122,9 @@ def prepare_run(
 def reopen_run(
     folder: Path, *, corpora: Sequence[str] = (), audio: Path | None = None, init_from: str | Path | None = None
 ) -> tuple[tuple[Corpus, ...], RunConfig]:
-    """The data and the config of a run that has begun; `folder` remembers new locations of what has been moved.
+    """The data and the config of a run that has begun. New locations of moved data are saved in `folder`.
 
-    Raises `AntiphonError` where the data or the foundation are not those that the run began with.
+    Raises `AntiphonError` where the data or the weights of `init_from` differ from those that the run began with.
     """
     stored = read_config(folder)
     config = replace(
@@ -134,39 +136,41 @@ def reopen_run(
     try:
         opened = _open(config.corpora, Path(config.audio) if config.audio else None, config.split)
     except AntiphonError as error:
-        hint = f"where the data have been moved, name them: antiphon train CORPUS… --resume {folder}"
+        hint = f"if the data have been moved, name them: antiphon train CORPUS… --resume {folder}"
         raise AntiphonError(f"{error}; {hint}") from None
     if _data_hash(opened) != config.data_hash:
         names = ", ".join(config.corpora)
-        raise AntiphonError(f"{names}: the data have changed since {folder} began, or are others; start a new run")
+        raise AntiphonError(
+            f"{names}: the data have changed since {folder} began, or are different data; start a new run"
+        )
     if init_from is not None and _weights_hash(init_from) != config.init_from_hash:
-        raise AntiphonError(f"{init_from}: not the foundation that {folder} began with")
+        raise AntiphonError(f"{init_from}: its weights are not those that {folder} began with")
     if config != stored:
         write_config(folder, config)
     return opened, config
 
 
 def read_config(folder: Path) -> RunConfig:
-    """The config of a run folder. Raises `AntiphonError` where there is none, or none that can be read."""
+    """The config of a run folder. Raises `AntiphonError` where it is missing or cannot be read."""
     if not (folder / RUN_CONFIG).is_file():
         raise AntiphonError(f"{folder}: not a run folder (it has no {RUN_CONFIG})")
     return _FORMAT.read(folder / RUN_CONFIG, RunConfig)
 
 
 def write_config(folder: Path, config: RunConfig) -> None:
-    """Keep a config in its run folder."""
+    """Save a config in its run folder."""
     _FORMAT.write(folder / RUN_CONFIG, config)
 
 
 def absolute_path(path: str | Path | None) -> str | None:
-    """A path as it reads in any working folder. Raises `UnreadableInput` where it is not UTF-8."""
+    """A path as absolute text. Raises `UnreadableInput` where it is not UTF-8."""
     return None if path is None else utf8_name(Path(path).absolute())
 
 
 def _open(corpora: Sequence[str], audio: Path | None, split: str | None) -> tuple[Corpus, ...]:
-    """The recordings with sound to train on. Raises `AntiphonError` when there are none."""
+    """The recordings with audio to train on. Raises `AntiphonError` when there are none."""
     if audio is not None and len(corpora) != 1:
-        raise AntiphonError("--audio is the sound of one corpus; name rendered corpora instead of several with --audio")
+        raise AntiphonError("--audio is the audio folder of one corpus; for several, use rendered corpora")
     opened = []
     for spec in corpora:
         corpus = open_corpus(spec, audio=audio)
@@ -176,7 +180,7 @@ def _open(corpora: Sequence[str], audio: Path | None, split: str | None) -> tupl
 
 
 def _weights_hash(init_from: str | Path) -> str:
-    return weights_hash(trained_folder(init_from, "a foundation"))
+    return weights_hash(trained_folder(init_from, "init_from"))
 
 
 def _data_hash(corpora: Sequence[Corpus]) -> str:

@@ -1,7 +1,7 @@
-"""What training remembers of the batches before: wrong answers by the thousand at the cost of a matrix product.
+"""The embedding queue: embeddings of earlier batches as additional negatives, at the cost of a matrix product.
 
-A batch holds few windows that are hard to tell apart, a library many. Embeddings of the last batches are nearly what
-the model would give now (Wang et al. 2020, "Cross-Batch Memory for Embedding Learning", CVPR).
+A batch contains few hard negatives, a library many. Embeddings of the last batches are close to those that the model
+would compute now (Wang et al. 2020, "Cross-Batch Memory for Embedding Learning", CVPR).
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from antiphon.training.losses import QueuedEmbeddings
 
 
 class EmbeddingQueue:
-    """The last `size` windows, first in, first out: their embeddings and the numbers of the works they are from."""
+    """The last `size` windows, first in, first out: their embeddings and the numbers of their works."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._audio = self._notes = self._work = torch.zeros(0)
 
     def queued(self, work: Tensor) -> QueuedEmbeddings | None:
-        """What is remembered, to windows of works `work` int64 [B]; other windows of the same work are not wrong.
+        """The queue's M windows as negatives for windows of works `work` int64 [B]; equal works are masked.
 
-        None before anything was added.
+        None while the queue is empty.
         """
         if not len(self._work):
             return None
         return QueuedEmbeddings(self._audio, self._notes, work[:, None] == self._work[None])
 
     def add(self, audio: Tensor, notes: Tensor, work: Tensor) -> None:
-        """Remember a batch's embeddings [B, D], and forget the oldest for it."""
+        """Add a batch's embeddings [B, D] and works int64 [B], and drop the oldest beyond `size`."""
         if not len(self._work):
             self._audio, self._notes, self._work = audio[:0].detach().float(), notes[:0].detach().float(), work[:0]
         self._audio = torch.cat([self._audio, audio.detach().float()])[-self._size :]
@@ -37,9 +37,9 @@ class EmbeddingQueue:
         self._work = torch.cat([self._work, work])[-self._size :]
 
     def state_dict(self) -> dict[str, Tensor]:
-        """For a checkpoint."""
+        """The state for a checkpoint."""
         return {"audio": self._audio, "notes": self._notes, "work": self._work}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """What `state_dict` gave."""
+        """Restore the result of `state_dict`."""
         self._audio, self._notes, self._work = state["audio"], state["notes"], state["work"]

@@ -1,4 +1,4 @@
-"""The model that a run begins with: random weights, or those of another model where it has a foundation."""
+"""The initial model of a run: random weights, or those of the model `init_from`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from antiphon.types import Sizes
 
 
 def build_model(config: RunConfig) -> DualEncoder:
-    """A model with random weights. Raises `AntiphonError` for settings that do not go together."""
+    """A model with random weights. Raises `AntiphonError` for settings that contradict each other."""
     settings, loss = config.training, LOSSES[config.training.loss]
-    if settings.queue_size and not loss.remembers:
-        raise AntiphonError(f"loss {loss.name} has no use for a memory of {settings.queue_size} windows; set it to 0")
+    if settings.queue_size and not loss.uses_queue:
+        raise AntiphonError(f"loss {loss.name} uses no embedding queue; set queue_size to 0, not {settings.queue_size}")
     torch.manual_seed(config.seed)
     model = _built(config.arm, config.sizes)
     if model.late_fusion is not None and settings.late_fusion_batches < 1:
-        raise AntiphonError(f"arm {config.arm.name} needs late_fusion_batches for what stands beside its embeddings")
+        raise AntiphonError(f"arm {config.arm.name} has late fusion and needs late_fusion_batches of at least 1")
     return model
 
 
@@ -41,32 +41,33 @@ def _built(arm: Arm, sizes: Sizes) -> DualEncoder:
 
 
 def start_from(model: DualEncoder, init_from: Path, expected_hash: str | None) -> None:
-    """Take the weights of another arm of the same sizes, without its map; what it lacks stays as initialised.
+    """Copy the weights of a model of the same sizes, except its late fusion; missing ones stay as initialised.
 
-    Its injections go where this arm injects the same descriptor into the same tower by the same mechanism.
+    Injections are copied to the one of this arm with the same descriptor, tower and mechanism. Raises `AntiphonError`
+    for weights with another hash and for tensors that this model lacks.
     """
     if weights_hash(init_from) != expected_hash:
         raise AntiphonError(f"{init_from}: its weights have changed since this run was prepared; start a new run")
-    theirs = load_dual_encoder(init_from)
-    found = {_name_in(model.config.arm, name, theirs.config.arm): kept for name, kept in theirs.state_dict().items()}
-    found.pop("late_fusion.map", None)  # of that arm's embeddings; found anew
+    source = load_dual_encoder(init_from)
+    weights = {_name_in(model.config.arm, name, source.config.arm): kept for name, kept in source.state_dict().items()}
+    weights.pop("late_fusion.map", None)  # fitted again, to this model's embeddings
     own = model.state_dict()
-    foreign = [name for name in found if name not in own or own[name].shape != found[name].shape]
-    if foreign:
+    unknown = [name for name in weights if name not in own or own[name].shape != weights[name].shape]
+    if unknown:
         raise AntiphonError(
-            f"{init_from}: not a foundation for {model.config.arm.name} at this size: {len(foreign)} of its tensors "
-            f"do not fit, the first is {foreign[0]}"
+            f"{init_from}: cannot initialise {model.config.arm.name} at this size: {len(unknown)} of its tensors "
+            f"do not match, the first is {unknown[0]}"
         )
-    model.load_state_dict(own | found)
+    model.load_state_dict(own | weights)
 
 
-def _name_in(arm: Arm, name: str, theirs: Arm) -> str:
-    """What a tensor of `theirs` is called in an arm; one of an injection that the arm lacks, by its descriptor."""
+def _name_in(arm: Arm, name: str, source: Arm) -> str:
+    """The name in `arm` of a tensor of `source`; for an injection that `arm` lacks, one with its descriptor."""
     part, _, rest = name.partition(".")
     if part != "injections":
         return name
     number, _, rest = rest.partition(".")
-    one = theirs.injected[int(number)]
-    places = [(own.descriptor, own.into, own.by) for own in arm.injected]
+    one = source.injected[int(number)]
+    injections = [(own.descriptor, own.into, own.by) for own in arm.injected]
     wanted = (one.descriptor, one.into, one.by)
-    return f"injections.{places.index(wanted) if wanted in places else one.descriptor}.{rest}"
+    return f"injections.{injections.index(wanted) if wanted in injections else one.descriptor}.{rest}"

@@ -1,4 +1,4 @@
-"""The last step of training an arm with descriptors beside its embeddings: the map of both, in closed form."""
+"""The last step of training an arm with late fusion: fit its projection in closed form."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ _RIDGE = 1.0
 
 @torch.no_grad()
 def fit_late_fusion(model: DualEncoder, batches: Iterable[Batch]) -> None:
-    """Set the map of a model whose towers are trained, from batches on its device.
+    """Fit the projection of a model with trained towers, from batches on the model's device.
 
-    Raises `ValueError` for an arm that has nothing beside its embeddings.
+    Raises `ValueError` for an arm without late fusion.
     """
     late_fusion = model.late_fusion
     if late_fusion is None:
-        raise ValueError(f"arm {model.config.arm.name} has nothing beside its embeddings")
+        raise ValueError(f"arm {model.config.arm.name} has no late fusion")
     model.eval()
     scatter = PairScatter()
     for batch in batches:
-        found = model.describe(batch)
+        descriptors = model.describe(batch)
         audio, notes = (
-            late_fusion.inputs(model.encode_alone(side, batch, found)[0], model.descriptor_to_fuse(side, found))
+            late_fusion.inputs(
+                model.encode_without_fusion(side, batch, descriptors)[0], model.descriptor_to_fuse(side, descriptors)
+            )
             for side in MODALITIES
         )
         scatter.add(audio, notes)
-    late_fusion.map.copy_(scatter.late_fusion(model.dimensions, _RIDGE))
+    late_fusion.map.copy_(scatter.projection(model.dimensions, _RIDGE))

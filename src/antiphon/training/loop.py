@@ -1,4 +1,4 @@
-"""The training loop: starts a run or goes on with one, and leaves its model and result in the run folder."""
+"""The training loop: starts or resumes a run, and saves its model and result in the run folder."""
 
 from __future__ import annotations
 
@@ -38,36 +38,39 @@ from antiphon.training.step import training_step
 
 
 def start_run(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dict[str, Any]:
-    """Begin a run in a new or empty folder and carry it to its end; returns its result."""
+    """Train a run in a new or empty folder to its end. Returns its result.
+
+    Raises `AntiphonError` for a folder with content, settings that contradict each other, and a loss that diverges.
+    """
     if folder.exists() and any(folder.iterdir()):
-        raise AntiphonError(f"{folder} is not empty; go on with it by --resume {folder}, or choose another folder")
-    model = build_model(config)  # what cannot work is refused before there is a folder
+        raise AntiphonError(f"{folder} is not empty; resume its run with --resume {folder}, or choose another folder")
+    model = build_model(config)  # raises before the folder exists
     folder.mkdir(parents=True, exist_ok=True)
     write_config(folder, config)
-    return _carry_on(folder, corpora, config, model)
+    return _run_to_end(folder, corpora, config, model)
 
 
 def resume_run(
     folder: Path, *, corpora: Sequence[str] = (), audio: Path | None = None, init_from: str | Path | None = None
 ) -> dict[str, Any]:
-    """Go on from the last checkpoint, or from the start if there is none; a finished run's result is returned.
+    """Continue from the last checkpoint, or from the start without one. Returns the result, also of a finished run.
 
-    `corpora`, `audio` and `foundation` say where they are now, if they have been moved. Raises `AntiphonError` when
-    they are not those that the run began with.
+    `corpora`, `audio` and `init_from` are the new locations, if they have been moved. Raises `AntiphonError` when they
+    are not those that the run began with.
     """
-    read_config(folder)  # a run folder, and one that this version can read
+    read_config(folder)  # raises for a folder that is no run of a known format
     if (folder / RESULT).exists():
         return json.loads((folder / RESULT).read_text(encoding="utf-8"))
     opened, config = reopen_run(folder, corpora=corpora, audio=audio, init_from=init_from)
-    return _carry_on(folder, opened, config, build_model(config))
+    return _run_to_end(folder, opened, config, build_model(config))
 
 
-def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig, model: DualEncoder) -> dict[str, Any]:
-    """The loop, from whatever the folder holds to the end of the run; `model` is as it begins."""
+def _run_to_end(folder: Path, corpora: Sequence[Corpus], config: RunConfig, model: DualEncoder) -> dict[str, Any]:
+    """The loop, from the folder's checkpoint to the end of the run; `model` has the initial weights."""
     settings, sizes, device = config.training, config.sizes, pick_device()
     steps = config.steps
     keep_freed_memory()
-    code = code_version()  # now: the checkout may move on while the run goes on
+    code = code_version()  # now: the checkout may change during the run
     model = model.to(device)
     optimiser = torch.optim.AdamW(apply_rates(model, settings.rates), weight_decay=settings.weight_decay)
     multiplier, loss = SCHEDULES[settings.schedule].multiplier, LOSSES[settings.loss]
@@ -87,7 +90,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig, model:
     )
     first, spent_s = load_checkpoint(folder, model, optimiser, queue, device)
     if first == 0 and config.init_from is not None:
-        start_from(model, trained_folder(config.init_from, "a foundation"), config.init_from_hash)
+        start_from(model, trained_folder(config.init_from, "init_from"), config.init_from_hash)
     began = time.monotonic()
 
     model.train()
@@ -98,9 +101,9 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig, model:
             for group in optimiser.param_groups:
                 group["lr"] = group["base_lr"] * scale
             model.set_progress(step / steps)
-            remembered = queue if step >= settings.queue_from_step else None
+            active_queue = queue if step >= settings.queue_from_step else None
             encoded, terms, norm = training_step(
-                model, optimiser, batch.to(device), loss, settings.clip_norm, remembered
+                model, optimiser, batch.to(device), loss, settings.clip_norm, active_queue
             )
 
             done = step + 1
@@ -110,7 +113,7 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig, model:
                 elapsed_s = spent_s + time.monotonic() - began
                 recall = _in_batch_recall(encoded.audio.float(), encoded.notes.float())
                 log.write(done, terms, recall, float(norm), scale, elapsed_s)
-            at_end = done == steps and model.late_fusion is not None  # whose map takes minutes yet
+            at_end = done == steps and model.late_fusion is not None  # fitting late fusion takes minutes
             if at_end or (done % settings.checkpoint_every == 0 and done < steps):
                 save_checkpoint(folder, model, optimiser, queue, done, spent_s + time.monotonic() - began)
 
@@ -118,8 +121,8 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig, model:
     if model.late_fusion is not None:
         model.set_progress(1.0)
         count = settings.late_fusion_batches
-        fitting = track(_prefetched(batches.fitting(count), 0, count, device), "discriminant", count)
-        fit_late_fusion(model, (batch.to(device) for batch in fitting))
+        loader = _prefetched(batches.for_late_fusion(count), 0, count, device)
+        fit_late_fusion(model, (batch.to(device) for batch in track(loader, "fitting late fusion", count)))
     elapsed_s = spent_s + time.monotonic() - began
     result = {
         "arm": config.arm.name,
@@ -149,9 +152,9 @@ def _carry_on(folder: Path, corpora: Sequence[Corpus], config: RunConfig, model:
 
 
 def _prefetched(batches: TrainingBatches, first: int, steps: int, device: torch.device) -> DataLoader[Batch]:
-    """Batches in step order; worker processes read ahead, beside a GPU into page-locked memory.
+    """Batches in step order, prefetched by worker processes; with a GPU, into page-locked memory.
 
-    On a CPU one of them, where PyTorch may use several threads.
+    On a CPU there is one worker if PyTorch may use several threads, else none.
     """
     workers = min(8, os.cpu_count() or 1) if device.type == "cuda" else int(torch.get_num_threads() > 1)
     return DataLoader(
@@ -161,12 +164,12 @@ def _prefetched(batches: TrainingBatches, first: int, steps: int, device: torch.
         num_workers=workers,
         pin_memory=device.type == "cuda",
         prefetch_factor=4 if workers else None,
-        generator=torch.Generator(),  # not the one that dropout draws from, which a checkpoint has restored
+        generator=torch.Generator(),  # not the global one, which dropout uses and a checkpoint has restored
     )
 
 
 @torch.no_grad()
 def _in_batch_recall(audio: Tensor, notes: Tensor) -> float:
-    """Percent of the batch's windows of sound whose nearest notes are their own (a tie is a miss)."""
+    """Percent of the batch's audio windows with their own notes as the nearest; a tie is an error."""
     cosine = torch.nn.functional.normalize(audio, dim=1) @ torch.nn.functional.normalize(notes, dim=1).T
     return float(100 * ((cosine >= cosine.diagonal()[:, None]).sum(dim=1) == 1).float().mean())

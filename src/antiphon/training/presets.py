@@ -1,5 +1,5 @@
-"""Sizes and training settings as data: `paper` as published, `medium` for a night of two CPU cores,
-`small` for campaigns on them, `tiny` for tests."""
+"""Presets, sizes and training settings as data: `paper` as published, `medium` for a night on two CPU cores, `small`
+for campaigns on them, `tiny` for tests, `default` for the model that comes with the package."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STRICT = ConfigDict(extra="forbid")
 
 @dataclass(frozen=True, config=_STRICT)
 class RateRule:
-    """Parameters whose name matches the shell pattern train at `learning_rate`; None freezes them."""
+    """Parameters with a name that matches the shell pattern train at `learning_rate`; None freezes them."""
 
     pattern: str
     learning_rate: float | None = None
@@ -33,14 +33,16 @@ class RateRule:
 
 @dataclass(frozen=True, config=_STRICT)
 class TrainingSettings:
-    """How a run trains; of the rate rules, the first that fits a parameter's name decides.
+    """The settings of training. The first of the `rates` with a matching pattern applies to a parameter.
 
-    Half of a batch is drawn in groups of `group` windows from one recording, every second of them within `adjacent_s`
-    seconds of the one before (None: anywhere); those that begin less than `near_s` seconds apart (a window's length
-    where None) are no wrong answers to each other. The last `memory` windows of earlier batches are wrong answers too,
-    but for those of the same work, from step `queue_from_step` on: what a model that has learned nothing remembers
-    keeps it from learning (Wang et al. 2020 warm up as well). What an arm puts beside its embeddings is mapped as the
-    next `late_fusion_batches` say, at least one.
+    Negatives: half of a batch is drawn in groups of `group` windows from one recording, every second of them within
+    `adjacent_s` seconds of the one before (None: anywhere). Windows of one recording that begin less than `near_s`
+    seconds apart (None: the window's length) are false negatives. The embedding queue adds the last `queue_size`
+    windows of earlier batches, except those of the same work, as negatives from step `queue_from_step` on: embeddings
+    of an untrained model would slow learning down, so Wang et al. (2020) warm up too.
+
+    Late fusion is fitted after training on `late_fusion_batches` batches, at least one for an arm that has it.
+    `checkpoint_every` and `warmup_steps` are in steps; `clip_norm` limits the norm of the gradient.
     """
 
     batch_size: int
@@ -64,7 +66,7 @@ class TrainingSettings:
 
 @dataclass(frozen=True, config=_STRICT)
 class Preset:
-    """A named size with the settings it trains with."""
+    """A named combination of sizes and training settings."""
 
     name: str
     sizes: Sizes
@@ -72,7 +74,7 @@ class Preset:
 
 
 def run_d(scale: float = 1.0) -> tuple[RateRule, ...]:
-    """The paper's freeze policy: convolutions and positions stay as they are, the rest at graded rates (§2)."""
+    """The paper's freeze policy: convolutions and positions are frozen, the rest trains at graded rates (§2)."""
     return (
         RateRule("towers.audio.front.*", None),
         RateRule("towers.audio.positions", None),
@@ -122,8 +124,8 @@ _PAPER = Preset(
 
 
 def _narrow(name: str, width: int, channels: int, training: TrainingSettings) -> Preset:
-    """The paper's shape at another width: as many convolutions and layers, a total stride of 320 instead of 40 (300
-    frames for 4 s). Without dropout, which would halve the speed on a CPU and which so short a training does not need.
+    """The paper's architecture at another width, with a total stride of 320 instead of 40 (300 frames for 4 s). Dropout
+    is off: it would halve the speed on a CPU, and such a short training does not need it.
     """
     depth = {"layers": 4, "heads": width // 32, "ffn": 4 * width, "dropout": 0.0, "attention_dropout": 0.0}
     return Preset(
@@ -153,7 +155,7 @@ def _narrow(name: str, width: int, channels: int, training: TrainingSettings) ->
     )
 
 
-# Rates grow as width shrinks: at the paper's own rates a tower of an eighth of the width hardly moves in 30 epochs.
+# Narrower towers need higher rates: at the paper's, a tower of an eighth of the width hardly changes in 30 epochs.
 _MEDIUM = _narrow(
     "medium",
     width=128,

@@ -1,4 +1,4 @@
-"""Freeze policy and graded learning rates: which parameters train, and how fast."""
+"""Freeze policy and graded learning rates of parameters."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from antiphon.training.presets import RateRule
 
 
 def apply_rates(model: nn.Module, rules: Sequence[RateRule]) -> list[dict[str, Any]]:
-    """Freeze what the rules freeze and return one optimiser group per learning rate.
+    """Freeze parameters by the rules and return one optimiser group per learning rate.
 
-    The first rule whose pattern matches a parameter's name decides. Each group carries `base_lr`, which the schedule
-    scales. Raises `AntiphonError` for a parameter that no rule names.
+    The first rule with a pattern that matches a parameter's name applies. Each group has `base_lr`, which the schedule
+    scales. Raises `AntiphonError` for a parameter without a matching rule.
     """
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -27,11 +27,11 @@ def apply_rates(model: nn.Module, rules: Sequence[RateRule]) -> list[dict[str, A
         parameter.requires_grad_(rule.learning_rate is not None)
         if rule.learning_rate is not None:
             groups.setdefault(rule.learning_rate, []).append(parameter)
-    return [{"params": found, "lr": rate, "base_lr": rate} for rate, found in groups.items()]
+    return [{"params": parameters, "lr": rate, "base_lr": rate} for rate, parameters in groups.items()]
 
 
 def count_parameters(model: nn.Module) -> Counter[str]:
-    """`total` and `trainable` parameters, as they are now."""
+    """The current numbers of `total` and `trainable` parameters."""
     count: Counter[str] = Counter()
     for parameter in model.parameters():
         count["total"] += parameter.numel()

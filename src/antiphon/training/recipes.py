@@ -1,4 +1,4 @@
-"""Recipes: how the models that come with the package are trained, each an arm in a preset."""
+"""Recipes: an arm and a preset for each trained model that comes with the package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from antiphon.errors import look_up
 
 @dataclass(frozen=True)
 class Recipe:
-    """What `antiphon train --recipe NAME` trains."""
+    """The arm and the preset that `antiphon train --recipe NAME` trains."""
 
     arm: str
     preset: str

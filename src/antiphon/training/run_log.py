@@ -1,4 +1,4 @@
-"""The log of a run, `log.csv`: losses and speed every `LOG_EVERY` steps, from which its progress is read."""
+"""The log of a run, `log.csv`: losses and speed every `LOG_EVERY` steps; the source of a run's progress."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOG = "log.csv"
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is, by its log; zeros before the first line of it."""
+    """The progress of a run by its log; zeros before the first row."""
 
     step: int
     steps: int
@@ -29,12 +29,12 @@ class Progress:
 
     @property
     def share(self) -> float:
-        """Steps done, from 0 to 1."""
+        """The share of steps done, from 0 to 1."""
         return self.step / self.steps if self.steps else 0.0
 
 
 def read_progress(folder: Path) -> Progress:
-    """How far the run in a folder is, whether it is being trained or not; a folder that is not there is at zero."""
+    """The progress of the run in a folder, in training or not; zeros for a folder that does not exist."""
     rows = _rows(folder / _LOG)
     if not (folder / RUN_CONFIG).exists() or not rows:
         return Progress(0, 0, 0.0)
@@ -44,9 +44,9 @@ def read_progress(folder: Path) -> Progress:
 
 
 class RunLog(contextlib.AbstractContextManager["RunLog"]):
-    """Writes `log.csv`, and TensorBoard beside it where that is installed.
+    """Writes `log.csv`, and TensorBoard events where TensorBoard is installed.
 
-    Rows after step `done`, where the run goes on, are dropped: they are written again.
+    A resumed run continues after step `done`: later rows are removed, since they will be written again.
     """
 
     def __init__(self, folder: Path, done: int) -> None:
@@ -69,7 +69,7 @@ class RunLog(contextlib.AbstractContextManager["RunLog"]):
     def write(
         self, step: int, terms: dict[str, Tensor], recall: float, norm: float, scale: float, elapsed_s: float
     ) -> None:
-        """Add the figures of a step."""
+        """Add the row of a step: loss terms, in-batch recall in percent, gradient norm, rate multiplier, seconds."""
         values = {
             **{name: term.item() for name, term in terms.items()},
             "in_batch_recall": recall,
@@ -82,9 +82,9 @@ class RunLog(contextlib.AbstractContextManager["RunLog"]):
                 self._board.add_scalar(name, value, step)
 
     def _write_row(self, row: dict[str, Any]) -> None:
-        begins, self._columns = self._columns is None, self._columns or list(row)
+        is_first, self._columns = self._columns is None, self._columns or list(row)
         table = csv.DictWriter(self._file, self._columns, lineterminator="\n")
-        if begins:
+        if is_first:
             table.writeheader()
         table.writerow(row)
         self._file.flush()
@@ -96,7 +96,7 @@ class RunLog(contextlib.AbstractContextManager["RunLog"]):
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    """The whole rows of a log; a row that is being written, or was when its writer was killed, is left out."""
+    """The complete rows of a log, without a row that is being written or was interrupted."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
@@ -106,7 +106,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _is_whole(row: dict[str, Any]) -> bool:
-    """Whether each column has a value and no value is without a column; after a crash a line may hold anything."""
+    """Whether each column has a value and each value a column; after a crash a line may contain anything."""
     if None in row or None in row.values():
         return False
     try:

@@ -1,4 +1,4 @@
-"""One step of training: embed a batch, compute the loss over the arm's pairs, follow its gradient."""
+"""One training step: embed a batch, compute the loss over the arm's pairs, update the parameters."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def training_step(
     clip_norm: float,
     queue: EmbeddingQueue | None = None,
 ) -> tuple[Encoded, dict[str, Tensor], Tensor]:
-    """What the model gave before the step, the terms of its loss, and the norm of the gradient before clipping.
+    """Update the model. Returns embeddings before the update, loss terms, and the gradient norm before clipping.
 
-    `memory` gives the loss wrong answers of earlier batches, and remembers this one.
+    `queue` provides negatives from earlier batches to the loss, and the batch is added to it.
     """
     with torch.autocast(batch.audio.device.type, torch.bfloat16, enabled=batch.audio.is_cuda):
         encoded: Encoded = model(batch)
@@ -48,7 +48,8 @@ def objective(
 ) -> dict[str, Tensor]:
     """The loss's terms, each summed over the pairs with their weights, and the model's penalties.
 
-    `past` is for the pair of sound and notes; of branches nothing is remembered.
+    `queued` applies to the pair of audio and notes only; the queue has no branches. Raises `ValueError` for a pair with
+    a branch that `encoded` lacks.
     """
     embeddings: Mapping[str, Tensor | None] = {
         "audio": encoded.audio,
@@ -59,8 +60,8 @@ def objective(
     for pair in pairs:
         one, other = embeddings[pair.one], embeddings[pair.other]
         if one is None or other is None:
-            raise ValueError(f"the loss is to match {pair.one} with {pair.other}, but the arm has no branch")
-        known = queued if (pair.one, pair.other) == ("audio", "notes") else None
-        for name, term in loss.compute(one.float(), other.float(), false_negatives, known).items():
+            raise ValueError(f"the loss matches {pair.one} with {pair.other}, but the arm has no branch")
+        past = queued if (pair.one, pair.other) == ("audio", "notes") else None
+        for name, term in loss.compute(one.float(), other.float(), false_negatives, past).items():
             total[name] = total.get(name, term.new_zeros(())) + pair.weight * term
     return total | {name: penalty.float() for name, penalty in encoded.penalties.items()}

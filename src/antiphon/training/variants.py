@@ -1,4 +1,4 @@
-"""What-ifs: variants of a preset, each with one thing changed or taken off; data for `antiphon list variants`."""
+"""Variants of a preset for ablations, each with one change; the data of `antiphon list variants`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _need_tower(preset: Preset, name: str) -> None:
 
 
 def _changed(preset: Preset, settings: _Settings, **values: Any) -> _Settings:
-    """Settings of the preset with other values; refused where they are the preset's own."""
+    """Settings of the preset with other values. Raises `AntiphonError` where they equal the preset's own."""
     changed = replace(settings, **values)
     if changed == settings:
         raise _unsuited(preset, f"already has {', '.join(f'{name} {value}' for name, value in values.items())}")
@@ -42,7 +42,7 @@ def _augment(preset: Preset, **values: Any) -> Preset:
 
 
 def _trained_front(preset: Preset) -> Preset:
-    """The audio tower's front end trains with the rest, at the note tower's rate."""
+    """The audio tower's front end trains too, at the notes tower's rate."""
     rules = {rule.pattern: rule.learning_rate for rule in preset.training.rates}
     if rules.get(_FRONT, 1.0) is not None:
         raise _unsuited(preset, "freezes no front end")
@@ -50,7 +50,7 @@ def _trained_front(preset: Preset) -> Preset:
 
 
 def _log_mel(preset: Preset) -> Preset:
-    """The audio tower starts from a log-mel spectrogram with as many frames; its Linear and LayerNorm train."""
+    """The audio tower has a log-mel front end with an equal number of frames; its Linear and LayerNorm train."""
     _need_tower(preset, "waveform")
     sizes, options = preset.sizes, dict(preset.sizes.audio_options)
     convolutions = {name: options.pop(name) for name in ("channels", "kernels", "strides", "paddings")}
@@ -66,19 +66,19 @@ def _log_mel(preset: Preset) -> Preset:
 
 
 def _onset_times(preset: Preset) -> Preset:
-    """Notes carry their onset times: the note tower's sinusoids encode them instead of the notes' order."""
+    """The notes tower's sinusoids encode onset times instead of the notes' order."""
     _need_tower(preset, "note_sequence")
     options = preset.sizes.notes_options | {"positions": "onset"}
     return replace(preset, sizes=replace(preset.sizes, notes_options=options))
 
 
 def _mean_over_time(preset: Preset) -> Preset:
-    """Both towers end with one mean over the window instead of steps of time."""
+    """Both towers end with one mean over the window instead of means over steps of time."""
 
     def averaged(options: dict[str, Any]) -> dict[str, Any]:
         if options.get("steps", 1) == 1:
-            raise _unsuited(preset, "keeps no steps of time")
-        # As many numbers in all as before: the heads stay the same, and time is the only thing that is lost.
+            raise _unsuited(preset, "has no steps of time")
+        # The pooled width stays equal, and so do the heads: only time is lost.
         return options | {"steps": 1, "narrow": options["steps"] * options["narrow"]}
 
     sizes = preset.sizes
@@ -87,7 +87,7 @@ def _mean_over_time(preset: Preset) -> Preset:
 
 
 def _mel(preset: Preset) -> Preset:
-    """The audio tower starts from 128 mel bands instead of constant-Q bands."""
+    """The audio tower has 128 mel bands instead of constant-Q bands."""
     _need_tower(preset, "constant_q")
     constant_q = {"bands_per_octave", "octaves", "f_min_hz", "n_fft", "halvings"}
     bands = {"bands": 128, "n_fft": 2048, "f_min_hz": 30.0}
@@ -96,47 +96,47 @@ def _mel(preset: Preset) -> Preset:
 
 
 def _clean_sound(preset: Preset) -> Preset:
-    """Training leaves sound as it is: no rooms, microphones, noise or levels."""
+    """No augmentation of audio: no rooms, microphones, noise or levels."""
     return _augment(preset, sound=None)
 
 
 def _clean_notes(preset: Preset) -> Preset:
-    """Training leaves notes as they are: none dropped, added or changed."""
+    """No augmentation of notes: none dropped, added or changed."""
     return _augment(preset, notes=None)
 
 
 def _exact_fit(preset: Preset) -> Preset:
-    """In training the notes of every window begin with its sound and go at its tempo."""
+    """Notes and audio of every training window have equal starts and tempi."""
     return _augment(preset, loose=0.0)
 
 
 def _in_tune(preset: Preset) -> Preset:
-    """Training detunes nothing."""
+    """No detuning in training."""
     return _augment(preset, detune_cents=0.0)
 
 
 def _no_groups(preset: Preset) -> Preset:
-    """Windows of a batch are drawn one by one, and all are wrong answers to each other."""
+    """Windows of a batch are drawn independently, without a false-negative mask."""
     return _train(preset, group=1, near_s=None, adjacent_s=None)
 
 
 def _overlaps_masked(preset: Preset) -> Preset:
-    """Windows of a recording that overlap at all are no wrong answers to each other."""
+    """All windows of a recording that overlap are false negatives."""
     return _train(preset, near_s=None)
 
 
-def _no_memory(preset: Preset) -> Preset:
-    """Wrong answers come from the batch alone."""
+def _no_queue(preset: Preset) -> Preset:
+    """Negatives come from the batch only, without an embedding queue."""
     return _train(preset, queue_size=0)
 
 
 def _no_neighbours(preset: Preset) -> Preset:
-    """No windows are drawn beside each other, and what begins less than a second apart is not told apart."""
+    """No neighbouring windows are drawn, and windows that begin less than a second apart are false negatives."""
     return _train(preset, adjacent_s=None, near_s=1.0)
 
 
 def _whole_windows(preset: Preset) -> Preset:
-    """No window of training is empty on one side."""
+    """No training window has a modality that is partly empty."""
     return _augment(preset, partial=0.0)
 
 
@@ -152,11 +152,11 @@ def _sigmoid(preset: Preset) -> Preset:
 
 VARIANTS: Mapping[str, Callable[[Preset], Preset]] = MappingProxyType(
     {
-        # Of the paper's design.
+        # For the paper's design.
         "trained-front": _trained_front,
         "log-mel": _log_mel,
         "onset-times": _onset_times,
-        # Of towers that keep time, and of how they train.
+        # For towers that keep time, and their training.
         "mean-over-time": _mean_over_time,
         "mel": _mel,
         "clean-sound": _clean_sound,
@@ -164,7 +164,7 @@ VARIANTS: Mapping[str, Callable[[Preset], Preset]] = MappingProxyType(
         "exact-fit": _exact_fit,
         "in-tune": _in_tune,
         "whole-windows": _whole_windows,
-        "no-queue": _no_memory,
+        "no-queue": _no_queue,
         "no-neighbours": _no_neighbours,
         "no-groups": _no_groups,
         "overlaps-masked": _overlaps_masked,
@@ -172,7 +172,7 @@ VARIANTS: Mapping[str, Callable[[Preset], Preset]] = MappingProxyType(
         "sigmoid": _sigmoid,
     }
 )
-"""Each takes a preset to its variant, and raises `AntiphonError` for one that has nothing to change."""
+"""Name → function from a preset to its variant; it raises `AntiphonError` for a preset without anything to change."""
 
 
 def find_variant(name: str) -> Callable[[Preset], Preset]:
@@ -183,7 +183,7 @@ def find_variant(name: str) -> Callable[[Preset], Preset]:
 def varied_preset(preset: str | Preset, variant: str | None) -> Preset:
     """A preset, given itself or by name, in a variant where one is named.
 
-    Raises `UnknownName`, and `AntiphonError` for a variant that has nothing to change in the preset.
+    Raises `UnknownName`, and `AntiphonError` for a variant that changes nothing in the preset.
     """
     preset = preset if isinstance(preset, Preset) else find_preset(preset)
     if variant is None:

@@ -21,9 +21,10 @@ from torch.nn import functional as F
 
 from antiphon.corpora.segment_table import PAPER_GRID, SegmentTable, WindowGrid
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.evaluation.bootstrap import draw_clusters, percentile_interval
 from antiphon.evaluation.pools import sample_pools
 from antiphon.evaluation.ranks import pool_ranks
-from antiphon.evaluation.scores import RESAMPLES, chance, per_query
+from antiphon.evaluation.scores import chance, per_query
 from antiphon.experiments.analysis import ModelUnderTest
 from antiphon.io.audio import SILENCE_PEAK, is_silent
 from antiphon.models.batch import Batch, NoteBatch, Tokens, collate_notes
@@ -296,10 +297,8 @@ def score_conditions(segments: ConditionedSegments, seed: int) -> ConditionedSco
     """Protocol `paper` on the same pools for all: S and its interval are those of `evaluate(…, "paper", seed)`."""
     table = segments.intact.table
     pools = sample_pools(table, strict=False, seed=seed)
-    groups, member = np.unique(table.work[pools.query], return_inverse=True)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=RESAMPLES)
-    weight = drawn[:, member.reshape(-1)].astype(np.float64)
+    drawn, member = draw_clusters(table.work[pools.query], seed)
+    weight = drawn[:, member].astype(np.float64)
     weight /= weight.sum(axis=1, keepdims=True)
     _, sizes = pool_ranks(segments.intact.audio[pools.query], segments.intact.notes, pools.candidate)
 
@@ -313,7 +312,7 @@ def score_conditions(segments: ConditionedSegments, seed: int) -> ConditionedSco
         mine = hits(found)
         means, resampled = mine.mean(axis=0), (weight @ mine).min(axis=1)
         s = float(means.min())
-        (low, high), (worse, better) = (np.percentile(each, [2.5, 97.5]) for each in (resampled, resampled - base))
+        (low, high), (worse, better) = map(percentile_interval, (resampled, resampled - base))
         return Score(s, *map(float, (*means, low, high, s - base_s, worse, better)))
 
     intact = hits(segments.intact)

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from antiphon.evaluation.bootstrap import percentile_interval, resampled_differences
+
 RESAMPLES = 10_000
 
 
@@ -73,7 +75,7 @@ def compare(a: ArrayLike, b: ArrayLike, seed: int = 42) -> Comparison:
         sd_a=sd_a,
         sd_b=sd_b,
         difference=difference,
-        interval=_bootstrap(left, right, seed),
+        interval=percentile_interval(resampled_differences(left, right, seed, RESAMPLES)),
         t=t,
         df=df,
         p=p,
@@ -117,13 +119,6 @@ def _values(name: str, given: ArrayLike) -> NDArray[np.float64]:
     if not np.isfinite(values).all():
         raise ValueError(f"{name}: values must be finite, got {values.tolist()}; leave out runs without a score")
     return values
-
-
-def _bootstrap(a: NDArray[np.float64], b: NDArray[np.float64], seed: int) -> tuple[float, float]:
-    rng = np.random.default_rng(seed)
-    means = [side[rng.integers(len(side), size=(RESAMPLES, len(side)))].mean(axis=1) for side in (a, b)]
-    low, high = np.percentile(means[0] - means[1], [2.5, 97.5])
-    return float(low), float(high)
 
 
 @dataclass(frozen=True)

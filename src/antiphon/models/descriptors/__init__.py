@@ -1,7 +1,7 @@
 """Hand-crafted descriptors: pure functions of a window, without learned parameters and without gradient (paper §3).
 
-A descriptor is one module that defines `DESCRIPTOR`. It sees a batch through a `View`, which computes the spectrogram
-once for all descriptors that ask for it.
+Each module of this package defines one descriptor, `DESCRIPTOR`. Its input is a `View` of a batch, which computes the
+spectrogram once for all descriptors that use it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ROWS_AT_A_TIME = 4
 
 
 class View:
-    """A batch as descriptors see it; what several of them need is computed at first use and kept."""
+    """The input of descriptors: audio, notes and playback of a batch, and its spectrogram, computed at first use."""
 
     def __init__(self, batch: Batch, sample_rate_hz: int) -> None:
         self.sample_rate_hz = sample_rate_hz
@@ -44,8 +44,8 @@ class View:
 class Descriptor:
     """A named function View → Tokens [B, T, K], finite on silence and on windows without notes.
 
-    `frames` is T where it is the same for every window. One of the sound is `elastic` when it is computed of the
-    sound at the view's playback; those that are not are of the sound as it is.
+    `dimensions` names its K values. `frames` is T where it is equal for all windows. A descriptor of the audio is
+    `elastic` when it applies the view's playback; the others describe the audio as recorded.
     """
 
     name: str
@@ -149,6 +149,6 @@ def _as_tokens(compute: Callable[[View], Tokens | Tensor], view: View) -> Tokens
 
 @torch.no_grad()
 def describe(batch: Batch, names: Iterable[str], sample_rate_hz: int) -> dict[str, Tokens]:
-    """Each named descriptor of the batch, computed once. Raises `UnknownName`."""
+    """Each named descriptor of the batch, computed once: name → Tokens [B, T, K]. Raises `UnknownName`."""
     view = View(batch, sample_rate_hz)
     return {name: DESCRIPTORS[name].compute(view) for name in dict.fromkeys(names)}

@@ -1,4 +1,4 @@
-"""A4, octave-band energy dynamics: how the level of eight octaves changes from frame to frame (paper §3)."""
+"""A4, octave-band energy dynamics: frame-to-frame changes of the level of eight octaves (paper §3)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ _STD_FLOOR = 1e-8
 def a4(magnitude: Tensor) -> Tensor:
     """First difference in time of the octave levels, z-scored per band over the window.
 
-    Magnitudes [B, 1025, T] → [B, T, 8]; the first frame's difference is 0 before scaling, the standard deviation is
-    the population's and at least 1e-8. Silence gives zeros.
+    Magnitudes [B, 1025, T] → float32 [B, T, 8]. The first frame's difference is 0 before scaling; the standard
+    deviation is that of the population (divisor T) and at least 1e-8. Silence gives zeros.
+
+    >>> a4(torch.zeros(1, 1025, 3)).shape
+    torch.Size([1, 3, 8])
     """
     level = octave_levels(magnitude)
     change = torch.zeros_like(level)

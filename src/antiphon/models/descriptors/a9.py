@@ -1,4 +1,4 @@
-"""A9, rational attractors weighted by their rarity: what always sounds says little about a moment (paper §3)."""
+"""A9, rational attractors weighted by their rarity in the window, as in TF-IDF (paper §3)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ _LARGEST_IDF = 5.0
 
 
 def inverse_frame_frequency(activation: Tensor) -> Tensor:
-    """log(1 / (df + 0.001)) clipped to 0 … 5 of activations [B, T, 12] → [B, 1, 12].
+    """log(1 / (df + 0.001)) clipped to 0 … 5, of activations [B, T, 12] → [B, 1, 12].
 
-    df is the share of the window's frames whose activation exceeds 0.05: an attractor of every frame gets 0, one of
-    half the frames 0.69, one of no frame 5.
+    df is the share of the window's frames with an activation above 0.05: 0 for an attractor that is active in every
+    frame, 0.69 in half of the frames, 5 in none.
+
+    >>> round(inverse_frame_frequency(torch.tensor([[[1.0], [0.0]]])).item(), 2)
+    0.69
     """
     frequency = (activation > _ACTIVE).float().mean(dim=1, keepdim=True)
     return torch.log(frequency + _DF_FLOOR).neg_().clamp_(0.0, _LARGEST_IDF)
@@ -27,12 +30,12 @@ def inverse_frame_frequency(activation: Tensor) -> Tensor:
 def a9(magnitude: Tensor, sample_rate_hz: int) -> Tensor:
     """A7's activation before normalisation, times the rarity of each attractor in the window, then normalised.
 
-    Magnitudes [B, 1025, T] → [B, T, 12], each frame summing to 1, or zeros where it has no energy. A frame in which
-    little but suppressed attractors sounds has what is left of the others scaled up to 1.
+    Magnitudes [B, 1025, T] → [B, T, 12]; each frame sums to 1, or is zero without energy. In a frame dominated by
+    suppressed attractors, the small values of the others are scaled up to sum 1.
 
-    The limit of 0.05 is one of STFT magnitude, so unlike A7 this depends on the level: the louder a window, the more
-    attractors are active in all its frames, and where all are, the whole descriptor is zero. In piano recordings it is
-    mostly 1/1 and 16/15 that are suppressed, which neighbouring bins of one peak form.
+    The threshold of 0.05 is an STFT magnitude, so unlike A7 this depends on the level: the louder a window, the more
+    attractors are active in all its frames. Where all are, the descriptor is zero. In piano recordings mostly 1/1 and
+    16/15 are suppressed, the intervals between neighbouring bins of one peak.
     """
     activation = attractor_activation(magnitude, sample_rate_hz)
     return share(activation * inverse_frame_frequency(activation))

@@ -1,4 +1,4 @@
-"""Descriptors replaced by something that says nothing about the window: for causal ablation and control trainings."""
+"""Replace descriptors by values without information about the window, for causal ablation and control trainings."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Values = Literal["real", "zero", "noise", "shuffle"]
 def alter(tokens: Tokens, values: Values, generator: torch.Generator | None = None) -> Tokens:
     """Descriptor tokens with other values (paper §7).
 
-    `zero`: zeros. `noise`: Gaussian with each dimension's own mean and standard deviation over the unpadded positions
-    of the batch. `shuffle`: another row's descriptor, rows being shifted round by a random number; a batch of one
-    keeps its own. `real`: unchanged. Chance comes from `generator`, or from torch's own.
+    `zero`: zeros. `noise`: Gaussian, with the mean and standard deviation of each dimension over the unpadded positions
+    of the batch. `shuffle`: the descriptor of another row, by a random circular shift; a batch of one is unchanged.
+    `real`: unchanged. Random numbers come from `generator`, by default torch's global one.
     """
     if values == "real":
         return tokens

@@ -1,4 +1,4 @@
-"""D1, pitch-ratio histogram: how far successive notes lie apart, as ratios of their frequencies (paper §3)."""
+"""D1, pitch-ratio histogram: the frequency ratios of successive notes (paper §3)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from antiphon.models.descriptors.a7 import share
 
 BINS = 128
 OCTAVES = 2.0
-"""Ratio histograms reach from 1/4 to 4, two octaves (or two doublings of a duration) either way."""
+"""Range of ratio histograms: 1/4 to 4, two octaves (for durations, two doublings) in either direction."""
 
 
 def bin_centres(bins: int) -> list[float]:
-    """Centres of equal bins over −2 … 2, in octaves."""
+    """Centres of equal bins over −2 … 2 octaves."""
     return [((number + 0.5) / bins * 2 - 1) * OCTAVES for number in range(bins)]
 
 
@@ -29,20 +29,20 @@ def bin_names(prefix: str, bins: int) -> tuple[str, ...]:
 
 
 def soft_histogram(octaves: Tensor, bins: int, *weights: Tensor) -> Tensor:
-    """One histogram per weighting, side by side: [B, len(weights)·bins], each summing to 1 or all zeros.
+    """One histogram per weighting, concatenated: [B, len(weights)·bins], each summing to 1 or all zeros.
 
-    `octaves` [B, P] are log2 of ratios, clamped to ±2; each adds its weight, [B, P] of at least 0, to all bins along
-    a Gaussian whose σ is the width of one bin. Only half of it lies inside the histogram where a ratio is clamped.
+    `octaves` [B, P] are log2 of ratios, clamped to ±2. Each adds its weight, at least 0, of `weights` [B, P] to all
+    bins in the shape of a Gaussian with σ of one bin. Only half of it is inside the histogram for a clamped ratio.
     """
     width = 2 * OCTAVES / bins
     distance = octaves.clamp(-OCTAVES, OCTAVES).unsqueeze(-1) - octaves.new_tensor(bin_centres(bins))
-    # [B, P, bins]; clamped, since subnormal numbers slow a CPU down many times.
+    # [B, P, bins]; clamped because subnormal numbers slow a CPU down many times
     kernel = distance.div_(width).square_().mul_(-0.5).clamp_min_(-40.0).exp_()
     return torch.cat([share((kernel * weight.unsqueeze(-1)).sum(dim=1)) for weight in weights], dim=-1)
 
 
 def pairs(padding: Tensor) -> Tensor:
-    """1.0 where a note and its successor are both real: bool [B, N] → float32 [B, N − 1]."""
+    """1.0 where neither a note nor its successor is padding: bool [B, N] → float32 [B, N − 1]."""
     return (~(padding[:, 1:] | padding[:, :-1])).float()
 
 
@@ -55,8 +55,12 @@ def d1(pitch: Tensor, padding: Tensor) -> Tensor:
     """Histogram of the frequency ratios 2^(Δ/12) of successive notes: 128 bins, evenly spaced in log2 from 1/4 to 4.
 
     `pitch` int [B, N] in (onset, pitch) order, `padding` bool [B, N] → [B, 1, 128], summing to 1; zeros with fewer
-    than two notes. Transposition changes nothing. The paper gives the name and the number of bins only; the order of
-    the notes, the logarithmic axis, its range (wider leaps are clamped) and σ (one bin) are our reading.
+    than two notes. Invariant under transposition. The paper gives the name and the number of bins only. The order of
+    the notes, the logarithmic axis, its range (wider intervals are clamped) and σ (one bin) are our reading.
+
+    >>> fifth_up = d1(torch.tensor([[60, 67]]), torch.zeros(1, 2, dtype=torch.bool))[0, 0]
+    >>> bin_names("ratio", BINS)[int(fifth_up.argmax())], round(fifth_up.sum().item(), 4)
+    ('ratio_1.493', 1.0)
     """
     return soft_histogram(pitch_steps(pitch) / 12, BINS, pairs(padding)).unsqueeze(1)
 

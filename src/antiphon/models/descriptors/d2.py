@@ -1,4 +1,4 @@
-"""D2, pitch-ratio histogram in three channels: every pair alike, by velocity, by duration (paper §3)."""
+"""D2, pitch-ratio histogram in three channels: unweighted, by velocity, by duration (paper §3)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _CHANNELS = ("unweighted", "velocity", "duration")
 
 
 def d2(notes: NoteBatch) -> Tensor:
-    """D1 three times over, side by side: [B, 1, 384], each third summing to 1, or zeros with fewer than two notes.
+    """D1 with three weightings, concatenated: [B, 1, 384]; each third sums to 1, or is zero with fewer than two notes.
 
-    The first channel is D1; in the second a pair counts by the mean velocity of its two notes, in the third by their
-    mean duration. A channel whose weights are all 0 is zero. The paper names the channels only; the mean of the two
+    The first channel is D1. In the second, the weight of a pair is the mean velocity of its two notes, in the third
+    their mean duration. A channel with all weights 0 is zero. The paper names the channels only; the mean of the two
     notes is our reading.
     """
     real = pairs(notes.padding)
@@ -24,7 +24,7 @@ def d2(notes: NoteBatch) -> Tensor:
 
 
 def _means(values: Tensor) -> Tensor:
-    """Of each note and its successor: [B, N] → [B, N − 1]."""
+    """Means of each note and its successor: [B, N] → [B, N − 1]."""
     return (values[:, 1:] + values[:, :-1]) / 2
 
 

@@ -1,4 +1,4 @@
-"""D3, rhythm histogram: ratios of successive intervals and durations, and the steps between notes (paper §3)."""
+"""D3, rhythm histogram: ratios of successive inter-onset intervals and durations, and pitch steps (paper §3)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _SHORTEST_S = 1e-3
 
 
 def d3(notes: NoteBatch) -> Tensor:
-    """Three histograms side by side, each summing to 1 or all zeros: [B, 1, 64 + 64 + 25].
+    """Three histograms, concatenated, each summing to 1 or all zeros: [B, 1, 64 + 64 + 25].
 
     1. Ratios of successive inter-onset intervals, later over earlier (three notes make one ratio): 64 bins, evenly
-       spaced in log2 from 1/4 to 4, Gaussian-soft with σ of one bin, ratios beyond clamped.
+       spaced in log2 from 1/4 to 4, smoothed by a Gaussian with σ of one bin, ratios beyond the range clamped.
     2. Ratios of successive durations, later over earlier (two notes make one ratio), in the same bins.
-    3. Steps between successive notes in semitones: 25 hard bins from −12 to 12, wider leaps clamped.
+    3. Steps between successive notes in semitones: 25 bins without smoothing from −12 to 12, wider steps clamped.
 
-    Notes are in (onset, pitch) order. Intervals and durations below 1 ms count as 1 ms, which keeps chords, whose
-    intervals are 0, finite: into and out of a chord the ratio is clamped, inside one it is 1. Tempo changes nothing
-    as long as that limit stays out of play. Zeros where there are too few notes. The paper gives bins and range; the
-    logarithmic axis, σ and all clamping are our reading.
+    Notes are in (onset, pitch) order. Intervals and durations below 1 ms count as 1 ms. So the intervals of a chord,
+    which are 0, give finite ratios: clamped ones before and after it, 1 inside. Invariant under tempo, except where
+    that limit applies. Zeros for too few notes. The paper gives bins and range; the logarithmic axis, σ and the
+    clamping are our reading.
     """
     real = pairs(notes.padding)
     interval = _octaves(notes.onset_s[:, 1:] - notes.onset_s[:, :-1])
@@ -44,7 +44,7 @@ def _octaves(seconds: Tensor) -> Tensor:
 
 
 def _step_histogram(step: Tensor, weight: Tensor) -> Tensor:
-    """Share of each step in −12 … 12 semitones: [B, P] → [B, 25]."""
+    """The share of each step in −12 … 12 semitones: [B, P] → [B, 25]."""
     steps = torch.arange(-_WIDEST_STEP, _WIDEST_STEP + 1, device=step.device)
     hit = step.clamp(-_WIDEST_STEP, _WIDEST_STEP).unsqueeze(-1) == steps  # [B, P, 25]
     return share((hit * weight.unsqueeze(-1)).sum(dim=1))

@@ -1,4 +1,4 @@
-"""D4, local pitch intervals: the steps to the neighbouring notes (paper §3)."""
+"""D4, local pitch intervals: steps from each note to its neighbours (paper §3)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from antiphon.models.descriptors import Descriptor, View
 
 
 def d4(pitch: Tensor, padding: Tensor) -> Tensor:
-    """Per note Δprev/24, Δnext/24, clip(Δprev/12, ±2)/2, clip(Δnext/12, ±2)/2 in semitones.
+    """Per note Δprev/24, Δnext/24, clip(Δprev/12, ±2)/2, clip(Δnext/12, ±2)/2, with Δ in semitones.
 
-    `pitch` int [B, N] in (onset, pitch) order, `padding` bool [B, N] → [B, N, 4]. Zero at the ends and across padding.
+    `pitch` int [B, N] in (onset, pitch) order, `padding` bool [B, N] → [B, N, 4]. Zero at the ends and next to padding.
+
+    >>> d4(torch.tensor([[60, 72]]), torch.zeros(1, 2, dtype=torch.bool)).tolist()
+    [[[0.0, 0.5, 0.0, 0.5], [0.5, 0.0, 0.5, 0.0]]]
     """
     step = (pitch[:, 1:] - pitch[:, :-1]).float() * ~(padding[:, 1:] | padding[:, :-1])
     edge = step.new_zeros(len(step), 1)

@@ -1,7 +1,7 @@
-"""Onset strength: when, and in which semitone, the sound of a window rises; the counterpart of `predicted_onsets`.
+"""Onset strength: the rise of the level in semitone bands over time; the audio counterpart of `predicted_onsets`.
 
-The level around an instant less that 80 ms before, in triangular bands a semitone apart, falls as zero: spectral flux
-(Bello et al. 2005, "A tutorial on onset detection in music signals", IEEE TSAP 13), band by band.
+The level minus that of 80 ms before, in triangular bands a semitone apart, negative values set to zero: spectral flux
+per band (Bello et al. 2005, "A tutorial on onset detection in music signals", IEEE TSAP 13).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from antiphon.signal.spectra import in_bands, in_parts, power, stft
 
 FRAME_HZ = 12.5
 FRAMES = 50
-"""Of 80 ms: a window of 4 s."""
+"""Frames of 80 ms in a window of 4 s."""
 _FFT = 4096
 _ROWS_AT_A_TIME = 8
 
@@ -25,12 +25,12 @@ _ROWS_AT_A_TIME = 8
 def _rise(audio: Tensor, sample_rate_hz: int, tempo: float) -> Tensor:
     """Rise of log(1 + magnitude / its mean over the window) in each band of mono windows [B, S]: [B, 50, 96].
 
-    The same at any level; zeros for silence, as which counts what is beyond a window. Frame t is the rise from
-    80 (t − ½) to 80 (t + ½) ms of the window as it is played: spectra trail an onset by half of their length of 171 ms,
-    so that a note which begins within 80 t to 80 (t + 1) ms is heard there.
+    Invariant under gain. Silence gives zeros, and counts as the audio beyond the window. Frame t is the rise from
+    80 (t − ½) to 80 (t + ½) ms of the window at the playback's tempo. Spectra are 171 ms long and trail an onset by
+    half of that, so an onset from 80 t to 80 (t + 1) ms is within frame t.
     """
     hop = round(sample_rate_hz / FRAME_HZ * tempo)
-    before = hop // 2 + _FFT // 2  # the first frame rises from an instant before the window
+    before = hop // 2 + _FFT // 2  # the first frame compares with a time before the window
     needed = FRAMES * hop + _FFT
     audio = F.pad(audio, (before, max(0, needed - before - audio.shape[1])))[:, :needed]
     window = torch.hann_window(_FFT, device=audio.device)

@@ -1,4 +1,4 @@
-"""Predicted onsets: when, and in which semitone, the notes of a window make sound rise; see `onset_strength`."""
+"""Predicted onsets: the onset strength in semitone bands that notes predict; see `onset_strength`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from antiphon.signal.onsets import BAND_NAMES, normalised, onsets_in_bands
 
 
 def _compute(view: View) -> Tokens:
-    """Square root of the velocity / 127 that begins in each frame of 80 ms and each band, outlined: [B, 50, 96]."""
+    """Square root of the summed velocity / 127 of onsets per frame of 80 ms and band, normalised: [B, 50, 96]."""
     notes = view.notes
     loudness = notes.velocity / 127 * ~notes.padding
     onsets = onsets_in_bands(notes.onset_s, notes.pitch, loudness, FRAME_HZ, FRAMES)

@@ -1,18 +1,18 @@
-"""Mechanisms that bring a descriptor into a model; one file each, defining `MECHANISM` (paper §4).
+"""Mechanisms, the ways of injecting a descriptor into a model; each module defines one, `MECHANISM` (paper §4).
 
-A mechanism is an `nn.Module` that acts at one place, and its place says how it is called:
+A mechanism is an `nn.Module` that acts at one injection point, which determines its arguments and its result:
 
-| place       | called                                                    | returns                                    |
+| point       | called                                                    | returns                                    |
 |-------------|-----------------------------------------------------------|--------------------------------------------|
 | `features`  | before positions: (tokens, descriptor)                    | tokens                                     |
 | `tokens`    | after positions: (tokens, descriptor)                     | tokens                                     |
-| `attention` | before each layer: (tokens, descriptor, layer)            | what is added to attention scores          |
+| `attention` | before each layer: (tokens, descriptor, layer)            | a bias that is added to attention scores   |
 | `layers`    | after each layer: (tokens, descriptor, layer)             | tokens, and penalties for the loss by name |
 | `head`      | after each norm of the head: (hidden, descriptor, layer)  | hidden                                     |
-| `branch`    | beside the towers: (descriptors)                          | an embedding of its own                    |
+| `branch`    | next to the towers: (descriptors)                         | an embedding of its own                    |
 
-Masks are honoured everywhere: padded notes are never attended to and never averaged, where the reference's
-cross-attention read them.
+All mechanisms apply masks: padded notes are neither attended to nor averaged. The reference's cross-attention attended
+to them.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ Penalties = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Shape:
-    """What a mechanism has to fit: the width and number of layers of a tower (or of a head: hidden width and norms),
-    its attention heads, its rates of dropout, and the dimensions of the common space."""
+    """The sizes that a mechanism is built for: width and number of layers of a tower (of a head: hidden width and
+    number of norms), attention heads, dropout rates, and the dimensions of the common space."""
 
     width: int
     layers: int
@@ -44,14 +44,17 @@ class Shape:
 
 @runtime_checkable
 class Annealed(Protocol):
-    """A mechanism that changes as training goes on: the loop sets `progress` from 0 to 1."""
+    """A mechanism that depends on the progress of training; the training loop sets `progress` from 0 to 1."""
 
     progress: float
 
 
 @dataclass(frozen=True)
 class Mechanism:
-    """`build(shape, dimensions, **options)` makes the module for a tower's shape and a descriptor's dimensions."""
+    """A named mechanism that acts at the injection point `place`.
+
+    `build(shape, dimensions, **options)` makes the module for a tower's shape and a descriptor's dimensions.
+    """
 
     name: str
     place: InjectionPoint

@@ -1,4 +1,4 @@
-"""Attention bias: the descriptor of a position makes every query attend to it more or less (paper §4, later work)."""
+"""Attention bias: the descriptor of a position raises or lowers the attention to it (paper §4, later work)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from antiphon.models.injection.align import aligned
 
 
 class AttentionBias(nn.Module):
-    """A Linear per layer from the descriptor, brought to the tokens' length, to one bias per head and key.
+    """One Linear per layer from the descriptor, resampled to the tokens' length, to a bias per head and key.
 
-    It starts at zero. The paper names the mechanism only; this is our reading of it.
+    Initialised to zero. The paper names the mechanism only; this is our reading.
     """
 
     def __init__(self, shape: Shape, dimensions: int) -> None:
@@ -24,9 +24,9 @@ class AttentionBias(nn.Module):
             nn.init.zeros_(linear.bias)
 
     def forward(self, tokens: Tokens, descriptor: Tokens, layer: int) -> Tensor:
-        """What is added to the attention scores of every query: [B, heads, 1, T]."""
-        beside = aligned(descriptor, tokens.values.shape[1], tokens.padding).to(tokens.values.dtype)
-        bias: Tensor = self.bias[layer](beside)
+        """The bias that is added to the attention scores of every query: [B, heads, 1, T]."""
+        resampled = aligned(descriptor, tokens.values.shape[1], tokens.padding).to(tokens.values.dtype)
+        bias: Tensor = self.bias[layer](resampled)
         return bias.transpose(1, 2).unsqueeze(2)
 
 

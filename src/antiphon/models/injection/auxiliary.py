@@ -1,7 +1,6 @@
-"""Auxiliary branch: a descriptor of the whole window, embedded, as one more thing for the loss to match (paper §3).
+"""Auxiliary branch: an embedding of a descriptor of the whole window, for an additional loss term (paper §3).
 
-The paper gives the weight of the extra VICReg, 0.1, and no more; which embedding the branch is matched with is the
-arm's choice.
+The paper gives only the weight of the additional VICReg, 0.1. The arm selects the embedding to match the branch with.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from torch.nn import functional as F
 
 from antiphon.models.batch import Tokens
 from antiphon.models.injection import Mechanism, Shape
-from antiphon.models.injection.third_tower import side_by_side
+from antiphon.models.injection.third_tower import concatenated
 
 
 class AuxiliaryBranch(nn.Module):
@@ -26,8 +25,8 @@ class AuxiliaryBranch(nn.Module):
         self.out = nn.Linear(shape.width, shape.embedding)
 
     def forward(self, descriptors: Sequence[Tokens]) -> Tensor:
-        """[B, embedding]."""
-        summary = side_by_side(descriptors).mean().to(self.first.weight.dtype)
+        """Descriptors [B, T, K] → [B, embedding]."""
+        summary = concatenated(descriptors).mean().to(self.first.weight.dtype)
         embedded: Tensor = self.out(F.relu(self.norm(self.first(summary))))
         return embedded
 

@@ -1,4 +1,4 @@
-"""concat: the descriptor, brought to the features' length, is concatenated to them and mixed in (paper §4)."""
+"""Concatenation: the descriptor, resampled to the features' length, is concatenated with them (paper §4)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ class Concat(nn.Module):
         self.norm = nn.LayerNorm(shape.width)
 
     def forward(self, tokens: Tokens, descriptor: Tokens) -> Tokens:
-        beside = aligned(descriptor, tokens.values.shape[1], tokens.padding).to(tokens.values.dtype)
-        mixed: Tensor = self.norm(self.mix(torch.cat([tokens.values, beside], dim=-1)))
+        """Features [B, T, width] and descriptor [B, T′, K] → [B, T, width]."""
+        resampled = aligned(descriptor, tokens.values.shape[1], tokens.padding).to(tokens.values.dtype)
+        mixed: Tensor = self.norm(self.mix(torch.cat([tokens.values, resampled], dim=-1)))
         return Tokens(mixed, tokens.padding)
 
 

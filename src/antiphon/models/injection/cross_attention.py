@@ -1,4 +1,4 @@
-"""cross-attention: features ask, the descriptor at its own frame rate answers (paper §4)."""
+"""Cross-attention from features to the descriptor at its own frame rate (paper §4)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from antiphon.models.towers.transformer import attendable
 
 
 class Attend(nn.Module):
-    """Multi-head attention of one sequence to another, through the fused kernel; as many parameters and the same
-    initialisation as `torch.nn.MultiheadAttention`. Padded keys are never attended to."""
+    """Multi-head attention from one sequence to another, through the fused kernel, with the number of parameters and
+    the initialisation of `torch.nn.MultiheadAttention`. Padded keys are not attended to."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -27,16 +27,16 @@ class Attend(nn.Module):
             nn.init.zeros_(linear.bias)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, asking: Tensor, answering: Tokens) -> Tensor:
-        """[B, T, D] ask, [B, S, D] answer: [B, T, D]."""
-        rows, length, width = asking.shape
-        query = self.query(asking).view(rows, length, self.heads, -1).transpose(1, 2)
-        key, value = self.key_value(answering.values).view(rows, -1, 2, self.heads, width // self.heads).unbind(2)
+    def forward(self, queries: Tensor, context: Tokens) -> Tensor:
+        """Queries [B, T, D] attend to `context` [B, S, D]: [B, T, D]."""
+        rows, length, width = queries.shape
+        query = self.query(queries).view(rows, length, self.heads, -1).transpose(1, 2)
+        key, value = self.key_value(context.values).view(rows, -1, 2, self.heads, width // self.heads).unbind(2)
         attended = F.scaled_dot_product_attention(
             query,
             key.transpose(1, 2),
             value.transpose(1, 2),
-            attn_mask=None if answering.padding is None else attendable(answering.padding)[:, None, None, :],
+            attn_mask=None if context.padding is None else attendable(context.padding)[:, None, None, :],
             dropout_p=self.dropout if self.training else 0.0,
         )
         out: Tensor = self.out(attended.transpose(1, 2).reshape(rows, length, width))
@@ -46,7 +46,7 @@ class Attend(nn.Module):
 class CrossAttention(nn.Module):
     """tokens ← LayerNorm(tokens + attention(tokens → Linear(descriptor))).
 
-    Tokens whose descriptor is empty (a window without notes) stay as they are but for the norm.
+    Tokens whose descriptor is empty (a window without notes) are normalised only.
     """
 
     def __init__(self, shape: Shape, dimensions: int) -> None:
@@ -56,11 +56,11 @@ class CrossAttention(nn.Module):
         self.norm = nn.LayerNorm(shape.width)
 
     def forward(self, tokens: Tokens, descriptor: Tokens) -> Tokens:
-        answering = Tokens(self.project(descriptor.values.to(self.project.weight.dtype)), descriptor.padding)
-        heard = self.attend(tokens.values, answering)
+        context = Tokens(self.project(descriptor.values.to(self.project.weight.dtype)), descriptor.padding)
+        attended = self.attend(tokens.values, context)
         if descriptor.padding is not None:
-            heard = torch.where(descriptor.padding.all(dim=1)[:, None, None], 0.0, heard)
-        return Tokens(self.norm(tokens.values + heard), tokens.padding)
+            attended = torch.where(descriptor.padding.all(dim=1)[:, None, None], 0.0, attended)
+        return Tokens(self.norm(tokens.values + attended), tokens.padding)
 
 
 MECHANISM = Mechanism("cross_attention", "tokens", CrossAttention)

@@ -1,4 +1,4 @@
-"""FiLM: the descriptor's mean over time scales and shifts what every layer gives (paper §4; Perez et al. 2018)."""
+"""FiLM: the descriptor's mean over time scales and shifts every layer's output (paper §4; Perez et al. 2018)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from antiphon.models.injection import Mechanism, Penalties, Shape
 
 
 class Modulation(nn.Module):
-    """h ← (1 + γ)h + β with (γ, β) of each layer from one hidden layer of 128 over the mean descriptor.
+    """h ← (1 + γ)h + β, with (γ, β) of each layer from a hidden layer of 128 units over the mean descriptor.
 
-    The last Linear of each layer starts at zero, so that modulation starts as the identity. One hidden layer serves
-    all layers: that gives the paper's counts of parameters.
+    The last Linear of each layer is initialised to zero, so modulation starts as the identity. All layers share the
+    hidden layer, which gives the paper's parameter counts.
     """
 
     def __init__(self, shape: Shape, dimensions: int, hidden: int = 128) -> None:
@@ -26,7 +26,7 @@ class Modulation(nn.Module):
             nn.init.zeros_(linear.bias)
 
     def forward(self, hidden: Tensor, descriptor: Tokens, layer: int) -> Tensor:
-        """Modulate [B, …, D]."""
+        """Modulate `hidden` [B, …, D] by the descriptor [B, T, K]."""
         summary = F.relu(self.hidden(descriptor.mean().to(self.hidden.weight.dtype)))
         scale, shift = self.scale_shift[layer](summary).chunk(2, dim=-1)
         if hidden.dim() == 3:

@@ -1,4 +1,4 @@
-"""MoE: after each layer a mixture of bottleneck experts, weighed by a router that sees the descriptor (paper §4)."""
+"""Mixture of experts: bottleneck experts after each layer, gated by a router that takes the descriptor (paper §4)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ _LOAD_WEIGHT = 0.01
 class MixtureOfExperts(nn.Module):
     """h ← h + Σ_e g_e(h, mean descriptor) · expert_e(h), after every layer.
 
-    An expert is Linear(D → D/4), GELU, Linear back; the router Linear([h ‖ mean descriptor] → 64), GELU, Linear →
-    softmax over the experts, position by position. Penalty `load_balance`: 0.01 · n · variance of the experts' mean
-    loads. Options make the paper's variants: `expert_std` is the standard deviation experts start with (v2: 0.02);
-    `noise` is the standard deviation of Gaussian noise on the router's scores in training, falling linearly from the
-    first to the second number (v2: 0.5 → 0.05); `entropy_weight` penalises undecided routing (v3: 0.01); `top_1` uses
-    the best expert only, with the gradient of the soft weights (v4, straight-through).
+    An expert is Linear(D → D/4), GELU, Linear(D/4 → D). The router is Linear([h ‖ mean descriptor] → 64), GELU, Linear,
+    softmax over the n experts, at each position. Penalty `load_balance`: 0.01 · n · variance of the mean loads.
+
+    Options for the paper's variants: `expert_std`, the initial standard deviation of the experts' weights (v2: 0.02);
+    `noise`, the standard deviation of Gaussian noise on the router's scores in training, falling linearly from the
+    first to the second number (v2: 0.5 → 0.05); `entropy_weight`, the weight of the penalty on the router's entropy
+    (v3: 0.01); `top_1`, the best expert only, with the gradient of the soft gates (v4, straight-through).
     """
 
     def __init__(
@@ -81,11 +82,11 @@ class MixtureOfExperts(nn.Module):
         if len(kept) == 0:
             return {}
         load = kept.mean(dim=0)
-        found = {"load_balance": _LOAD_WEIGHT * len(load) * load.var(correction=0)}
+        penalties = {"load_balance": _LOAD_WEIGHT * len(load) * load.var(correction=0)}
         if self.entropy_weight:
             entropy = -(kept * kept.clamp_min(1e-9).log()).sum(dim=-1).mean()
-            found["router_entropy"] = self.entropy_weight * entropy
-        return found
+            penalties["router_entropy"] = self.entropy_weight * entropy
+        return penalties
 
 
 MECHANISM = Mechanism("moe", "layers", MixtureOfExperts)

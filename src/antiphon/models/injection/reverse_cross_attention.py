@@ -1,6 +1,6 @@
-"""reverse cross-attention: the descriptor's frames ask, features answer, and the tower goes on with those frames.
+"""Reverse cross-attention: the descriptor's frames attend to the features and replace them as tokens (paper §4).
 
-After it the transformer runs on 188 tokens instead of the paper's 2400 (paper §4).
+The transformer then processes 188 tokens instead of the 2400 of the paper's baseline.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from antiphon.models.injection.cross_attention import Attend
 class ReverseCrossAttention(nn.Module):
     """tokens ← LayerNorm(q + attention(q → tokens)) with q = Linear(descriptor) + learned positions.
 
-    `positions` is the longest descriptor there is room for. 200 is the number that gives the paper's count of
-    parameters; for descriptors of notes it has to be the longest window of notes.
+    `positions` is the largest number of descriptor frames; more raise `ValueError`. 200 gives the paper's parameter
+    count. For descriptors of notes it must be the largest number of notes in a window.
     """
 
     def __init__(self, shape: Shape, dimensions: int, positions: int = 200) -> None:
@@ -30,9 +30,9 @@ class ReverseCrossAttention(nn.Module):
     def forward(self, tokens: Tokens, descriptor: Tokens) -> Tokens:
         length = descriptor.values.shape[1]
         if length > len(self.positions):
-            raise ValueError(f"{length} descriptor frames, but positions are learned for {len(self.positions)} only")
-        asking = self.project(descriptor.values.to(self.project.weight.dtype)) + self.positions[:length]
-        return Tokens(self.norm(asking + self.attend(asking, tokens)), descriptor.padding)
+            raise ValueError(f"{length} descriptor frames exceed the {len(self.positions)} learned positions")
+        queries = self.project(descriptor.values.to(self.project.weight.dtype)) + self.positions[:length]
+        return Tokens(self.norm(queries + self.attend(queries, tokens)), descriptor.padding)
 
 
 MECHANISM = Mechanism("reverse_cross_attention", "tokens", ReverseCrossAttention)

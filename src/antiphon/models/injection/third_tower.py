@@ -1,6 +1,6 @@
-"""Third tower: the descriptors alone, through a small transformer, into the common space (paper §4).
+"""Third tower: a small transformer that embeds descriptors in the common space (paper §4).
 
-Which pairs of embeddings the loss then pulls together is the arm's choice.
+The arm selects the pairs of embeddings that the loss matches.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from antiphon.models.towers.transformer import TransformerLayer, sinusoidal_posi
 
 
 class ThirdTower(nn.Module):
-    """[first ‖ others, brought to its length] → Linear → LayerNorm → sinusoidal positions → pre-norm layers →
-    LayerNorm → mean → Linear, BatchNorm, ReLU, Linear.
+    """[descriptors, resampled to the length of the first] → Linear → LayerNorm → sinusoidal positions → pre-norm
+    layers → LayerNorm → mean → Linear, BatchNorm, ReLU, Linear.
 
-    Its width is half the note tower's (`shape`), 256 in the paper, with a feed-forward block of four times that.
+    The width is half that of the notes tower (`shape`), 256 in the paper; the feed-forward block has four times that.
     """
 
     def __init__(self, shape: Shape, dimensions: int, layers: int = 2, heads: int = 4, max_frames: int = 2048) -> None:
@@ -40,8 +40,8 @@ class ThirdTower(nn.Module):
         )
 
     def forward(self, descriptors: Sequence[Tokens]) -> Tensor:
-        """[B, embedding]."""
-        tokens = side_by_side(descriptors)
+        """Descriptors [B, T, K] → [B, embedding]."""
+        tokens = concatenated(descriptors)
         mixed = self.norm_mix(self.mix(tokens.values.to(self.mix.weight.dtype)))
         positions: Tensor = self.get_buffer("positions")[: mixed.shape[1]]
         tokens = Tokens(self.dropout(mixed + positions), tokens.padding)
@@ -51,8 +51,8 @@ class ThirdTower(nn.Module):
         return embedded
 
 
-def side_by_side(descriptors: Sequence[Tokens]) -> Tokens:
-    """Descriptors concatenated [B, T, ΣK] at the length of the first, each interpolated over its unpadded stretch."""
+def concatenated(descriptors: Sequence[Tokens]) -> Tokens:
+    """Descriptors concatenated to [B, T, ΣK], each resampled over its unpadded part to the length of the first."""
     first = descriptors[0]
     length = first.values.shape[1]
     values = torch.cat([aligned(tokens, length, first.padding) for tokens in descriptors], dim=-1)

@@ -1,7 +1,7 @@
-"""Towers: a window of sound or notes → tokens → transformer layers → one vector.
+"""Towers: encoders of a window of audio or notes: front end → tokens → layers → one vector.
 
-A tower is a module with the four steps of the `Tower` protocol; `antiphon.models.network.DualEncoder` runs them in
-order and lets injections act in between. One file per tower, each defining `TOWER`.
+A tower is a module with the steps of the `Tower` protocol. `antiphon.models.network.DualEncoder` runs them in order
+and applies injections in between. Each module of this package that defines `TOWER` is one kind of tower.
 """
 
 from __future__ import annotations
@@ -20,30 +20,33 @@ from antiphon.types import Modality, Playback
 
 @dataclass(frozen=True)
 class Elasticity:
-    """Which playbacks an audio tower can hear: tempi in steps of 1 / `tempo_steps`, and transpositions by multiples of
-    `semitone_step`, or none."""
+    """The playbacks that an audio tower supports: tempi in steps of 1 / `tempo_steps`, and transpositions by multiples
+    of `semitone_step`, or none."""
 
     tempo_steps: int
     semitone_step: int | None
 
     def nearest(self, playback: Playback) -> Playback:
-        """The playback with the nearest tempo that can be heard. Raises `ValueError` for semitones that cannot.
+        """The supported playback with the nearest tempo. Raises `ValueError` for an unsupported transposition.
 
         >>> Elasticity(60, 1).nearest(Playback(0.81, 3))
         Playback(tempo=0.8166666666666667, semitones=3)
         """
         if playback.semitones and (self.semitone_step is None or playback.semitones % self.semitone_step):
-            can = "no transposition" if self.semitone_step is None else f"steps of {self.semitone_step} semitones only"
-            raise ValueError(f"cannot hear {playback.semitones:+d} semitones: its bands allow {can}")
-        slowest = ceil(self.tempo_steps / 2)  # a step below would be no playback
+            allowed = (
+                "no transposition" if self.semitone_step is None else f"steps of {self.semitone_step} semitones only"
+            )
+            raise ValueError(f"cannot transpose by {playback.semitones:+d} semitones: its bands allow {allowed}")
+        slowest = ceil(self.tempo_steps / 2)  # below is no valid playback
         steps = max(slowest, round(playback.tempo * self.tempo_steps))
         return replace(playback, tempo=steps / self.tempo_steps)
 
 
 class Tower(Protocol):
-    """What `encode` needs of a tower, an `nn.Module`.
+    """The interface of a tower, an `nn.Module`.
 
-    An audio tower that can hear sound at another playback has an `elasticity`; see `elasticity_of`.
+    `width` is that of tokens, `pooled_width` that of the result. An audio tower that supports other playbacks has an
+    `elasticity`; see `elasticity_of`.
     """
 
     width: int
@@ -57,7 +60,9 @@ class Tower(Protocol):
         """The front end: tokens [B, T, width] before positions."""
         ...
 
-    def add_positions(self, tokens: Tokens, batch: Batch) -> Tokens: ...
+    def add_positions(self, tokens: Tokens, batch: Batch) -> Tokens:
+        """Tokens [B, T, width] with their positions in time encoded."""
+        ...
 
     def pool(self, tokens: Tokens) -> Tensor:
         """Tokens after the last layer → [B, pooled_width]."""
@@ -65,13 +70,13 @@ class Tower(Protocol):
 
 
 def elasticity_of(tower: Tower) -> Elasticity | None:
-    """Which playbacks a tower can hear; None when it hears sound as it was recorded only, and ignores a batch's."""
+    """The playbacks that a tower supports; None for a tower that ignores a batch's playback."""
     return getattr(tower, "elasticity", None)
 
 
 @dataclass(frozen=True)
 class TowerKind:
-    """A named tower; `build` takes the options of a preset."""
+    """A named kind of tower; `build` takes the options of a preset and returns a `Tower`."""
 
     name: str
     side: Modality

@@ -1,10 +1,11 @@
-"""An audio tower that keeps time and hears pitch alike in all octaves: bands of constant Q, then convolutions.
+"""An audio tower of constant-Q bands and convolutions: pitch resolution is equal in all octaves, time is kept.
 
-A constant-Q transform has bands at a constant ratio, each with a window of as many of its periods (Brown 1991,
-"Calculation of a constant Q spectral transform", J. Acoust. Soc. Am. 89). Schörkhuber and Klapuri (2010, "Constant-Q
-transform toolbox for music processing", SMC) compute it octave by octave: the same short filters, the sound halved in
-rate from one octave to the next. Here too sound is halved, but each octave's filters are triangles over one STFT, as
-mel filters are: the window is the same within an octave, so Q varies there by two, and only power is kept.
+A constant-Q transform has bands at a constant frequency ratio, each with a window of a constant number of periods
+(Brown 1991, "Calculation of a constant Q spectral transform", J. Acoust. Soc. Am. 89). Schörkhuber and Klapuri (2010,
+"Constant-Q transform toolbox for music processing", SMC) compute it octave by octave with the same short filters,
+halving the sample rate from one octave to the next. This module halves the rate too, but the filters of each octave are
+triangles over the power of one STFT, like mel filters. The window is constant within an octave, so Q varies by a factor
+of two there.
 """
 
 from __future__ import annotations
@@ -22,29 +23,29 @@ from antiphon.models.towers.convolutional import ConvolutionalTower, level_norma
 from antiphon.signal.spectra import fill_up, in_bands, power_spectrum
 from antiphon.types import Overlap
 
-_BINS_TO_A_SEMITONE = 2  # half the main lobe of a Hann window: a note's neighbour falls on its first zero
+_BINS_PER_SEMITONE = 2  # half the main lobe of a Hann window: the adjacent note is at its first zero
 _SEMITONE = 2 ** (1 / 12) - 1
 _NARROWEST_BINS = 1.25
 _SHORTEST = 512
-_FOLDED = 4  # samples at the ends of a window that hear of what is beyond, once it was halved
+_FILTER_REACH = 4  # samples at the ends of a window that the low-pass mixes with samples beyond it
 
 
 class ConstantQFrames(nn.Module):
-    """Power in bands of constant ratio, compressed and free of level: [B, S // hop, bands_per_octave · octaves].
+    """Power in bands of constant ratio, compressed and level-normalised: [B, S // hop, bands_per_octave · octaves].
 
-    Band k is centred on f_min_hz · 2^(k / bands_per_octave), and a sine there gives the same in every band. A band is
-    taken from the shortest Hann window that tells semitones apart there: `n_fft` samples, 2 · n_fft, … up to
-    2^halvings · n_fft, below whose reach bands overlap. Windows are doubled by halving the rate of the sound; what
-    then folds onto a band is at least 50 dB down.
+    Band k is centred on f_min_hz · 2^(k / bands_per_octave); a sine on a centre gives equal power in every band. A band
+    is computed with the shortest Hann window that resolves semitones there: `n_fft` samples, 2 · n_fft, … up to
+    2^halvings · n_fft. Lower bands overlap. Windows are doubled by halving the sample rate; aliasing onto a band is at
+    least 50 dB down.
 
-    With n_fft 1024 at 24 kHz and 3 halvings: 43 ms above 788 Hz, 85, 171, and 341 ms below 197 Hz, with semitones told
-    apart from 99 Hz on.
+    With n_fft 1024 at 24 kHz and 3 halvings: 43 ms above 788 Hz, 85, 171, and 341 ms below 197 Hz. Semitones are
+    resolved from 99 Hz on.
 
-    Another tempo is heard by another hop, which 2^halvings divides too, and gives as many frames: with a hop of 480 and
-    3 halvings tempi come in steps of 1 / 60. A transposition moves bands; those that none moves to have no power.
+    Another tempo is another hop, also a multiple of 2^halvings, with an equal number of frames: with a hop of 480 and 3
+    halvings, tempi have steps of 1 / 60. A transposition shifts bands; bands without a source have no power.
 
-    Raises `ValueError` for bands beyond Nyquist, for `n_fft` under 512, where 2^halvings does not divide `hop`, and for
-    halvings that no band needs; when called, for semitones that are no whole number of bands.
+    Raises `ValueError` for bands beyond Nyquist, for `n_fft` below 512, for a `hop` that 2^halvings does not divide,
+    and for halvings that no band needs; when called, for semitones that are not a whole number of bands.
     """
 
     def __init__(
@@ -59,9 +60,9 @@ class ConstantQFrames(nn.Module):
     ) -> None:
         super().__init__()
         if f_min_hz * 2**octaves > sample_rate_hz / 2:
-            raise ValueError(f"{octaves} octaves from {f_min_hz:g} Hz go beyond {sample_rate_hz / 2:g} Hz, Nyquist")
+            raise ValueError(f"{octaves} octaves from {f_min_hz:g} Hz exceed Nyquist, {sample_rate_hz / 2:g} Hz")
         if n_fft < _SHORTEST:
-            raise ValueError(f"n_fft {n_fft}: halved sound would fold onto the bands below {_SHORTEST}")
+            raise ValueError(f"n_fft {n_fft}: below {_SHORTEST}, halving the rate would alias onto the bands")
         if hop % 2**halvings:
             raise ValueError(f"a hop of {hop} samples cannot be halved {halvings} times")
         self.hop, self.bands_per_octave = hop, bands_per_octave
@@ -69,23 +70,24 @@ class ConstantQFrames(nn.Module):
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         bands = torch.arange(bands_per_octave * octaves, dtype=torch.float64)
         centre_hz = f_min_hz * 2 ** (bands / bands_per_octave)
-        needed = _BINS_TO_A_SEMITONE * sample_rate_hz / (_SEMITONE * centre_hz)  # samples of a window
+        needed = _BINS_PER_SEMITONE * sample_rate_hz / (_SEMITONE * centre_hz)  # samples of a window
         level = (needed / n_fft).log2().ceil().clamp(0, halvings)
         if len(set(level.tolist())) <= halvings:
-            raise ValueError(f"n_fft {n_fft} and {halvings} halvings make a window that no band is taken from")
+            raise ValueError(f"n_fft {n_fft} and {halvings} halvings give a window that no band uses")
         self.bins: list[slice] = []
         for halved in range(halvings + 1):
             filters = band_filters(centre_hz[level == halved], bands_per_octave, n_fft, sample_rate_hz, halved)
-            heard = filters.any(dim=1).nonzero()
-            self.bins.append(slice(int(heard.min()), int(heard.max()) + 1))
+            used = filters.any(dim=1).nonzero()
+            self.bins.append(slice(int(used.min()), int(used.max()) + 1))
             self.register_buffer(f"filters_{halved}", filters[self.bins[halved]], persistent=False)
 
     def forward(self, batch: Batch) -> Tensor:
+        """Audio [B, S] of a batch → frames [B, T, bands]."""
         playback = self.elasticity.nearest(batch.playback)
         hop = round(self.hop * playback.tempo)
         frames = round(batch.audio.shape[1] / batch.playback.tempo) // self.hop
         audio = fill_up(batch.audio.float(), hop, frames)
-        if batch.overlap is not None and self._is_worth_sharing(batch.overlap, audio, hop, frames):
+        if batch.overlap is not None and self._sharing_pays_off(batch.overlap, audio, hop, frames):
             power = self._shared_power(batch.overlap, audio, hop, frames)
         else:
             power = self._power(audio, hop, frames)
@@ -100,13 +102,13 @@ class ConstantQFrames(nn.Module):
         return torch.cat(levels[::-1], dim=2)
 
     def _level(self, audio: Tensor, hop: int, halved: int) -> Tensor:
-        """The bands that are taken from sound `halved` times [B, S]: [B, S // hop, some of the bands]."""
+        """The bands that use audio [B, S] at a rate halved `halved` times: [B, S // hop, these bands]."""
         power = power_spectrum(audio, self.get_buffer("window"), hop >> halved, self.bins[halved])
         return in_bands(power, self.get_buffer(f"filters_{halved}"))
 
     def _shared_power(self, overlap: Overlap, audio: Tensor, hop: int, frames: int) -> Tensor:
-        """What `_power` gives of windows that overlap: frames that lie within a window are computed for all of them at
-        once, those that reach beyond its ends for each."""
+        """The result of `_power` for overlapping windows. Frames inside a window are computed once for all windows,
+        those that reach beyond its ends for each window."""
         count, reach = len(audio), hop * self._frames_at_ends(hop)
         own = overlap.begin[:, None] // hop + torch.arange(frames, device=audio.device)
         whole, ends = overlap.samples[None].float(), torch.cat([audio[:, :reach], audio[:, -reach:]])
@@ -123,15 +125,15 @@ class ConstantQFrames(nn.Module):
         return torch.cat(levels[::-1], dim=2)
 
     def _beyond(self, hop: int, halved: int) -> int:
-        """How many frames at either end of a window reach beyond it; they need the sound of twice as many."""
-        return math.ceil((len(self.get_buffer("window")) // 2 + _FOLDED) / (hop >> halved))
+        """The number of frames at either end of a window that reach beyond it; they need the audio of twice as many."""
+        return math.ceil((len(self.get_buffer("window")) // 2 + _FILTER_REACH) / (hop >> halved))
 
     def _frames_at_ends(self, hop: int) -> int:
-        """How many frames of sound at either end of a window those beyond it need; most where it is halved most."""
+        """The frames of audio at either end of a window that those need; the number of the lowest rate, the largest."""
         return 2 * self._beyond(hop, len(self.bins) - 1)
 
-    def _is_worth_sharing(self, overlap: Overlap, audio: Tensor, hop: int, frames: int) -> bool:
-        """Whether the windows are whole frames apart and longer than their ends, and sharing is less to do."""
+    def _sharing_pays_off(self, overlap: Overlap, audio: Tensor, hop: int, frames: int) -> bool:
+        """Whether windows are whole frames apart and longer than both their ends, and sharing computes fewer frames."""
         count, length = audio.shape
         at_ends = 2 * self._frames_at_ends(hop)
         return (
@@ -145,11 +147,11 @@ class ConstantQFrames(nn.Module):
 def half_rate(audio: Tensor) -> Tensor:
     """Every second sample of [B, S] after a binomial low-pass of gain cos⁴(π f / rate): [B, ⌈S / 2⌉].
 
-    A crude filter, but bands are taken far below the new Nyquist only, where it damps little and folds nothing.
+    The filter is crude, but bands are far below the new Nyquist, where it attenuates little and does not alias.
     """
     length = (audio.shape[1] + 1) // 2
     padded = F.pad(audio, (2, 2 + audio.shape[1] % 2))
-    # (1, 4, 6, 4, 1) / 16. Not a convolution, which autocast would carry out in bfloat16.
+    # (1, 4, 6, 4, 1) / 16. Not a convolution, which autocast would compute in bfloat16.
     even, odd = padded[:, ::2].contiguous(), padded[:, 1::2].contiguous()
     total = (odd[:, :length] + odd[:, 1 : length + 1]).mul_(4)
     return (
@@ -158,10 +160,11 @@ def half_rate(audio: Tensor) -> Tensor:
 
 
 def band_filters(centre_hz: Tensor, bands_per_octave: int, n_fft: int, sample_rate_hz: int, halved: int) -> Tensor:
-    """Triangles on a logarithmic axis over the power of a Hann STFT of sound `halved` times: [n_fft // 2 + 1, bands].
+    """Triangles on a logarithmic axis, for the power of a Hann STFT at a rate halved `halved` times: [bins, bands].
 
-    They fall to zero at the neighbouring centre, or 1.25 bins away where that is farther: any narrower, and a sine on a
-    low band's centre is stronger in the next band. A sine of amplitude 1 on the centre gives 1.
+    There are n_fft // 2 + 1 bins. A triangle falls to zero at the neighbouring centre, or 1.25 bins away where that is
+    farther: with narrower ones, a sine on a low band's centre would be stronger in the next band. A sine of amplitude 1
+    on a centre gives 1.
     """
     rate_hz = sample_rate_hz / 2**halved
     bins_hz = torch.arange(n_fft // 2 + 1, dtype=torch.float64)[:, None] * rate_hz / n_fft
@@ -170,8 +173,8 @@ def band_filters(centre_hz: Tensor, bands_per_octave: int, n_fft: int, sample_ra
     cycles = torch.arange(n_fft, dtype=torch.float64)[:, None] * centre_hz / rate_hz
     window = torch.hann_window(n_fft, dtype=torch.float64)[:, None]
     sine = torch.fft.fft(window * torch.exp(2j * math.pi * cycles) / 2, dim=0)[: n_fft // 2 + 1].abs().square()
-    for times in range(halved):
-        sine = sine * torch.cos(math.pi * centre_hz * 2**times / sample_rate_hz) ** 8
+    for number in range(halved):
+        sine = sine * torch.cos(math.pi * centre_hz * 2**number / sample_rate_hz) ** 8
     return (triangles / (triangles * sine).sum(dim=0)).float()
 
 

@@ -1,4 +1,4 @@
-"""What the towers that keep time share: residual convolutions over frames, pooled to a few steps instead of one."""
+"""Shared parts of the towers that keep time: residual convolutions over frames, mean over a few steps of time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from antiphon.models.towers import Elasticity
 class ResidualConvolution(nn.Module):
     """h + Conv(GELU(norm(Conv(GELU(norm(h)))))) over frames, with frequency or pitch as channels.
 
-    `norm` is a LayerNorm over channels, frame by frame: it looks neither at the batch nor at other frames, so a window
-    is embedded alike wherever and with whatever it is embedded. Convolutions over `kernel` frames, `dilation` apart;
-    padded frames are zeros to them, as frames beyond the window are. Raises `AntiphonError` for an attention bias.
+    `norm` is a LayerNorm over the channels of one frame, so an embedding depends neither on the batch nor on the
+    window's place in it. Convolutions are over `kernel` frames, `dilation` apart; padded frames and frames beyond the
+    window count as zeros. Raises `AntiphonError` for an attention bias.
     """
 
     def __init__(self, width: int, kernel: int, dilation: int, dropout: float) -> None:
@@ -30,7 +30,7 @@ class ResidualConvolution(nn.Module):
 
     def forward(self, tokens: Tokens, bias: Tensor | None = None) -> Tokens:
         if bias is not None:
-            raise AntiphonError("the arm biases attention, and a tower of convolutions has none")
+            raise AntiphonError("mechanism 'attention_bias' needs attention layers; a convolutional tower has none")
         hidden = tokens.values
         for norm, convolution in zip(self.norms, self.convolutions, strict=True):
             active = F.gelu(norm(hidden))
@@ -43,9 +43,9 @@ class ResidualConvolution(nn.Module):
 class ConvolutionalTower(nn.Module):
     """Frames [B, T, channels] of `front` → [B, steps · narrow].
 
-    A strided convolution per entry of `strides` brings frames to the width and the frame rate down; residual
-    convolutions follow; a Linear to `narrow` channels, then the mean over each of `steps` equal stretches of time,
-    which keeps when things happened.
+    Strided convolutions, one per entry of `strides`, change the channels to `width` and reduce the frame rate. Residual
+    convolutions follow, then a Linear to `narrow` channels and the mean over each of `steps` equal parts of the window,
+    so the embedding depends on the times of events.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class ConvolutionalTower(nn.Module):
         self.steps = steps
         self.front = front
         self.downward = nn.ModuleList(
-            nn.Conv1d(width if place else channels, width, 2 * stride + 1, stride, stride)
-            for place, stride in enumerate(strides)
+            nn.Conv1d(width if number else channels, width, 2 * stride + 1, stride, stride)
+            for number, stride in enumerate(strides)
         )
         self.layers = nn.ModuleList(ResidualConvolution(width, kernel, dilation, dropout) for dilation in dilations)
         self.norm = nn.LayerNorm(width)
@@ -75,39 +75,39 @@ class ConvolutionalTower(nn.Module):
 
     @property
     def elasticity(self) -> Elasticity | None:
-        """Which playbacks its front can hear."""
+        """The playbacks that the front end supports."""
         return getattr(self.front, "elasticity", None)
 
     def features(self, batch: Batch) -> Tokens:
         frames: Tensor = self.front(batch).transpose(1, 2)
-        for place, convolution in enumerate(self.downward):
-            frames = convolution(F.gelu(frames) if place else frames)
+        for number, convolution in enumerate(self.downward):
+            frames = convolution(F.gelu(frames) if number else frames)
         return Tokens(frames.transpose(1, 2))
 
     def add_positions(self, tokens: Tokens, batch: Batch) -> Tokens:
-        """Convolutions know where they are; nothing is added."""
+        """Returns `tokens`: steps of time make positions unnecessary."""
         return tokens
 
     def pool(self, tokens: Tokens) -> Tensor:
         values = self.narrow(self.norm(tokens.values)).transpose(1, 2)
         if tokens.padding is None:
             return F.adaptive_avg_pool1d(values, self.steps).flatten(1)
-        return (values @ _stretches(tokens.padding, self.steps)).flatten(1)
+        return (values @ _pooling_weights(tokens.padding, self.steps)).flatten(1)
 
 
-def _stretches(padding: Tensor, steps: int) -> Tensor:
-    """What `adaptive_avg_pool1d` multiplies by, for rows that end where their padding [B, T] begins: [B, T, steps].
+def _pooling_weights(padding: Tensor, steps: int) -> Tensor:
+    """The weights of `adaptive_avg_pool1d` over the unpadded positions of each row, `padding` [B, T]: [B, T, steps].
 
-    Injections may put tokens of notes in the place of frames, as many as a window has. A row of padding gives zeros.
+    Injections may replace frames by tokens of notes, whose number varies. A row of padding gives zeros.
     """
     length = (~padding).sum(dim=1)[:, None, None]
-    place = torch.arange(padding.shape[1], device=padding.device)[:, None]
+    position = torch.arange(padding.shape[1], device=padding.device)[:, None]
     step = torch.arange(steps, device=padding.device)
-    inside = (place >= step * length // steps) & (place < -(-(step + 1) * length // steps))
+    inside = (position >= step * length // steps) & (position < -(-(step + 1) * length // steps))
     return inside / inside.sum(dim=1, keepdim=True).clamp_min(1)
 
 
 def level_normalised(power: Tensor) -> Tensor:
-    """log(1 + 100 · power / its mean over the window) of [B, T, F]: the same at any level; zeros for silence."""
+    """log(1 + 100 · power / its mean over the window) of [B, T, F]: invariant under gain; zeros for silence."""
     mean = power.mean(dim=(1, 2), keepdim=True)
     return torch.log1p(100 * power / mean.clamp_min(1e-12))

@@ -1,4 +1,4 @@
-"""What the audio towers share: frames from a front end, learned positions, post-norm transformer, mean over time."""
+"""Shared part of the transformer audio towers: frames, learned positions, post-norm transformer, mean over time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FrameTower(nn.Module):
     def add_positions(self, tokens: Tokens, batch: Batch) -> Tokens:
         length = tokens.values.shape[1]
         if length > len(self.positions):
-            raise ValueError(f"{length} frames, but positions are learned for {len(self.positions)} only")
+            raise ValueError(f"{length} frames exceed the {len(self.positions)} learned positions")
         return Tokens(tokens.values + self.positions[:length], tokens.padding)
 
     def pool(self, tokens: Tokens) -> Tensor:

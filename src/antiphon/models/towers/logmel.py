@@ -1,4 +1,4 @@
-"""An audio tower that starts from a log-mel spectrogram instead of convolutions on the waveform; not in the paper."""
+"""An audio tower with a log-mel spectrogram instead of convolutions on the waveform; not in the paper."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class LogMel(nn.Module):
 def mel_filters(bands: int, n_fft: int, sample_rate_hz: int, f_min_hz: float) -> Tensor:
     """Triangles of height 1, equally spaced in mel, 2595·log10(1 + f/700), up to Nyquist: [n_fft // 2 + 1, bands].
 
-    Raises `ValueError` when a triangle would be narrower than the spectrum's bins and so hear nothing.
+    Raises `ValueError` when a triangle is so narrow that it contains no bin of the spectrum.
     """
 
     def mel(hz: float) -> float:

@@ -1,4 +1,4 @@
-"""The paper's note tower: pitch, velocity and duration embedded note by note; order is all the time there is."""
+"""The paper's notes tower: embeddings of pitch, velocity and duration per note, in order, without onset times."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class NoteSequenceTower(nn.Module):
     """Notes in (onset, pitch) order → [B, width] (paper §2).
 
     Embeddings of pitch, velocity and duration bucket, concatenated → Linear → LayerNorm; sinusoidal positions;
-    pre-norm layers; LayerNorm; mean over unpadded notes. A window without notes gives the vector of zeros, where the
-    paper put one dummy note.
+    pre-norm layers; LayerNorm; mean over unpadded notes. A window without notes gives zeros; the paper inserts a dummy
+    note.
 
-    `positions` says what the sinusoids encode: the note's `order`, as in the paper, which knows no onset times; or its
-    `onset` in units of 1/64 s from the window's start, with as many parameters.
+    `positions` selects what the sinusoids encode: the note's `order`, as in the paper, or its `onset` in units of
+    1/64 s from the window's start. Both have the same number of parameters.
     """
 
     def __init__(

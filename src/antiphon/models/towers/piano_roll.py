@@ -1,4 +1,4 @@
-"""A note tower that keeps time: onsets and sounding notes on a grid of time and pitch, then convolutions over time."""
+"""A notes tower that keeps time: a piano roll of onsets and sounding notes, then convolutions over time."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ LOWEST, PITCHES = 21, 88
 
 
 class PianoRoll(nn.Module):
-    """Two maps of 88 pitches side by side: [B, T, 176].
+    """Two piano rolls of 88 pitches, concatenated: [B, T, 176].
 
-    First onsets: velocity / 127 in the frame where the note begins, shared with the next in proportion to how far it
-    begins into the frame; louder of two in one place. Then sounding: velocity / 127 from onset to end. Notes that
-    began before the window have no onset in it. Pitches beyond the piano's are left out.
+    The first has onsets: velocity / 127, distributed over two frames in proportion to the onset's position between
+    them; of two onsets in one cell the louder counts. The second has sounding notes: velocity / 127 from onset to
+    offset. Notes that began before the window have no onset in it. Pitches outside of the piano's range are excluded.
     """
 
     def __init__(self, frames: int, frame_s: float) -> None:
@@ -36,19 +36,19 @@ class PianoRoll(nn.Module):
         roll = loudness.new_zeros(rows, PITCHES, self.frames + 2)
         first = onset.floor()
         share = onset - first
-        for place, weight in ((first, 1 - share), (first + 1, share)):
-            inside = kept & (onset >= 0) & (place < self.frames)
-            self._raise_to(roll, key, place, loudness * weight * inside)
+        for frame, weight in ((first, 1 - share), (first + 1, share)):
+            inside = kept & (onset >= 0) & (frame < self.frames)
+            self._raise_to(roll, key, frame, loudness * weight * inside)
         return torch.cat([roll[..., : self.frames], self._sounding(notes, key, loudness)], dim=1).transpose(1, 2)
 
-    def _raise_to(self, roll: Tensor, key: Tensor, place: Tensor, value: Tensor) -> None:
+    def _raise_to(self, roll: Tensor, key: Tensor, frame: Tensor, value: Tensor) -> None:
         rows, _, length = roll.shape
-        index = key.clamp(0, PITCHES - 1) * length + place.clamp(0, length - 1).long()
+        index = key.clamp(0, PITCHES - 1) * length + frame.clamp(0, length - 1).long()
         roll.view(rows, -1).scatter_reduce_(1, index, value, "amax")
 
     def _sounding(self, notes: NoteBatch, key: Tensor, loudness: Tensor) -> Tensor:
-        """Velocity of every sounding note, added up where several of one pitch overlap, as a running sum of begins and
-        ends."""
+        """Velocity of the sounding notes [B, 88, T], summed where notes of one pitch overlap: a cumulative sum of
+        onsets and offsets."""
         rows, length = len(key), self.frames + 1
         change = loudness.new_zeros(rows, PITCHES * length)
         begin = (notes.onset_s / self.frame_s).round().clamp(0, self.frames).long()

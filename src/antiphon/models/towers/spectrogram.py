@@ -1,4 +1,4 @@
-"""An audio tower that keeps time: mel spectrogram, convolutions over its frames, a few steps of time at the end."""
+"""An audio tower that keeps time: a mel spectrogram, then convolutions over its frames."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from antiphon.signal.spectra import fill_up, in_bands, power_spectrum
 
 
 class MelFrames(nn.Module):
-    """Mel spectrogram, compressed and free of level: [B, S // hop, bands].
+    """Mel spectrogram, compressed and level-normalised: [B, S // hop, bands].
 
-    Another tempo is heard by another hop, to a sample, and gives as many frames; a transposition is refused with a
-    `ValueError`, as mel bands are not a semitone's multiple apart.
+    Another tempo is another hop, in whole samples, with an equal number of frames. A transposition raises `ValueError`,
+    since the distance of mel bands is not a multiple of a semitone.
     """
 
     def __init__(self, bands: int, n_fft: int, hop: int, sample_rate_hz: int, f_min_hz: float) -> None:

@@ -1,4 +1,4 @@
-"""The transformer layer and positions that towers share."""
+"""The transformer layer and the positional encodings of towers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from antiphon.models.batch import Tokens
 class TransformerLayer(nn.Module):
     """Self-attention and a GELU feed-forward block, each residual, LayerNorm before or after (`norm_first`).
 
-    The same parameters and initialisation as `torch.nn.TransformerEncoderLayer`, with attention always through the
-    fused kernel. Padded positions are never attended to; a row that is all padding stays finite.
+    Parameters and initialisation equal those of `torch.nn.TransformerEncoderLayer`; attention always uses the fused
+    kernel. Padded positions are not attended to; a row of padding only stays finite.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class TransformerLayer(nn.Module):
 
 
 def _attention_mask(padding: Tensor | None, bias: Tensor | None) -> Tensor | None:
-    """What the fused kernel takes: bool where attention may go, or float to be added to the scores."""
+    """The mask of the fused kernel: bool, True where attention is allowed, or float, added to the scores."""
     allowed = None if padding is None else attendable(padding)[:, None, None, :]
     if bias is None or allowed is None:
         return allowed if bias is None else bias
@@ -75,13 +75,13 @@ def _attention_mask(padding: Tensor | None, bias: Tensor | None) -> Tensor | Non
 
 
 def attendable(padding: Tensor) -> Tensor:
-    """Keys that may be attended to [B, N]: the unpadded ones; all of them in a row that is nothing but padding,
-    whose result no one reads but which would otherwise be NaN."""
+    """Keys that may be attended to [B, N]: the unpadded ones, and all keys of a row of padding only. Such a row is not
+    used, but would otherwise be NaN."""
     return ~padding | padding.all(dim=1, keepdim=True)
 
 
 def sinusoidal_positions(length: int, width: int) -> Tensor:
-    """The encoding of positions 0 … length − 1: [length, width]."""
+    """The sinusoidal encoding of positions 0 … length − 1: [length, width]."""
     return sinusoidal(torch.arange(length), width)
 
 

@@ -1,4 +1,4 @@
-"""Trained models that come with the package: one model folder each, named after the folder."""
+"""Trained models that come with the package: each folder is a model folder and gives the model its name."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _HERE = Path(__file__).parent
 
 
 def shipped_models() -> dict[str, Path]:
-    """The folder of each model by its name."""
+    """Name → folder of each model."""
     return {path.parent.name: path.parent for path in sorted(_HERE.glob("*/model.safetensors"))}

@@ -1,4 +1,4 @@
-"""Losses: pure functions of the two sides' embeddings; one file each, defining `LOSS`."""
+"""Losses: pure functions of both modalities' embeddings; each module of this package defines one, `LOSS`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from antiphon.registry import Registry
 
 @dataclass(frozen=True, eq=False)
 class QueuedEmbeddings:
-    """Windows of batches before this one, as they were embedded then: M more wrong answers to each of B windows.
+    """Embeddings of M windows of earlier batches, additional negatives for each of B windows.
 
-    `audio` and `notes` [M, D] carry no gradient; `false_negatives` bool [B, M] as for the batch itself.
+    `audio` and `notes` [M, D] have no gradient; `false_negatives` bool [B, M] as for the batch itself.
     """
 
     audio: Tensor
@@ -24,15 +24,15 @@ class QueuedEmbeddings:
 
 @dataclass(frozen=True)
 class Loss:
-    """`compute(audio [B, D], notes [B, D], false_negatives, past)` → its terms by name; training minimises their sum.
+    """`compute(audio [B, D], notes [B, D], false_negatives, queued)` → its terms by name; training minimises their sum.
 
-    `false_negatives` bool [B, B], or None, marks pairs of different windows that a contrastive loss must not push
-    apart. `past`, or None, holds wrong answers from earlier batches; only a loss that `remembers` is given any.
+    `false_negatives` bool [B, B], or None, marks pairs that a contrastive loss must not use as negatives. `queued`, or
+    None, has negatives from earlier batches; only a loss with `uses_queue` gets any.
     """
 
     name: str
     compute: Callable[[Tensor, Tensor, Tensor | None, QueuedEmbeddings | None], dict[str, Tensor]]
-    remembers: bool = False
+    uses_queue: bool = False
 
 
 LOSSES = Registry("loss", Loss, "antiphon.training.losses", "LOSS", "antiphon.losses")

@@ -1,7 +1,7 @@
-"""Pairwise sigmoid loss: every pair of a batch is a question of its own, whether its two sides belong together.
+"""Pairwise sigmoid loss: a binary classification of every pair of a batch as positive or negative.
 
-Source: Zhai, Mustafa, Kolesnikov, Beyer (2023), "Sigmoid Loss for Language Image Pre-Training", eq. 1. There scale and
-bias are learned; here they stay at the values that it begins with, since a loss of ours has no parameters.
+Source: Zhai, Mustafa, Kolesnikov, Beyer (2023), "Sigmoid Loss for Language Image Pre-Training", eq. 1. Scale and bias
+are learned there; here they keep the initial values, since losses have no parameters.
 """
 
 from __future__ import annotations
@@ -18,18 +18,21 @@ _SCALE, _BIAS = 10.0, -10.0
 def sigmoid(
     audio: Tensor, notes: Tensor, false_negatives: Tensor | None = None, queued: QueuedEmbeddings | None = None
 ) -> dict[str, Tensor]:
-    """−Σ log sigmoid(z · (10 · cosine − 10)) / B over all pairs of [B, D] embeddings, z = 1 for right ones, else −1.
+    """−Σ log sigmoid(z · (10 · cosine − 10)) / B over all pairs of [B, D] embeddings, z = 1 for positives, else −1.
 
-    The terms are `positives`, the B right pairs, and `negatives`, all others but those that `false_negatives` bool
-    [B, B] marks. A right pair costs log 2 at best, as cosines end at 1.
+    The terms are `positives`, the B pairs of the diagonal, and `negatives`, all other pairs except those that
+    `false_negatives` bool [B, B] marks. The least cost of a positive is log 2, at cosine 1. `queued` is not used.
+
+    >>> round(sigmoid(torch.eye(2), torch.eye(2))["positives"].item(), 4)
+    0.6931
     """
     logits = _SCALE * F.normalize(audio, dim=1) @ F.normalize(notes, dim=1).T + _BIAS
-    left_out = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
+    excluded = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
     if false_negatives is not None:
-        left_out = left_out | false_negatives
+        excluded = excluded | false_negatives
     return {
         "positives": -F.logsigmoid(logits.diagonal()).mean(),
-        "negatives": -F.logsigmoid(-logits).masked_fill(left_out, 0.0).sum() / len(logits),
+        "negatives": -F.logsigmoid(-logits).masked_fill(excluded, 0.0).sum() / len(logits),
     }
 
 

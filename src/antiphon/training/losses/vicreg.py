@@ -1,7 +1,7 @@
-"""VICReg: pull pairs together, keep every dimension's spread, decorrelate dimensions (paper §2).
+"""VICReg: match pairs, keep the variance of every dimension, decorrelate dimensions (paper §2).
 
-Source: Bardes, Ponce, LeCun (2022). The paper's weights are 10, 10, 1, and both sides' spread and covariance terms
-are added, where the original halves the spread term.
+Source: Bardes, Ponce, LeCun (2022). The weights are the paper's, 10, 10, 1. Both modalities' variance and covariance
+terms are added; the original halves the variance term.
 """
 
 from __future__ import annotations
@@ -22,18 +22,21 @@ def vicreg(
     """Weighted terms `invariance`, `variance`, `covariance` of float32 [B, D] embeddings (B ≥ 2).
 
     invariance = 10·MSE; variance = 10·Σ_sides mean_d max(0, 1 − sqrt(var_d + 1e-4)); covariance = Σ_sides (sum of
-    squared off-diagonal covariances)/D. Variances are unbiased. It has no wrong answers, so `false_negatives` says
-    nothing.
+    squared off-diagonal covariances)/D. Variances are unbiased. The loss has no negatives, so `false_negatives` and
+    `queued` are not used.
+
+    >>> vicreg(torch.eye(2), torch.eye(2))["invariance"].item()
+    0.0
     """
     sides = (audio, notes)
     return {
         "invariance": _INVARIANCE * F.mse_loss(audio, notes),
-        "variance": _VARIANCE * torch.stack([_spread_hinge(side) for side in sides]).sum(),
+        "variance": _VARIANCE * torch.stack([_variance_hinge(side) for side in sides]).sum(),
         "covariance": _COVARIANCE * torch.stack([_off_diagonal(side) for side in sides]).sum(),
     }
 
 
-def _spread_hinge(embeddings: Tensor) -> Tensor:
+def _variance_hinge(embeddings: Tensor) -> Tensor:
     return F.relu(1.0 - torch.sqrt(embeddings.var(dim=0) + _EPSILON)).mean()
 
 

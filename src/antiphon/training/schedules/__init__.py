@@ -1,4 +1,4 @@
-"""Learning-rate schedules: pure functions of the step; one file each, defining `SCHEDULE`."""
+"""Learning-rate schedules: pure functions of the step; a module of this package that defines `SCHEDULE` is one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from antiphon.registry import Registry
 
 @dataclass(frozen=True)
 class Schedule:
-    """`multiplier(step, steps, warmup)` scales every group's learning rate at a step of 0 … steps − 1."""
+    """`multiplier(step, steps, warmup)`, from 0 to 1, scales all learning rates at a step of 0 … steps − 1."""
 
     name: str
     multiplier: Callable[[int, int, int], float]

@@ -8,7 +8,7 @@ from antiphon.training.schedules import Schedule
 
 
 def cosine(step: int, steps: int, warmup: int) -> float:
-    """Multiplier at a step; a longer `steps` stretches the curve. It peaks when warm-up ends and is 0 at the end.
+    """Multiplier at a step: linear warm-up to 1 over `warmup` steps, then half a cosine down to 0 at `steps`.
 
     >>> [round(cosine(step, 1200, 200), 3) for step in (0, 199, 200, 700, 1200)]
     [0.005, 1.0, 1.0, 0.5, 0.0]

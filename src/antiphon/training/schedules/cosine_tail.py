@@ -1,4 +1,4 @@
-"""The cosine of a run half as long, left before its end for a long, low, straight tail (paper §5.3)."""
+"""The cosine of a run of half the length down to 0.10, then a linear tail (paper §5.3)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import math
 from antiphon.training.schedules import Schedule
 from antiphon.training.schedules.cosine import cosine
 
-_LEFT_AT = 0.10
-_LAST = 0.02
-_LEFT_SHARE = math.acos(2 * _LEFT_AT - 1) / math.pi
-"""Share of the cosine's descent after which its multiplier is 0.10 (0.795)."""
+_TAIL_START = 0.10
+_TAIL_END = 0.02
+_COSINE_SHARE = math.acos(2 * _TAIL_START - 1) / math.pi
+"""The share of the cosine's descent at which its multiplier is 0.10: 0.795."""
 
 
 def cosine_tail(step: int, steps: int, warmup: int) -> float:
-    """Multiplier at a step: `cosine` over half of the steps until it falls to 0.10, then a straight line down to 0.02
-    at the last step.
+    """Multiplier at a step: `cosine` over half of the steps until it is 0.10, then linear to 0.02 at the last step.
 
     The paper's "30-epoch cosine until multiplier 0.10, then linear to 0.02 at epoch 60" is a run of 60 epochs here.
 
@@ -24,10 +23,10 @@ def cosine_tail(step: int, steps: int, warmup: int) -> float:
     """
     half = max(1, steps // 2)
     warmed = min(warmup, half // 2)
-    left = warmed + _LEFT_SHARE * (half - warmed)
-    if step < left:
+    tail = warmed + _COSINE_SHARE * (half - warmed)
+    if step < tail:
         return cosine(step, half, warmup)
-    return _LEFT_AT + (_LAST - _LEFT_AT) * min(1.0, (step - left) / max(1.0, steps - 1 - left))
+    return _TAIL_START + (_TAIL_END - _TAIL_START) * min(1.0, (step - tail) / max(1.0, steps - 1 - tail))
 
 
 SCHEDULE = Schedule("cosine_tail", cosine_tail)

@@ -1,4 +1,4 @@
-"""All schedules in one picture: `python -m antiphon.training.schedules.picture docs/images/schedules.png`."""
+"""A plot of all schedules: `python -m antiphon.training.schedules.picture docs/schedules.png`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _STEPS, _WARMUP = 3000, 120
 
 
 def draw_schedules(path: Path) -> None:
-    """Write a PNG: each schedule's multiplier over the share of the run that is done, its name where it stands alone.
+    """Write a PNG of each schedule's multiplier against the share of the run, labelled where curves are far apart.
 
-    Warm-up takes 4 % of the run, longer than in the paper, so that it can be seen.
+    Warm-up takes 4 % of the run, longer than in the paper, so that it is visible.
     """
-    from matplotlib.figure import Figure  # here, since the registry imports this module wherever a run begins
+    from matplotlib.figure import Figure  # here, because the registry imports this module at the start of every run
 
     share = 100 * np.arange(_STEPS) / _STEPS
     curves = np.array([[one.multiplier(step, _STEPS, _WARMUP) for step in range(_STEPS)] for one in SCHEDULES.values()])
@@ -47,5 +47,5 @@ def draw_schedules(path: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Draw every schedule's multiplier over the run.")
-    parser.add_argument("path", type=Path, help="where the PNG goes")
+    parser.add_argument("path", type=Path, help="path of the PNG")
     draw_schedules(parser.parse_args().path)

@@ -1,4 +1,4 @@
-"""Linear warm-up, the peak held for half the run, then half a cosine down to zero (paper §5.3)."""
+"""Linear warm-up, a constant peak until half of the run, then half a cosine down to zero (paper §5.3)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _HELD = 0.5
 
 
 def trapezoid(step: int, steps: int, warmup: int) -> float:
-    """Multiplier at a step: 1 from the end of warm-up until half of the steps are done, 0 at the end.
+    """Multiplier at a step: 1 from the end of warm-up until half of the steps, 0 at the end.
 
-    Warm-up counts as part of the first half and is never longer than it.
+    Warm-up is part of the first half and is limited to it.
 
     >>> [round(trapezoid(step, 1000, 100), 3) for step in (0, 99, 500, 750, 875, 1000)]
     [0.01, 1.0, 1.0, 0.5, 0.146, 0.0]

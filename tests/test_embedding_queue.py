@@ -1,4 +1,4 @@
-"""What training remembers: wrong answers of earlier batches, forgotten in order, kept in a checkpoint."""
+"""The embedding queue: negatives of earlier batches, first in, first out, in checkpoints; partly empty windows."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def embeddings(count: int, seed: int) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(seed).normal(size=(count, 3)))
 
 
-class TestMemory:
-    def test_keeps_the_last_and_forgets_the_oldest(self):
+class TestEmbeddingQueue:
+    def test_keeps_the_last_and_drops_the_oldest(self):
         queue, work = EmbeddingQueue(5), torch.tensor([0, 1, 2])
         assert queue.queued(work) is None
         for step in range(3):
@@ -42,14 +42,14 @@ class TestMemory:
             [False, False, False, False, True],
         ]
 
-    def test_asks_for_no_gradient(self):
+    def test_has_no_gradient(self):
         queue, audio = EmbeddingQueue(4), embeddings(2, 0).requires_grad_()
         queue.add(audio, audio, torch.tensor([0, 1]))
         queued = queue.queued(torch.tensor([2]))
         assert queued is not None
         assert not queued.audio.requires_grad
 
-    def test_goes_through_a_checkpoint(self):
+    def test_is_restored_from_its_state(self):
         queue, again, work = EmbeddingQueue(5), EmbeddingQueue(5), torch.tensor([0, 1, 2])
         queue.add(embeddings(3, 0), embeddings(3, 1), work)
         again.load_state_dict(queue.state_dict())
@@ -62,7 +62,7 @@ class TestMemory:
         assert torch.equal(first.false_negatives, second.false_negatives)
 
 
-def test_info_nce_counts_the_past_as_wrong_typed_slowly():
+def test_info_nce_with_a_queue_equals_its_formula_typed_slowly():
     audio, notes, past_audio, past_notes = (embeddings(count, seed) for seed, count in enumerate((4, 4, 3, 3)))
     false_negatives = torch.zeros(4, 3, dtype=torch.bool)
     false_negatives[1, 2] = false_negatives[3, 0] = True
@@ -72,31 +72,38 @@ def test_info_nce_counts_the_past_as_wrong_typed_slowly():
 
     forwards = backwards = 0.0
     for i in range(4):
-        for asking, answers, earlier, forward in ((audio, notes, past_notes, True), (notes, audio, past_audio, False)):
-            right = math.exp(cosine(asking[i], answers[i]) / 0.03)
-            everything = sum(math.exp(cosine(asking[i], answer) / 0.03) for answer in answers)
+        for queries, candidates, earlier, forward in (
+            (audio, notes, past_notes, True),
+            (notes, audio, past_audio, False),
+        ):
+            positive = math.exp(cosine(queries[i], candidates[i]) / 0.03)
+            everything = sum(math.exp(cosine(queries[i], candidate) / 0.03) for candidate in candidates)
             everything += sum(
-                math.exp(cosine(asking[i], answer) / 0.03)
-                for j, answer in enumerate(earlier)
+                math.exp(cosine(queries[i], negative) / 0.03)
+                for j, negative in enumerate(earlier)
                 if not false_negatives[i, j]
             )
             if forward:
-                forwards -= math.log(right / everything)
+                forwards -= math.log(positive / everything)
             else:
-                backwards -= math.log(right / everything)
+                backwards -= math.log(positive / everything)
     terms = info_nce(audio, notes, None, QueuedEmbeddings(past_audio, past_notes, false_negatives))
     assert float(terms["audio_to_notes"]) == pytest.approx(forwards / 8)
     assert float(terms["notes_to_audio"]) == pytest.approx(backwards / 8)
     assert float(info_nce(audio, notes)["audio_to_notes"]) < float(terms["audio_to_notes"])
 
 
-class TestRunsThatRemember:
+class TestRunsWithAQueue:
     def config(
-        self, queue: int, loss: str = "info_nce", queue_from_step: int = 0, arm: str = "D0"
+        self, queue_size: int, loss: str = "info_nce", queue_from_step: int = 0, arm: str = "D0"
     ) -> tuple[tuple[Corpus, ...], RunConfig]:
         corpora, config = prepare_run(["demo"], arm, "tiny", split="test", epochs=1, seed=5)
         training = replace(
-            config.training, loss=loss, queue_size=queue, queue_from_step=queue_from_step, checkpoint_every=4
+            config.training,
+            loss=loss,
+            queue_size=queue_size,
+            queue_from_step=queue_from_step,
+            checkpoint_every=4,
         )
         return corpora, replace(config, training=training)
 
@@ -115,33 +122,33 @@ class TestRunsThatRemember:
             start_run(tmp_path / "stopped", *self.config(40, arm=arm))
         monkeypatch.undo()
         resume_run(tmp_path / "stopped")
-        start_run(tmp_path / "forgetful", *self.config(0, arm=arm))
-        whole, stopped, forgetful = (
+        start_run(tmp_path / "no queue", *self.config(0, arm=arm))
+        whole, stopped, without = (
             (tmp_path / name / RUN_MODEL / "model.safetensors").read_bytes()
-            for name in ("whole", "stopped", "forgetful")
+            for name in ("whole", "stopped", "no queue")
         )
-        assert whole == stopped != forgetful
+        assert whole == stopped != without
 
-    def test_remember_nothing_before_they_are_to(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-        asked: list[bool] = []
+    def test_use_no_queue_before_its_first_step(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        used: list[bool] = []
         step = loop.training_step
 
-        def telling(*arguments):
-            asked.append(arguments[-1] is not None)
+        def recorded(*arguments):
+            used.append(arguments[-1] is not None)
             return step(*arguments)
 
-        monkeypatch.setattr(loop, "training_step", telling)
+        monkeypatch.setattr(loop, "training_step", recorded)
         start_run(tmp_path / "late", *self.config(40, queue_from_step=3))
-        assert len(asked) > 5
-        assert asked == [False] * 3 + [True] * (len(asked) - 3)
+        assert len(used) > 5
+        assert used == [False] * 3 + [True] * (len(used) - 3)
 
-    def test_a_loss_that_does_not_remember_is_refused(self, tmp_path: Path):
-        with pytest.raises(AntiphonError, match="loss vicreg has no use for a memory of 40 windows"):
+    def test_need_a_loss_that_uses_it(self, tmp_path: Path):
+        with pytest.raises(AntiphonError, match="loss vicreg uses no embedding queue; set queue_size to 0, not 40"):
             start_run(tmp_path / "run", *self.config(40, "vicreg"))
 
 
 class TestPartlyEmptyWindows:
-    def test_one_side_is_empty_at_one_end(self, demo: Corpus):
+    def test_one_modality_is_empty_at_one_end(self, demo: Corpus):
         cache = open_sample_cache(demo.split("train"), 24_000, 4.0)
         whole, part = (
             TrainingBatches(cache, 24_000, 4.0, 4, 10, seed=1, augmentation=Augmentation(partial=share, partial_s=1.0))
@@ -167,14 +174,16 @@ class TestPartlyEmptyWindows:
         assert {*sides} == {"notes", "start", "end"}
         assert 0.5 < max(empty_s) <= 1.0
 
-    def test_none_are_where_none_are_wanted(self):
+    def test_are_not_drawn_without_the_setting(self):
         rng = np.random.default_rng(0)
         assert Augmentation().draw_part(rng, 4.0) is None
-        assert rng.uniform() == np.random.default_rng(0).uniform()  # batches of other settings stay as they were
+        assert (
+            rng.uniform() == np.random.default_rng(0).uniform()
+        )  # draws nothing, so batches of other settings stay the same
         drawn = [Augmentation(partial=0.3, partial_s=0.5).draw_part(rng, 4.0) for _ in range(1000)]
         assert np.mean([one is not None for one in drawn]) == pytest.approx(0.3, abs=0.05)
 
     @pytest.mark.parametrize("wrong", [{"partial": 1.5}, {"partial_s": -0.1}])
-    def test_impossible_ones_are_refused(self, wrong: dict[str, float]):
+    def test_bad_settings_are_an_error(self, wrong: dict[str, float]):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             Augmentation(**wrong)

@@ -1,4 +1,4 @@
-"""Places of queries that begin anywhere against a slow oracle; ties and empty vectors never help; repeats are music."""
+"""Localisation of queries at arbitrary times against a slow oracle; ties and empty vectors; repeats of the music."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from antiphon.corpora import Corpus, Recording
 from antiphon.corpora.segment_table import WindowGrid, cut_windows
 from antiphon.errors import AntiphonError
-from antiphon.evaluation import localisation as places
+from antiphon.evaluation import localisation
 from antiphon.evaluation.localisation import EmbeddedRecording, Queries, localise, score_localisation
 from antiphon.evaluation.repeats import is_repeat
 from antiphon.io.notes import Notes, write_midi
@@ -22,86 +22,86 @@ from antiphon.models.template import TemplateEmbedder
 from builders import random_notes, unit
 
 SHORT, LONG = Queries(4.0, 0.5, per_recording=6), Queries(6.0, 1.0, per_recording=6)
-ASKED_OFTEN = Queries(6.0, 0.3, per_recording=6, times=4)
+SHIFTED = Queries(6.0, 0.3, per_recording=6, times=4)
 NO_NOTES = Notes.of([], [], [], [])
-WAYS = {"a2m": ("audio", "notes"), "m2a": ("notes", "audio")}
+DIRECTIONS = {"a2m": ("audio", "notes"), "m2a": ("notes", "audio")}
 SCORES = ("place", "piece", "repeats_forgiven")
 
 
-def made_up(
+def synthetic(
     queries: Queries, windows: tuple[int, ...], works: str, noise: float = 0.5, seed: int = 0, notes: Notes = NO_NOTES
 ) -> list[EmbeddedRecording]:
-    """Recordings of random windows; a query's windows are those of the nearest place, with noise of their own, which
-    grows with the distance from it."""
+    """Recordings of random windows; a query's windows are the nearest ones of the grid with noise of their own, which
+    grows with the distance from them."""
     rng, width, made = np.random.default_rng(seed), 6, []
     for count, work in zip(windows, works, strict=True):
         common = rng.normal(size=(count, width))
         room = count - queries.windows + (queries.times > 1)
         start_s = rng.uniform(0, room, queries.per_recording) if room > 0 else np.zeros(0)
-        begins_s = start_s[:, None, None] - queries.early_s[:, None] + np.arange(queries.windows)
+        begins_s = start_s[:, None, None] - queries.shifts_s[:, None] + np.arange(queries.windows)
         near = np.clip(np.rint(begins_s).astype(int), 0, count - 1)
         apart = np.abs(begins_s - near)[..., None] * (queries.times > 1)
         library = {side: unit(common + noise * rng.normal(size=common.shape)) for side in ("audio", "notes")}
-        asked = {
+        rows = {
             side: unit(
                 (common[near] + (noise + 2 * apart**2) * rng.normal(size=(*near.shape, width))).reshape(-1, width)
             )
             for side in ("audio", "notes")
         }
-        shaped = {side: rows.reshape(*near.shape, width) for side, rows in asked.items()}
+        shaped = {side: own.reshape(*near.shape, width) for side, own in rows.items()}
         made.append(EmbeddedRecording(work, notes, library, shaped, start_s))
     return made
 
 
 def slow_scores(recordings: list[EmbeddedRecording], queries: Queries, way: str) -> dict[str, float]:
-    """Every query against every place, one cosine at a time."""
-    asking, answering = WAYS[way]
-    placed, in_piece, chances, asked = 0, 0, [], 0
+    """Every query against every candidate, one cosine at a time."""
+    query_side, library_side = DIRECTIONS[way]
+    placed, in_piece, chances, count = 0, 0, [], 0
     for own, mine in enumerate(recordings):
         for number, start_s in enumerate(mine.start_s):
             candidates = []
             for other, theirs in enumerate(recordings):
                 if other != own and theirs.work == mine.work:
                     continue
-                for place in range(len(theirs.library[answering]) - queries.windows + 1):
-                    for time, early_s in enumerate(queries.early_s):
+                for place in range(len(theirs.library[library_side]) - queries.windows + 1):
+                    for shift, shift_s in enumerate(queries.shifts_s):
                         cosines, weights = [], []
                         for w in range(queries.windows):
-                            asked_with = mine.queries[asking][number, time, w]
-                            cosines.append(float(np.dot(asked_with, theirs.library[answering][place + w])))
-                            out_s = max(0.0, early_s - w) + max(0.0, w - early_s + 4.0 - queries.length_s)
+                            window = mine.queries[query_side][number, shift, w]
+                            cosines.append(float(np.dot(window, theirs.library[library_side][place + w])))
+                            out_s = max(0.0, shift_s - w) + max(0.0, w - shift_s + 4.0 - queries.length_s)
                             weights.append(1 - queries.reaching_loses * out_s)
-                        right = other == own and abs(place + early_s - start_s) <= queries.tolerance_s
+                        right = other == own and abs(place + shift_s - start_s) <= queries.tolerance_s
                         candidates.append((np.average(cosines, weights=weights), other == own, right))
             best = max(score for score, *_ in candidates)
             winners = [one for one in candidates if one[0] >= best - 1e-7]
-            in_piece += all(found for _, found, _ in winners)
+            in_piece += all(own_piece for _, own_piece, _ in winners)
             placed += all(right for *_, right in winners)
             chances.append([np.mean([one[position] for one in candidates]) for position in (2, 1)])
-            asked += 1
+            count += 1
     place, piece = 100 * np.mean(chances, axis=0)
     return {
-        "place": 100 * placed / asked,
-        "piece": 100 * in_piece / asked,
-        "queries": asked,
+        "place": 100 * placed / count,
+        "piece": 100 * in_piece / count,
+        "queries": count,
         "chance": {"place": place, "piece": piece},
     }
 
 
 def of_one(recordings: list[EmbeddedRecording], queries: Queries) -> dict[str, list[float]]:
-    """The three scores of each way."""
+    """The three scores of each direction."""
     result = score_localisation(recordings, queries)
-    return {way: [result[way][score] for score in SCORES] for way in WAYS}
+    return {way: [result[way][score] for score in SCORES] for way in DIRECTIONS}
 
 
-@pytest.mark.parametrize("queries", [SHORT, LONG, ASKED_OFTEN], ids=["one window", "three windows", "asked often"])
-@pytest.mark.parametrize("at_once", [1, 1 << 24], ids=["in blocks", "at once"])
+@pytest.mark.parametrize("queries", [SHORT, LONG, SHIFTED], ids=["one window", "three windows", "shifted"])
+@pytest.mark.parametrize("chunk", [1, 1 << 24], ids=["in blocks", "in one block"])
 class TestScores:
-    def test_equal_the_oracle(self, queries: Queries, at_once: int, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(places, "_AT_ONCE", at_once)
-        recordings = made_up(queries, (9, 2, 14, 6, 3, 11), "aabcdd", noise=1.1)
+    def test_equal_the_oracle(self, queries: Queries, chunk: int, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(localisation, "_CHUNK", chunk)
+        recordings = synthetic(queries, (9, 2, 14, 6, 3, 11), "aabcdd", noise=1.1)
         result = score_localisation(recordings, queries)
-        for way in WAYS:
+        for way in DIRECTIONS:
             slow = slow_scores(recordings, queries, way)
             assert [result[way][name] for name in ("place", "piece", "queries")] == pytest.approx(
                 [slow[name] for name in ("place", "piece", "queries")]
@@ -112,9 +112,9 @@ class TestScores:
         assert result["a2m"] != result["m2a"]
         assert result["library"] == 45
 
-    def test_other_performances_are_no_candidates(self, queries: Queries, at_once: int, monkeypatch):
-        monkeypatch.setattr(places, "_AT_ONCE", at_once)
-        one, other = made_up(queries, (12, 12), "ab", noise=0.0)
+    def test_other_performances_are_no_candidates(self, queries: Queries, chunk: int, monkeypatch):
+        monkeypatch.setattr(localisation, "_CHUNK", chunk)
+        one, other = synthetic(queries, (12, 12), "ab", noise=0.0)
         twin = replace(one, queries=other.queries, start_s=other.start_s, library=one.library)
         perfect = {"a2m": [100.0] * 3, "m2a": [100.0] * 3}
         assert of_one([one, other], queries) == perfect
@@ -131,77 +131,77 @@ def with_library(one: EmbeddedRecording, rows: NDArray[np.float32]) -> EmbeddedR
 class TestTies:
     @pytest.mark.parametrize("queries", [SHORT, LONG], ids=["one window", "three windows"])
     @pytest.mark.parametrize("value", [1.0, 0.0, np.nan])
-    def test_a_constant_embedding_finds_nothing(self, queries: Queries, value: float):
+    def test_a_constant_embedding_scores_zero(self, queries: Queries, value: float):
         recordings = []
-        for one in made_up(queries, (12, 12), "ab"):
+        for one in synthetic(queries, (12, 12), "ab"):
             rows = {side: np.full_like(found, value) for side, found in one.library.items()}
-            asked = {side: np.full_like(found, value) for side, found in one.queries.items()}
-            recordings.append(replace(one, library=rows, queries=asked))
+            queried = {side: np.full_like(found, value) for side, found in one.queries.items()}
+            recordings.append(replace(one, library=rows, queries=queried))
         assert of_one(recordings, queries) == {"a2m": [0.0] * 3, "m2a": [0.0] * 3}
 
-    def test_an_equal_place_elsewhere_in_the_recording_takes_the_place_but_not_the_piece(self):
-        one, other = made_up(SHORT, (12, 12), "ab", noise=0.0)
+    def test_an_equal_candidate_in_the_same_recording_is_an_error_of_place_but_not_of_piece(self):
+        one, other = synthetic(SHORT, (12, 12), "ab", noise=0.0)
         again = with_library(one, np.concatenate([one.library["audio"]] * 2))
         assert of_one([again, other], SHORT)["a2m"] == [50.0, 100.0, 50.0]
 
-    def test_an_equal_place_in_another_recording_takes_both(self):
-        one, other = made_up(SHORT, (12, 12), "ab", noise=0.0)
+    def test_an_equal_candidate_in_another_recording_is_an_error_of_both(self):
+        one, other = synthetic(SHORT, (12, 12), "ab", noise=0.0)
         longer = with_library(other, np.concatenate([other.library["audio"], one.library["audio"]]))
         assert of_one([one, longer], SHORT)["a2m"] == [50.0] * 3
 
     @pytest.mark.parametrize(("angle", "expected"), [(7e-4, 0.0), (7e-3, 100.0)])
-    def test_scores_that_rounding_could_tell_apart_are_equal(self, angle: float, expected: float):
-        """A wrong place whose cosine is 2e-7 below the right one's, then one that is 2e-5 below it."""
+    def test_scores_within_rounding_are_ties(self, angle: float, expected: float):
+        """A wrong candidate whose cosine is 2e-7 below the right one's, then one that is 2e-5 below it."""
         rows = np.tile(np.array([0.0, 1.0], np.float32), (6, 1))
         rows[2], rows[5] = (1.0, 0.0), (np.cos(angle), np.sin(angle))
-        asked = np.array([[[[1.0, 0.0]]]], np.float32)
-        sides = {"audio": rows, "notes": rows}, {"audio": asked, "notes": asked}
+        query = np.array([[[[1.0, 0.0]]]], np.float32)
+        sides = {"audio": rows, "notes": rows}, {"audio": query, "notes": query}
         one = EmbeddedRecording("a", NO_NOTES, *sides, np.array([2.2]))
         assert of_one([one], replace(SHORT, per_recording=1))["a2m"] == [expected, 100.0, expected]
 
     def test_an_empty_window_never_wins(self):
-        """The right place is empty and all others score below nothing; alone in the library it does not win either."""
+        """The right window is empty and all others have negative scores; the empty one must not win."""
         queries = replace(SHORT, per_recording=1)
         rows = np.tile(np.array([-1.0, 0.0], np.float32), (6, 1))
         rows[2] = 0.0
-        asked = np.array([[[[1.0, 0.0]]]], np.float32)
+        query = np.array([[[[1.0, 0.0]]]], np.float32)
         empty = EmbeddedRecording(
-            "a", NO_NOTES, {"audio": rows, "notes": rows}, {"audio": asked, "notes": asked}, np.array([2.2])
+            "a", NO_NOTES, {"audio": rows, "notes": rows}, {"audio": query, "notes": query}, np.array([2.2])
         )
         assert of_one([empty], queries)["a2m"] == [0.0] * 3
         rows[2] = (0.5, 0.0)
         assert of_one([empty], queries)["a2m"] == [100.0] * 3
 
 
-def test_one_window_is_the_nearest_window():
-    recordings = made_up(SHORT, (9, 14, 11), "abc")
+def test_a_query_of_one_window_finds_the_nearest_window():
+    recordings = synthetic(SHORT, (9, 14, 11), "abc")
     library = np.concatenate([one.library["notes"] for one in recordings])
     owner = np.repeat(np.arange(3), [9, 14, 11])
     start_s = np.concatenate([np.arange(count) for count in (9, 14, 11)])
     right = []
     for number, one in enumerate(recordings):
-        for asked, begins_s in zip(one.queries["audio"], one.start_s, strict=True):
-            nearest = np.argmax(library @ asked[0, 0])
+        for query, begins_s in zip(one.queries["audio"], one.start_s, strict=True):
+            nearest = np.argmax(library @ query[0, 0])
             right.append(owner[nearest] == number and abs(start_s[nearest] - begins_s) <= 0.5)
     assert score_localisation(recordings, SHORT)["a2m"]["place"] == pytest.approx(100 * np.mean(right))
     assert 0 < np.mean(right) < 1
 
 
 def test_intervals_are_over_pieces():
-    recordings = made_up(SHORT, (20,) * 12, "aabbccddeeff", noise=0.0)
-    astray = made_up(SHORT, (20,), "x", seed=9)[0].queries
-    lost = [replace(one, queries=astray) if one.work in "abc" else one for one in recordings]
-    result = score_localisation(lost, SHORT)
-    for way in WAYS:
+    recordings = synthetic(SHORT, (20,) * 12, "aabbccddeeff", noise=0.0)
+    unrelated = synthetic(SHORT, (20,), "x", seed=9)[0].queries
+    missed = [replace(one, queries=unrelated) if one.work in "abc" else one for one in recordings]
+    result = score_localisation(missed, SHORT)
+    for way in DIRECTIONS:
         for score in SCORES:
             low, high = result["intervals_95"]["pieces"][way][score]
             assert low <= result[way][score] <= high
-            assert high - low > 60  # three of six works are lost
-    assert score_localisation(lost, SHORT) == result
+            assert high - low > 60  # three of six works are missed
+    assert score_localisation(missed, SHORT) == result
 
 
 def repeated(period_s: float = 8.0, times: int = 3, jitter_s: float = 0.0) -> Notes:
-    """Forty random notes, again and again."""
+    """Forty random notes, repeated `times` times."""
     rng = np.random.default_rng(5)
     once = random_notes(rng, 40, period_s)
     onset_s = np.concatenate([once.onset_s + round_ * period_s for round_ in range(times)])
@@ -210,23 +210,23 @@ def repeated(period_s: float = 8.0, times: int = 3, jitter_s: float = 0.0) -> No
 
 
 class TestRepeats:
-    def test_are_found_where_the_music_comes_again(self):
+    def test_are_where_the_notes_repeat(self):
         notes = repeated()
         assert is_repeat(notes, 1.3, 9.3, 4.0, 0.5)
         assert is_repeat(notes, 9.3, 1.3, 4.0, 0.5)
-        assert is_repeat(notes, 1.3, 9.7, 4.0, 0.5)  # the grid's place is 0.4 s late
+        assert is_repeat(notes, 1.3, 9.7, 4.0, 0.5)  # the candidate is 0.4 s late
         assert not is_repeat(notes, 1.3, 9.9, 4.0, 0.5)
         assert is_repeat(notes, 1.3, 10.2, 10.0, 1.0)
         assert not is_repeat(notes, 1.3, 5.3, 4.0, 0.5)
 
-    def test_may_be_50_ms_off(self):
+    def test_may_deviate_by_50_ms(self):
         assert is_repeat(repeated(jitter_s=0.02), 1.3, 9.3, 6.0, 0.5)
         assert not is_repeat(repeated(jitter_s=0.2), 1.3, 9.3, 6.0, 0.5)
 
     @pytest.mark.parametrize(("changed", "expected"), [(2, True), (3, False)])
     @pytest.mark.parametrize("swapped", [False, True])
-    def test_need_nine_notes_in_ten_both_ways(self, changed: int, expected: bool, swapped: bool):
-        """Twenty notes, and later the same without some of them: the whole is no repeat of the part, nor that of it."""
+    def test_need_nine_notes_in_ten_of_both_stretches(self, changed: int, expected: bool, swapped: bool):
+        """Twenty notes, and later the same without some of them; neither is a repeat of the other with 3 missing."""
         onset_s = np.arange(20) * 0.2 + 0.1
         later_s = np.delete(onset_s, np.arange(changed) * 5 + 3) + 10
         pitch = np.arange(20) + 40
@@ -237,29 +237,29 @@ class TestRepeats:
         assert is_repeat(notes, *starts, 4.0, 0.5) is expected
 
     def test_match_each_note_once(self):
-        """Ten strokes of one key within 50 ms are not matched by a single one."""
+        """One note does not match ten notes of one pitch within 50 ms."""
         onset_s = [*(np.arange(10) * 0.005 + 1.0), 11.0]
         notes = Notes.of(onset_s, [0.1] * 11, [60] * 11, [64] * 11)
         assert not is_repeat(notes, 0.5, 10.5, 2.0, 0.5)
 
-    def test_are_not_found_in_silence(self):
+    def test_do_not_occur_in_silence(self):
         assert not is_repeat(NO_NOTES, 0.0, 8.0, 4.0, 0.5)
         assert not is_repeat(repeated(times=2), 20.0, 30.0, 4.0, 0.5)
 
-    def test_are_forgiven_where_the_best_place_is_one(self):
-        """The query's notes come again 8 s later, and there the embedding likes them best."""
+    def test_are_forgiven_where_the_best_candidate_is_one(self):
+        """The query's notes repeat 8 s later, and the highest score is there."""
         queries = replace(SHORT, per_recording=1)
         rows = np.eye(21, dtype=np.float32)
-        asked = (0.9 * rows[10] + 0.4 * rows[2])[None, None, None]
+        query = (0.9 * rows[10] + 0.4 * rows[2])[None, None, None]
         one = EmbeddedRecording(
-            "a", repeated(), {"audio": rows, "notes": rows}, {"audio": asked, "notes": asked}, np.array([2.2])
+            "a", repeated(), {"audio": rows, "notes": rows}, {"audio": query, "notes": query}, np.array([2.2])
         )
         assert of_one([one], queries) == {"a2m": [0.0, 100.0, 100.0], "m2a": [0.0, 100.0, 100.0]}
-        unlike = replace(one, notes=random_notes(np.random.default_rng(1), 100, 24.0))
-        assert of_one([unlike], queries)["a2m"] == [0.0, 100.0, 0.0]
-        # Two equally good places, one of them no repeat: nothing is forgiven.
-        torn = {side: found + 0.9 * rows[15] for side, found in one.queries.items()}
-        assert of_one([replace(one, queries=torn)], queries)["a2m"] == [0.0, 100.0, 0.0]
+        unrelated = replace(one, notes=random_notes(np.random.default_rng(1), 100, 24.0))
+        assert of_one([unrelated], queries)["a2m"] == [0.0, 100.0, 0.0]
+        # Two equal scores, one of them at no repeat: not forgiven.
+        tied = {side: found + 0.9 * rows[15] for side, found in one.queries.items()}
+        assert of_one([replace(one, queries=tied)], queries)["a2m"] == [0.0, 100.0, 0.0]
 
 
 class TestQueries:
@@ -278,25 +278,25 @@ class TestQueries:
             assert start_s.max() > 0.95 * (covered_s - length_s)
             assert np.abs(start_s - np.rint(start_s)).mean() == pytest.approx(0.25, abs=0.03)
 
-    def test_know_nothing_of_the_rest_of_the_corpus(self):
+    def test_depend_on_the_recording_and_the_seed_only(self):
         first, again, other = (SHORT.starts_s(self.recording(40.0, name), seed=1) for name in ("a", "a", "b"))
         assert first.tolist() == again.tolist() != other.tolist()
         assert SHORT.starts_s(self.recording(40.0, "a"), seed=2).tolist() != first.tolist()
 
     @pytest.mark.parametrize("duration_s", [1.0, 4.0, 4.9])
-    def test_are_none_without_room(self, duration_s: float):
+    def test_need_a_recording_longer_than_they_are(self, duration_s: float):
         assert len(SHORT.starts_s(self.recording(duration_s), seed=1)) == 0
         assert len(SHORT.starts_s(self.recording(5.0), seed=1)) == 6
 
     @pytest.mark.parametrize("length_s", [3.0, 4.5])
-    def test_are_made_of_whole_windows(self, length_s: float):
-        with pytest.raises(ValueError, match=f"a query of {length_s:g} s is not made of windows of 4 s"):
+    def test_divide_into_whole_windows(self, length_s: float):
+        with pytest.raises(ValueError, match=f"a query of {length_s:g} s does not divide into windows of 4 s"):
             Queries(length_s, 0.5)
 
-    def test_are_asked_at_least_once(self):
-        with pytest.raises(ValueError, match="once or more often, not 0 times"):
+    def test_reject_bad_settings(self):
+        with pytest.raises(ValueError, match="at least once, not 0 times"):
             Queries(4.0, 0.5, times=0)
-        with pytest.raises(ValueError, match="from 0 up to 1, not 1"):
+        with pytest.raises(ValueError, match=r"a share in \[0, 1\), found 1"):
             Queries(4.0, 0.5, reaching_loses=1.0)
 
 
@@ -305,15 +305,15 @@ ROOM_S = 40.0
 
 
 def write_clock(path: Path, number: int, duration_s: float) -> None:
-    """Samples that tell the recording and the time: (number · 40 + seconds) / 1000."""
+    """Samples that encode recording and time: (number · 40 + seconds) / 1000."""
     seconds = np.arange(round(duration_s * 24_000)) / 24_000
     sf.write(path, ((number * ROOM_S + seconds) / TICK).astype(np.float32), 24_000, subtype="FLOAT")
 
 
 class ClockEmbedder:
-    """A path through space for each recording; each window is the point on it that the sample at its middle tells.
+    """Embeds a window as a point on its recording's path through space, by the sample at the window's middle.
 
-    It keeps the starts that it is given, and how much of each window was silent.
+    It records its arguments: starts, notes and windows.
     """
 
     name, fingerprint = "clock", "clock"
@@ -340,16 +340,16 @@ class ClockEmbedder:
         return unit(np.array(rows)), unit(np.array(rows))
 
     def embed_audio_windows(self, samples, starts_s):
-        raise AssertionError("both sides are embedded at once")
+        raise AssertionError("localisation embeds pairs")
 
     embed_notes_windows = embed_audio_windows
 
 
-class TestFindPlaces:
+class TestLocalise:
     @pytest.fixture
     def corpus(self, tmp_path: Path) -> Corpus:
-        """Recordings of 20, 16, 12, 5.5 and 4.5 s; of the second the sound cannot be read. A note every half second,
-        each as long as two seconds."""
+        """Recordings of 20, 16, 12, 5.5 and 4.5 s; the audio of the second is damaged. Notes of two seconds, one every
+        half second."""
         made = []
         for number, duration_s in enumerate((20.0, 16.0, 12.0, 5.5, 4.5)):
             sound, notes = tmp_path / f"{number}.wav", tmp_path / f"{number}.mid"
@@ -363,7 +363,7 @@ class TestFindPlaces:
         return Corpus("short", tuple(made))
 
     @pytest.mark.parametrize("times", [1, 4])
-    def test_asks_from_anywhere_in_a_library_of_everything(self, corpus: Corpus, times: int):
+    def test_localises_queries_at_arbitrary_times(self, corpus: Corpus, times: int):
         embedder = ClockEmbedder()
         result = localise(embedder, corpus, Queries(6.0, 0.5, per_recording=5, times=times), seed=3)
         assert json.loads(json.dumps(result, allow_nan=False)) == result
@@ -371,19 +371,19 @@ class TestFindPlaces:
         assert (result["length_s"], result["tolerance_s"], result["seed"]) == (6.0, 0.5, 3)
         assert ["1.wav" in error for error in result["skipped"]] == [True]
         assert embedder.starts_s[0].tolist() == list(range(17))
-        for way in WAYS:
+        for way in DIRECTIONS:
             assert result[way] == {"place": 100.0, "piece": 100.0, "repeats_forgiven": 100.0, "queries": 10}
         assert result["chance"]["place"] < result["chance"]["piece"] < 100
 
-    def test_nothing_is_heard_beyond_a_query(self, corpus: Corpus):
+    def test_windows_contain_nothing_beyond_the_query(self, corpus: Corpus):
         embedder, queries = ClockEmbedder(), Queries(5.0, 0.5, per_recording=1, times=4)
         one = replace(corpus, recordings=corpus.recordings[:1])
         localise(embedder, one, queries)
         (begin_s,) = queries.starts_s(one.recordings[0], seed=42)
         _, early, other = embedder.windows
-        heard = np.concatenate([early, other])
-        assert sorted((heard == 0).sum(axis=1).tolist()) == [0] * 5 + [6000] * 2 + [12000] * 2 + [18000] * 2 + [24000]
-        sounding = heard[heard > 0] * TICK
+        samples = np.concatenate([early, other])
+        assert sorted((samples == 0).sum(axis=1).tolist()) == [0] * 5 + [6000] * 2 + [12000] * 2 + [18000] * 2 + [24000]
+        sounding = samples[samples > 0] * TICK
         assert sounding.min() == pytest.approx(begin_s, abs=1e-3)
         assert sounding.max() == pytest.approx(begin_s + 5.0, abs=1e-3)
         (_, early_notes, notes), reach_s = embedder.notes, 1.0
@@ -399,35 +399,35 @@ class TestFindPlaces:
         for queries, library, last_s in ((few, 3, 2.0), (replace(few, grid=WindowGrid(max_windows=None)), 17, 16.0)):
             embedder = ClockEmbedder()
             assert localise(embedder, first, queries)["library"] == library
-            asked_s = np.concatenate(embedder.windows[1:])[:, 0] * TICK
-            assert 0.9 * last_s < asked_s.max() <= last_s
+            query_s = np.concatenate(embedder.windows[1:])[:, 0] * TICK
+            assert 0.9 * last_s < query_s.max() <= last_s
 
-    def test_asks_with_windows_of_the_models_own_length(self, corpus: Corpus):
+    def test_uses_windows_of_the_models_length(self, corpus: Corpus):
         embedder = ClockEmbedder()
         embedder.window_s = 2.0
         result = localise(embedder, corpus, Queries(6.0, 0.5, per_recording=5), seed=3)
         assert result["grid"]["window_s"] == 2.0
         assert result["library"] == 19 + 11 + 4 + 3
         assert {len(starts_s) for starts_s in embedder.starts_s} == {19, 11, 4, 3, 5}
-        assert [result[way]["piece"] for way in WAYS] == [100.0, 100.0]
+        assert [result[way]["piece"] for way in DIRECTIONS] == [100.0, 100.0]
 
-    def test_says_when_a_query_is_not_made_of_the_models_windows(self, corpus: Corpus):
+    def test_rejects_a_query_that_does_not_divide_into_the_models_windows(self, corpus: Corpus):
         embedder = ClockEmbedder()
         embedder.window_s = 2.5
-        with pytest.raises(AntiphonError, match=r"a query of 6 s is not made of windows of 2.5 s, one every 1 s"):
+        with pytest.raises(AntiphonError, match=r"a query of 6 s does not divide into windows of 2.5 s, one every 1 s"):
             localise(embedder, corpus, Queries(6.0, 0.5))
 
-    def test_says_when_nobody_can_ask(self, corpus: Corpus):
+    def test_rejects_a_corpus_without_long_enough_recordings(self, corpus: Corpus):
         short = replace(corpus, recordings=corpus.recordings[3:])
         with pytest.raises(AntiphonError, match="short: none of its recordings is longer than a query of 10 s"):
             localise(ClockEmbedder(), short, Queries(10.0, 1.0))
 
-    def test_the_template_finds_the_demo_when_it_is_asked_every_80_ms(self, demo: Corpus):
+    def test_the_template_localises_the_demo_with_a_shift_of_80_ms(self, demo: Corpus):
         found = {}
         for times in (12, 1):
             queries = Queries(4.0, 0.5, WindowGrid(max_windows=None), times=times)
             result = localise(TemplateEmbedder(), demo.spread(4), queries)
-            for way in WAYS:
+            for way in DIRECTIONS:
                 assert result[way]["place"] <= result[way]["repeats_forgiven"] <= result[way]["piece"]
-            found[times] = min(result[way]["repeats_forgiven"] for way in WAYS)
+            found[times] = min(result[way]["repeats_forgiven"] for way in DIRECTIONS)
         assert found[12] > 65 > found[1] > result["chance"]["place"]

@@ -1,4 +1,4 @@
-"""Towers that keep time, contrastive losses, and batches with groups: against slow oracles."""
+"""Convolutional towers, contrastive losses, and batches with groups: against slow oracles."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class TestPianoRoll:
             slow[begin:end, PITCHES + key] += velocity / 127
         np.testing.assert_allclose(roll_of(notes), slow, atol=1e-4)
 
-    def test_of_nothing_is_empty(self):
+    def test_without_notes_is_zero(self):
         assert not roll_of(Notes.of([], [], [], [])).any()
 
 
@@ -66,7 +66,7 @@ class TestTowers:
     def test_stay_within_six_million_parameters(self):
         assert sum(parameter.numel() for parameter in model_of().parameters()) <= 6_000_000
 
-    def test_give_the_same_for_one_and_for_many_and_stay_finite_on_nothing(self):
+    def test_do_not_depend_on_the_batch_and_stay_finite_on_empty_windows(self):
         model, batch = model_of(), random_batch()
         with torch.no_grad():
             together = model(batch)
@@ -78,14 +78,14 @@ class TestTowers:
         assert torch.isfinite(nothing.audio).all()
         assert torch.isfinite(nothing.notes).all()
 
-    def test_hear_no_level(self):
+    def test_are_invariant_under_gain(self):
         model, batch = model_of(), random_batch()
         with torch.no_grad():
             loud, soft = (model(Batch(batch.audio * gain, batch.notes)).audio for gain in (1.0, 0.01))
         torch.testing.assert_close(loud, soft, atol=1e-3, rtol=1e-3)
 
-    def test_keep_time_where_a_mean_would_not(self):
-        """The same notes backwards are another window."""
+    def test_depend_on_the_order_of_notes(self):
+        """The notes in reverse order have another embedding."""
         model = model_of()
         forwards = Notes.of([0.5, 1.5, 2.5], [0.3] * 3, [60, 64, 67], [80] * 3)
         backwards = Notes.of([0.5, 1.5, 2.5], [0.3] * 3, [67, 64, 60], [80] * 3)
@@ -96,7 +96,7 @@ class TestTowers:
 
 
 def slim_model(arm: str) -> DualEncoder:
-    """The default model, but narrow; what an arm injects makes a difference from the start."""
+    """The default model with narrow layers; injections have an effect without training."""
     sizes = find_preset("default").sizes
     slim = {"width": 32, "narrow": 8}
     sizes = replace(sizes, audio_options=sizes.audio_options | slim, notes_options=sizes.notes_options | slim)
@@ -109,9 +109,9 @@ def slim_model(arm: str) -> DualEncoder:
 
 
 class TestArms:
-    # One of each mechanism that suits convolutions, on both sides; d4a4r puts padded notes in the place of frames.
+    # Each mechanism that suits convolutions, on both sides; d4a4r replaces frames by padded notes.
     @pytest.mark.parametrize("arm", ["A4", "A4r", "A4x", "D4x", "d4a4", "d4a4r", "film-dual", "moe-dual", "t3-wt"])
-    def test_give_the_same_for_one_and_for_many_and_stay_finite_on_nothing(self, arm: str):
+    def test_do_not_depend_on_the_batch_and_stay_finite_on_empty_windows(self, arm: str):
         model, batch = slim_model(arm), random_batch()
         with torch.no_grad():
             together, nothing = model(batch), model(silent_batch())
@@ -124,14 +124,14 @@ class TestArms:
         assert torch.isfinite(nothing.notes).all()
         assert not torch.equal(torch.cat([together.audio, together.notes]), torch.cat([plain.audio, plain.notes]))
 
-    def test_that_need_attention_or_a_hidden_layer_are_refused(self):
-        with pytest.raises(AntiphonError, match="convolutions has none"):
+    def test_that_need_attention_or_a_hidden_layer_are_an_error(self):
+        with pytest.raises(AntiphonError, match="convolutional tower has none"):
             slim_model("a4-bias")(random_batch())
-        with pytest.raises(AntiphonError, match="no hidden layer"):
+        with pytest.raises(AntiphonError, match="needs a hidden layer"):
             slim_model("a4r-pca")
 
 
-def test_stretches_of_rows_of_any_length_are_those_of_an_adaptive_mean():
+def test_pooling_of_padded_rows_equals_the_adaptive_mean():
     tower, lengths = slim_model("D0").tower("notes"), (40, 7, 17, 1)
     values = torch.randn(4, 40, 32)
     padding = torch.arange(40)[None] >= torch.tensor(lengths)[:, None]
@@ -142,7 +142,7 @@ def test_stretches_of_rows_of_any_length_are_those_of_an_adaptive_mean():
             torch.testing.assert_close(together[row : row + 1], alone)
 
 
-def test_level_free_frames_are_logarithms_over_the_mean():
+def test_level_normalised_frames_equal_their_formula():
     power = torch.rand(2, 3, 4)
     expected = [[[math.log(1 + 100 * p / row.mean().item()) for p in frame] for frame in row] for row in power]
     torch.testing.assert_close(level_normalised(power), torch.tensor(expected))
@@ -153,18 +153,18 @@ class TestInfoNce:
     def test_equals_its_formula_typed_slowly(self):
         rng = np.random.default_rng(0)
         audio, notes = rng.normal(size=(2, 5, 3))
-        left_out = np.zeros((5, 5), bool)
-        left_out[1, 3] = left_out[3, 1] = left_out[2, 2] = True
+        masked_out = np.zeros((5, 5), bool)
+        masked_out[1, 3] = masked_out[3, 1] = masked_out[2, 2] = True
 
         def cosine(i: int, j: int) -> float:
             return audio[i] @ notes[j] / np.linalg.norm(audio[i]) / np.linalg.norm(notes[j]) / 0.03
 
         forwards = backwards = 0.0
         for i in range(5):
-            others = [j for j in range(5) if j == i or not left_out[i, j]]
-            forwards -= cosine(i, i) - math.log(sum(math.exp(cosine(i, j)) for j in others))
-            backwards -= cosine(i, i) - math.log(sum(math.exp(cosine(j, i)) for j in others))
-        terms = info_nce(torch.tensor(audio), torch.tensor(notes), torch.tensor(left_out))
+            candidates = [j for j in range(5) if j == i or not masked_out[i, j]]
+            forwards -= cosine(i, i) - math.log(sum(math.exp(cosine(i, j)) for j in candidates))
+            backwards -= cosine(i, i) - math.log(sum(math.exp(cosine(j, i)) for j in candidates))
+        terms = info_nce(torch.tensor(audio), torch.tensor(notes), torch.tensor(masked_out))
         assert float(terms["audio_to_notes"]) == pytest.approx(forwards / 10)
         assert float(terms["notes_to_audio"]) == pytest.approx(backwards / 10)
 
@@ -174,20 +174,20 @@ class TestSigmoid:
     def test_equals_its_formula_typed_slowly(self, masked: bool):
         rng = np.random.default_rng(0)
         audio, notes = rng.normal(size=(2, 5, 3))
-        left_out = np.zeros((5, 5), bool)
+        masked_out = np.zeros((5, 5), bool)
         if masked:
-            left_out[1, 3] = left_out[0, 4] = left_out[2, 2] = True
-        right = wrong = 0.0
+            masked_out[1, 3] = masked_out[0, 4] = masked_out[2, 2] = True
+        positives = negatives = 0.0
         for i in range(5):
             for j in range(5):
                 cosine = audio[i] @ notes[j] / np.linalg.norm(audio[i]) / np.linalg.norm(notes[j])
                 if i == j:
-                    right -= math.log(1 / (1 + math.exp(-(10 * cosine - 10))))
-                elif not left_out[i, j]:
-                    wrong -= math.log(1 / (1 + math.exp(10 * cosine - 10)))
-        terms = sigmoid(torch.tensor(audio), torch.tensor(notes), torch.tensor(left_out) if masked else None)
-        assert float(terms["positives"]) == pytest.approx(right / 5)
-        assert float(terms["negatives"]) == pytest.approx(wrong / 5)
+                    positives -= math.log(1 / (1 + math.exp(-(10 * cosine - 10))))
+                elif not masked_out[i, j]:
+                    negatives -= math.log(1 / (1 + math.exp(10 * cosine - 10)))
+        terms = sigmoid(torch.tensor(audio), torch.tensor(notes), torch.tensor(masked_out) if masked else None)
+        assert float(terms["positives"]) == pytest.approx(positives / 5)
+        assert float(terms["negatives"]) == pytest.approx(negatives / 5)
 
 
 class TestGroups:
@@ -199,7 +199,7 @@ class TestGroups:
 
     @staticmethod
     def drawn(batches: TrainingBatches) -> tuple[Batch, list[Any]]:
-        """The first batch, and the windows that were drawn for it."""
+        """The first batch, and its drawn windows."""
         windows: list[Any] = []
         original = batches._draw
 
@@ -210,7 +210,7 @@ class TestGroups:
         batches._draw = spy  # type: ignore[method-assign]
         return batches[0], windows
 
-    def test_half_of_the_batch_comes_in_groups_and_nothing_near_counts_as_wrong(self, batches: TrainingBatches):
+    def test_half_of_the_batch_comes_in_groups_with_a_false_negative_mask(self, batches: TrainingBatches):
         batch, windows = self.drawn(batches)
         drawn = [(window.recording, window.start_s, window.notes_start_s) for window in windows]
         assert [recording for recording, _, _ in drawn[12:18]] == [drawn[12][0]] * 6
@@ -221,7 +221,7 @@ class TestGroups:
                 expected = same_work and (one != other or abs(start_s - notes_start_s) < 1.5)
                 assert bool(batch.false_negatives[i, j]) == expected
 
-    def test_every_second_of_a_group_begins_beside_the_one_before(self, demo: Corpus):
+    def test_every_second_window_of_a_group_begins_near_the_one_before(self, demo: Corpus):
         cache = open_sample_cache(demo.split("train"), 24_000, 4.0)
         batches = TrainingBatches(cache, 24_000, 4.0, 24, 10, seed=1, group=6, near_s=0.3, adjacent_s=1.0)
         batch, windows = self.drawn(batches)
@@ -230,41 +230,41 @@ class TestGroups:
         assert apart_s.max() <= 1.0 + 1e-4
         assert apart_s.std() > 0.1
         assert np.abs(np.diff(groups[:3, 0])).max() > 1.0
-        told_apart = np.array([not batch.false_negatives[12 + 2 * pair, 13 + 2 * pair] for pair in range(6)])
-        assert (told_apart == (apart_s >= 0.3)).all()
+        are_negatives = np.array([not batch.false_negatives[12 + 2 * pair, 13 + 2 * pair] for pair in range(6)])
+        assert (are_negatives == (apart_s >= 0.3)).all()
 
-    def test_are_a_function_of_seed_and_step_when_augmented(self, batches: TrainingBatches):
+    def test_depend_on_seed_and_step_only_when_augmented(self, batches: TrainingBatches):
         one, again, other = batches[3], batches[3], batches[4]
         assert torch.equal(one.audio, again.audio)
         assert torch.equal(one.notes.onset_s, again.notes.onset_s)
         assert not torch.equal(one.audio, other.audio)
         assert one.audio.abs().max() <= 1.0
 
-    def test_loose_windows_have_notes_that_begin_elsewhere_and_go_at_another_tempo(self, demo: Corpus):
+    def test_loose_windows_have_shifted_notes_at_another_tempo(self, demo: Corpus):
         cache = open_sample_cache(demo.split("train"), 24_000, 4.0)
         loose = Augmentation(loose=1.0, shift_s=0.4, tempo=1.15)
         batches = TrainingBatches(cache, 24_000, 4.0, 24, 10, seed=1, augmentation=loose)
-        fits = []
+        differences = []
         for row in range(24):
             window = batches._draw(np.random.default_rng(row))
             notes = read_notes(cache.recordings[window.recording].notes_path)
             shift_s = window.notes_start_s - window.start_s
-            # Notes that sound at the window's begin come first in it, whatever its length.
+            # Notes that sound at the window's begin come first in it, independent of its length.
             tempo = float(notes.window(window.notes_start_s, 4.0).duration_s[0] / window.notes.duration_s[0])
             expected = notes.window(window.notes_start_s, 4.0 * tempo)
             np.testing.assert_allclose(window.notes.onset_s * tempo, expected.onset_s, atol=1e-6)
             np.testing.assert_allclose(window.notes.duration_s * tempo, expected.duration_s, atol=1e-6)
-            fits.append((shift_s, np.log(tempo) / np.log(1.15)))
-        shifts_s, tempi = np.array(fits).T
+            differences.append((shift_s, np.log(tempo) / np.log(1.15)))
+        shifts_s, tempi = np.array(differences).T
         assert -0.4 <= shifts_s.min() < -0.2 < 0.2 < shifts_s.max() <= 0.4
         assert -1 <= tempi.min() < -0.5 < 0.5 < tempi.max() <= 1
 
-    def test_half_of_the_windows_fit_exactly_when_half_are_loose(self):
+    def test_half_of_the_windows_are_exact_when_half_are_loose(self):
         augmentation, rng = Augmentation(loose=0.5, shift_s=0.4, tempo=1.15), np.random.default_rng(0)
         exact = np.mean([augmentation.draw_misalignment(rng) == (0.0, 1.0) for _ in range(2000)])
         assert exact == pytest.approx(0.5, abs=0.04)
 
     @pytest.mark.parametrize("wrong", [{"loose": 1.5}, {"shift_s": -0.1}, {"tempo": 0.9}, {"tempo": 2.0}])
-    def test_impossible_fits_are_refused(self, wrong: dict[str, float]):
+    def test_bad_settings_are_an_error(self, wrong: dict[str, float]):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             Augmentation(**wrong)

@@ -1,4 +1,4 @@
-"""Models with random weights and a few seconds of the demo corpus, for analyses to look at."""
+"""Models with random weights and a few seconds of the demo corpus, as input of analyses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def tiny_model(arm: str) -> DualEncoder:
 def small_subject(
     demo: Corpus, arm: str = "d4a4", recordings: int = 4, windows: int = 8, seed: int = 42
 ) -> ModelUnderTest:
-    """The first few seconds of recordings of different works: so many windows of each."""
+    """A model and the first `windows` windows of `recordings` recordings of different works."""
     chosen = demo.recordings[:: len(demo) // recordings][:recordings]
     short = tuple(replace(one, duration_s=windows + 3.0) for one in chosen)
     return ModelUnderTest(tiny_model(arm), "a $strange$ name", replace(demo, recordings=short), seed)

@@ -1,4 +1,4 @@
-"""The warping path follows a player whose tempo changes, for sound and for notes, and never turns back."""
+"""The warping path follows a player whose tempo changes, in audio and in notes, and is strictly increasing."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ RATE_HZ = 24_000
 MEDIAN_S, P95_S = 0.05, 0.1
 
 
-def bends(rng: np.random.Generator, until_s: float, depth: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Query seconds and library seconds of a player whose tempo swings by ± depth, over 10 to 25 s each time."""
+def changing_tempo(
+    rng: np.random.Generator, until_s: float, depth: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Query and library seconds of a player whose tempo oscillates by ± `depth` with periods of 10 to 25 s."""
     time_s = np.arange(0.0, until_s + 1.0, 0.02)
     swing = sum(
         np.sin(2 * np.pi * time_s / period_s + phase)
@@ -35,7 +37,7 @@ def bends(rng: np.random.Generator, until_s: float, depth: float) -> tuple[NDArr
 
 @dataclass
 class Rubato:
-    """Notes, the same played with rubato, and the straight line that comes nearest to it."""
+    """Notes, the same notes played with rubato, and the straight line nearest to the true path."""
 
     written: Notes
     played: Notes
@@ -49,20 +51,20 @@ class Rubato:
 
     @property
     def off_line_s(self) -> float:
-        """How far the line is off, at most."""
+        """The largest error of the line."""
         return float(np.abs(self.written_s - self.start_s - self.tempo * self.time_s).max())
 
 
 def rubato(seed: int, until_s: float = 60.0, depth: float = 0.15, lead_s: float = 3.0) -> Rubato:
-    """`lead_s` seconds of the notes come before what is played."""
+    """`lead_s` seconds of the notes precede the played part."""
     rng = np.random.default_rng(seed)
-    time_s, written_s = bends(rng, until_s, depth)
+    time_s, written_s = changing_tempo(rng, until_s, depth)
     written_s += lead_s
     written = random_notes(rng, int(5 * until_s), float(written_s[-1]))
-    heard = written.window(lead_s, float(np.interp(until_s, time_s, written_s)) - lead_s)
-    begin_s, end_s = (np.interp(at + lead_s, written_s, time_s) for at in (heard.onset_s, heard.offset_s))
-    kept = heard.onset_s >= 0
-    played = Notes.of(begin_s[kept], (end_s - begin_s)[kept], heard.pitch[kept], heard.velocity[kept])
+    excerpt = written.window(lead_s, float(np.interp(until_s, time_s, written_s)) - lead_s)
+    begin_s, end_s = (np.interp(at + lead_s, written_s, time_s) for at in (excerpt.onset_s, excerpt.offset_s))
+    kept = excerpt.onset_s >= 0
+    played = Notes.of(begin_s[kept], (end_s - begin_s)[kept], excerpt.pitch[kept], excerpt.velocity[kept])
     tempo, start_s = np.polyfit(time_s, written_s, 1)
     return Rubato(written, played, time_s, written_s, float(start_s), float(tempo))
 
@@ -77,21 +79,21 @@ class TestWarp:
         one = rubato(seed)
         path = warp(frames_of(one.played, 60.0), frames_of(one.written, 75.0), 0.0, one.start_s, one.tempo, 1.5)
         errors_s = one.errors_s(path)
-        assert one.off_line_s > 0.3  # the line itself would not do
+        assert one.off_line_s > 0.3  # the line alone is not accurate enough
         assert np.median(errors_s) <= MEDIAN_S
         assert np.quantile(errors_s, 0.95) <= P95_S
 
     @pytest.mark.parametrize("seed", [10, 11])
-    def test_follows_sound(self, seed: int):
+    def test_follows_audio(self, seed: int):
         one = rubato(seed, 40.0)
-        heard = sound_frames(AdditivePiano(RATE_HZ).render(one.played, 40.5), RATE_HZ, 0.0, 40.0)
-        path = warp(heard, frames_of(one.written, 55.0), 0.0, one.start_s, one.tempo, 1.5)
+        query = sound_frames(AdditivePiano(RATE_HZ).render(one.played, 40.5), RATE_HZ, 0.0, 40.0)
+        path = warp(query, frames_of(one.written, 55.0), 0.0, one.start_s, one.tempo, 1.5)
         errors_s = one.errors_s(path)
         assert np.median(errors_s) <= MEDIAN_S
         assert np.quantile(errors_s, 0.95) <= P95_S
 
-    def test_follows_over_minutes_beyond_the_band(self):
-        """A tempo that drifts leaves the line by far more than the band, which goes along."""
+    def test_follows_a_drifting_tempo_beyond_the_band(self):
+        """The drift exceeds the band around the first line many times; each block has a line of its own."""
         rng = np.random.default_rng(5)
         written = random_notes(rng, 1200, 240.0)
         onset_s = 250 * (np.sqrt(1 + 0.96 * written.onset_s / 240) - 1)  # ever slower: from 1.9 s a second on
@@ -103,11 +105,11 @@ class TestWarp:
         assert np.quantile(errors_s, 0.95) <= P95_S
 
     @pytest.mark.parametrize("start_s", [0.0, 7.0, -4.0])
-    def test_of_the_same_is_the_line(self, start_s: float):
+    def test_of_equal_sides_is_the_line(self, start_s: float):
         notes = random_notes(np.random.default_rng(3), 200, 40.0)
         query, library = note_frames(notes, 10.0, 35.0), note_frames(notes, 10.0 - start_s, 45.0 - start_s)
         path = warp(query, library, 0.0, start_s, 1.0)
-        # Where the query is cut off and the library goes on, they are not the same.
+        # At its ends the query is cut off and the library is not, so the sides differ there.
         np.testing.assert_allclose(path.library_s, path.query_s + start_s, atol=0.02)
         within = (path.query_s > 1) & (path.query_s < 24)
         np.testing.assert_allclose(path.library_s[within], path.query_s[within] + start_s, atol=1e-9)
@@ -144,7 +146,7 @@ class TestWarp:
         tempo=st.floats(0.3, 3.0),
         band_s=st.floats(0.02, 2.0),
     )
-    def test_never_turns_back(
+    def test_is_strictly_increasing(
         self, seed: int, frames: int, density: float, start_s: float, tempo: float, band_s: float
     ):
         rng = np.random.default_rng(seed)
@@ -159,7 +161,7 @@ class TestWarp:
         at_s = np.linspace(-5, frames / FRAME_HZ + 5, 50)
         np.testing.assert_allclose(path.inverse(path.at(at_s)), at_s, atol=1e-6)
 
-    def test_says_what_is_wrong_with_its_arguments(self):
+    def test_rejects_bad_arguments(self):
         some, none = np.ones((10, BANDS), np.float32), np.zeros((0, BANDS), np.float32)
         with pytest.raises(ValueError, match="a query with frames"):
             warp(none, some, 0.0, 0.0, 1.0)
@@ -171,7 +173,7 @@ class TestWarp:
 
 
 class TestAnchors:
-    def test_lead_where_the_line_would_be_lost(self):
+    def test_keep_the_path_where_one_line_would_lose_it(self):
         one = rubato(20, 90.0, depth=0.3)
         query, library = frames_of(one.played, 90.0), frames_of(one.written, 125.0)
         anchors = [
@@ -182,15 +184,15 @@ class TestAnchors:
         assert np.median(errors_s) <= MEDIAN_S
         assert np.quantile(errors_s, 0.95) <= P95_S
 
-    def test_agreement_tells_the_same_from_other_music(self):
+    def test_agreement_separates_equal_from_unrelated_music(self):
         rng = np.random.default_rng(8)
         same, other, silent = (random_notes(rng, count, 20.0) for count in (100, 100, 0))
-        heard = np.concatenate([note_frames(notes, 0.0, 20.0) for notes in (same, other, silent)])
+        query = np.concatenate([note_frames(notes, 0.0, 20.0) for notes in (same, other, silent)])
         library = np.concatenate(
             [note_frames(notes, 0.0, 20.0) for notes in (same, random_notes(rng, 100, 20.0), silent)]
         )
-        alike = agreement(heard, library, 0.0, Warp(np.array([0.0, 60.0]), np.array([0.0, 60.0])))
-        assert len(alike) == 60 * AGREEMENT_HZ
-        assert alike[: 16 * AGREEMENT_HZ].min() > 0.95
-        assert alike[24 * AGREEMENT_HZ : 36 * AGREEMENT_HZ].max() < 0.4
-        assert np.isnan(alike[45 * AGREEMENT_HZ :]).all()
+        similarity = agreement(query, library, 0.0, Warp(np.array([0.0, 60.0]), np.array([0.0, 60.0])))
+        assert len(similarity) == 60 * AGREEMENT_HZ
+        assert similarity[: 16 * AGREEMENT_HZ].min() > 0.95
+        assert similarity[24 * AGREEMENT_HZ : 36 * AGREEMENT_HZ].max() < 0.4
+        assert np.isnan(similarity[45 * AGREEMENT_HZ :]).all()

@@ -1,4 +1,113 @@
-"""Find the MIDI for a recording and the recording for a MIDI."""
+"""Find the MIDI for a recording and the recording for a MIDI.
+
+The public names of the package. Each is imported when it is first used, so that `import antiphon` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from antiphon import openmp  # noqa: F401  # before anything imports torch or faiss
 from antiphon.version import __version__ as __version__
+
+# A new public name is one row here and one import below; tests/test_public_api.py compares the two.
+_HOME = {
+    "Alignment": "index.aligning",
+    "AntiphonError": "errors",
+    "BuildReport": "index.build",
+    "CacheReport": "io.cache",
+    "CampaignStatus": "experiments.campaign.runner",
+    "Comparison": "experiments.comparison.run",
+    "Corpus": "corpora",
+    "DemoResult": "experiments.demo",
+    "Embedder": "models.protocol",
+    "Evaluation": "evaluation.runner",
+    "Match": "index.match",
+    "MissingDecoder": "errors",
+    "Notes": "io.notes",
+    "Pair": "index.pairing",
+    "Pairing": "index.pairing",
+    "Recording": "corpora",
+    "Run": "training.run",
+    "SearchOptions": "index.search",
+    "UnknownName": "errors",
+    "UnreadableInput": "errors",
+    "align": "index.aligning",
+    "analyze": "experiments.analysis.run",
+    "catalogue": "experiments.listing",
+    "clear_cache": "io.cache",
+    "compare": "experiments.comparison.run",
+    "demo": "experiments.demo",
+    "describe": "experiments.listing",
+    "evaluate": "evaluation.runner",
+    "load_model": "models.loading",
+    "open_corpus": "corpora",
+    "pair": "index.pairing",
+    "read_audio": "io.audio",
+    "read_notes": "io.notes",
+    "render": "corpora.render",
+    "report_progress": "progress",
+    "resume": "training.run",
+    "run_campaign": "experiments.campaign.run",
+    "sample_cache": "io.cache",
+    "serve": "serving.run",
+    "train": "training.run",
+}
+
+__all__ = list(_HOME)
+
+if TYPE_CHECKING:
+    from antiphon.corpora import Corpus as Corpus
+    from antiphon.corpora import Recording as Recording
+    from antiphon.corpora import open_corpus as open_corpus
+    from antiphon.corpora.render import render as render
+    from antiphon.errors import AntiphonError as AntiphonError
+    from antiphon.errors import MissingDecoder as MissingDecoder
+    from antiphon.errors import UnknownName as UnknownName
+    from antiphon.errors import UnreadableInput as UnreadableInput
+    from antiphon.evaluation.runner import Evaluation as Evaluation
+    from antiphon.evaluation.runner import evaluate as evaluate
+    from antiphon.experiments.analysis.run import analyze as analyze
+    from antiphon.experiments.campaign.run import run_campaign as run_campaign
+    from antiphon.experiments.campaign.runner import CampaignStatus as CampaignStatus
+    from antiphon.experiments.comparison.run import Comparison as Comparison
+    from antiphon.experiments.comparison.run import compare as compare
+    from antiphon.experiments.demo import DemoResult as DemoResult
+    from antiphon.experiments.demo import demo as demo
+    from antiphon.experiments.listing import catalogue as catalogue
+    from antiphon.experiments.listing import describe as describe
+    from antiphon.index.aligning import Alignment as Alignment
+    from antiphon.index.aligning import align as align
+    from antiphon.index.build import BuildReport as BuildReport
+    from antiphon.index.match import Match as Match
+    from antiphon.index.pairing import Pair as Pair
+    from antiphon.index.pairing import Pairing as Pairing
+    from antiphon.index.pairing import pair as pair
+    from antiphon.index.search import SearchOptions as SearchOptions
+    from antiphon.io.audio import read_audio as read_audio
+    from antiphon.io.cache import CacheReport as CacheReport
+    from antiphon.io.cache import clear_cache as clear_cache
+    from antiphon.io.cache import sample_cache as sample_cache
+    from antiphon.io.notes import Notes as Notes
+    from antiphon.io.notes import read_notes as read_notes
+    from antiphon.models.loading import load_model as load_model
+    from antiphon.models.protocol import Embedder as Embedder
+    from antiphon.progress import report_progress as report_progress
+    from antiphon.serving.run import serve as serve
+    from antiphon.training.run import Run as Run
+    from antiphon.training.run import resume as resume
+    from antiphon.training.run import train as train
+else:  # type checkers must not see it, or they would accept any name
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            raise AttributeError(f"module 'antiphon' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+        value = getattr(import_module(f"antiphon.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,4 +1,4 @@
-"""Progress of long work: on stderr where that is a terminal, and to whoever asks for it."""
+"""Progress of long work, reported to a listener. The command line's listener draws bars, the server's fills jobs."""
 
 from __future__ import annotations
 
@@ -7,22 +7,33 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 Item = TypeVar("Item")
 
 Listener = Callable[[str, int, int | None], None]
-"""Is told what is being done, how many items are done, and of how many, where that is known."""
+"""A callback that receives a task's name, how many of its items are done, and their total, None where unknown."""
 
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
-
-console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def report_progress(listener: Listener) -> Iterator[None]:
-    """Everything tracked inside tells the listener how far it is, in the same thread."""
+    """Report the progress of everything inside the block to a listener, in the same thread.
+
+    Parameters
+    ----------
+    listener
+        Called as `listener(task, done, total)` before each item of a task and once after the last. `total` is None
+        where the number of items is not known; in the last call it equals `done`.
+
+    Examples
+    --------
+    >>> from antiphon.progress import track
+    >>> with report_progress(lambda task, done, total: print(task, done, total)):
+    ...     letters = list(track("ab", "reading"))
+    reading 0 2
+    reading 1 2
+    reading 2 2
+    """
     before = _listener.set(listener)
     try:
         yield
@@ -30,14 +41,19 @@ def report_progress(listener: Listener) -> Iterator[None]:
         _listener.reset(before)
 
 
-def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:
-    """Yield the items under a bar labelled `what`; `total` is needed where the items have no length."""
+def track(items: Iterable[Item], task: str, total: int | None = None) -> Iterator[Item]:
+    """Yield the items and report each to the listener; `total` is needed where the items have no length."""
     if total is None and isinstance(items, Sized):
         total = len(items)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        tell = _listener.get()
-        for done, item in enumerate(bar.track(items, total=total, description=what)):
-            if tell is not None:
-                tell(what, done, total)
-            yield item
+    done = 0
+    for item in items:
+        _tell(task, done, total)
+        yield item
+        done += 1
+    _tell(task, done, done)
+
+
+def _tell(task: str, done: int, total: int | None) -> None:
+    listener = _listener.get()
+    if listener is not None:
+        listener(task, done, total)

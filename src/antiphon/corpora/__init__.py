@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -39,11 +39,15 @@ class Recording:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Recordings in a fixed order, and the files that had to be left out with the reason for each."""
+    """Recordings in a fixed order, and the files that had to be left out with the reason for each.
+
+    `spec` is what `open_corpus` opened: an absolute path or a word. It is empty for a corpus made otherwise.
+    """
 
     name: str
     recordings: tuple[Recording, ...]
     skipped: tuple[UnreadableInput, ...] = ()
+    spec: str = field(default="", compare=False)
 
     def __len__(self) -> int:
         return len(self.recordings)
@@ -119,7 +123,7 @@ def open_corpus(spec: str | Path, audio: Path | None = None) -> Corpus:
     """
     for kind in sorted(CORPUS_KINDS.values(), key=lambda kind: kind.rank):
         if kind.recognises(str(spec)):
-            corpus = kind.open(str(spec))
+            corpus = replace(kind.open(str(spec)), spec=absolute_spec(spec))
             break
     else:
         raise AntiphonError(f"{spec}: not a corpus: neither a folder nor the word 'demo'")
@@ -127,6 +131,11 @@ def open_corpus(spec: str | Path, audio: Path | None = None) -> Corpus:
         reason = f"; {len(corpus.skipped)} skipped, the first: {corpus.skipped[0]}" if corpus.skipped else ""
         raise AntiphonError(f"{spec}: no recordings found{reason}")
     return corpus if audio is None else with_audio_folder(corpus, audio)
+
+
+def as_corpus(corpus: Corpus | str | Path) -> Corpus:
+    """A corpus as it is, or the one that `open_corpus` opens by a spec."""
+    return corpus if isinstance(corpus, Corpus) else open_corpus(corpus)
 
 
 def absolute_spec(spec: str | Path) -> str:

@@ -17,7 +17,7 @@ PROTOCOLS = {"paper": "validation", "strict": "test"}
 """Each protocol's split, where the corpus has it."""
 
 
-def evaluate(segments: EmbeddedSegments, protocol: str, seed: int = 42) -> dict[str, Any]:
+def score_embeddings(segments: EmbeddedSegments, protocol: str, seed: int = 42) -> dict[str, Any]:
     """Score both directions.
 
     `paper`: 500 queries, pools of 256 with windows that overlap the positive and with other performances of its work

@@ -15,6 +15,7 @@ import symusic
 from numpy.typing import NDArray
 
 from antiphon.errors import UnreadableInput
+from antiphon.io.files import atomic_file
 
 NOTE_SUFFIXES = frozenset({".mid", ".midi", ".tsv"})
 SUSTAIN_CONTROLLER = 64
@@ -73,6 +74,11 @@ class Notes:
     def end_s(self) -> float:
         """When the last note ends; 0.0 without notes."""
         return float(self.offset_s.max()) if len(self) else 0.0
+
+    def save(self, path: str | Path) -> None:
+        """Write the notes atomically as a MIDI file with one piano track at a resolution of 0.1 ms."""
+        with atomic_file(Path(path)) as aside:
+            write_midi(self, aside)
 
     def window(self, start_s: float, length_s: float) -> Notes:
         """Notes that sound in [start_s, start_s + length_s): they start before its end and end after its start.

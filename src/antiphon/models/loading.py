@@ -30,8 +30,8 @@ def is_model(model: str | Path) -> bool:
     return str(model) in model_names() or is_model_folder(Path(model)) or is_run_folder(Path(model))
 
 
-def load_model(model: str | Path) -> Embedder:
-    """Load a MODEL, ready to embed, on the GPU where there is one.
+def load_model(model: str | Path | Embedder) -> Embedder:
+    """Load a MODEL, ready to embed, on the GPU where there is one. An embedder is returned as it is.
 
     A folder's model is named after its arm. Raises `AntiphonError` when there is no such model or its run has not
     finished, `UnreadableInput` when a folder's files are damaged.
@@ -39,6 +39,8 @@ def load_model(model: str | Path) -> Embedder:
     >>> load_model("template").window_s
     4.0
     """
+    if not isinstance(model, str | Path):
+        return model
     if str(model) in BASELINES:
         from antiphon.models.template import TemplateEmbedder
 
@@ -79,6 +81,8 @@ def trained_folder(model: str | Path, purpose: str) -> Path:
     return folder
 
 
-def lasting_name(model: str | Path) -> str:
-    """A MODEL as indexes and runs record it: a name as it is, a folder by its absolute path."""
+def lasting_name(model: str | Path | Embedder) -> str:
+    """A MODEL as indexes and runs record it: a name as it is, a folder by its absolute path, an embedder's own name."""
+    if not isinstance(model, str | Path):
+        return model.name
     return str(model) if str(model) in model_names() else str(Path(model).resolve())

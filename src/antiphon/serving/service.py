@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.index.pairing import Pairing, pair
+from antiphon.index.pairing import Pairing, pair_recordings
 from antiphon.index.search import search_library
 from antiphon.index.store import Store
 from antiphon.io.audio import write_flac
@@ -142,7 +142,7 @@ class Service:
         snapshot = self.snapshot
         with Store(self.settings.index) as store:
             sound = [Path(path) for path in snapshot.libraries["audio"].paths]
-            found = pair(sound, store, self.embedder)
+            found = pair_recordings(sound, store, self.embedder)
         self.pairs = tuple(_shown_pairs(found, snapshot))
         failed = [models.Failure(file=_name(error, snapshot), reason=error.reason) for error in found.skipped]
         return models.JobResult(pairs=len(self.pairs), failed=failed)

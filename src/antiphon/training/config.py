@@ -68,7 +68,7 @@ class RunConfig:
 
 
 def prepare_run(
-    corpora: Sequence[str],
+    corpora: Sequence[Corpus | str | Path],
     arm: str,
     preset: str,
     *,
@@ -82,9 +82,10 @@ def prepare_run(
 ) -> tuple[tuple[Corpus, ...], RunConfig]:
     """Resolve names into the data and the config of a run.
 
-    Without `split`, the split `train` of each corpus that has one. `epochs` and `schedule` replace the preset's;
-    `variant` changes the preset (`antiphon list variants`). No epochs at all leave a foundation's towers as they are
-    and find the map of an arm with descriptors beside them; without either they raise `AntiphonError`.
+    `corpora` are corpora or specs; each that has a split `train` contributes that split unless `split` is given.
+    `epochs` and `schedule` replace the preset's; `variant` changes the preset (`antiphon list variants`). With 0 epochs
+    the towers of `init_from` stay as they are and the late fusion of the arm is computed; without either of these it
+    raises `AntiphonError`.
     """
     if epochs == 0 and init_from is None:
         raise AntiphonError("without epochs there is nothing to train but on a foundation: name one, or epochs")
@@ -97,8 +98,10 @@ def prepare_run(
     if schedule is not None:
         training = replace(training, schedule=SCHEDULES[schedule].name)
     opened = _open(corpora, audio, split)
+    if split is None:
+        split = _split_of(corpora)
     return opened, RunConfig(
-        corpora=tuple(absolute_spec(spec) for spec in corpora),
+        corpora=_specs(corpora),
         audio=absolute_path(audio),
         split=split,
         data_hash=_data_hash(opened),
@@ -114,7 +117,11 @@ def prepare_run(
 
 
 def reopen_run(
-    folder: Path, *, corpora: Sequence[str] = (), audio: Path | None = None, init_from: str | Path | None = None
+    folder: Path,
+    *,
+    corpora: Sequence[Corpus | str | Path] = (),
+    audio: Path | None = None,
+    init_from: str | Path | None = None,
 ) -> tuple[tuple[Corpus, ...], RunConfig]:
     """The data and the config of a run that has begun; `folder` remembers new locations of what has been moved.
 
@@ -123,12 +130,12 @@ def reopen_run(
     stored = read_config(folder)
     config = replace(
         stored,
-        corpora=tuple(absolute_spec(spec) for spec in corpora or stored.corpora),
+        corpora=_specs(corpora or stored.corpora),
         audio=absolute_path(audio or stored.audio),
         init_from=stored.init_from if init_from is None else lasting_name(init_from),
     )
     try:
-        opened = _open(config.corpora, Path(config.audio) if config.audio else None, config.split)
+        opened = _open(corpora or config.corpora, Path(config.audio) if config.audio else None, config.split)
     except AntiphonError as error:
         hint = f"where the data have been moved, name them: antiphon train CORPUS… --resume {folder}"
         raise AntiphonError(f"{error}; {hint}") from None
@@ -159,13 +166,23 @@ def absolute_path(path: str | Path | None) -> str | None:
     return None if path is None else utf8_name(Path(path).absolute())
 
 
-def _open(corpora: Sequence[str], audio: Path | None, split: str | None) -> tuple[Corpus, ...]:
+def _specs(corpora: Sequence[Corpus | str | Path]) -> tuple[str, ...]:
+    return tuple(one.spec or one.name if isinstance(one, Corpus) else absolute_spec(one) for one in corpora)
+
+
+def _split_of(corpora: Sequence[Corpus | str | Path]) -> str | None:
+    """The split that all given corpora consist of, so that the run can open the same recordings again by it."""
+    splits = {name for one in corpora for name in (one.splits if isinstance(one, Corpus) else (None,))}
+    return splits.pop() if len(splits) == 1 else None
+
+
+def _open(corpora: Sequence[Corpus | str | Path], audio: Path | None, split: str | None) -> tuple[Corpus, ...]:
     """The recordings with sound to train on. Raises `AntiphonError` when there are none."""
     if audio is not None and len(corpora) != 1:
         raise AntiphonError("--audio is the sound of one corpus; name rendered corpora instead of several with --audio")
     opened = []
-    for spec in corpora:
-        corpus = open_corpus(spec, audio)
+    for one in corpora:
+        corpus = one if isinstance(one, Corpus) else open_corpus(one, audio)
         wanted = "train" if split is None and "train" in corpus.splits else split
         opened.append((corpus if wanted is None else corpus.split(wanted)).with_sound())
     return tuple(opened)

@@ -34,7 +34,7 @@ PUBLIC_NAMES = {
 }
 """Command → the public names that do its work; where there are two, an option chooses between them."""
 HELPERS = {"open_corpus", "UnreadableInput", "AntiphonError"}
-"""Public names that any command may use besides its own."""
+"""Public names that any command may use in addition to its own."""
 OPTION_HELPERS = {"antiphon", "antiphon.errors", "antiphon.progress", "antiphon.version", "antiphon.io.files"}
 """Modules without heavy imports, which `shared`, `terminal` and `__init__` use for options and output."""
 MODULES = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(CLI.glob("*.py"))}

@@ -186,7 +186,7 @@ def _render_one(recording: Recording, out: Path, sample_rate_hz: int) -> None:
     samples = _renderer.render(notes, recording.duration_s)
     recording.audio_path.parent.mkdir(parents=True, exist_ok=True)
     # Old sound is removed before the copy of the notes changes, and new sound appears only when it is complete, so that
-    # a sound file is always made of the notes beside it, whenever a run is killed.
+    # a sound file always belongs to the copied notes, whenever a run is killed.
     recording.audio_path.unlink(missing_ok=True)
     with atomic_file(_notes_copy(recording, out)) as aside:
         shutil.copyfile(recording.notes_path, aside)

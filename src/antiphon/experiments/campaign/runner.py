@@ -135,7 +135,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _may_start(run: PlannedRun, running: list[_Running], failed: list[str]) -> bool:
-    """Whether nothing has failed and the foundation, if the run needs it, has been laid."""
+    """Whether nothing has failed and the model that the run starts from, if any, is trained."""
     return not failed and not (run.from_init and any(one.run.name == INIT_FROM for one in running))
 
 

@@ -1,7 +1,7 @@
 """Comparison of several models by a suite of tasks. Each result is written at once, so a stopped suite resumes.
 
-results/MODEL.TASK.json   one result each, made again only when model, data, seed or settings are others
-suite.json, suite.md      the table, after every model; models that were asked the same before keep their rows
+results/MODEL.TASK.json   one result each, computed again only when model, data, seed or settings differ
+suite.json, suite.md      the table, after every model; models of an earlier table keep their rows
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _load_competitor(model: str | Path | Embedder) -> Competitor:
 
 
 def _earlier_rows(out: Path, tasks: Sequence[Task], corpora: Corpora, seed: int) -> dict[str, Record]:
-    """The rows of the table in `out` by model, with what their models were asked that is asked now."""
+    """The rows of the table in `out` by model, with the results of the tasks that are planned now."""
     try:
         models = json.loads((out / "suite.json").read_text(encoding="utf-8"))["models"]
     except (FileNotFoundError, json.JSONDecodeError):
@@ -168,24 +168,26 @@ def _earlier_rows(out: Path, tasks: Sequence[Task], corpora: Corpora, seed: int)
     return rows
 
 
-def _carry_out(entrant: Competitor, tasks: Sequence[Task], corpora: Corpora, out: Path, seed: int) -> dict[str, Record]:
+def _carry_out(
+    competitor: Competitor, tasks: Sequence[Task], corpora: Corpora, out: Path, seed: int
+) -> dict[str, Record]:
     """The results of a model by task, those that are not in the folder measured and written there."""
     results = {}
     for role, together in groupby(tasks, key=lambda task: task.corpus):
         corpus, split = corpora[role]
-        trial = Run(entrant, corpus, seed)
+        run = Run(competitor, corpus, seed)
         for task in together:
-            if task.network_only and entrant.network is None:
+            if task.network_only and competitor.network is None:
                 continue
-            path = _place(out, entrant.name, task)
-            made_of = _made_of(entrant.embedder.fingerprint, corpus, seed, task)
+            path = _place(out, competitor.name, task)
+            made_of = _made_of(competitor.embedder.fingerprint, corpus, seed, task)
             result = _kept(path, made_of)
             if result is None:
-                about = origin(entrant.embedder, corpus, split) | made_of
+                about = origin(competitor.embedder, corpus, split) | made_of
                 began = time.perf_counter()
-                result = about | task.measure(trial)
+                result = about | task.measure(run)
                 write_json(path, result)
-                _log.info("%s, %s: %.0f s", entrant.name, task.name, time.perf_counter() - began)
+                _log.info("%s, %s: %.0f s", competitor.name, task.name, time.perf_counter() - began)
             results[task.name] = result
     return results
 
@@ -195,7 +197,7 @@ def _place(out: Path, model: str, task: Task) -> Path:
 
 
 def _made_of(model_hash: str, corpus: Corpus, seed: int, task: Task) -> Record:
-    """What a result is remade for when it changes."""
+    """The facts that a result depends on; it is computed again when one of them changes."""
     return {
         "model_hash": model_hash,
         "data_hash": corpus.manifest_hash,

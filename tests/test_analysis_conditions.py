@@ -12,7 +12,7 @@ import torch
 from antiphon.corpora import Corpus, Recording
 from antiphon.corpora.segment_table import PAPER_GRID, cut_windows
 from antiphon.errors import AntiphonError
-from antiphon.evaluation.protocols import evaluate
+from antiphon.evaluation.protocols import score_embeddings
 from antiphon.experiments.analysis import ModelUnderTest
 from antiphon.experiments.analysis.conditions import Condition, embed_conditions, score_conditions
 from antiphon.experiments.analysis.robustness import shifted, transposed, with_noise, with_velocity
@@ -292,7 +292,7 @@ def test_scores_are_those_of_the_papers_protocol(subject: ModelUnderTest):
     segments = embed_conditions(subject, [Condition("noisy", "audio", noisy), Condition("nothing", "notes")])
     scores = score_conditions(segments, 42)
     for score, embedded in ((scores.intact, segments.intact), (scores.under["noisy"], segments.under["noisy"])):
-        expected = evaluate(embedded, "paper", 42)
+        expected = score_embeddings(embedded, "paper", 42)
         assert expected["S"] == pytest.approx(score.S)
         assert (score.a2m_R10, score.m2a_R10) == pytest.approx((expected["a2m"]["R@10"], expected["m2a"]["R@10"]))
         assert [score.low, score.high] == pytest.approx(expected["intervals_95"]["pieces"]["S"], abs=1e-3)

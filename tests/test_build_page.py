@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from antiphon.cli import app
-from antiphon.serving import page, run
+from antiphon.serving import run
 
 pytest.importorskip("hatchling")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-ins for node and npm are shell scripts")
@@ -110,8 +110,8 @@ def test_a_page_that_was_bundled_before_is_packed_without_node(clone: Path):
 
 @pytest.mark.parametrize("there", [True, False])
 def test_serve_says_how_to_get_a_page_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool):
-    monkeypatch.setattr(page, "is_bundled", lambda: there)
-    monkeypatch.setattr(run, "serve", lambda *_: None)
+    monkeypatch.setattr(run, "is_bundled", lambda: there)
+    monkeypatch.setattr(run, "_serve", lambda *_: None)
     result = CliRunner().invoke(app, ["serve", "--index", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert ("make web" in result.stderr) is not there

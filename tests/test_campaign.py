@@ -16,7 +16,7 @@ from filelock import FileLock
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
 from antiphon.experiments.campaign.grid import INIT_FROM, builtin_grids, load_grid, plan
 from antiphon.experiments.campaign.layout import Campaign, load_campaign, open_campaign, record_path, run_folder
-from antiphon.experiments.campaign.runner import LOCK, run_campaign
+from antiphon.experiments.campaign.runner import LOCK, execute_campaign
 from antiphon.models.arms import ARMS
 from waiting import LIMIT_S, until
 
@@ -97,7 +97,7 @@ class TestGrids:
 def test_a_variant_that_does_not_suit_the_preset_is_refused_before_anything_is_done(folder: Path, tmp_path: Path):
     campaign = campaign_of(tmp_path, folder, GRID + "variant = 'mean-over-time'\n")
     with pytest.raises(AntiphonError, match=r"variant mean-over-time: preset 'tiny'"):
-        run_campaign(tmp_path / "campaign", campaign, jobs=1)
+        execute_campaign(tmp_path / "campaign", campaign, jobs=1)
     assert not (tmp_path / "campaign").exists()
 
 
@@ -174,7 +174,7 @@ class TestFolder:
         campaign = campaign_of(tmp_path, folder)
         open_campaign(tmp_path / "c", campaign)
         with FileLock(tmp_path / "c" / LOCK), pytest.raises(AntiphonError, match="another process"):
-            run_campaign(tmp_path / "c", campaign, jobs=1)
+            execute_campaign(tmp_path / "c", campaign, jobs=1)
 
 
 def test_killed_and_called_again_it_goes_on_to_its_report(folder: Path, tmp_path: Path):
@@ -209,5 +209,5 @@ def test_a_run_that_fails_is_named_with_its_log(folder: Path, tmp_path: Path):
     run_folder(out, INIT_FROM).mkdir(parents=True)
     (run_folder(out, INIT_FROM) / "in the way").write_text("", encoding="utf-8")
     with pytest.raises(AntiphonError, match=r"1 of 3 runs failed; the first: initial: .*not empty.*initial\.log"):
-        run_campaign(out, campaign, jobs=2)
+        execute_campaign(out, campaign, jobs=2)
     assert not record_path(out, "D0").exists()

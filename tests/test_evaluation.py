@@ -18,7 +18,7 @@ from antiphon.corpora import Corpus, Recording
 from antiphon.corpora.segment_table import SegmentTable
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
 from antiphon.evaluation.pools import Pools, false_negatives, sample_pools
-from antiphon.evaluation.protocols import PROTOCOLS, default_split, evaluate, scores_as_text
+from antiphon.evaluation.protocols import PROTOCOLS, default_split, score_embeddings, scores_as_text
 from antiphon.evaluation.ranks import pair_accuracy, pool_ranks, whole_pool_ranks
 from antiphon.evaluation.scores import chance, intervals, per_query, summary
 from antiphon.io.notes import Notes
@@ -261,7 +261,7 @@ class TestEvaluate:
     @pytest.mark.parametrize("protocol", PROTOCOLS)
     def test_perfect_embeddings_score_100(self, protocol: str):
         rows = random_rows(len(TWELVE), 64)
-        result = evaluate(segments_of(TWELVE, rows, rows), protocol)
+        result = score_embeddings(segments_of(TWELVE, rows, rows), protocol)
         assert result["S"] == result["whole_pool"]["a2m"]["R@1"] == result["whole_pool"]["m2a"]["R@1"] == 100.0
         assert result["a2m"]["MRR"] == result["m2a"]["MRR"] == 1.0
         assert result["a2m"]["pair_accuracy_same_piece"] == 100.0
@@ -271,7 +271,7 @@ class TestEvaluate:
     def test_constant_embeddings_score_nothing(self, protocol: str, value: float):
         rows = np.zeros((len(TWELVE), 8), np.float32)
         rows[:, 0] = value
-        result = evaluate(segments_of(TWELVE, rows, rows), protocol)
+        result = score_embeddings(segments_of(TWELVE, rows, rows), protocol)
         assert result["S"] == 0.0
         for scores, pool_size in ((result, 256), (result["whole_pool"], result["whole_pool"]["pool_size"])):
             assert scores["pool_size"] == pool_size
@@ -281,7 +281,7 @@ class TestEvaluate:
 
     @pytest.mark.parametrize("protocol", PROTOCOLS)
     def test_random_embeddings_score_chance(self, protocol: str):
-        result = evaluate(segments_of(TWELVE, random_rows(1200, 64), random_rows(1200, 64, seed=1)), protocol)
+        result = score_embeddings(segments_of(TWELVE, random_rows(1200, 64), random_rows(1200, 64, seed=1)), protocol)
         for scores, queries in ((result, 500), (result["whole_pool"], 1200)):
             for direction in ("a2m", "m2a"):
                 for name, expected in scores["chance"].items():
@@ -294,8 +294,8 @@ class TestEvaluate:
         own, common = random_rows(len(TWELVE), 32), np.eye(32, dtype=np.float32)[0]
         rows, notes = unit(own + 2 * common), own.copy()
         notes[::4] = common
-        result = evaluate(segments_of(TWELVE, rows, notes), "paper")
-        turned = evaluate(segments_of(TWELVE, notes, rows), "paper")
+        result = score_embeddings(segments_of(TWELVE, rows, notes), "paper")
+        turned = score_embeddings(segments_of(TWELVE, notes, rows), "paper")
         assert result["S"] == min(result["a2m"]["R@10"], result["m2a"]["R@10"])
         assert result["a2m"]["R@10"] < 5 < 50 < result["m2a"]["R@10"]
         assert (turned["S"], turned["a2m"], turned["m2a"]) == (result["S"], result["m2a"], result["a2m"])
@@ -307,12 +307,12 @@ class TestEvaluate:
         by_work = unit(rng.normal(size=(len(set(owner.work)), 32)))[owner.work]
         by_place = unit(np.cos(owner.start_s[:, None] * rng.normal(0, 0.4, 32) + rng.uniform(0, 6, 32)))
         rows = [unit(by_work + by_place + 0.03 * rng.normal(size=by_work.shape)) for _ in range(2)]
-        paper, strict = (evaluate(segments_of(owner, *rows), protocol) for protocol in ("paper", "strict"))
+        paper, strict = (score_embeddings(segments_of(owner, *rows), protocol) for protocol in ("paper", "strict"))
         assert strict["a2m"]["R@1"] > paper["a2m"]["R@1"] + 10
         assert strict["whole_pool"]["pool_size"] < paper["whole_pool"]["pool_size"] == len(owner)
 
     def test_a_result_has_the_keys_of_the_contract_and_is_json(self):
-        result = evaluate(segments_of(SMALL, random_rows(28), random_rows(28, seed=1)), "strict", seed=7)
+        result = score_embeddings(segments_of(SMALL, random_rows(28), random_rows(28, seed=1)), "strict", seed=7)
         assert json.loads(json.dumps(result, allow_nan=False)) == result
         assert {"S", "a2m", "m2a", "whole_pool", "chance", "intervals_95", "protocol", "seed", "queries"} <= set(result)
         assert (result["protocol"], result["seed"], result["queries"]) == ("strict", 7, 28)
@@ -331,19 +331,19 @@ class TestEvaluate:
         audio, notes = random_rows(len(TWELVE), 64), random_rows(len(TWELVE), 64)
         missed = np.isin(TWELVE.work, np.unique(TWELVE.work)[::2])
         notes[missed] = random_rows(len(TWELVE), 64, seed=1)[missed]
-        result = evaluate(segments_of(TWELVE, audio, notes), "strict")
+        result = score_embeddings(segments_of(TWELVE, audio, notes), "strict")
         for scores in (result, result["whole_pool"]):
             width = {kind: float(np.diff(found["S"])[0]) for kind, found in scores["intervals_95"].items()}
             assert width["pieces"] > 3 * width["queries"] > 0
 
     def test_is_repeatable_by_seed(self):
         segments = segments_of(TWELVE, random_rows(1200, 4), random_rows(1200, 4, seed=1))
-        assert evaluate(segments, "paper") == evaluate(segments, "paper")
-        assert evaluate(segments, "paper", seed=1)["a2m"] != evaluate(segments, "paper", seed=2)["a2m"]
+        assert score_embeddings(segments, "paper") == score_embeddings(segments, "paper")
+        assert score_embeddings(segments, "paper", seed=1)["a2m"] != score_embeddings(segments, "paper", seed=2)["a2m"]
 
     def test_one_window_alone_is_scored_without_failing(self):
         rows = random_rows(1)
-        result = evaluate(segments_of(table([1], ["a"]), rows, rows), "strict")
+        result = score_embeddings(segments_of(table([1], ["a"]), rows, rows), "strict")
         assert result["S"] == 100.0 == result["chance"]["R@1"]
         assert result["a2m"]["pair_accuracy_same_piece"] is None
         json.dumps(result, allow_nan=False)
@@ -351,7 +351,7 @@ class TestEvaluate:
     def test_an_unknown_protocol_offers_the_nearest(self):
         rows = random_rows(28)
         with pytest.raises(UnknownName, match="'papper'; did you mean 'paper'"):
-            evaluate(segments_of(SMALL, rows, rows), "papper")
+            score_embeddings(segments_of(SMALL, rows, rows), "papper")
         with pytest.raises(UnknownName, match="did you mean 'strict'"):
             default_split("stricct", ["test"])
 
@@ -362,7 +362,7 @@ class TestEvaluate:
 
     def test_as_text_names_score_and_chance(self):
         rows = random_rows(28)
-        result = evaluate(segments_of(SMALL, rows, rows), "paper")
+        result = score_embeddings(segments_of(SMALL, rows, rows), "paper")
         text = scores_as_text({"model": "template", "corpus": "small", "split": None, **result})
         assert "S 100.0 %" in text
         assert text.count("chance") == 3

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from antiphon.cli.listing import describe_path
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.experiments.listing import describe
 from antiphon.index import build
 from antiphon.index.build import build_index
 from antiphon.index.metadata import FileMetadata
@@ -216,7 +216,7 @@ class TestBuild:
 
     def test_counts_add_up(self, folder: Path, out: Path):
         report, _ = bring_up_to_date(folder, out)
-        facts = describe_path(str(out), None)
+        facts = describe(str(out))
         assert (facts["recordings"], facts["segments"], facts["model"]) == (6, report.windows, "template")
         seconds = sum(soundfile.info(path).duration for path in folder.rglob("*.flac"))
         assert facts["hours"] == pytest.approx(2 * seconds / 3600, rel=0.05)

@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from antiphon.cli.listing import list_entries
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.experiments.listing import catalogue
 from antiphon.io.notes import Notes
 from antiphon.models.arms import find_arm
 from antiphon.models.batch import Tokens, collate
@@ -58,7 +58,7 @@ def model_of(arm: str = "d4a4", preset: str = "tiny") -> DualEncoder:
     ],
 )
 def test_parameter_counts_are_the_published_ones(arm: str, total: int, trainable: int):
-    row = next(row for row in list_entries("arms") if row["name"] == arm)
+    row = next(row for row in catalogue("arms") if row["name"] == arm)
     assert (row["total_parameters"], row["trainable_parameters"]) == (total, trainable)
 
 

@@ -102,7 +102,7 @@ class TestEveryForm:
         assert found["failed"] == []
 
     def test_of_demo(self, form: str, resolve: Resolve, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr("antiphon.cli.demo.open_corpus", lambda _: open_corpus(str(pairs)))
+        monkeypatch.setattr("antiphon.experiments.demo.open_corpus", lambda _: open_corpus(str(pairs)))
         assert run_json("demo", "--out", str(tmp_path), "--model", resolve(form), "--queries", "1")["queries"] == 1
 
 

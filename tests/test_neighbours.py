@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from antiphon.cli.listing import describe_path
+from antiphon.experiments.listing import describe
 from antiphon.index import quantised as quantised_module
 from antiphon.index.artifacts import Artifacts
 from antiphon.index.neighbours import Nearest, Neighbours
@@ -226,7 +226,7 @@ class TestFile:
             (path,) = built.glob("notes-*.pq.json")
             path.unlink()
             assert store.neighbours()["notes"] == {"method": "product quantisation", "made": False}
-        assert describe_path(str(built), None)["notes_neighbours"] == {"method": "exact"}
+        assert describe(str(built))["notes_neighbours"] == {"method": "exact"}
 
 
 def test_a_librarys_rows_are_those_of_its_recordings():

@@ -19,10 +19,12 @@ from typer.testing import CliRunner, Result
 from antiphon.cli import app
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.index import excerpts as excerpts_module
 from antiphon.index import pairing as pairing_module
 from antiphon.index.build import build_index
+from antiphon.index.excerpts import excerpts, search_excerpts
 from antiphon.index.match import MATCH_FIELDS, Match
-from antiphon.index.pairing import Pairing, excerpts, notes_of_pair, pair
+from antiphon.index.pairing import Pairing, notes_of_pair, pair_recordings
 from antiphon.index.store import Store
 from antiphon.index.view import Filters
 from antiphon.io.audio import read_samples, write_flac
@@ -76,7 +78,7 @@ def copy_sound(pieces: Sequence[Recording], folder: Path) -> list[Path]:
 def pair_with(recordings: Sequence[Path], notes: Path | Sequence[Path], index: Path, **how) -> Pairing:
     build_index([notes] if isinstance(notes, Path) else notes, EMBEDDER, "template", index, only="notes")
     with Store(index) as store:
-        return pair(recordings, store, EMBEDDER, **how)
+        return pair_recordings(recordings, store, EMBEDDER, **how)
 
 
 def as_names(pairing: Pairing) -> dict[str, str]:
@@ -193,7 +195,7 @@ class TestPairing:
     def test_an_index_without_notes_is_an_error(self, place: Path, tmp_path: Path):
         build_index([place / "audio"], EMBEDDER, "template", tmp_path / "index")
         with Store(tmp_path / "index") as store, pytest.raises(AntiphonError, match="holds no notes"):
-            pair([place / "audio" / "take 1.flac"], store, EMBEDDER)
+            pair_recordings([place / "audio" / "take 1.flac"], store, EMBEDDER)
 
 
 class TestChoice:
@@ -243,12 +245,12 @@ class TestChoice:
                 raise UnreadableInput(recording, "it is silent")
             return answer
 
-        monkeypatch.setattr(pairing_module, "search_library", search)
+        monkeypatch.setattr(excerpts_module, "search_library", search)
         with Store(place / "index") as store:
             library = store.library("notes")
-            asked = pairing_module._ask(place / "audio" / "take 1.flac", library, EMBEDDER, Filters(), False)
+            found = search_excerpts(place / "audio" / "take 1.flac", library, EMBEDDER, Filters(), False)
         assert answers == []
-        assert asked.mean("confidence") == {"x.mid": pytest.approx(0.45)}
+        assert found.mean("confidence") == {"x.mid": pytest.approx(0.45)}
 
     @pytest.mark.parametrize("duration_s", [3.0, 40.0, 40.1, 100.0, 600.0, 7200.0])
     def test_excerpts_lie_within_the_recording_and_reach_its_ends(self, duration_s: float):

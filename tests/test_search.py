@@ -14,9 +14,9 @@ import soundfile
 from matplotlib.image import imread
 
 from antiphon.alignment.confidence import LIKELY
-from antiphon.cli.pictures import draw_match
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.experiments.pictures import draw_match
 from antiphon.index.build import build_index
 from antiphon.index.match import Match
 from antiphon.index.search import SearchOptions, search

@@ -147,7 +147,13 @@ def test_progress_is_told_step_by_step():
         assert list(track("ab", "spelling")) == ["a", "b"]
         assert list(track(iter("c"), "counting")) == ["c"]
     assert list(track("d", "unheard")) == ["d"]
-    assert told == [("spelling", 0, 2), ("spelling", 1, 2), ("counting", 0, None)]
+    assert told == [
+        ("spelling", 0, 2),
+        ("spelling", 1, 2),
+        ("spelling", 2, 2),
+        ("counting", 0, None),
+        ("counting", 1, 1),
+    ]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from antiphon.corpora import Corpus
-from antiphon.evaluation.protocols import evaluate
+from antiphon.evaluation.protocols import score_embeddings
 from antiphon.models.corpus_embedding import embed_corpus, read_sound
 from antiphon.models.loading import lasting_name, load_model
 from antiphon.models.saving import load_dual_encoder
@@ -35,7 +35,7 @@ def test_a_model_is_small_and_has_a_card(name: str):
 def test_default_ranks_nearly_every_positive_first(demo: Corpus):
     """The demo's additive piano was not used in training, and the demo's pieces contain repeats."""
     segments = embed_corpus(load_model("default"), demo.split("test"))
-    scores = evaluate(segments, "strict")
+    scores = score_embeddings(segments, "strict")
     assert scores["S"] >= 99
     assert min(scores["whole_pool"][way]["R@1"] for way in ("a2m", "m2a")) >= 80
 

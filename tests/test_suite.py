@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from antiphon.cli import app, main
 from antiphon.corpora import Corpus
-from antiphon.evaluation.runner import evaluate_model
+from antiphon.evaluation.runner import evaluate
 from antiphon.experiments.comparison import tasks as suite_tasks
 from antiphon.experiments.comparison.report import summarise, summary_as_markdown
-from antiphon.experiments.comparison.run import load_competitors, run_suite
+from antiphon.experiments.comparison.run import compare, load_competitors
 from antiphon.experiments.comparison.tasks import SUITES
 from antiphon.experiments.published import NOISE
 from antiphon.models.loading import load_model
@@ -52,7 +52,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def run_template(out: Path, corpus: Corpus, *models: str, **how: Any) -> dict[str, Any]:
-    return run_suite("default", models or ["template"], corpus, out, recordings=2, **how)
+    return compare(models or ["template"], corpus, out=out, recordings=2, **how).as_dict()
 
 
 def results(out: Path) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def test_every_task_for_every_model_from_one_command(demo: Corpus, model: Path, 
         assert result["model_hash"] == load_model("template" if entrant == "template" else model).fingerprint
         assert result["settings"]
         assert "window_s" not in result["settings"].get("grid", {})
-    alone = evaluate_model(load_model("template"), demo, "strict", recordings=2)
+    alone = evaluate("template", demo, protocol="strict", recordings=2)
     assert alone.items() <= found["template.strict"].items()
     assert found["tiny.real"]["whole_pool"]["n"] > 2 * 20
     assert found["tiny.real-10s"]["length_s"] == 10.0

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from antiphon.corpora import Corpus
-from antiphon.evaluation.protocols import evaluate
+from antiphon.evaluation.protocols import score_embeddings
 from antiphon.io.notes import Notes, read_notes
 from antiphon.models.corpus_embedding import embed_corpus, read_sound
 from antiphon.models.loading import load_model
@@ -134,7 +134,7 @@ class TestDemo:
 
     def test_windows_rank_their_positive_first(self, few: Corpus):
         """98.8 and 98.3 % when this was written; the same grid at random would give 0.4 %."""
-        result = evaluate(embed_corpus(EMBEDDER, few), "strict")
+        result = score_embeddings(embed_corpus(EMBEDDER, few), "strict")
         assert result["whole_pool"]["n"] > 200
         for scores in (result, result["whole_pool"]):
             assert scores["chance"]["R@1"] < 1

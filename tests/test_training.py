@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from antiphon.augmentation import Augmentation
 from antiphon.corpora import Corpus, open_corpus
 from antiphon.errors import AntiphonError
-from antiphon.evaluation.protocols import evaluate
+from antiphon.evaluation.protocols import score_embeddings
 from antiphon.io.audio import read_samples
 from antiphon.io.files import content_hash
 from antiphon.io.formats import to_plain
@@ -383,8 +383,8 @@ def test_late_fusion_is_fitted_at_the_end_and_after_an_interruption(
 
 
 def whole_pool(embedder: ModelEmbedder, demo: Corpus) -> float:
-    """R@1 among all windows of the demo's test split, the lower of both directions."""
-    scores = evaluate(embed_corpus(embedder, demo.split("test")), "strict")["whole_pool"]
+    """R@1 among all windows of the demo's test split, worse direction."""
+    scores = score_embeddings(embed_corpus(embedder, demo.split("test")), "strict")["whole_pool"]
     return min(scores[way]["R@1"] for way in ("a2m", "m2a"))
 
 

@@ -13,9 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from antiphon.cli import app
-from antiphon.cli.listing import describe_path
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
+from antiphon.experiments.listing import describe
 from antiphon.index.build import build_index
 from antiphon.index.match import Match
 from antiphon.index.metadata import FileMetadata
@@ -70,7 +70,7 @@ class TestSources:
     def test_without_any_nothing_is_known_and_sound_shares_its_work_with_its_notes(self, folder: Path, out: Path):
         bring_up_to_date(folder, out)
         assert known(out) == {}
-        assert describe_path(str(out), None)["works"] == 3
+        assert describe(str(out))["works"] == 3
         with Store(out) as store:
             works = [[store.library(kind).work_of(r) for r in range(3)] for kind in ("audio", "notes")]  # type: ignore[arg-type]
         assert works[0] == works[1] == [str(folder.resolve() / name) for name in ("a", "b", "deeper/c")]
@@ -82,7 +82,7 @@ class TestSources:
         report, _ = bring_up_to_date(folder, out, only="notes", works=works)
         assert [str(error) for error in report.failed] == [f"{works}: 1 of its 3 rows name no file, first ''"]
         assert known(out) == {"a.mid": FileMetadata("Suk", "", "test", "first"), "c.mid": FileMetadata(work="first")}
-        assert describe_path(str(out), None)["works"] == 2
+        assert describe(str(out))["works"] == 2
 
     def test_a_path_is_not_a_bare_name(self, folder: Path, out: Path):
         works = write_table(folder / "works.csv", "file,work\ndeeper/a.mid,wrong\nc.mid,right\n")

@@ -20,7 +20,7 @@ import numpy as np
 from antiphon.alignment.confidence import LIKELY
 from antiphon.corpora import Corpus, Recording, open_corpus
 from antiphon.errors import AntiphonError
-from antiphon.index.pairing import Pair, Pairing, pair
+from antiphon.index.pairing import Pair, Pairing, pair_recordings
 from antiphon.io.files import content_hash
 from antiphon.provenance import code_version
 from benchmarks.search.queries import Answer, Found, Library, Query
@@ -133,7 +133,7 @@ def run(row: Row, setting: Setting) -> dict[str, Any]:
     embedder = setting.indexes.embedder
     with setting.indexes.open(library) as store:
         began = time.perf_counter()
-        pairing = pair([one.audio_path for one in task.recordings if one.audio_path], store, embedder)
+        pairing = pair_recordings([one.audio_path for one in task.recordings if one.audio_path], store, embedder)
         seconds = (time.perf_counter() - began) / len(task.recordings)
         files, windows, hours = store.counts()["notes"]
     return {

@@ -14,24 +14,42 @@ from antiphon.version import __version__ as __version__
 
 # A new public name is one row here and one import below; tests/test_public_api.py compares the two.
 _HOME = {
+    "Alignment": "index.aligning",
     "AntiphonError": "errors",
     "BuildReport": "index.build",
+    "CacheReport": "io.cache",
+    "CampaignStatus": "experiments.campaign.runner",
+    "Comparison": "experiments.comparison.run",
     "Corpus": "corpora",
+    "DemoResult": "experiments.demo",
     "Embedder": "models.protocol",
     "Embeddings": "models.protocol",
+    "Evaluation": "evaluation.runner",
     "Index": "index.library",
     "Match": "index.match",
     "MissingDecoder": "errors",
     "Notes": "io.notes",
+    "Pair": "index.pairing",
+    "Pairing": "index.pairing",
     "Recording": "corpora",
+    "Run": "training.run",
     "SearchOptions": "index.search",
     "Sound": "io.audio",
     "UnknownName": "errors",
     "UnreadableInput": "errors",
+    "align": "index.aligning",
+    "analyze": "experiments.analysis.run",
+    "catalogue": "experiments.listing",
+    "clear_cache": "io.cache",
+    "compare": "experiments.comparison.run",
+    "demo": "experiments.demo",
+    "describe": "experiments.listing",
+    "evaluate": "evaluation.runner",
     "list_models": "models.loading",
     "load_model": "models.loading",
     "load_presets": "training.presets",
     "open_corpus": "corpora",
+    "pair": "index.pairing",
     "read_audio": "io.audio",
     "read_notes": "io.notes",
     "register_arm": "models.arms",
@@ -42,7 +60,13 @@ _HOME = {
     "register_preset": "training.presets",
     "register_schedule": "training.schedules",
     "register_tower": "models.towers",
+    "render": "corpora.render",
     "report_progress": "progress",
+    "resume": "training.run",
+    "run_campaign": "experiments.campaign.run",
+    "sample_cache": "io.cache",
+    "serve": "serving.run",
+    "train": "training.run",
 }
 
 __all__ = list(_HOME)
@@ -52,16 +76,36 @@ if TYPE_CHECKING:
     from antiphon.corpora import Recording as Recording
     from antiphon.corpora import open_corpus as open_corpus
     from antiphon.corpora import register_corpus_kind as register_corpus_kind
+    from antiphon.corpora.render import render as render
     from antiphon.errors import AntiphonError as AntiphonError
     from antiphon.errors import MissingDecoder as MissingDecoder
     from antiphon.errors import UnknownName as UnknownName
     from antiphon.errors import UnreadableInput as UnreadableInput
+    from antiphon.evaluation.runner import Evaluation as Evaluation
+    from antiphon.evaluation.runner import evaluate as evaluate
+    from antiphon.experiments.analysis.run import analyze as analyze
+    from antiphon.experiments.campaign.run import run_campaign as run_campaign
+    from antiphon.experiments.campaign.runner import CampaignStatus as CampaignStatus
+    from antiphon.experiments.comparison.run import Comparison as Comparison
+    from antiphon.experiments.comparison.run import compare as compare
+    from antiphon.experiments.demo import DemoResult as DemoResult
+    from antiphon.experiments.demo import demo as demo
+    from antiphon.experiments.listing import catalogue as catalogue
+    from antiphon.experiments.listing import describe as describe
+    from antiphon.index.aligning import Alignment as Alignment
+    from antiphon.index.aligning import align as align
     from antiphon.index.build import BuildReport as BuildReport
     from antiphon.index.library import Index as Index
     from antiphon.index.match import Match as Match
+    from antiphon.index.pairing import Pair as Pair
+    from antiphon.index.pairing import Pairing as Pairing
+    from antiphon.index.pairing import pair as pair
     from antiphon.index.search import SearchOptions as SearchOptions
     from antiphon.io.audio import Sound as Sound
     from antiphon.io.audio import read_audio as read_audio
+    from antiphon.io.cache import CacheReport as CacheReport
+    from antiphon.io.cache import clear_cache as clear_cache
+    from antiphon.io.cache import sample_cache as sample_cache
     from antiphon.io.notes import Notes as Notes
     from antiphon.io.notes import read_notes as read_notes
     from antiphon.models.arms import register_arm as register_arm
@@ -73,9 +117,13 @@ if TYPE_CHECKING:
     from antiphon.models.protocol import Embeddings as Embeddings
     from antiphon.models.towers import register_tower as register_tower
     from antiphon.progress import report_progress as report_progress
+    from antiphon.serving.run import serve as serve
     from antiphon.training.losses import register_loss as register_loss
     from antiphon.training.presets import load_presets as load_presets
     from antiphon.training.presets import register_preset as register_preset
+    from antiphon.training.run import Run as Run
+    from antiphon.training.run import resume as resume
+    from antiphon.training.run import train as train
     from antiphon.training.schedules import register_schedule as register_schedule
 else:  # type checkers must not see it, or they would accept any name
 

@@ -1,4 +1,4 @@
-"""Progress of long work: on stderr where that is a terminal, and to a listener."""
+"""Progress of long work, reported to a listener. The command line's listener draws bars, the server's fills jobs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 Item = TypeVar("Item")
 
 Listener = Callable[[str, int, int | None], None]
-"""A function of the task, the number of items that are done, and the total where it is known."""
+"""A callback that receives a task's name, how many of its items are done, and their total, None where unknown."""
 
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
-
-console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -27,18 +22,17 @@ def report_progress(listener: Listener) -> Iterator[None]:
     Parameters
     ----------
     listener
-        Called in the same thread with the task, the number of items that are done, and the total or None. An exception
-        that it raises stops the work.
+        Called as `listener(task, done, total)` before each item of a task and once after the last. `total` is None
+        where the number of items is not known; in the last call it equals `done`.
 
     Examples
     --------
-    >>> import antiphon
-    >>> steps = []
-    >>> notes = antiphon.open_corpus("demo").recordings[0].notes_path
-    >>> with antiphon.report_progress(lambda task, done, total: steps.append((task, done, total))):
-    ...     antiphon.Index.build(notes, "template", out="library").close()
-    >>> steps
-    [('indexing', 0, 1)]
+    >>> from antiphon.progress import track
+    >>> with report_progress(lambda task, done, total: print(task, done, total)):
+    ...     letters = list(track("ab", "reading"))
+    reading 0 2
+    reading 1 2
+    reading 2 2
     """
     before = _listener.set(listener)
     try:
@@ -48,13 +42,18 @@ def report_progress(listener: Listener) -> Iterator[None]:
 
 
 def track(items: Iterable[Item], task: str, total: int | None = None) -> Iterator[Item]:
-    """Yield the items under a bar labelled `task`; `total` is needed where the items have no length."""
+    """Yield the items and report each to the listener; `total` is needed where the items have no length."""
     if total is None and isinstance(items, Sized):
         total = len(items)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-        tell = _listener.get()
-        for done, item in enumerate(bar.track(items, total=total, description=task)):
-            if tell is not None:
-                tell(task, done, total)
-            yield item
+    done = 0
+    for item in items:
+        _tell(task, done, total)
+        yield item
+        done += 1
+    _tell(task, done, done)
+
+
+def _tell(task: str, done: int, total: int | None) -> None:
+    listener = _listener.get()
+    if listener is not None:
+        listener(task, done, total)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -66,3 +67,26 @@ class Sizes:
     dimensions: int
     sample_rate_hz: int = 24_000
     window_s: float = 4.0
+
+
+class JsonResult(Mapping[str, Any]):
+    """A result as it is written to JSON: a read-only mapping; `as_dict` gives the plain dict."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._values!r})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """A copy of the result as a plain dict."""
+        return dict(self._values)

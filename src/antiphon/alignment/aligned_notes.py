@@ -32,7 +32,20 @@ def aligned_notes(notes: Notes, start_s: float, end_s: float, clock: Clock, semi
     ([1.96], [1.0], [61])
     """
     pitch = notes.pitch.astype(np.int64) + semitones
-    kept = (notes.onset_s >= start_s - EDGE_S) & (notes.onset_s <= end_s + EDGE_S) & (pitch >= 0) & (pitch <= 127)
-    onset_s = np.maximum(clock(notes.onset_s[kept]), 0.0)
-    duration_s = np.maximum(clock(notes.offset_s[kept]) - onset_s, SHORTEST_NOTE_S)
-    return Notes.of(onset_s, duration_s, pitch[kept], notes.velocity[kept])
+    onset_s, offset_s = aligned_times(notes, start_s, end_s, clock)
+    kept = np.isfinite(onset_s) & (pitch >= 0) & (pitch <= 127)
+    return Notes.of(onset_s[kept], (offset_s - onset_s)[kept], pitch[kept], notes.velocity[kept])
+
+
+def aligned_times(
+    notes: Notes, start_s: float, end_s: float, clock: Clock
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Onset and offset of each note in seconds of the other side, float64 [N] both; NaN outside the match.
+
+    The match, second 0 and the shortest note are as in `aligned_notes`.
+    """
+    onset_s, offset_s = np.full(len(notes), np.nan), np.full(len(notes), np.nan)
+    kept = (notes.onset_s >= start_s - EDGE_S) & (notes.onset_s <= end_s + EDGE_S)
+    onset_s[kept] = np.maximum(clock(notes.onset_s[kept]), 0.0)
+    offset_s[kept] = onset_s[kept] + np.maximum(clock(notes.offset_s[kept]) - onset_s[kept], SHORTEST_NOTE_S)
+    return onset_s, offset_s

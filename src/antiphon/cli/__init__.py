@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. Heavy imports stay inside the commands that need them."""
+"""The command line: each command parses its options, calls one public name of `antiphon` and prints the result."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import Annotated
 import typer
 
 from antiphon.cli.shared import app
+from antiphon.cli.terminal import console, progress_on_stderr
 from antiphon.errors import AntiphonError
-from antiphon.progress import console
 
 # isort: off
 # Importing registers the commands, in the order of antiphon --help.
-from antiphon.cli import library, pairing, serving, experiments, data  # noqa: F401
+from antiphon.cli import demo, library, pairing, serving, experiments, data  # noqa: F401
 
 # isort: on
 
 
 def main() -> None:
-    """Entry point: expected failures become one line on stderr and exit code 2."""
+    """Entry point: an expected failure is reported in one line on stderr, with exit code 2."""
     try:
-        app()
+        with progress_on_stderr():
+            app()
     except AntiphonError as error:
         reason = str(error)
     except OSError as error:  # a disk that is full, a file that may not be read or written

@@ -1,4 +1,4 @@
-"""Commands about what there is: render, info, list, cache."""
+"""Commands about data and the installation: render, info, list, cache."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import antiphon
 from antiphon.cli.shared import (
     CorpusArgument,
     JsonOption,
@@ -19,8 +20,6 @@ from antiphon.cli.shared import (
     report_skipped,
     within,
 )
-from antiphon.errors import UnreadableInput
-from antiphon.progress import track
 
 
 @app.command()
@@ -28,40 +27,41 @@ def render(
     corpus: CorpusArgument,
     out: Annotated[
         Path,
-        typer.Option("--out", metavar="DIR", help="folder for the sound; it becomes a corpus", callback=output_folder),
+        typer.Option(
+            "--out", metavar="DIR", help="folder for the sound, which becomes a corpus", callback=output_folder
+        ),
     ],
     soundfont: Annotated[
         str,
-        typer.Option("--soundfont", metavar="F", help="a SoundFont file or name, or additive (nothing needed)"),
+        typer.Option("--soundfont", metavar="F", help="a SoundFont file or name, or additive (no other package)"),
     ] = "FluidR3_GM",
     split: SplitOption = None,
     max_seconds: Annotated[
-        float | None, typer.Option(help="render only this much of each piece", callback=positive)
+        float | None, typer.Option(help="render only this much of each recording", callback=positive)
     ] = None,
-    jobs: Annotated[int, typer.Option(help="processes, each with the font loaded once", callback=within(1))] = 2,
+    jobs: Annotated[
+        int, typer.Option(help="number of processes, each of which loads the font once", callback=within(1))
+    ] = 2,
     sample_rate: Annotated[int, typer.Option(help="Hz, 8000 to 96000", callback=within(8000, 96_000))] = 24_000,
     json_: JsonOption = False,
 ) -> None:
-    """Turn notes into sound. A stopped run goes on where it was.
+    """Render notes to sound. A stopped run resumes.
 
     Example: antiphon render maestro-v3.0.0 --split validation --max-seconds 104 --out rendered
     """
-    from antiphon.corpora import open_corpus
-    from antiphon.corpora.render import render_corpus
-
-    source = open_corpus(corpus)
-    source = source if split is None else source.split(split)
-    results = render_corpus(source, out, soundfont, max_seconds, jobs, sample_rate)
-    done, skipped = [], list(source.skipped)
-    for result in track(results, "rendering", total=len(source)):
-        if isinstance(result, UnreadableInput):
-            skipped.append(result)
-        else:
-            done.append(result)
-    report_skipped(skipped)
-    hours = sum(recording.duration_s for recording in done) / 3600
-    summary = {"recordings": len(done), "hours": round(hours, 3), "skipped": len(skipped), "out": str(out)}
-    print_json(summary) if json_ else typer.echo(f"{len(done)} recordings, {hours:.2f} h of sound in {out}")
+    made = antiphon.render(
+        corpus,
+        out=out,
+        soundfont=soundfont,
+        split=split,
+        max_seconds=max_seconds,
+        jobs=jobs,
+        sample_rate_hz=sample_rate,
+    )
+    report_skipped(made.skipped)
+    hours = made.duration_s / 3600
+    summary = {"recordings": len(made), "hours": round(hours, 3), "skipped": len(made.skipped), "out": str(out)}
+    print_json(summary) if json_ else typer.echo(f"{len(made)} recordings, {hours:.2f} h of sound in {out}")
 
 
 @app.command()
@@ -74,9 +74,7 @@ def info(
 
     Example: antiphon info maestro-v3.0.0 --split validation
     """
-    from antiphon.cli.listing import describe_path
-
-    facts = describe_path(what, split)
+    facts = antiphon.describe(what, split=split)
     print_json(facts) if json_ else print_rows([facts])
 
 
@@ -85,21 +83,17 @@ def list_command(
     what: Annotated[str, typer.Argument(metavar="WHAT", help="arms, descriptors, mechanisms, towers, losses, …")],
     json_: JsonOption = False,
 ) -> None:
-    """List what there is to choose from.
+    """List the names of one kind: arms, models, presets, and others.
 
     Example: antiphon list arms --json
     """
-    from antiphon.cli.listing import list_entries
-
-    rows = list_entries(what)
+    rows = antiphon.catalogue(what)
     print_json(rows) if json_ else print_rows(rows)
 
 
 @app.command()
 def cache(
-    clear: Annotated[
-        bool, typer.Option("--clear", help="remove everything; it is made again when it is needed")
-    ] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="remove everything; it is computed again when needed")] = False,
     limit: Annotated[
         float | None,
         typer.Option(
@@ -110,30 +104,21 @@ def cache(
     ] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Show what the cache folder holds, and remove it.
+    """Show the content of the cache folder, and remove it.
 
-    The folder is $ANTIPHON_CACHE, else antiphon in the user's cache folder. Samples that training has decoded are
-    removed, the least recently used first, when they would exceed $ANTIPHON_CACHE_LIMIT_GB (100 unless set).
+    The folder is $ANTIPHON_CACHE, else antiphon in the user's cache folder. Decoded samples are removed,
+    the least recently used first, when they would exceed $ANTIPHON_CACHE_LIMIT_GB (100 unless set).
 
     Example: antiphon cache --limit 20
     """
-    from antiphon.io.cache import GB, cache_entries, cache_limit_bytes, cache_root, clear_cache, evict
-
-    removed = clear_cache() if clear else [] if limit is None else evict("samples", round(limit * GB))
-    entries = cache_entries()
-    kinds = {entry.kind: [one for one in entries if one.kind == entry.kind] for entry in entries}
-    size = {kind: sum(one.size_bytes for one in found) for kind, found in kinds.items()}
-    facts = {
-        "folder": str(cache_root()),
-        "samples_limit_gb": cache_limit_bytes() / GB,
-        "removed": len(removed),
-        "removed_gb": round(sum(one.size_bytes for one in removed) / GB, 3),
-        "kinds": {kind: {"entries": len(found), "gb": round(size[kind] / GB, 3)} for kind, found in kinds.items()},
-    }
+    report = antiphon.clear_cache() if clear else antiphon.sample_cache(limit)
+    facts = report.as_dict()
     if json_:
         print_json(facts)
         return
-    typer.echo(f"{facts['folder']}: samples may take {facts['samples_limit_gb']:g} GB")
-    print_rows([{"kind": kind, "entries": len(found), "GB": f"{size[kind] / GB:.3f}"} for kind, found in kinds.items()])
+    typer.echo(f"{facts['folder']}: the limit for samples is {facts['samples_limit_gb']:g} GB")
+    print_rows(
+        [{"kind": kind, "entries": size["entries"], "GB": f"{size['gb']:.3f}"} for kind, size in facts["kinds"].items()]
+    )
     if clear or limit is not None:
-        typer.echo(f"{len(removed)} entries removed, {facts['removed_gb']:.3f} GB")
+        typer.echo(f"{facts['removed']} entries removed, {facts['removed_gb']:.3f} GB")

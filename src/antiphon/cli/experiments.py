@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import antiphon
+from antiphon.cli.campaign_table import live_table
 from antiphon.cli.shared import (
     MAX_SEED,
     MODEL_HELP,
@@ -23,21 +26,25 @@ from antiphon.cli.shared import (
     print_json,
     report_skipped,
     within,
+    write_output,
 )
+
+if TYPE_CHECKING:
+    from antiphon import Comparison, Evaluation
+
+_SEED = 42
 
 
 @app.command()
 def train(
     corpora: Annotated[
-        list[str] | None, typer.Argument(metavar="CORPUS…", help="as for the other commands; several are joined")
+        list[str] | None, typer.Argument(metavar="CORPUS…", help="what to train on; several are joined")
     ] = None,
     arm: Annotated[str | None, typer.Option(help="a name of antiphon list arms, or FILE.toml:NAME")] = None,
     preset: Annotated[
         str | None, typer.Option(help="paper, medium (unless given), small, tiny, default, or FILE.toml:NAME")
     ] = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="instead of arm and preset: how the model of that name is trained (default)")
-    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="instead of --arm and --preset; see antiphon list recipes")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="RUN", help="folder of the run", callback=output_folder)
     ] = None,
@@ -46,66 +53,57 @@ def train(
     epochs: Annotated[
         int | None,
         typer.Option(
-            callback=within(0), help="instead of the preset's; 0: only the map of what is beside a foundation"
+            callback=within(0), help="instead of the preset's; 0 computes only the late fusion on --init-from"
         ),
     ] = None,
     schedule: Annotated[str | None, typer.Option(help="see antiphon list schedules")] = None,
-    variant: Annotated[str | None, typer.Option(help="a what-if of the design; see antiphon list variants")] = None,
+    variant: Annotated[str | None, typer.Option(help="a change of the preset; see antiphon list variants")] = None,
     init_from: Annotated[
         str | None, typer.Option(metavar="MODEL", help=f"start from a trained model's weights: {TRAINED_MODEL_HELP}")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="42 unless given", callback=within(0, MAX_SEED))] = None,
-    resume: Annotated[Path | None, typer.Option("--resume", metavar="RUN", help="go on with a stopped run")] = None,
+    resume: Annotated[Path | None, typer.Option("--resume", metavar="RUN", help="continue a stopped run")] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Train an arm. A stopped run goes on with --resume and ends as if it had not been stopped.
+    """Train an arm. A stopped run continues with --resume and ends like an uninterrupted one.
 
-    If its data or foundation have been moved, name them again with --resume.
+    Give the corpora, --audio or --init-from again with --resume where they have been moved.
 
     Example: antiphon train maestro-v3.0.0 --audio rendered --arm d4a4 --preset medium --out runs/d4a4
 
     Example: antiphon train train-fluidr3 train-salamander --recipe default --out runs/default
     """
-    from antiphon.models.saving import RUN_MODEL
-    from antiphon.training.config import prepare_run
-    from antiphon.training.loop import resume_run, start_run
-    from antiphon.training.recipes import find_recipe
-
     if resume is not None:
         given = (arm, preset, recipe, out, split, epochs, schedule, variant, seed)
         if any(option is not None for option in given):
             raise typer.BadParameter(
-                "--resume takes no option except --audio and --foundation: the run folder knows the others"
+                "--resume takes no option except --audio and --init-from: the run folder contains the others"
             )
-        result = resume_run(resume, corpora=corpora or (), audio=audio, init_from=init_from)
-        folder = resume
+        run = antiphon.resume(resume, corpus=corpora or (), audio=audio, init_from=init_from)
     else:
-        if recipe is not None:
-            if arm is not None or preset is not None:
-                raise typer.BadParameter("a --recipe has an arm and a preset; give either it or them")
-            found = find_recipe(recipe)
-            arm, preset = found.arm, found.preset
-        if not corpora or arm is None or out is None:
+        if not corpora or out is None or (arm is None and recipe is None):
             raise typer.BadParameter("a new run needs CORPUS, --arm or --recipe, and --out (or --resume RUN)")
-        prepared = prepare_run(
+        run = antiphon.train(
             corpora,
-            arm,
-            preset or "medium",
+            out=out,
+            recipe=recipe,
+            arm=arm,
+            preset=preset,
             audio=audio,
             split=split,
             epochs=epochs,
             schedule=schedule,
             variant=variant,
             init_from=init_from,
-            seed=42 if seed is None else seed,
+            seed=_SEED if seed is None else seed,
         )
-        folder, result = out, start_run(out, *prepared)
+    result = run.result
     if json_:
         print_json(result)
     else:
         typer.echo(
             f"{result['arm']} ({result['preset']}): {result['segments']} windows in {result['seconds']:.0f} s, "
-            f"{result['segments_per_second']} a second; model in {folder / RUN_MODEL}"
+            f"{result['segments_per_second']} a second; model in {run.model_folder}"
         )
 
 
@@ -121,78 +119,73 @@ def evaluate(
     protocol: Annotated[str | None, typer.Option(help="paper (as published, the default) or strict")] = None,
     seed: SeedOption = 42,
     recordings: RecordingsOption = None,
-    suite: Annotated[str | None, typer.Option(help="default: every task for every model, in one table")] = None,
+    suite: Annotated[str | None, typer.Option(help="name of a suite of tasks for several models (default)")] = None,
     real: Annotated[
-        str | None, typer.Option(metavar="CORPUS", help="with --suite: real recordings to score on as well")
+        str | None, typer.Option(metavar="CORPUS", help="with --suite: also score on these real recordings")
     ] = None,
     robustness_recordings: Annotated[
         int | None,
-        typer.Option(
-            help="with --suite: recordings that robustness is measured on (46)", callback=within(1), metavar="N"
-        ),
+        typer.Option(help="with --suite: number of recordings for robustness (46)", callback=within(1), metavar="N"),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE|DIR", help="also write the JSON here; a suite's folder")
+        Path | None,
+        typer.Option("--out", metavar="FILE|DIR", help="also write the JSON there; with --suite, its folder"),
     ] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Score a model: can it find each window's other side among 256, and among all?
+    """Score a model: how often each window finds its counterpart among 256 and among all windows.
 
-    With --suite several models get the same tasks; stopped, it goes on, and later models join its table.
+    With --suite several models get the same tasks. A stopped suite resumes, and later models join its table.
 
     Example: antiphon evaluate maestro-v3.0.0 --audio rendered --model template --protocol paper
 
     Example: antiphon evaluate test-timgm --suite default --model template --model ours=runs/d4a4/model --out suite
     """
-    from antiphon.corpora import open_corpus
-
     if suite is None:
-        from antiphon.evaluation.protocols import scores_as_text
-        from antiphon.evaluation.runner import evaluate_model
-        from antiphon.io.files import write_json
-        from antiphon.models.loading import load_model
-
         if len(model) > 1 or real is not None or robustness_recordings is not None:
             raise typer.BadParameter("a second --model, --real and --robustness-recordings need --suite")
         output_file(out)
-        embedder = load_model(model[0])
-        result = evaluate_model(
-            embedder, open_corpus(corpus, audio=audio), protocol or "paper", split, seed, recordings
+        result: Evaluation | Comparison = antiphon.evaluate(
+            model[0],
+            antiphon.open_corpus(corpus, audio=audio),
+            protocol=protocol or "paper",
+            split=split,
+            seed=seed,
+            recordings=recordings,
         )
         if out is not None:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            write_json(out, result)
-        text = scores_as_text(result)
+            write_output(out, json.dumps(result.as_dict(), indent=1) + "\n")
     else:
-        from antiphon.experiments.comparison.report import summary_as_markdown
-        from antiphon.experiments.comparison.run import run_suite
-
         if out is None or protocol is not None:
-            raise typer.BadParameter("--suite needs --out DIR, and no --protocol: its tasks have their own")
+            raise typer.BadParameter("--suite needs --out DIR, and no --protocol: its tasks determine it")
         output_folder(out)
-        result = run_suite(
-            suite,
+        result = antiphon.compare(
             model,
-            open_corpus(corpus, audio=audio),
-            out,
-            real=None if real is None else open_corpus(real),
+            antiphon.open_corpus(corpus, audio=audio),
+            out=out,
+            real=real,
+            suite=suite,
             split=split,
             recordings=recordings,
             robustness_recordings=robustness_recordings,
             seed=seed,
         )
-        text = summary_as_markdown(result)
     report_skipped(result["skipped"])
-    print_json(result) if json_ else typer.echo(text)
+    print_json(result.as_dict()) if json_ else typer.echo(str(result))
 
 
 @app.command()
 def campaign(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="antiphon list campaigns, or the path of a TOML grid")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="see antiphon list campaigns, or the path of a TOML grid")
+    ],
     out: Annotated[
         Path,
         typer.Option(
-            "--out", metavar="DIR", help="folder of the campaign; named again, it goes on", callback=output_folder
+            "--out",
+            metavar="DIR",
+            help="folder of the campaign, which resumes when given again",
+            callback=output_folder,
         ),
     ],
     corpora: Annotated[
@@ -204,48 +197,39 @@ def campaign(
     audio: AudioOption = None,
     evaluate_on: Annotated[
         list[str] | None,
-        typer.Option("--evaluate", metavar="CORPUS", help="what to score on, the first for the headline (as trained)"),
+        typer.Option("--evaluate", metavar="CORPUS", help="what to score on, the headline first (the same)"),
     ] = None,
     recordings: RecordingsOption = None,
     epochs_scale: Annotated[float, typer.Option(help="multiply the grid's epochs", callback=within(0.0))] = 1.0,
-    jobs: Annotated[int, typer.Option(help="runs side by side, sharing the cores", callback=within(1))] = 1,
+    jobs: Annotated[
+        int, typer.Option(help="number of runs at the same time, which share the cores", callback=within(1))
+    ] = 1,
     json_: JsonOption = False,
 ) -> None:
-    """Train and score every run of a grid, and report them beside the paper's figures. Stopped, it goes on.
+    """Train and score every run of a grid, and report them with the paper's figures. Stopped, it resumes.
 
-    If its data have been moved, name them where they are now.
+    Give the new locations of data that have been moved.
 
     Example: antiphon campaign screening --preset tiny --out screening
     """
-    from dataclasses import asdict
-
-    from antiphon.experiments.campaign.grid import load_grid, own_arms, plan
-    from antiphon.experiments.campaign.layout import Campaign, load_records
-    from antiphon.experiments.campaign.runner import run_campaign
-    from antiphon.training.presets import is_built_in
-
-    grid = load_grid(name)
-    size = grid.find_preset(preset)
-    runs = tuple(plan(grid, epochs_scale))
-    trained_on = tuple(corpora or ["demo"])
-    planned = Campaign(
-        name=Path(name).stem,
-        title=grid.title,
-        question=grid.question,
-        preset=size.name,
-        corpora=trained_on,
-        audio=None if audio is None else str(audio),
-        evaluate_on=tuple(evaluate_on or trained_on),
-        recordings=recordings,
-        runs=runs,
-        arms=own_arms(grid, runs),
-        own_preset=None if is_built_in(size) else size,
-    )
-    run_campaign(out, planned, jobs)
+    with live_table() as show:
+        found = antiphon.run_campaign(
+            name,
+            corpora or "demo",
+            out=out,
+            preset=preset,
+            audio=audio,
+            evaluate_on=evaluate_on or None,
+            recordings=recordings,
+            epochs_scale=epochs_scale,
+            jobs=jobs,
+            on_status=show,
+        )
     if json_:
-        print_json({"campaign": asdict(planned), "records": load_records(out, planned)})
+        print_json(found)
     else:
-        typer.echo(f"{len(planned.runs)} runs; report in {out / 'report.html'} and {out / 'report.md'}")
+        runs = len(found["campaign"]["runs"])
+        typer.echo(f"{runs} runs; report in {out / 'report.html'} and {out / 'report.md'}")
 
 
 @app.command()
@@ -255,7 +239,9 @@ def analyze(
     model: Annotated[str, typer.Option("--model", metavar="MODEL", help=f"a trained model: {TRAINED_MODEL_HELP}")],
     out: Annotated[
         Path,
-        typer.Option("--out", metavar="DIR", help="JSON, CSV, pictures and a report go here", callback=output_folder),
+        typer.Option(
+            "--out", metavar="DIR", help="folder for JSON, CSV, pictures and a report", callback=output_folder
+        ),
     ],
     audio: AudioOption = None,
     split: SplitOption = None,
@@ -263,18 +249,17 @@ def analyze(
     seed: SeedOption = 42,
     json_: JsonOption = False,
 ) -> None:
-    """Ask a trained model what it has learned and what it rests on. Stopped, it goes on.
+    """Measure what a trained model has learned and which input it depends on. Stopped, it resumes.
 
     Example: antiphon analyze all demo --model runs/d4a4/model --out analysis
     """
-    from antiphon.corpora import open_corpus
-    from antiphon.evaluation.runner import choose
-    from antiphon.experiments.analysis import ANALYSES, ModelUnderTest
-    from antiphon.experiments.analysis.report import run_analyses
-    from antiphon.models.loading import load_trained
-
-    names = list(ANALYSES) if name == "all" else [ANALYSES[name].name]
-    source, _ = choose(open_corpus(corpus, audio=audio), "paper", split, recordings)
-    embedder = load_trained(model, "analyze")
-    facts = run_analyses(names, ModelUnderTest(embedder.model, embedder.name, source, seed), out)
-    print_json(facts) if json_ else typer.echo(f"{', '.join(names)}: report in {out / 'report.html'}")
+    found = antiphon.analyze(
+        name,
+        antiphon.open_corpus(corpus, audio=audio),
+        model=model,
+        out=out,
+        split=split,
+        recordings=recordings,
+        seed=seed,
+    )
+    print_json(found) if json_ else typer.echo(f"{', '.join(found['analyses'])}: report in {out / 'report.html'}")

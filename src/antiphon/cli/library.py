@@ -1,4 +1,4 @@
-"""Commands for files and libraries: demo, index, search."""
+"""Commands for those who have files: index, search."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from antiphon.cli.shared import (
     JsonOption,
@@ -19,10 +17,9 @@ from antiphon.cli.shared import (
     positive,
     print_json,
     report_skipped,
-    stdout,
     within,
 )
-from antiphon.progress import console
+from antiphon.cli.terminal import console
 from antiphon.types import MODALITIES, Modality
 
 if TYPE_CHECKING:
@@ -50,43 +47,6 @@ WorksOption = Annotated[
         help="works: one for each folder, or a CSV table with file, work[, composer, title, split]",
     ),
 ]
-
-
-@app.command()
-def demo(
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="index and pictures go here", callback=output_folder)
-    ] = Path("demo"),
-    model: ModelOption = "default",
-    queries: Annotated[
-        int | None, typer.Option(help="number of recordings to search with (all)", callback=within(1))
-    ] = None,
-    json_: JsonOption = False,
-) -> None:
-    """Compose a small corpus, render it, index its notes and find them again from audio. No data is needed.
-
-    Example: antiphon demo
-    """
-    from antiphon.cli.demo import run_demo, summary
-
-    answers = run_demo(out, model, queries)
-    facts = summary(answers)
-    if json_:
-        print_json(facts)
-        return
-    table = Table(box=None)
-    for title, width in (("10 s of a recording", 25), ("at", 4), ("best match in the notes", 25), ("at", 4)):
-        table.add_column(title, no_wrap=True, width=width)
-    table.add_column("", width=10)
-    for answer in answers:
-        verdict = "right" if answer.right_place else ("same piece" if answer.right_piece else "wrong")
-        query, found = (name.split(" - ", 1)[-1] for name in (answer.recording.id, Path(answer.hit.file).stem))
-        table.add_row(escape(query), f"{answer.start_s:.1f}", escape(found), f"{answer.hit.start_s:.1f}", verdict)
-    stdout.print(table)
-    typer.echo(
-        f"{len(answers)} queries: right piece first {facts['right_piece']:.1f} %, right place within 0.5 s "
-        f"{facts['right_place']:.1f} %\npictures in {out / 'pictures'}, index in {out / 'index'}"
-    )
 
 
 @index_app.command("build")

@@ -1,4 +1,4 @@
-"""What the commands share: the application they register with, options, printing."""
+"""Shared by the commands: the application, options, checks of their values, and printing."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
-from antiphon.errors import UnreadableInput
-from antiphon.progress import console as errors
+from antiphon.cli.terminal import console as errors
 
 
 class OneLineErrors(TyperGroup):
-    """Commands that refuse a wrong option in one line, with exit code 2, instead of a box under their usage."""
+    """A group of commands that reports a wrong option in one line, with exit code 2, instead of usage and a box."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -29,9 +27,9 @@ class OneLineErrors(TyperGroup):
 
 
 def within(low: float, high: float = math.inf) -> Callable[[Any], Any]:
-    """Checks the value of an option: a finite number from `low` to `high`.
+    """A check of an option's value: a finite number from `low` to `high`.
 
-    Typer's own limits are not used: its message does not repeat the value, and NaN passes them.
+    Typer's own limits are not used, because their message does not repeat the value and they accept NaN.
     """
     takes = f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}"
 
@@ -45,21 +43,21 @@ def within(low: float, high: float = math.inf) -> Callable[[Any], Any]:
 
 
 def positive(value: float | None) -> float | None:
-    """Checks the value of an option that takes a finite number above 0."""
+    """Check the value of an option that takes a finite number above 0."""
     if value is not None and not 0 < value < math.inf:
         raise typer.BadParameter(f"{value:g} is not a finite number above 0.")
     return value
 
 
 def output_folder(path: Path | None) -> Path | None:
-    """Checks, before hours of work, that a folder can be made or written to."""
+    """Check before any work that a folder can be made or written to."""
     if path is not None:
         _check_parent(path, path)
     return path
 
 
 def output_file(path: Path | None) -> Path | None:
-    """Checks, before hours of work, that a file can be written."""
+    """Check before any work that a file can be written."""
     if path is not None:
         if path.is_dir():
             raise typer.BadParameter(f"{path} is a folder; a file is expected.")
@@ -83,36 +81,46 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-index_app = typer.Typer(help="Make and update a library that can be searched.", no_args_is_help=True)
+index_app = typer.Typer(help="Build and update an index of a library.", no_args_is_help=True)
 app.add_typer(index_app, name="index")
-stdout = Console(highlight=False)
 
 MAX_SEED = 2**63 - 1  # PyTorch takes no more
 
 CorpusArgument = Annotated[
-    str, typer.Argument(metavar="CORPUS", help="a MAESTRO folder, a folder of pairs, or the word demo")
+    str,
+    typer.Argument(metavar="CORPUS", help="a MAESTRO folder, a rendered corpus, a folder of pairs, or the word demo"),
 ]
 AudioOption = Annotated[
     Path | None, typer.Option("--audio", metavar="DIR", help="parallel folder of sound, any format")
 ]
 SplitOption = Annotated[str | None, typer.Option("--split", help="train, validation, test, …")]
 TRAINED_MODEL_HELP = "default, a model folder or a run folder"
-MODEL_HELP = f"{TRAINED_MODEL_HELP}, or template (nothing learned)"
+MODEL_HELP = f"{TRAINED_MODEL_HELP}, or template (a baseline without training)"
 ModelOption = Annotated[str, typer.Option("--model", metavar="MODEL", help=MODEL_HELP)]
 RecordingsOption = Annotated[
-    int | None, typer.Option(help="use this many recordings, evenly spread (all)", callback=within(1), metavar="N")
+    int | None, typer.Option(help="use this number of recordings, evenly spread (all)", callback=within(1), metavar="N")
 ]
-KeepGoingOption = Annotated[bool, typer.Option("--keep-going/--strict", help="exit 0 although some files failed, or 2")]
-SeedOption = Annotated[int, typer.Option("--seed", help="of everything drawn at random", callback=within(0, MAX_SEED))]
-JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
+KeepGoingOption = Annotated[bool, typer.Option("--keep-going/--strict", help="exit code 0 or 2 when some files failed")]
+SeedOption = Annotated[
+    int, typer.Option("--seed", help="seed of everything drawn at random", callback=within(0, MAX_SEED))
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
-def report_skipped(skipped: Sequence[UnreadableInput | str]) -> None:
-    """Name every file that was left out, then count them."""
+def report_skipped(skipped: Sequence[Exception | str]) -> None:
+    """Print every skipped file and their number to stderr."""
     for error in skipped:
         errors.print(f"skipped: {error}", markup=False)
     if skipped:
         errors.print(f"{len(skipped)} skipped")
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write the file of an --out option atomically, in a folder that is made where it is missing."""
+    from antiphon.io.files import write_text_atomic
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomic(path, text)
 
 
 def print_json(value: Any) -> None:

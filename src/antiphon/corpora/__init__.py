@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -69,6 +69,8 @@ class Corpus:
     recordings : tuple of Recording
     skipped : tuple of UnreadableInput
         The files that could not be used, each with the reason.
+    spec : str
+        The absolute path or the word that `open_corpus` opened. Empty for a corpus made otherwise.
 
     Examples
     --------
@@ -82,6 +84,7 @@ class Corpus:
     name: str
     recordings: tuple[Recording, ...]
     skipped: tuple[UnreadableInput, ...] = ()
+    spec: str = field(default="", compare=False)
 
     def __len__(self) -> int:
         return len(self.recordings)
@@ -198,7 +201,7 @@ def open_corpus(spec: str | Path, *, audio: str | Path | None = None, split: str
     """
     for kind in sorted(CORPUS_KINDS.values(), key=lambda kind: kind.rank):
         if kind.recognises(str(spec)):
-            corpus = kind.open(str(spec))
+            corpus = replace(kind.open(str(spec)), spec=absolute_spec(spec))
             break
     else:
         raise AntiphonError(f"{spec}: not a corpus: neither a folder nor the word 'demo'")
@@ -207,6 +210,11 @@ def open_corpus(spec: str | Path, *, audio: str | Path | None = None, split: str
         raise AntiphonError(f"{spec}: no recordings found{reason}")
     corpus = corpus if audio is None else with_audio_folder(corpus, Path(audio))
     return corpus if split is None else corpus.split(split)
+
+
+def as_corpus(corpus: Corpus | str | Path) -> Corpus:
+    """A corpus as it is, or the one that `open_corpus` opens by a spec."""
+    return corpus if isinstance(corpus, Corpus) else open_corpus(corpus)
 
 
 def absolute_spec(spec: str | Path) -> str:

@@ -13,15 +13,78 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
-from antiphon.corpora import Corpus, Recording
+from antiphon.corpora import Corpus, Recording, absolute_spec, as_corpus
 from antiphon.corpora.rendered import MANIFEST, open_rendered, write_manifest
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.audio import audio_info, write_flac
 from antiphon.io.files import atomic_file, content_hash, write_json
 from antiphon.io.notes import read_notes
+from antiphon.progress import track
 from antiphon.rendering import Renderer, make_renderer
 
 _renderer: Renderer | None = None
+
+
+def render(
+    corpus: Corpus | str | Path,
+    *,
+    out: str | Path,
+    soundfont: str = "FluidR3_GM",
+    split: str | None = None,
+    max_seconds: float | None = None,
+    jobs: int = 2,
+    sample_rate_hz: int = 24_000,
+) -> Corpus:
+    """Render the notes of a corpus to sound. A stopped run resumes, and `out` becomes a corpus.
+
+    Parameters
+    ----------
+    corpus
+        A corpus or the spec of one.
+    out
+        Folder for the FLAC files, copies of the note files, and `rendered.json`.
+    soundfont
+        A SoundFont file or name, or `additive`, which needs no other package.
+    split
+        Render this split only.
+    max_seconds
+        Render only this much of each recording.
+    jobs
+        Number of processes, each of which loads the SoundFont once.
+    sample_rate_hz
+        Sample rate of the sound.
+
+    Returns
+    -------
+    Corpus
+        The recordings rendered by this call or an earlier one, with their sound; `skipped` names unreadable files.
+
+    Raises
+    ------
+    AntiphonError
+        For an unknown SoundFont, and where `out` contains other files or sound of other settings.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = render("demo", out=folder, soundfont="additive", split="test", max_seconds=1.0, jobs=1)
+    >>> len(made), made.duration_s
+    (14, 14.0)
+    """
+    out = Path(out)
+    source = as_corpus(corpus)
+    source = source if split is None else source.split(split)
+    done: dict[str, Recording] = {}
+    skipped = list(source.skipped)
+    results = render_corpus(source, out, soundfont, max_seconds, jobs, sample_rate_hz)
+    for result in track(results, "rendering", total=len(source)):
+        if isinstance(result, UnreadableInput):
+            skipped.append(result)
+        else:
+            done[result.id] = result
+    recordings = tuple(done[one.id] for one in source.recordings if one.id in done)
+    return Corpus(out.name, recordings, tuple(skipped), absolute_spec(out))
 
 
 def render_corpus(
@@ -156,8 +219,8 @@ def _render_one(recording: Recording, out: Path, sample_rate_hz: int) -> None:
     notes = read_notes(recording.notes_path, sustain=True)
     samples = _renderer.render(notes, recording.duration_s)
     recording.audio_path.parent.mkdir(parents=True, exist_ok=True)
-    # The old audio is removed before the copy of the notes changes, and new audio appears only when it is complete. An
-    # audio file therefore always belongs to the copy of the notes, even if the process is killed in between.
+    # Old sound is removed before the copy of the notes changes, and new sound appears only when it is complete, so that
+    # a sound file always belongs to the copied notes, whenever a run is killed.
     recording.audio_path.unlink(missing_ok=True)
     with atomic_file(_notes_copy(recording, out)) as temporary:
         shutil.copyfile(recording.notes_path, temporary)

@@ -17,7 +17,7 @@ PROTOCOLS = {"paper": "validation", "strict": "test"}
 """The split that each protocol is reported on, where the corpus has it."""
 
 
-def evaluate(segments: EmbeddedSegments, protocol: str, seed: int = 42) -> dict[str, Any]:
+def score_embeddings(segments: EmbeddedSegments, protocol: str, seed: int = 42) -> dict[str, Any]:
     """Score both directions.
 
     `paper`: 500 queries with pools of 256, and the pool of all windows. Windows that overlap the positive and windows

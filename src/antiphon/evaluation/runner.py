@@ -1,44 +1,92 @@
-"""Scores of an embedder on a corpus: from recordings to the result document."""
+"""Scoring a model on a corpus by one of the protocols."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from antiphon.corpora import Corpus
-from antiphon.evaluation.protocols import default_split, evaluate
+from antiphon.corpora import Corpus, as_corpus
+from antiphon.evaluation.protocols import default_split, score_embeddings, scores_as_text
 from antiphon.models.corpus_embedding import EmbeddedSegments, embed_corpus
+from antiphon.models.loading import load_model
 from antiphon.models.protocol import Embedder
 from antiphon.provenance import code_version
+from antiphon.types import JsonResult
 
 
-def evaluate_model(
-    embedder: Embedder,
-    corpus: Corpus,
-    protocol: str,
+class Evaluation(JsonResult):
+    """The scores of one model on one corpus, as `antiphon evaluate --json` prints them; `str()` is a table.
+
+    `S` is the lower recall@10 of both directions in percent. `a2m` (sound finds notes) and `m2a` (notes find sound)
+    hold recalls at 1, 5, 10 and 20 in percent and MRR from 0 to 1 in pools of 256; `whole_pool` holds the same among
+    all windows. The other keys are the 95 % intervals, the chance level, and the model, data and code scored.
+    """
+
+    def __str__(self) -> str:
+        return scores_as_text(self.as_dict())
+
+
+def evaluate(
+    model: str | Path | Embedder,
+    corpus: Corpus | str | Path,
+    *,
+    protocol: str = "paper",
     split: str | None = None,
     seed: int = 42,
     recordings: int | None = None,
-) -> dict[str, Any]:
-    """The scores of `evaluate`, their provenance (model, data, code), and the recordings that were skipped.
+) -> Evaluation:
+    """Score a model: how often each window finds its counterpart among 256 and among all windows.
 
-    `split` defaults to the one that the protocol is reported on, where the corpus has it. `recordings` limits the
-    number of recordings, evenly spread over the split.
+    Parameters
+    ----------
+    model
+        A name, a model folder, a run folder or an embedder.
+    corpus
+        A corpus or the spec of one.
+    protocol
+        `paper` (as published) or `strict` (without overlapping windows and other performances of the same work).
+    split
+        By default the split that the protocol is reported on, `validation` or `test`, or all recordings where the
+        corpus does not have it.
+    seed
+        Seed of the queries and pools, 0 or more.
+    recordings
+        Use this many recordings, evenly spread over the split; by default all.
+
+    Returns
+    -------
+    Evaluation
+        A mapping of scores; `str()` prints them as a table.
+
+    Raises
+    ------
+    UnknownName
+        For an unknown protocol.
+    AntiphonError
+        For an unknown model, corpus or split, and for a corpus without sound.
+
+    Examples
+    --------
+    >>> scores = evaluate("template", "demo", recordings=2)
+    >>> scores["queries"], scores["protocol"], 0 <= scores["S"] <= 100
+    (77, 'paper', True)
     """
-    corpus, split = choose(corpus, protocol, split, recordings)
-    about = origin(embedder, corpus, split)
-    return about | score_segments(embed_corpus(embedder, corpus), protocol, seed)
+    embedder = load_model(model)
+    chosen, split = choose(as_corpus(corpus), protocol, split, recordings)
+    about = origin(embedder, chosen, split)
+    return Evaluation(about | score_segments(embed_corpus(embedder, chosen), protocol, seed))
 
 
 def choose(
     corpus: Corpus, protocol: str, split: str | None = None, recordings: int | None = None
 ) -> tuple[Corpus, str | None]:
-    """The recordings with audio to score a protocol on, and their split; None stands for all recordings."""
+    """The recordings with sound to score by a protocol, and their split; None where these are all recordings."""
     split = split or default_split(protocol, corpus.splits)
     return (corpus if split is None else corpus.split(split)).with_sound().spread(recordings), split
 
 
 def origin(embedder: Embedder, corpus: Corpus, split: str | None) -> dict[str, Any]:
-    """The provenance of a result: model, data, code. Call it before the evaluation; the checkout may change later."""
+    """Model, data and code that a result depends on; to be recorded before the work, as the checkout may change."""
     return {
         "model": embedder.name,
         "model_hash": embedder.fingerprint,
@@ -50,9 +98,9 @@ def origin(embedder: Embedder, corpus: Corpus, split: str | None) -> dict[str, A
 
 
 def score_segments(segments: EmbeddedSegments, protocol: str, seed: int) -> dict[str, Any]:
-    """The scores of `evaluate`, the number of recordings and the skipped ones."""
+    """The scores with the number of recordings and the skipped files."""
     return {
         "recordings": len(segments.table.recordings),
-        **evaluate(segments, protocol, seed),
+        **score_embeddings(segments, protocol, seed),
         "skipped": [str(error) for error in segments.skipped],
     }

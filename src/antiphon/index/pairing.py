@@ -1,55 +1,48 @@
-"""Which recording is which note file: every recording asks an index of notes, and the likeliest table of all is taken.
+"""Pairing of recordings with note files: excerpts of every recording search an index of the note files.
 
-A recording up to 40 s long asks as a whole, a longer one by three to six excerpts of 20 s, evenly spread. The
-confidence of a pair is the mean over the excerpts of that of the file's best hit, 0 where it has none. One-to-one pairs
-are those whose odds have the greatest product. Where two files are equally sure, as performances of one work may be,
-the one whose onsets agree better is taken.
-
-Each pair is followed through the whole recording, by the excerpts' hits (`matching.warping`), and reaches as far as
-both sides agree.
+The confidence of a pair is the mean over the excerpts (`antiphon.index.excerpts`) of the file's best match, 0 where it
+has none. One-to-one pairs maximise the product of their odds. Where two files are equally likely, as performances of
+one work may be, the one whose onsets agree better is taken. Each pair is then aligned over the whole recording
+(`antiphon.index.whole_match`).
 """
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import io
+import json
 import math
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from antiphon.alignment.aligned_notes import aligned_notes
-from antiphon.alignment.chaining import Link, chains
 from antiphon.alignment.confidence import LIKELY
-from antiphon.alignment.dtw import AGREEMENT_HZ, Anchor, Warp, agreement, warp_through
-from antiphon.alignment.onset_features import FRAME_HZ, note_frames
-from antiphon.errors import UnreadableInput
-from antiphon.index.match import Match
+from antiphon.alignment.dtw import Warp
+from antiphon.corpora import files_below
+from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.index.build import build_index
+from antiphon.index.excerpts import ExcerptMatches, search_excerpts
+from antiphon.index.match import MATCH_FIELDS, Match
 from antiphon.index.metadata import FileMetadata
-from antiphon.index.query import Query, open_query
-from antiphon.index.search import SearchOptions, search_library
+from antiphon.index.query import SUFFIXES
 from antiphon.index.store import Store
-from antiphon.index.view import ALL, Filters, IndexView
-from antiphon.io.audio import audio_info
+from antiphon.index.view import ALL, Filters
+from antiphon.index.whole_match import match_whole
+from antiphon.io.cache import cache_folder
 from antiphon.io.notes import Notes, read_notes
+from antiphon.models.loading import load_model
 from antiphon.models.protocol import Embedder
 from antiphon.progress import track
-from antiphon.signal.onsets import Frames
-from antiphon.signal.onsets import transpose as transpose_frames
 
-_WHOLE_S, _EXCERPT_S = 40.0, 20.0
-_EXCERPT_EVERY_S, _FEWEST, _MOST = 60.0, 3, 6
-_TOP = 30
 _ODDS_LIMIT = 1e-3
-_PER_SCORE = 10.0  # what a score of 1 adds to the logarithm of a pair's odds
-_BAND_S = 1.5
-_AGREE = 0.4  # of the agreement that is usual around the excerpts; other music reaches half as much
-_APART_S = 8.0  # without agreement, from which on a pair has ended
-_AT_ONCE_S = 60.0
+_PER_SCORE = 10.0  # log odds that a score of 1 adds to a pair
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +62,7 @@ class Pair(Match):
 
 @dataclass(frozen=True)
 class Unpaired:
-    """A recording without a partner, the file that comes nearest, empty where none does, and its confidence."""
+    """A recording without a note file; `nearest` is the most likely file, empty where none is found."""
 
     recording: str
     nearest: str
@@ -78,12 +71,23 @@ class Unpaired:
 
 @dataclass(frozen=True)
 class Pairing:
-    """The pairs in the order of the recordings, what has no partner on either side, and what could not be used."""
+    """The pairs in the order of the recordings, the unpaired recordings and note files, and the unusable files.
+
+    Iterating yields the pairs. `root` is the folder of the recordings, whose subfolders `write_aligned` repeats;
+    without it all files are written to one folder.
+    """
 
     pairs: tuple[Pair, ...]
     recordings: tuple[Unpaired, ...]
     files: tuple[str, ...]
     skipped: tuple[UnreadableInput, ...]
+    root: Path | None = None
+
+    def __iter__(self) -> Iterator[Pair]:
+        return iter(self.pairs)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, as JSON."""
@@ -94,28 +98,113 @@ class Pairing:
             "failed": [str(error) for error in self.skipped],
         }
 
+    def to_json(self) -> str:
+        """`as_dict` as JSON text."""
+        return json.dumps(self.as_dict(), indent=1, ensure_ascii=False) + "\n"
 
-@dataclass(frozen=True)
-class _Asked:
-    """What the excerpts of a recording have found: of each excerpt that sounds, its hits."""
+    def to_csv(self) -> str:
+        """CSV text: a row for each pair, then the unpaired recordings, then the unpaired note files."""
+        text = io.StringIO()
+        table = csv.DictWriter(text, ("recording", *MATCH_FIELDS), lineterminator="\n")
+        table.writeheader()
+        table.writerows(pair.as_dict() for pair in self.pairs)
+        table.writerows({"recording": one.recording} for one in self.recordings)
+        table.writerows({"file": file} for file in self.files)
+        return text.getvalue()
 
-    recording: Path
-    duration_s: float
-    excerpts: tuple[list[Match], ...]
+    def write_aligned(self, folder: str | Path) -> list[Path]:
+        """Write the notes of each pair at the recording's times as MIDI, and return the paths.
 
-    def mean(self, of: str) -> dict[str, float]:
-        """File → mean over the excerpts of its best hit's `confidence` or `score`, 0 where it has none."""
-        total: dict[str, float] = defaultdict(float)
-        for hits in self.excerpts:
-            best: dict[str, float] = defaultdict(float)
-            for hit in hits:
-                best[hit.file] = max(best[hit.file], getattr(hit, of))
-            for file, value in best.items():
-                total[file] += value / len(self.excerpts)
-        return total
+        The files are named after the recordings and lie in the same subfolders below `folder`. Raises
+        `UnreadableInput` when a note file cannot be read any more.
+        """
+        paths = [Path(pair.recording) for pair in self.pairs]
+        names = [Path(path.name) if self.root is None else path.relative_to(self.root) for path in paths]
+        count = Counter(name.with_suffix("") for name in names)
+        written = []
+        for pair, name in zip(self.pairs, names, strict=True):
+            # Recordings of one name in two formats would otherwise be written to one file.
+            path = Path(folder) / (name.with_suffix(".mid") if count[name.with_suffix("")] == 1 else f"{name}.mid")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            notes_of_pair(pair).save(path)
+            written.append(path)
+        return written
 
 
 def pair(
+    recordings: str | Path,
+    scores: str | Path,
+    *,
+    model: str | Path | Embedder = "default",
+    index: str | Path | None = None,
+    many: bool = False,
+    min_confidence: float = LIKELY,
+    transpose: bool = False,
+) -> Pairing:
+    """Find the note file of each recording.
+
+    Parameters
+    ----------
+    recordings
+        Folder of recordings, at any depth, or one sound file.
+    scores
+        Folder of note files, at any depth, or one note file.
+    model
+        A name, a model folder, a run folder or an embedder.
+    index
+        Folder for the index of the note files; by default one in the cache folder for each model and `scores`.
+    many
+        Several recordings may have the same note file.
+    min_confidence
+        Pairs of lower confidence, 0 to 1, are left out.
+    transpose
+        Recordings may be up to 6 semitones higher or lower than the notes, and out of tune.
+
+    Returns
+    -------
+    Pairing
+        The pairs, the recordings and note files without a partner, and the files that could not be used.
+
+    Raises
+    ------
+    AntiphonError
+        For a folder that is missing or holds no such files, and an index of another model.
+
+    Examples
+    --------
+    >>> import shutil, tempfile
+    >>> from antiphon.corpora import open_corpus
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     one, other = open_corpus("demo").recordings[:30:15]
+    ...     for path in (one.audio_path, one.notes_path, other.notes_path):
+    ...         _ = shutil.copy(path, folder)
+    ...     found = pair(folder, folder, model="template", index=f"{folder}/index")
+    ...     (match,) = found
+    >>> Path(match.file).stem == one.id, len(found.files)
+    (True, 1)
+    """
+    folder = Path(recordings)
+    if not folder.exists():
+        raise AntiphonError(f"{folder}: no such folder")
+    sound = sorted(files_below(folder, SUFFIXES["audio"]))
+    if not sound:
+        raise AntiphonError(f"{folder}: no audio files below it")
+    embedder = load_model(model)
+    kept = _cached_index(Path(scores), embedder) if index is None else Path(index)
+    report = build_index([scores], embedder, embedder.origin or embedder.name, kept, only="notes")
+    with Store(kept) as store:
+        found = pair_recordings(sound, store, embedder, Filters(folder=Path(scores)), many, min_confidence, transpose)
+    root = folder if folder.is_dir() else folder.parent
+    return replace(found, skipped=(*report.failed, *found.skipped), root=root)
+
+
+def _cached_index(scores: Path, embedder: Embedder) -> Path:
+    """The folder for the index of note files between runs, one for each model."""
+    key = hashlib.sha256(f"{scores.resolve()}\0{embedder.fingerprint}".encode(errors="surrogateescape"))
+    return cache_folder("pairing") / key.hexdigest()[:16]
+
+
+def pair_recordings(
     recordings: Sequence[str | Path],
     store: Store,
     embedder: Embedder,
@@ -124,68 +213,42 @@ def pair(
     min_confidence: float = LIKELY,
     transpose: bool = False,
 ) -> Pairing:
-    """Find each recording's note file in an index. Recordings that cannot be used are named in `skipped`.
+    """Find the note file of each recording in an index. Recordings that cannot be used are named in `skipped`.
 
-    With `many` several recordings may be of one file. `filters` leave note files out, `transpose` looks for them up to
-    6 semitones off as well. Raises `AntiphonError` when the index holds no notes, and as `search` does.
+    With `many` several recordings may have the same file. `filters` exclude note files, `transpose` also finds them up
+    to 6 semitones off. Raises `AntiphonError` when the index holds no notes, and as `search` does.
     """
     store.check_model(embedder)
-    library = store.library("notes")  # one for all, whatever is added meanwhile
+    library = store.library("notes")  # one view for all recordings, whatever is added meanwhile
     among = np.ones(len(library.paths), bool) if filters == ALL else library.among(filters)
-    files = [path for path, fits in zip(library.paths, among, strict=True) if fits]
+    files = [path for path, kept in zip(library.paths, among, strict=True) if kept]
     filters = ALL if among.all() else filters
-    asked: list[_Asked] = []
+    found: list[ExcerptMatches] = []
     skipped: list[UnreadableInput] = []
-    for recording in track([Path(one) for one in recordings], "listening"):
+    for recording in track([Path(one) for one in recordings], "searching"):
         try:
-            asked.append(_ask(recording, library, embedder, filters, transpose))
+            found.append(search_excerpts(recording, library, embedder, filters, transpose))
         except UnreadableInput as error:
             skipped.append(error)
-    confidence = [one.mean("confidence") for one in asked]
-    partner = _partners(confidence, [one.mean("score") for one in asked], files, many, min_confidence)
+    confidence = [one.mean("confidence") for one in found]
+    partner = _partners(confidence, [one.mean("score") for one in found], files, many, min_confidence)
     pairs, alone = [], []
-    for number, one in enumerate(track(asked, "following")):
+    for number, one in enumerate(track(found, "aligning")):
         if number in partner:
             file = partner[number]
+            about = library.about.get(file, FileMetadata())
             try:
-                about = library.about.get(file, FileMetadata())
-                pairs.append(_follow(one, file, about, confidence[number][file], embedder, transpose))
+                whole = match_whole(one, file, about, confidence[number][file], embedder, transpose)
             except UnreadableInput as error:  # changed meanwhile
                 skipped.append(error)
+            else:
+                pairs.append(Pair(**whole.match.match_fields(), recording=str(one.recording), path=whole.path))
         else:
             nearest = max(confidence[number], key=confidence[number].__getitem__, default="")
             alone.append(Unpaired(str(one.recording), nearest, round(confidence[number].get(nearest, 0.0), 4)))
     taken = {one.file for one in pairs}
-    return Pairing(tuple(pairs), tuple(alone), tuple(file for file in files if file not in taken), tuple(skipped))
-
-
-def _ask(recording: Path, library: IndexView, embedder: Embedder, filters: Filters, transpose: bool) -> _Asked:
-    """Search with every excerpt that can be used. Raises `UnreadableInput` where none can, or the file cannot."""
-    duration_s = audio_info(recording).duration_s
-    options = SearchOptions(_TOP, repeats=True, filters=filters, transpose=transpose)
-    found, faults = [], []
-    for start_s, length_s in excerpts(duration_s):
-        try:
-            hits = search_library(recording, library, embedder, start_s, length_s, options)
-        except UnreadableInput as error:
-            faults.append(error)
-        else:
-            found.append(hits)
-    if not found:
-        raise faults[0]
-    return _Asked(recording, duration_s, tuple(found))
-
-
-def excerpts(duration_s: float) -> list[tuple[float, float | None]]:
-    """Where a recording is listened to: start and length in seconds, no length where it is heard to its end.
-
-    >>> excerpts(30.0), excerpts(100.0)
-    ([(0.0, None)], [(0.0, 20.0), (40.0, 20.0), (80.0, 20.0)])
-    """
-    if duration_s <= _WHOLE_S:
-        return [(0.0, None)]
-    count = min(_MOST, max(_FEWEST, round(duration_s / _EXCERPT_EVERY_S)))
-    return [(round(float(at), 3), _EXCERPT_S) for at in np.linspace(0.0, duration_s - _EXCERPT_S, count)]
+    without = tuple(file for file in files if file not in taken)
+    return Pairing(tuple(pairs), tuple(alone), without, tuple(skipped))
 
 
 def _partners(
@@ -201,8 +264,8 @@ def _partners(
     for row, known in enumerate(confidence):
         for file, value in known.items():
             if value >= min_confidence and value > 0:
-                surer = _log_odds(value) - _log_odds(min_confidence)
-                weight[row, column[file]] = 1.0 + surer + _PER_SCORE * score[row][file]
+                above = _log_odds(value) - _log_odds(min_confidence)
+                weight[row, column[file]] = 1.0 + above + _PER_SCORE * score[row][file]
     if many:
         rows, columns = np.arange(len(weight)), weight.argmax(axis=1)
     else:
@@ -215,86 +278,8 @@ def _log_odds(probability: float) -> float:
     return math.log(kept / (1 - kept))
 
 
-def _follow(
-    asked: _Asked, file: str, about: FileMetadata, confidence: float, embedder: Embedder, transpose: bool
-) -> Pair:
-    """Follow a recording through its file, as far as both agree."""
-    query = open_query(asked.recording, embedder, retune=transpose)
-    anchors, semitones = _anchors(asked, file, query.speed)
-    frames = transpose_frames(_frames(query), -semitones)
-    notes = read_notes(file)
-    known = note_frames(notes, 0.0, notes.end_s + 1.0)
-    path = warp_through(frames, known, 0.0, anchors, _BAND_S)
-    agreed_s = _agreed_s(frames, known, path, anchors)
-    # In seconds of the recording, which the query may not be: it has been brought in tune.
-    path = Warp(path.query_s * query.speed, path.library_s)
-    begin_s = max(0.0, float(path.inverse(0.0)), agreed_s[0] * query.speed)
-    end_s = max(begin_s, min(asked.duration_s, float(path.inverse(notes.end_s)), agreed_s[1] * query.speed))
-    start_s, stop_s = (float(path.at(moment)) for moment in (begin_s, end_s))
-    return Pair(
-        recording=str(asked.recording),
-        file=file,
-        query_start_s=round(begin_s, 3),
-        query_end_s=round(end_s, 3),
-        start_s=round(start_s, 3),
-        end_s=round(stop_s, 3),
-        tempo=round((stop_s - start_s) / max(end_s - begin_s, 1 / FRAME_HZ), 4),
-        semitones=semitones,
-        score=round(asked.mean("score")[file], 4),
-        confidence=round(confidence, 4),
-        work=about.work,
-        composer=about.composer,
-        title=about.title,
-        path=path,
-    )
-
-
-def _frames(query: Query) -> Frames:
-    """Onset frames of a whole query; a minute at a time, for the spectrum of an hour would fill the memory."""
-    begins_s = np.arange(0.0, query.duration_s - 1 / FRAME_HZ, _AT_ONCE_S)
-    ends_s = np.minimum(begins_s + _AT_ONCE_S, query.duration_s)
-    return np.concatenate([query.frames(*edges) for edges in zip(begins_s.tolist(), ends_s.tolist(), strict=True)])
-
-
-def _anchors(asked: _Asked, file: str, speed: float) -> tuple[list[Anchor], int]:
-    """The middles of the hits that follow each other best, at most one an excerpt; and their transposition."""
-    links = []
-    for number, hits in enumerate(asked.excerpts):
-        for hit in hits:
-            length_s = max(hit.query_end_s - hit.query_start_s, 1 / FRAME_HZ)
-            if hit.file == file:
-                place = (0, hit.semitones, hit.start_s, hit.tempo)
-                links.append(Link(number, hit.query_start_s, length_s, *place, hit.score, hit.confidence))
-    best = chains(links, 1)[0]
-    middles = [(link.query_s + link.length_s / 2, (link.start_s + link.end_s) / 2, link.tempo) for link in best]
-    return [Anchor(at_s / speed, there_s, tempo * speed) for at_s, there_s, tempo in middles], best[0].semitones
-
-
-def _agreed_s(frames: Frames, known: Frames, path: Warp, anchors: Sequence[Anchor]) -> tuple[float, float]:
-    """From where to where both sides agree along a path, seconds of the query: outwards from the anchors."""
-    alike = agreement(frames, known, 0.0, path)
-    time_s = np.arange(len(alike)) / AGREEMENT_HZ
-    beside = [np.abs(time_s - anchor.query_s) <= _EXCERPT_S / 2 for anchor in anchors]
-    usual = np.median(np.nan_to_num(alike[np.logical_or.reduce(beside)]))
-    agrees = np.isnan(alike) | (alike >= _AGREE * usual)
-    first_s, last_s = anchors[0].query_s, anchors[-1].query_s
-    before, after = agrees[time_s < first_s][::-1], agrees[time_s > last_s]
-    return first_s - _reach_s(before), last_s + _reach_s(after)
-
-
-def _reach_s(agrees: NDArray[np.bool_]) -> float:
-    """How long there is agreement from the first value on, shorter interruptions aside."""
-    most = round(_APART_S * AGREEMENT_HZ)
-    apart = 0
-    for number, here in enumerate(agrees):
-        apart = 0 if here else apart + 1
-        if apart == most:
-            return (number + 1 - most) / AGREEMENT_HZ
-    return math.inf
-
-
 def notes_of_pair(paired: Pair) -> Notes:
-    """The notes of a pair at the recording's times and in its key, those of the stretch that it covers.
+    """The notes of the matched part of a pair, at the recording's times and in its key.
 
     Notes sound as long as the pedal holds them. Raises `UnreadableInput` when the file cannot be read any more.
     """

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from antiphon.errors import AntiphonError
 
@@ -85,9 +86,88 @@ def evict(kind: str, limit_bytes: int, keep: Collection[Path] = ()) -> list[Cach
     return removed
 
 
-def clear_cache() -> list[CacheEntry]:
-    """Remove all entries of all kinds, as far as possible, and return the removed ones."""
-    return [entry for entry in cache_entries() if _remove(entry.path)]
+@dataclass(frozen=True)
+class CacheReport:
+    """The cache folder after a call, and the entries that the call removed.
+
+    `samples_limit_bytes` is the limit of decoded samples that training keeps.
+    """
+
+    folder: Path
+    samples_limit_bytes: int
+    entries: tuple[CacheEntry, ...]
+    removed: tuple[CacheEntry, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON: sizes in gigabytes, the entries counted by kind."""
+        kinds = {entry.kind: [one for one in self.entries if one.kind == entry.kind] for entry in self.entries}
+        return {
+            "folder": str(self.folder),
+            "samples_limit_gb": self.samples_limit_bytes / GB,
+            "removed": len(self.removed),
+            "removed_gb": _gigabytes(self.removed),
+            "kinds": {kind: {"entries": len(found), "gb": _gigabytes(found)} for kind, found in kinds.items()},
+        }
+
+
+def sample_cache(limit_gb: float | None = None) -> CacheReport:
+    """Describe the cache folder, and remove the least recently used samples beyond a limit.
+
+    Parameters
+    ----------
+    limit_gb
+        Keep at most this many gigabytes of decoded samples; by default nothing is removed.
+
+    Returns
+    -------
+    CacheReport
+        The remaining entries and the removed ones.
+
+    Raises
+    ------
+    AntiphonError
+        For an impossible value of `$ANTIPHON_CACHE_LIMIT_GB` or of `limit_gb`.
+
+    Examples
+    --------
+    >>> report = sample_cache()
+    >>> len(report.removed), report.samples_limit_bytes > 0
+    (0, True)
+    """
+    if limit_gb is not None and not 0 <= limit_gb < math.inf:
+        raise AntiphonError(f"limit_gb is {limit_gb:g}; it takes a number of gigabytes, 0 or more")
+    return _report([] if limit_gb is None else evict("samples", round(limit_gb * GB)))
+
+
+def clear_cache() -> CacheReport:
+    """Remove every entry of every kind that can be removed. Removed data are computed again when needed.
+
+    Returns
+    -------
+    CacheReport
+        The removed entries, and those that could not be removed.
+
+    Raises
+    ------
+    AntiphonError
+        For an impossible value of `$ANTIPHON_CACHE_LIMIT_GB`.
+
+    Examples
+    --------
+    >>> report = clear_cache()  # doctest: +SKIP
+    >>> len(report.entries)  # doctest: +SKIP
+    0
+    """
+    cache_limit_bytes()  # raises before anything is removed
+    return _report([entry for entry in cache_entries() if _remove(entry.path)])
+
+
+def _report(removed: Sequence[CacheEntry]) -> CacheReport:
+    return CacheReport(cache_root(), cache_limit_bytes(), tuple(cache_entries()), tuple(removed))
+
+
+def _gigabytes(entries: Iterable[CacheEntry]) -> float:
+    return round(sum(entry.size_bytes for entry in entries) / GB, 3)
 
 
 def _remove(path: Path) -> bool:

@@ -36,7 +36,8 @@ Rows = NDArray[np.float32]
 class ModelEmbedder(Embedder):
     """A trained dual encoder as an `antiphon.models.protocol.Embedder`.
 
-    An arm that injects descriptors of one modality into the tower of the other (d4a4cm) can embed pairs only: `embed_audio_windows` and `embed_notes_windows` then raise `AntiphonError`.
+    An arm that injects descriptors of one modality into the tower of the other (d4a4cm) can embed pairs only:
+    `embed_audio_windows` and `embed_notes_windows` then raise `AntiphonError`.
 
     Audio can be embedded at another playback when the audio tower and its descriptors are elastic. The tempo is rounded
     to the tower's steps, 1 / 60 for `default`.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import logging
 import os
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,9 +23,12 @@ from antiphon.io.cache import cache_folder
 from antiphon.io.files import atomic_file
 from antiphon.models.loading import load_model
 from antiphon.serving.app import create_app
+from antiphon.serving.limits import MIB, Limits
 from antiphon.serving.middleware import is_loopback
+from antiphon.serving.page import MISSING, is_bundled
 from antiphon.serving.service import Service, Settings
 
+_log = logging.getLogger(__name__)
 _GOODBYE_S = 3
 _BACKLOG = 256
 
@@ -78,11 +83,76 @@ def settings_for(index: Path, host: str, token: str | None, **others: object) ->
     return Settings(index, token, hosts=("localhost", "127.0.0.1", "::1", host), **others)  # type: ignore[arg-type]
 
 
-def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) -> None:
-    """Serve until interrupted; `say` is given the URL when everything is ready. Port 0 takes one that is free.
+def serve(
+    index: str | Path | None = None,
+    *,
+    demo: bool = False,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: str | None = None,
+    read_only: bool = False,
+    max_upload_mb: int = 64,
+    max_query_s: float = 600.0,
+    queue: int = 64,
+    workers: int | None = None,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve an index over HTTP, a web page and its API, until interrupted.
 
-    Raises `AntiphonError` where the port is taken or the index cannot be served.
+    Parameters
+    ----------
+    index
+        Folder of the index.
+    demo
+        Instead of `index`: the index of the demo corpus, which is built where it is missing.
+    host, port
+        Address to listen on; port 0 takes a free one. A host that other computers can reach needs a token.
+    token
+        The secret that clients must send.
+    read_only
+        Accept no files into the library.
+    max_upload_mb
+        Largest request in MiB.
+    max_query_s
+        Longest query in seconds.
+    queue
+        Number of searches that may wait.
+    workers
+        Number of searches at the same time; by default the number of cores.
+    on_ready
+        Called with the URL once the server answers.
+
+    Raises
+    ------
+    AntiphonError
+        For both an index and the demo, or none of them; for a token that a header cannot carry or that is missing; for
+        an address that is not available; and for an index that cannot be served.
+
+    Examples
+    --------
+    >>> serve("library", port=0, on_ready=print)  # doctest: +SKIP
+    http://127.0.0.1:40123/
     """
+    if (index is None) == (not demo):
+        raise AntiphonError("serve takes either an index or the demo")
+    limits = replace(Limits(), upload_bytes=max_upload_mb * MIB, query_s=max_query_s, queue=queue)
+    settings = settings_for(
+        Path() if index is None else Path(index),
+        host,
+        token,
+        uploads=not read_only,
+        workers=workers or os.cpu_count() or 1,
+        limits=limits,
+    )
+    if index is None:
+        settings = replace(settings, index=demo_index())
+    if not is_bundled():
+        _log.warning(MISSING)
+    _serve(settings, host, port, on_ready)
+
+
+def _serve(settings: Settings, host: str, port: int, on_ready: Callable[[str], None] | None) -> None:
+    """Take the port, open the index, and serve."""
     with _bound(host, port) as listening:
         with Index.open(settings.index) as index:
             model = index.model
@@ -90,8 +160,9 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
         service.warm_up()
         name = f"[{host}]" if ":" in host else host
         query = f"?token={quote(settings.token)}" if settings.token else ""
-        listening.listen(_BACKLOG)  # who connects from now on is answered
-        say(f"http://{name}:{listening.getsockname()[1]}/{query}")
+        listening.listen(_BACKLOG)  # from now on, connections are answered
+        if on_ready is not None:
+            on_ready(f"http://{name}:{listening.getsockname()[1]}/{query}")
         config = uvicorn.Config(
             create_app(service),
             log_level="warning",
@@ -101,7 +172,7 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
             timeout_graceful_shutdown=_GOODBYE_S,
             h11_max_incomplete_event_size=1 << 16,
         )
-        with suppress(KeyboardInterrupt):  # which it passes on when it has ended
+        with suppress(KeyboardInterrupt):  # uvicorn passes it on after it has ended
             uvicorn.Server(config).run(sockets=[listening])
 
 

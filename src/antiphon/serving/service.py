@@ -13,7 +13,7 @@ from pathlib import Path
 
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.library import Index
-from antiphon.index.pairing import Pairing, pair
+from antiphon.index.pairing import Pairing, pair_recordings
 from antiphon.index.search import search_library
 from antiphon.io.audio import write_flac
 from antiphon.io.notes import Notes, write_midi
@@ -142,7 +142,7 @@ class Service:
         snapshot = self.snapshot
         with Index.open(self.settings.index, model=self.embedder) as index:
             sound = [Path(path) for path in snapshot.libraries["audio"].paths]
-            found = pair(sound, index.store, self.embedder)
+            found = pair_recordings(sound, index.store, self.embedder)
         self.pairs = tuple(_shown_pairs(found, snapshot))
         failed = [models.Failure(file=_name(error, snapshot), reason=error.reason) for error in found.skipped]
         return models.JobResult(pairs=len(self.pairs), failed=failed)

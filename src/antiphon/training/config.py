@@ -69,7 +69,7 @@ class RunConfig:
 
 
 def prepare_run(
-    corpora: Sequence[str],
+    corpora: Sequence[Corpus | str | Path],
     arm: str | Arm,
     preset: str | Preset,
     *,
@@ -83,7 +83,7 @@ def prepare_run(
 ) -> tuple[tuple[Corpus, ...], RunConfig]:
     """Resolve names into the data and the config of a run.
 
-    An arm and a preset are given themselves, by name, or as `FILE.toml:NAME`.
+    `corpora` are corpora or specs. An arm and a preset are given themselves, by name, or as `FILE.toml:NAME`.
     `split` defaults to `train` for each corpus that has it. `epochs` and `schedule` replace the preset's; `variant`
     changes the preset (`antiphon list variants`). With `epochs=0` the towers of `init_from` stay unchanged and only
     late fusion is fitted. Raises `AntiphonError` for 0 epochs without `init_from` or without late fusion, for data that
@@ -103,8 +103,10 @@ def prepare_run(
     if schedule is not None:
         training = replace(training, schedule=SCHEDULES[schedule].name)
     opened = _open(corpora, audio, split)
+    if split is None:
+        split = _split_of(corpora)
     return opened, RunConfig(
-        corpora=tuple(absolute_spec(spec) for spec in corpora),
+        corpora=_specs(corpora),
         audio=absolute_path(audio),
         split=split,
         data_hash=_data_hash(opened),
@@ -120,7 +122,11 @@ def prepare_run(
 
 
 def reopen_run(
-    folder: Path, *, corpora: Sequence[str] = (), audio: Path | None = None, init_from: str | Path | None = None
+    folder: Path,
+    *,
+    corpora: Sequence[Corpus | str | Path] = (),
+    audio: Path | None = None,
+    init_from: str | Path | None = None,
 ) -> tuple[tuple[Corpus, ...], RunConfig]:
     """The data and the config of a run that has begun. New locations of moved data are saved in `folder`.
 
@@ -129,12 +135,12 @@ def reopen_run(
     stored = read_config(folder)
     config = replace(
         stored,
-        corpora=tuple(absolute_spec(spec) for spec in corpora or stored.corpora),
+        corpora=_specs(corpora or stored.corpora),
         audio=absolute_path(audio or stored.audio),
         init_from=stored.init_from if init_from is None else lasting_name(init_from),
     )
     try:
-        opened = _open(config.corpora, Path(config.audio) if config.audio else None, config.split)
+        opened = _open(corpora or config.corpora, Path(config.audio) if config.audio else None, config.split)
     except AntiphonError as error:
         hint = f"if the data have been moved, name them: antiphon train CORPUS… --resume {folder}"
         raise AntiphonError(f"{error}; {hint}") from None
@@ -167,13 +173,23 @@ def absolute_path(path: str | Path | None) -> str | None:
     return None if path is None else utf8_name(Path(path).absolute())
 
 
-def _open(corpora: Sequence[str], audio: Path | None, split: str | None) -> tuple[Corpus, ...]:
-    """The recordings with audio to train on. Raises `AntiphonError` when there are none."""
+def _specs(corpora: Sequence[Corpus | str | Path]) -> tuple[str, ...]:
+    return tuple(one.spec or one.name if isinstance(one, Corpus) else absolute_spec(one) for one in corpora)
+
+
+def _split_of(corpora: Sequence[Corpus | str | Path]) -> str | None:
+    """The split that all given corpora consist of, so that the run can open the same recordings again by it."""
+    splits = {name for one in corpora for name in (one.splits if isinstance(one, Corpus) else (None,))}
+    return splits.pop() if len(splits) == 1 else None
+
+
+def _open(corpora: Sequence[Corpus | str | Path], audio: Path | None, split: str | None) -> tuple[Corpus, ...]:
+    """The recordings with sound to train on. Raises `AntiphonError` when there are none."""
     if audio is not None and len(corpora) != 1:
         raise AntiphonError("--audio is the audio folder of one corpus; for several, use rendered corpora")
     opened = []
-    for spec in corpora:
-        corpus = open_corpus(spec, audio=audio)
+    for one in corpora:
+        corpus = one if isinstance(one, Corpus) else open_corpus(one, audio=audio)
         wanted = "train" if split is None and "train" in corpus.splits else split
         opened.append((corpus if wanted is None else corpus.split(wanted)).with_sound())
     return tuple(opened)

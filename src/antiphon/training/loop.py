@@ -51,7 +51,11 @@ def start_run(folder: Path, corpora: Sequence[Corpus], config: RunConfig) -> dic
 
 
 def resume_run(
-    folder: Path, *, corpora: Sequence[str] = (), audio: Path | None = None, init_from: str | Path | None = None
+    folder: Path,
+    *,
+    corpora: Sequence[Corpus | str | Path] = (),
+    audio: Path | None = None,
+    init_from: str | Path | None = None,
 ) -> dict[str, Any]:
     """Continue from the last checkpoint, or from the start without one. Returns the result, also of a finished run.
 

@@ -294,7 +294,7 @@ class ConditionedScores:
 
 
 def score_conditions(segments: ConditionedSegments, seed: int) -> ConditionedScores:
-    """Protocol `paper` on the same pools for all: S and its interval are those of `evaluate(…, "paper", seed)`."""
+    """Protocol `paper` on the same pools for all: S and its interval equal those of `score_embeddings`."""
     table = segments.intact.table
     pools = sample_pools(table, strict=False, seed=seed)
     drawn, member = draw_clusters(table.work[pools.query], seed)

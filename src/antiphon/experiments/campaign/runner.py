@@ -1,20 +1,18 @@
-"""Carrying a campaign out: runs side by side in processes of their own, a live table, a report after each."""
+"""Runs of a campaign: several at a time, each in its own process, with a report after each."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from rich.console import Group
-from rich.live import Live
-from rich.table import Table
 
 from antiphon.errors import AntiphonError
 from antiphon.experiments.campaign.grid import INIT_FROM, PlannedRun
@@ -28,13 +26,13 @@ from antiphon.experiments.campaign.layout import (
 )
 from antiphon.experiments.campaign.report import CampaignFacts, write_report
 from antiphon.experiments.campaign.results import Record
-from antiphon.progress import console
 from antiphon.training.initialisation import check_buildable
 from antiphon.training.run_log import Progress, read_progress
 from antiphon.training.variants import varied_preset
 
 LOCK = "campaign.lock"
 _POLL_S = 0.5
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -44,11 +42,30 @@ class _Running:
     began: float
 
 
-def run_campaign(folder: Path, campaign: Campaign, jobs: int) -> None:
-    """Do what is left to do of a campaign and write its report; it may be stopped at any moment and called again.
+@dataclass(frozen=True)
+class CampaignStatus:
+    """The state of a campaign while it runs.
 
-    Up to `jobs` runs train side by side, sharing the cores. Raises `AntiphonError` when a run fails, after the others
-    have ended, when another process is at work in the folder, and for a variant that does not suit the preset.
+    `records` are those of the finished runs, `planned` is the number of all runs. `running` maps the name of each run
+    at work to its training progress, whose `share` is 1 during its evaluation. `left_s` estimates the seconds until
+    the end, None before 5 % of the work is done.
+    """
+
+    records: Sequence[Record]
+    planned: int
+    running: dict[str, Progress]
+    left_s: float | None
+
+
+StatusListener = Callable[[CampaignStatus], None]
+
+
+def execute_campaign(folder: Path, campaign: Campaign, jobs: int, on_status: StatusListener | None = None) -> None:
+    """Execute the unfinished runs of a campaign and write its report; a stopped campaign resumes when called again.
+
+    Up to `jobs` runs train at the same time and share the cores. `on_status` is called twice a second. Raises
+    `AntiphonError` when a run fails, after the others have ended, when another process works in the folder, and for a
+    variant that does not suit the preset.
     """
     for run in campaign.runs:
         # Raises now the errors that would end the run after hours of others.
@@ -61,23 +78,23 @@ def run_campaign(folder: Path, campaign: Campaign, jobs: int) -> None:
         failed: list[str] = []
         began, to_do = time.monotonic(), len(waiting)
         try:
-            with Live(console=console, transient=True, refresh_per_second=2, auto_refresh=False) as live:
-                while waiting or running:
-                    while waiting and len(running) < jobs and _may_start(waiting[0], running, failed):
-                        running.append(_start(folder, waiting.pop(0), jobs))
-                    for one in [one for one in running if one.process.poll() is not None]:
-                        running.remove(one)
-                        if one.process.returncode == 0:
-                            records = write_campaign_report(folder, campaign)
-                            _announce(one, campaign, records)
-                        else:
-                            failed.append(_failure(folder, one))
-                    if failed:
-                        waiting.clear()
-                    if console.is_terminal:
-                        left_s = _left_s(folder, began, to_do, waiting, running)
-                        live.update(_table(folder, campaign, records, running, left_s), refresh=True)
-                    time.sleep(_POLL_S)
+            while waiting or running:
+                while waiting and len(running) < jobs and _may_start(waiting[0], running, failed):
+                    running.append(_start(folder, waiting.pop(0), jobs))
+                for one in [one for one in running if one.process.poll() is not None]:
+                    running.remove(one)
+                    if one.process.returncode == 0:
+                        records = write_campaign_report(folder, campaign)
+                        _log_finished(one, campaign, records)
+                    else:
+                        failed.append(_failure(folder, one))
+                if failed:
+                    waiting.clear()
+                if on_status is not None:
+                    left_s = _left_s(folder, began, to_do, waiting, running)
+                    progress = {one.run.name: _progress(folder, one.run) for one in running}
+                    on_status(CampaignStatus(records, len(campaign.runs), progress, left_s))
+                time.sleep(_POLL_S)
         finally:
             for one in running:
                 one.process.terminate()
@@ -120,7 +137,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _may_start(run: PlannedRun, running: list[_Running], failed: list[str]) -> bool:
-    """Whether nothing has failed and the foundation, if the run needs it, has been laid."""
+    """Whether nothing has failed and the model that the run starts from, if any, is trained."""
     return not failed and not (run.from_init and any(one.run.name == INIT_FROM for one in running))
 
 
@@ -146,12 +163,12 @@ def _failure(folder: Path, one: _Running) -> str:
     return f"{one.run.name}: {lines[-1] if lines else f'exit status {one.process.returncode}'} (see {log})"
 
 
-def _announce(one: _Running, campaign: Campaign, records: list[Record]) -> None:
-    """Say on the terminal what has just ended."""
+def _log_finished(one: _Running, campaign: Campaign, records: list[Record]) -> None:
+    """Log the score of a run that has just ended."""
     record = next(record for record in records if record["run"] == one.run.name)
     score = record["evaluations"][0]["S"]
     minutes = (time.monotonic() - one.began) / 60
-    console.print(f"{len(records)}/{len(campaign.runs)}  {one.run.name}: S {score:.1f} % ({minutes:.1f} min)")
+    _log.info("%d/%d  %s: S %.1f %% (%.1f min)", len(records), len(campaign.runs), one.run.name, score, minutes)
 
 
 def _progress(folder: Path, run: PlannedRun) -> Progress:
@@ -163,21 +180,3 @@ def _left_s(folder: Path, began: float, to_do: int, waiting: list[PlannedRun], r
     done = to_do - len(waiting) - len(running) + sum(_progress(folder, one.run).share for one in running)
     elapsed_s = time.monotonic() - began
     return elapsed_s * (to_do - done) / done if done > 0.05 else None
-
-
-def _table(
-    folder: Path, campaign: Campaign, records: list[Record], running: list[_Running], left_s: float | None
-) -> Group:
-    table = Table(box=None)
-    for column in ("run", "step", "of", "windows/s", "S %"):
-        table.add_column(column, justify="left" if column == "run" else "right")
-    for record in records:
-        training = record["training"]
-        speed, score = training["segments_per_second"], record["evaluations"][0]["S"]
-        table.add_row(record["run"], str(training["steps"]), str(training["steps"]), f"{speed:.0f}", f"{score:.1f}")
-    for one in running:
-        now = _progress(folder, one.run)
-        state = "evaluating" if now.share == 1 else str(now.step)
-        table.add_row(f"[bold]{one.run.name}", state, str(now.steps or "–"), f"{now.segments_per_second:.0f}", "")
-    left = "" if left_s is None else f", about {left_s / 60:.0f} min left"
-    return Group(table, f"{len(records)} of {len(campaign.runs)} runs finished{left}")

@@ -11,7 +11,7 @@ from typing import Any
 
 from antiphon.corpora import open_corpus
 from antiphon.errors import AntiphonError
-from antiphon.evaluation.runner import evaluate_model
+from antiphon.evaluation.runner import evaluate
 from antiphon.experiments.campaign.grid import INIT_FROM
 from antiphon.experiments.campaign.layout import (
     Campaign,
@@ -75,9 +75,7 @@ def _evaluations(campaign: Campaign, model: Path) -> list[dict[str, Any]]:
     """The paper's protocol on every corpus of the campaign, the headline one first."""
     embedder = load_model(model)
     return [
-        evaluate_model(
-            embedder, open_corpus(spec, audio=scored_audio(campaign)), "paper", recordings=campaign.recordings
-        )
+        evaluate(embedder, open_corpus(spec, audio=scored_audio(campaign)), recordings=campaign.recordings).as_dict()
         for spec in campaign.evaluate_on
     ]
 

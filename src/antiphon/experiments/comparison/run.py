@@ -1,101 +1,155 @@
-"""Carrying a suite out: each result is written as soon as it is there, so that a stopped suite goes on.
+"""Comparison of several models by a suite of tasks. Each result is written at once, so a stopped suite resumes.
 
-results/MODEL.TASK.json   one result each, made again only when model, data, seed or settings are others
-suite.json, suite.md      the table, after every model; models that were asked the same before keep their rows
+results/MODEL.TASK.json   one result each, computed again only when model, data, seed or settings differ
+suite.json, suite.md      the table, after every model; models of an earlier table keep their rows
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from antiphon.corpora import Corpus
+from antiphon.corpora import Corpus, as_corpus
 from antiphon.errors import AntiphonError, look_up
 from antiphon.evaluation.runner import choose, origin
 from antiphon.experiments.comparison.report import summarise, summary_as_markdown
 from antiphon.experiments.comparison.tasks import SUITES, Competitor, Record, Role, Run, Task
 from antiphon.io.files import write_json, write_text_atomic
 from antiphon.models.loading import load_model
-from antiphon.progress import console
+from antiphon.models.protocol import Embedder
+from antiphon.types import JsonResult
 
 Corpora = Mapping[Role, tuple[Corpus, str | None]]
 """The recordings of each role, and the split they are of."""
+_log = logging.getLogger(__name__)
 ROBUSTNESS_RECORDINGS = 46
 """How many recordings robustness is measured on, if nobody says otherwise."""
 
 
-def run_suite(
-    suite: str,
-    models: Sequence[str],
-    corpus: Corpus,
-    out: Path,
+class Comparison(JsonResult):
+    """The table of a suite, as `suite.json` holds it; `str()` is the same as Markdown."""
+
+    def __str__(self) -> str:
+        return summary_as_markdown(self.as_dict())
+
+
+def compare(
+    models: Sequence[str | Path | Embedder] | Mapping[str, str | Path | Embedder],
+    corpus: Corpus | str | Path,
     *,
-    real: Corpus | None = None,
+    out: str | Path,
+    real: Corpus | str | Path | None = None,
+    suite: str = "default",
     split: str | None = None,
     recordings: int | None = None,
     robustness_recordings: int | None = None,
     seed: int = 42,
-) -> Record:
-    """Do what is left to do of a suite, write its table to `out` and return it.
+) -> Comparison:
+    """Run the tasks of a suite on several models and write one table to `out`. A stopped suite resumes.
 
-    Models of an earlier table in `out` keep their rows where they were asked the same, whether they are still there or
-    not; new ones follow. `models` are as for `load_competitors`. Of either corpus the test split counts where it has
-    one (of `corpus`, `split` instead), of that `recordings` evenly spread; without `real` its tasks are left out.
-    Raises `UnknownName` for the suite.
+    Models of an earlier table in `out` keep their rows where data, seed and settings are the same.
+
+    Parameters
+    ----------
+    models
+        Names, model folders, run folders, embedders, or texts "NAME=MODEL"; a mapping gives each model its name.
+    corpus
+        A corpus, or the spec of one, of rendered recordings.
+    out
+        Folder of `suite.json`, `suite.md` and `results/`.
+    real
+        A corpus of real recordings for the tasks that need them; without it these tasks are left out.
+    suite
+        Name of the suite.
+    split
+        The split of `corpus`; by default `test`, or all recordings where the corpus does not have it.
+    recordings
+        Use this many recordings of each corpus, evenly spread; by default all.
+    robustness_recordings
+        Number of recordings for the robustness task, 46 by default.
+    seed
+        Seed of everything drawn at random, 0 or more.
+
+    Returns
+    -------
+    Comparison
+        A mapping of the table; `str()` prints it as Markdown.
+
+    Raises
+    ------
+    UnknownName
+        For an unknown suite.
+    AntiphonError
+        For an unknown model or corpus, two models of one name, and a name that cannot be a file name.
+
+    Examples
+    --------
+    >>> table = compare(["template", "default"], "demo", out="suite", recordings=2)  # doctest: +SKIP
+    >>> [model["name"] for model in table["models"]]  # doctest: +SKIP
+    ['template', 'default']
     """
+    out = Path(out)
     planned = look_up("suite", suite, SUITES)
-    entrants = load_competitors(models)
-    rendered, split = choose(corpus, "strict", split, recordings)
+    competitors = load_competitors(models)
+    rendered, split = choose(as_corpus(corpus), "strict", split, recordings)
     corpora: dict[Role, tuple[Corpus, str | None]] = {
         "rendered": (rendered, split),
         "sample": (rendered.spread(robustness_recordings or ROBUSTNESS_RECORDINGS), split),
     }
     if real is not None:
-        corpora["real"] = choose(real, "strict", None, recordings)
+        corpora["real"] = choose(as_corpus(real), "strict", None, recordings)
     tasks = [task for task in planned if task.corpus in corpora]
     questions = {task.name: task.question for task in tasks}
     (out / "results").mkdir(parents=True, exist_ok=True)
     rows = _earlier_rows(out, tasks, corpora, seed)
     summary: Record = {}
-    for entrant in entrants:
-        found = _carry_out(entrant, tasks, corpora, out, seed)
-        rows[entrant.name] = {"name": entrant.name, "parameters": entrant.embedder.parameters, "results": found}
+    for competitor in competitors:
+        found = _carry_out(competitor, tasks, corpora, out, seed)
+        parameters = competitor.embedder.parameters
+        rows[competitor.name] = {"name": competitor.name, "parameters": parameters, "results": found}
         summary = summarise(suite, questions, list(rows.values()))
         write_json(out / "suite.json", summary)
         write_text_atomic(out / "suite.md", summary_as_markdown(summary))
-    return summary
+    return Comparison(summary)
 
 
-def load_competitors(models: Sequence[str]) -> list[Competitor]:
-    """Each of the MODEL or NAME=MODEL, loaded; without a name it is the embedder's own, a folder may have "=" in it.
+def load_competitors(
+    models: Sequence[str | Path | Embedder] | Mapping[str, str | Path | Embedder],
+) -> list[Competitor]:
+    """Load each MODEL or NAME=MODEL. Without a name it has the embedder's own; a folder's name may contain "=".
 
-    Raises `AntiphonError` when two have one name, or one that cannot be a file's.
+    Raises `AntiphonError` when two have one name, or a name that cannot be a file name.
     """
     if not models:
         raise AntiphonError("a suite needs a model")
-    entrants = [_load_entrant(model) for model in models]
-    names = [entrant.name for entrant in entrants]
+    if isinstance(models, Mapping):
+        competitors = [Competitor(name, load_model(model)) for name, model in models.items()]
+    else:
+        competitors = [_load_competitor(model) for model in models]
+    names = [competitor.name for competitor in competitors]
     for name in names:
         if names.count(name) > 1:
             raise AntiphonError(f"{names.count(name)} models are named {name!r}; tell them apart with NAME=MODEL")
         if Path(name).name != name:
             raise AntiphonError(f"{name!r} cannot be a model's name: its results are files of that name")
-    return entrants
+    return competitors
 
 
-def _load_entrant(model: str) -> Competitor:
-    name, named, place = model.partition("=")
-    if not named or Path(model).is_dir():
-        name, place = "", model
-    embedder = load_model(place)
+def _load_competitor(model: str | Path | Embedder) -> Competitor:
+    name, named, location = model.partition("=") if isinstance(model, str) else ("", "", "")
+    if not named or Path(str(model)).is_dir():
+        embedder = load_model(model)
+        return Competitor(embedder.name, embedder)
+    embedder = load_model(location)
     return Competitor(name or embedder.name, embedder)
 
 
 def _earlier_rows(out: Path, tasks: Sequence[Task], corpora: Corpora, seed: int) -> dict[str, Record]:
-    """The rows of the table in `out` by model, with what their models were asked that is asked now."""
+    """The rows of the table in `out` by model, with the results of the tasks that are planned now."""
     try:
         models = json.loads((out / "suite.json").read_text(encoding="utf-8"))["models"]
     except (FileNotFoundError, json.JSONDecodeError):
@@ -114,24 +168,26 @@ def _earlier_rows(out: Path, tasks: Sequence[Task], corpora: Corpora, seed: int)
     return rows
 
 
-def _carry_out(entrant: Competitor, tasks: Sequence[Task], corpora: Corpora, out: Path, seed: int) -> dict[str, Record]:
+def _carry_out(
+    competitor: Competitor, tasks: Sequence[Task], corpora: Corpora, out: Path, seed: int
+) -> dict[str, Record]:
     """The results of a model by task, those that are not in the folder measured and written there."""
     results = {}
     for role, together in groupby(tasks, key=lambda task: task.corpus):
         corpus, split = corpora[role]
-        trial = Run(entrant, corpus, seed)
+        run = Run(competitor, corpus, seed)
         for task in together:
-            if task.network_only and entrant.network is None:
+            if task.network_only and competitor.network is None:
                 continue
-            path = _place(out, entrant.name, task)
-            made_of = _made_of(entrant.embedder.fingerprint, corpus, seed, task)
+            path = _place(out, competitor.name, task)
+            made_of = _made_of(competitor.embedder.fingerprint, corpus, seed, task)
             result = _kept(path, made_of)
             if result is None:
-                about = origin(entrant.embedder, corpus, split) | made_of
+                about = origin(competitor.embedder, corpus, split) | made_of
                 began = time.perf_counter()
-                result = about | task.measure(trial)
+                result = about | task.measure(run)
                 write_json(path, result)
-                console.print(f"{entrant.name}, {task.name}: {time.perf_counter() - began:.0f} s", markup=False)
+                _log.info("%s, %s: %.0f s", competitor.name, task.name, time.perf_counter() - began)
             results[task.name] = result
     return results
 
@@ -141,7 +197,7 @@ def _place(out: Path, model: str, task: Task) -> Path:
 
 
 def _made_of(model_hash: str, corpus: Corpus, seed: int, task: Task) -> Record:
-    """What a result is remade for when it changes."""
+    """The facts that a result depends on; it is computed again when one of them changes."""
     return {
         "model_hash": model_hash,
         "data_hash": corpus.manifest_hash,

@@ -1,4 +1,4 @@
-"""What there is to choose from: the registries as lists of facts, and what a path holds."""
+"""Lists of arms, models and other named things, and facts about a corpus, an index or a model."""
 
 from __future__ import annotations
 
@@ -82,16 +82,63 @@ LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
 }
 
 
-def list_entries(what: str) -> list[dict[str, Any]]:
-    """The entries of one list. Raises `UnknownName`."""
-    return look_up("list", what, LISTS)()
+def catalogue(kind: str) -> list[dict[str, Any]]:
+    """List the names of one kind that commands and functions accept.
 
+    Parameters
+    ----------
+    kind
+        `arms`, `descriptors`, `mechanisms`, `towers`, `losses`, `schedules`, `models`, `analyses`, `campaigns`,
+        `presets`, `recipes` or `variants`.
 
-def describe_path(spec: str, split: str | None) -> dict[str, Any]:
-    """Facts about a MODEL (see `antiphon.models.loading`), an index folder or a corpus.
+    Returns
+    -------
+    list of dict
+        An entry for each name: `name` and facts about it.
 
-    A corpus has no model: its `segments` are windows of the paper's grid, 4 s.
+    Raises
+    ------
+    UnknownName
+        For an unknown kind.
+
+    Examples
+    --------
+    >>> catalogue("recipes")
+    [{'name': 'default', 'arm': 'D0', 'preset': 'default'}]
     """
+    return look_up("list", kind, LISTS)()
+
+
+def describe(what: str | Path, *, split: str | None = None) -> dict[str, Any]:
+    """Describe a corpus, an index or a model.
+
+    Parameters
+    ----------
+    what
+        A model's name, a model folder, a run folder, an index folder, or the spec of a corpus, in this order.
+    split
+        Count the recordings of this split of a corpus only.
+
+    Returns
+    -------
+    dict
+        `kind` is `corpus`, `index` or `model`. A corpus and an index have counts of `recordings`, `hours` and
+        `segments`, which are windows: of the index's model, or 4 s long each second in a corpus.
+
+    Raises
+    ------
+    AntiphonError
+        Where `what` is none of these, and for an unknown split.
+
+    Examples
+    --------
+    >>> facts = describe("template")
+    >>> facts["kind"], facts["dimensions"], facts["window_s"]
+    ('model', 4800, 4.0)
+    >>> describe("demo", split="test")["recordings"]
+    14
+    """
+    spec = str(what)
     if is_model(spec):
         return _describe_model(load_model(spec))
     if is_index(Path(spec)):
@@ -124,7 +171,7 @@ def describe_path(spec: str, split: str | None) -> dict[str, Any]:
 
 
 def _describe_model(embedder: Embedder) -> dict[str, Any]:
-    """`arm` is there for models that were trained."""
+    """Trained models have an `arm`; baselines do not."""
     arm = {"arm": embedder.model.config.arm.name} if isinstance(embedder, ModelEmbedder) else {}
     return {
         "kind": "model",

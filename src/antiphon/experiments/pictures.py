@@ -1,4 +1,4 @@
-"""Pictures that a musician understands at once: what was heard above, the notes that were found below."""
+"""Pictures of a match: the spectrogram of the query above the piano roll of the matched notes."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ def draw_match(
     match_s: tuple[float, float],
     context_s: float = 2.0,
 ) -> None:
-    """Write a PNG: spectrogram of the query, and under it the piano roll around the match, which is marked.
+    """Write a PNG: the spectrogram of the query, and below it the piano roll around the marked match.
 
-    `samples` mono, the query alone; `query_start_s` where it begins in its recording; `match_s` start and end of the
-    match in the notes' own time. Pitch and time run alike in both, so a note lies under the sound that it makes.
+    `samples` float32 [n] mono are the query alone, which begins at second `query_start_s` of its recording. `match_s`
+    is the start and end of the match in seconds of the notes, `context_s` the margin on either side. Both parts have
+    the same axes of pitch and time, so a note lies below its sound.
     """
     figure = Figure(figsize=(11, 7), layout="constrained")
     above, below = figure.subplots(2, 1)
@@ -62,7 +63,7 @@ def _spectrogram(axes: Axes, samples: NDArray[np.float32], sample_rate_hz: int, 
     shown = (pitch >= _LOWEST - 1) & (pitch <= _HIGHEST + 1)
     axes.pcolormesh(query_start_s + time_s, pitch[shown], level_db[shown], cmap="magma", rasterized=True)
     axes.set_facecolor("0.93")
-    axes.set_title("heard: the recording's spectrogram", loc="left", fontsize=10)
+    axes.set_title("recording: spectrogram", loc="left", fontsize=10)
     axes.set_xlabel("seconds in the recording")
 
 
@@ -76,6 +77,6 @@ def _piano_roll(axes: Axes, notes: Notes, match_s: tuple[float, float], begin: f
     colours = [(0.1, 0.2, 0.45, alpha) for alpha in shade]
     axes.add_collection(PolyCollection(list(corners), facecolors=colours, edgecolors="none"))
     axes.set_xlim(begin, end)
-    axes.set_title("found: the notes, darker where played louder", loc="left", fontsize=10)
+    axes.set_title("matched notes, darker for higher velocities", loc="left", fontsize=10)
     axes.set_xlabel("seconds in the note file")
     axes.legend(loc="upper right")

@@ -63,7 +63,7 @@ def _default(effort: Effort) -> list[Row]:
 
 
 def _embed_default(effort: Effort) -> list[Row]:
-    """Embed a recording and its notes from file to vectors, one window per second, and ten seconds of each as a query."""
+    """Embed the files of a recording and its notes, one window per second, and ten seconds of each as a query."""
     embedder = load_model("default")
     recording = max(open_corpus("demo").recordings, key=lambda recording: recording.duration_s)
     files: dict[Modality, Path | None] = {"audio": recording.audio_path, "notes": recording.notes_path}

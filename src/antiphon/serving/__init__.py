@@ -1,1 +1,1 @@
-"""An index over HTTP, and the page that uses it. `docs/serving.md` describes the API; `antiphon serve` starts it."""
+"""HTTP server of an index, with a web page. `docs/serving.md` describes the API; `antiphon serve` starts the server."""

@@ -1,1 +1,1 @@
-"""Measured speeds of the parts a user waits for, with the usual alternatives measured beside them."""
+"""Speed of the parts that users wait for, measured together with the usual alternatives."""

@@ -30,16 +30,16 @@ _COLUMNS = ("name", "what", "unit", "ours", "peer", "peer's", "ours ÷ peer's", 
 
 
 def main() -> None:
-    """Parse, measure, print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measured speeds, peers beside.")
+    """Parse the command line, run the benchmarks, print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measured speeds, with those of peers.")
     parser.add_argument(
         "--only", nargs="+", metavar="NAME", help="names or patterns (decode-* a4), see --list", default=["*"]
     )
-    parser.add_argument("--quick", action="store_true", help="one turn on little data, to see that everything runs")
+    parser.add_argument("--quick", action="store_true", help="one turn on little data, as a functional check")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="PyTorch's threads (default 2)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
     parser.add_argument("--update", type=Path, metavar="FILE", help="replace the figures in FILE")
-    parser.add_argument("--note", default="", help="a remark to print with the figures: what else was running")
+    parser.add_argument("--note", default="", help="a remark to print with the figures, such as other load")
     parser.add_argument("--list", action="store_true", help="print the names and exit")
     options = parser.parse_args()
     if options.list:
@@ -49,7 +49,7 @@ def main() -> None:
         chosen = _chosen(options.only)
     except AntiphonError as error:
         parser.error(str(error))
-    # The peers' deprecations are not ours to mend, and would break up the table.
+    # Deprecation warnings of peers would interrupt the table.
     warnings.filterwarnings("ignore")
     torch.set_num_threads(options.threads)
     effort = Effort(options.quick)

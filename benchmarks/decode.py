@@ -1,4 +1,4 @@
-"""Sound files to mono at 24 kHz: whole files in times real time, and windows out of a long file."""
+"""Decoding audio files to mono at 24 kHz: whole files in times real time, and windows of a long file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BLOCK = 1 << 16  # libsndfile's Vorbis encoder overflows its stack on one huge 
 
 @lru_cache(maxsize=1)
 def _stereo() -> NDArray[np.float32]:
-    """A minute of the demo corpus at 44.1 kHz, the right channel a little later, with the noise of a quiet room."""
+    """One minute of the demo corpus at 44.1 kHz, with a delayed right channel and low background noise."""
     notes = read_notes(open_corpus("demo").recordings[0].notes_path, sustain=True)
     mono = AdditivePiano(_SOURCE_HZ).render(notes, _PIECE_S)
     noise = np.random.default_rng(0).standard_normal((len(mono), 2), np.float32) * np.float32(3e-4)
@@ -47,8 +47,8 @@ def _by_librosa(path: Path, offset_s: float = 0.0, duration_s: float | None = No
     return samples
 
 
-def _alike(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> bool:
-    """Equal but for the resampler's edges and a sample of length."""
+def _agree(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> bool:
+    """Equal except for the resampler's edges and one sample of length."""
     edge, length = 2000, min(len(ours), len(theirs))
     return abs(len(ours) - len(theirs)) <= 1 and bool(
         np.allclose(ours[edge : length - edge], theirs[edge : length - edge], atol=2e-3)
@@ -66,7 +66,7 @@ def _whole(suffix: str, effort: Effort) -> list[Row]:
             partial(read_samples, path, SAMPLE_RATE_HZ),
             effort,
             (Peer("librosa.load", partial(_by_librosa, path), ("librosa",)),),
-            _alike,
+            _agree,
         )
 
 
@@ -83,7 +83,7 @@ def _window(suffix: str, effort: Effort) -> list[Row]:
             partial(read_samples, path, SAMPLE_RATE_HZ, middle_s, _WINDOW_S),
             effort,
             (Peer("librosa.load", partial(_by_librosa, path, middle_s, _WINDOW_S), ("librosa",)),),
-            _alike,
+            _agree,
         )
 
 

@@ -1,4 +1,4 @@
-"""Descriptors: windows of 4 s per second, in batches of 32, against the same formulas window by window in numpy."""
+"""Descriptors in windows of 4 s per second: batches of 32, against the same formulas in numpy, one window at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WINDOW_S = 4.0
 
 @lru_cache(maxsize=1)
 def _batch() -> Batch:
-    """The first 32 windows, one a second, of a demo recording."""
+    """The first 32 windows of a demo recording, one per second."""
     recording = open_corpus("demo").recordings[0]
     assert recording.audio_path is not None
     starts_s = np.arange(_WINDOWS, dtype=np.float64)
@@ -38,7 +38,7 @@ def _ours(name: str) -> Tokens:
 
 
 def _plain_a4(windows: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """A4 as one would write it with librosa: window by window, float32 [T, 8] each."""
+    """A4 written with librosa, one window at a time: float32 [T, 8] each."""
     import librosa
 
     rows = []
@@ -51,7 +51,7 @@ def _plain_a4(windows: NDArray[np.float32]) -> list[NDArray[np.float32]]:
 
 
 def _plain_d4(windows: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-    """D4 note window by note window in numpy: float32 [N, 4] each, N without padding."""
+    """D4 written with numpy, one window at a time: float32 [N, 4] each, N without padding."""
     rows: list[NDArray[np.float32]] = []
     for pitch in windows:
         step = np.diff(pitch)
@@ -66,7 +66,7 @@ def _plain_d4(windows: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
     return rows
 
 
-def _alike(ours: Tokens, theirs: list[NDArray[np.float32]]) -> bool:
+def _agree(ours: Tokens, theirs: list[NDArray[np.float32]]) -> bool:
     return all(
         np.allclose(mine[: len(other)].numpy(), other, atol=1e-3)
         for mine, other in zip(ours.values, theirs, strict=True)
@@ -76,7 +76,7 @@ def _alike(ours: Tokens, theirs: list[NDArray[np.float32]]) -> bool:
 def _a4(effort: Effort) -> list[Row]:
     windows = _batch().audio.numpy()
     peer = Peer("librosa.stft per window", partial(_plain_a4, windows), ("librosa",))
-    return race("descriptor A4", "windows/s", _WINDOWS, partial(_ours, "a4"), effort, (peer,), _alike)
+    return race("descriptor A4", "windows/s", _WINDOWS, partial(_ours, "a4"), effort, (peer,), _agree)
 
 
 def _d4(effort: Effort) -> list[Row]:
@@ -85,7 +85,7 @@ def _d4(effort: Effort) -> list[Row]:
         row[~padding].numpy().astype(np.float32) for row, padding in zip(notes.pitch, notes.padding, strict=True)
     ]
     peer = Peer("numpy per window", partial(_plain_d4, windows))
-    return race("descriptor D4", "windows/s", _WINDOWS, partial(_ours, "d4"), effort, (peer,), _alike)
+    return race("descriptor D4", "windows/s", _WINDOWS, partial(_ours, "d4"), effort, (peer,), _agree)
 
 
 BENCHMARKS = (Benchmark("a4", _a4), Benchmark("d4", _d4))

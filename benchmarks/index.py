@@ -1,10 +1,11 @@
-"""Nearest windows in a large library: seconds to make the quantised copy, recall, time per query, memory.
+"""Nearest-neighbour search in a large library: time to quantise, recall, time per query, memory.
 
 python -m benchmarks.index [--windows 1000000] [--dimensions 256]
 
-The library is synthetic: each recording is a random walk of 600 windows on the unit sphere, neighbours having the
-cosine 0.9. A query is ten windows in a row, each moved so far that its cosine with itself is 0.7; it asks for the ten
-nearest of each. A process of its own answers, one that has imported what a search imports.
+The library is synthetic: each recording is a random walk of 600 windows on the unit sphere; consecutive windows have
+the cosine 0.9. A query is ten consecutive windows with added noise, so that their cosine with the originals is 0.7. It
+retrieves the ten nearest neighbours of each. The queries run in a separate process that has imported the modules of a
+search.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ _QUERY_WINDOWS, _COUNT = 10, 10
 
 
 def main() -> None:
-    """Make the library, ask it, print a table."""
+    """Create the library, query it, print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.index")
     parser.add_argument("--windows", type=int, default=1_000_000)
     parser.add_argument("--dimensions", type=int, default=256)
     parser.add_argument("--queries", type=int, default=100)
-    parser.add_argument("--exact-queries", type=int, default=20, help="how many are also answered exactly")
+    parser.add_argument("--exact-queries", type=int, default=20, help="number of queries that also run exactly")
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
         began = time.perf_counter()
@@ -44,23 +45,23 @@ def main() -> None:
         _ = library.neighbours
         made = time.perf_counter()
         queries = _queries(library.vectors, options.queries)
-        (seconds, answers), peak_mib = in_fresh_process(_answer, Path(folder), queries)
+        (seconds, nearest), peak_mib = in_fresh_process(_run_queries, Path(folder), queries)
         began_exact = time.perf_counter()
         exact = [nearest_exact(library.vectors, query, _COUNT) for query in queries[: options.exact_queries]]
         exact_s = (time.perf_counter() - began_exact) / len(exact)
-    found = zip(answers, exact, strict=False)
+    found = zip(nearest, exact, strict=False)
     recall = np.mean([cosine >= true[:, -1:] - 1e-5 for (cosine, _), (true, _) in found])
     median_s, slow_s = np.quantile(seconds[1:], [0.5, 0.95])
     rows = [
         ("windows × dimensions", f"{options.windows:,} × {options.dimensions}"),
         ("write the vectors, walks included", f"{written - began:.1f} s"),
-        ("make the quantised copy", f"{made - written:.1f} s"),
+        ("quantise the vectors", f"{made - written:.1f} s"),
         (f"recall at {_COUNT}", f"{recall:.4f}"),
         (f"query of {_QUERY_WINDOWS} windows, p50", f"{1e3 * median_s:.1f} ms"),
         (f"query of {_QUERY_WINDOWS} windows, p95", f"{1e3 * slow_s:.1f} ms"),
         ("first query, opening included", f"{1e3 * seconds[0]:.0f} ms"),
         ("the same exactly, mean", f"{1e3 * exact_s:.0f} ms"),
-        ("peak memory of the process that answers", f"{peak_mib:.0f} MiB"),
+        ("peak memory of the searching process", f"{peak_mib:.0f} MiB"),
     ]
     print(markdown_table(("", "measured"), rows))
 
@@ -92,18 +93,18 @@ def _queries(vectors: NDArray[np.float16], count: int) -> list[NDArray[np.float3
     return found
 
 
-def _answer(folder: Path, queries: list[NDArray[np.float32]]) -> tuple[list[float], list[Nearest]]:
-    """Seconds and neighbours of each query; the first opens the library."""
-    import antiphon.index.search  # noqa: F401  what a search holds in memory besides
+def _run_queries(folder: Path, queries: list[NDArray[np.float32]]) -> tuple[list[float], list[Nearest]]:
+    """Seconds and neighbours of each query. The time of the first query includes opening the library."""
+    import antiphon.index.search  # noqa: F401  counts towards the memory of a search
 
-    seconds, answers = [], []
+    seconds, nearest = [], []
     began = time.perf_counter()
     library = _open(folder, queries[0].shape[1])
     for query in queries:
-        answers.append(library.neighbours.nearest(query, _COUNT))
+        nearest.append(library.neighbours.nearest(query, _COUNT))
         seconds.append(time.perf_counter() - began)
         began = time.perf_counter()
-    return seconds, answers
+    return seconds, nearest
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:

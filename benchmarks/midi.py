@@ -1,4 +1,4 @@
-"""MIDI files read per second: from a path to onset, duration, pitch and velocity in seconds."""
+"""MIDI files read per second: from a path to onset and duration in seconds, pitch and velocity."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def _by_mido(files: list[Path]) -> list[Notes]:
 
 
 def _paired(path: Path) -> Notes:
-    """mido gives messages; a note-off ends the oldest open note of its channel and key."""
+    """Pair the messages of mido: a note-off ends the oldest open note of its channel and pitch."""
     import mido
 
     now_s = 0.0
-    struck: defaultdict[tuple[int, int], list[tuple[float, int]]] = defaultdict(list)
+    open_notes: defaultdict[tuple[int, int], list[tuple[float, int]]] = defaultdict(list)
     found: list[tuple[float, float, int, int]] = []
     for message in mido.MidiFile(path):
         now_s += message.time
@@ -51,9 +51,9 @@ def _paired(path: Path) -> Notes:
             continue
         key = (message.channel, message.note)
         if message.type == "note_on" and message.velocity > 0:
-            struck[key].append((now_s, message.velocity))
-        elif struck[key]:
-            onset_s, velocity = struck[key].pop(0)
+            open_notes[key].append((now_s, message.velocity))
+        elif open_notes[key]:
+            onset_s, velocity = open_notes[key].pop(0)
             found.append((onset_s, now_s - onset_s, message.note, velocity))
     onset, duration, pitch, velocities = (list(column) for column in zip(*found, strict=True))
     return Notes.of(onset, duration, pitch, velocities)
@@ -87,7 +87,7 @@ def _demo(effort: Effort) -> list[Row]:
 def _maestro(effort: Effort) -> list[Row]:
     files = sorted(MAESTRO.rglob("*.mid*")) if MAESTRO.is_dir() else []
     if not files:
-        return [Row("read MAESTRO MIDI", _UNIT, None, remark="skipped: MAESTRO is not beside the checkout")]
+        return [Row("read MAESTRO MIDI", _UNIT, None, remark="skipped: MAESTRO is not next to the checkout")]
     wanted = effort.pick(8, 1)
     return _race("MAESTRO MIDI", files[:: len(files) // wanted][:wanted], effort)
 

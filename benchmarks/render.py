@@ -1,4 +1,4 @@
-"""Notes to sound in times real time, in one process at 24 kHz, with the instrument already loaded."""
+"""Rendering notes to audio at 24 kHz in times real time, in one process with the instrument already loaded."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from antiphon.rendering.fluidsynth import find_soundfont
 from benchmarks.timing import SAMPLE_RATE_HZ, Benchmark, Effort, Peer, Row, race
 
 _UNIT = "× real time"
-_TAIL_S = 1.0  # what pretty_midi adds after the last event
+_TAIL_S = 1.0  # pretty_midi adds this after the last event
 
 
 @lru_cache(maxsize=1)
 def _demo_midi() -> Path:
-    """The demo piece with the most notes a second, nearest to what a concert pianist plays."""
+    """The demo piece with the most notes per second, the closest to concert repertoire."""
     found = open_corpus("demo").recordings
     return max(found, key=lambda recording: len(read_notes(recording.notes_path)) / recording.duration_s).notes_path
 
@@ -37,7 +37,7 @@ def _pretty() -> Any:
 
 @lru_cache(maxsize=1)
 def _pretty_synthesizer(soundfont: Path) -> Any:
-    """A synthesizer as pretty_midi makes its own, reverb and chorus on, but loaded once and not at every call."""
+    """A synthesizer with the settings of pretty_midi, reverb and chorus on, loaded once and not at every call."""
     import fluidsynth
 
     synthesizer = fluidsynth.Synth(samplerate=float(SAMPLE_RATE_HZ))

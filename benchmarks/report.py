@@ -1,4 +1,4 @@
-"""Figures as Markdown tables, kept between markers of a document so that a command can replace them."""
+"""Markdown tables of figures, and their replacement between the markers of a document."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, padded to be read as it is."""
+    """A Markdown table with padded columns, readable as plain text."""
     lines = [columns, *rows]
     width = [max(len(line[column]) for line in lines) for column in range(len(columns))]
     text = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(line, width, strict=True)) + " |" for line in lines]
@@ -17,7 +17,7 @@ def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str
 
 
 def replace_section(path: Path, name: str, text: str) -> None:
-    """Replace what stands between `<!-- NAME: begin -->` and `<!-- NAME: end -->`; exits if they are not there."""
+    """Replace the text between `<!-- NAME: begin -->` and `<!-- NAME: end -->`; exits where the markers are missing."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     before = path.read_text(encoding="utf-8")
     if before.count(begin) != 1 or before.count(end) != 1:

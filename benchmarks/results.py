@@ -1,4 +1,5 @@
-"""`python -m benchmarks.results`: tables of README.md and of docs/background/ from the JSON under results/."""
+"""`python -m benchmarks.results`: write the tables of README.md, docs/results.md and docs/default-model.md from the
+JSON files in results/."""
 
 from __future__ import annotations
 
@@ -11,14 +12,14 @@ from benchmarks.report import markdown_table, replace_section
 
 _MODELS = {"template": "template, nothing learned", "D0": "D0, preset medium", "d4a4": "d4a4, preset medium"}
 _SOUND = {
-    "val-fluidr3": "validation, FluidR3 (the training's font)",
-    "val-timgm": "validation, TimGM6mb (not in training)",
-    "test-timgm": "test, TimGM6mb (not in training)",
+    "val-fluidr3": "validation, FluidR3 (used in training)",
+    "val-timgm": "validation, TimGM6mb (unseen in training)",
+    "test-timgm": "test, TimGM6mb (unseen in training)",
 }
 
 
 def main() -> None:
-    """Read every result, write the tables."""
+    """Read all results and write the tables."""
     found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path("results/evaluation").glob("*.json"))]
     if not found:
         raise SystemExit("results/evaluation holds no JSON; run from the root of the checkout")

@@ -1,7 +1,8 @@
-"""A row of the table, and how its figures are taken.
+"""Rows of the table, and the measurement of their figures.
 
-A figure is an amount of work divided by the best wall time of several calls after a warm-up. Contenders take turns, so
-that another load on the machine meets all of them alike; ratios are therefore steadier than the figures themselves.
+A figure is an amount of work divided by the best wall time of several calls after a warm-up. The calls of ours and of
+the peers alternate, so that other load on the machine affects all of them equally. Ratios are therefore more stable
+than the figures themselves.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import torch
 from antiphon.process_memory import resident_mib
 
 SAMPLE_RATE_HZ = 24_000
-_LEAST_S = 0.5  # a call of microseconds is repeated until its turns add up to this
+_LEAST_S = 0.5  # short calls are repeated until they add up to this
 _MOST_ROUNDS = 2000
 
 Parameters = ParamSpec("Parameters")
@@ -29,7 +30,7 @@ Call = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: `ours` and `theirs` in `unit`. None stands for a figure that was not taken."""
+    """One line of the table: `ours` and `theirs` in `unit`. None is a figure that was not measured."""
 
     what: str
     unit: str
@@ -40,13 +41,13 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """Ours over the peer's; None where either is missing."""
+        """Our figure divided by the peer's; None where one of them is missing."""
         return self.ours / self.theirs if self.ours and self.theirs else None
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure: `quick` takes one turn on little data, to see that everything runs."""
+    """How long to measure. `quick` takes one turn on little data, as a functional check."""
 
     quick: bool = False
 
@@ -55,7 +56,7 @@ class Effort:
         return 1 if self.quick else 5
 
     def pick(self, full: int, quick: int) -> int:
-        """An amount of data that depends on the effort."""
+        """`quick` or `full`, depending on the effort."""
         return quick if self.quick else full
 
 
@@ -69,7 +70,7 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Peer:
-    """Another way to do the same work: the Python packages it needs, and the call."""
+    """Another implementation of the same work: its call, and the Python packages that it needs."""
 
     name: str
     call: Call
@@ -89,9 +90,9 @@ def race(
     peers: tuple[Peer, ...] = (),
     agree: Callable[[Any, Any], bool] = lambda ours, theirs: True,
 ) -> list[Row]:
-    """Rows, one per peer, or one alone: `amount` of work per call over the best wall time.
+    """Measure ours and the peers: one row per peer, or a single row. The figure is `amount` over the best wall time.
 
-    `agree` compares our result with a peer's; a peer that computes something else is marked in its row.
+    `agree` compares our result with a peer's; a peer whose result differs is marked in its row.
     """
     present = [peer for peer in peers if not peer.missing]
     calls = {"": ours} | {peer.name: peer.call for peer in present}
@@ -119,16 +120,16 @@ def _best_seconds(calls: Mapping[str, Call], effort: Effort) -> dict[str, float]
         for name, call in calls.items():
             began = time.perf_counter()
             call()
-            taken = time.perf_counter() - began
-            best[name] = min(best[name], taken)
-            spent[name] += taken
+            elapsed_s = time.perf_counter() - began
+            best[name] = min(best[name], elapsed_s)
+            spent[name] += elapsed_s
     return best
 
 
 def in_fresh_process(
     function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> tuple[Result, float]:
-    """The function's result, and the peak resident memory in MiB of a process that did nothing else."""
+    """Run a function in a new process: its result, and the peak resident memory of that process in MiB."""
     with ProcessPoolExecutor(
         1,
         mp_context=multiprocessing.get_context("spawn"),

@@ -1,7 +1,7 @@
-"""Training segments per second of every arm: drawing a batch, forward, loss, backward, clipping, optimiser step.
+"""Training speed of every arm in segments per second: batch sampling, forward, loss, backward, clipping, optimiser.
 
-In preset `small` on the CPU; in preset `paper` on the GPU where there is one, else D0 and A4r on the CPU, two
-segments at a time.
+Preset `small` runs on the CPU. Preset `paper` runs on the GPU where there is one, else D0 and A4r run on the CPU with
+batches of two segments.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _train(arm: str, preset: str, device: str, batch_size: int | None, effort: E
 
 
 def _train_here(arm: str, preset: str, device: str, batch_size: int | None, effort: Effort) -> list[Row]:
-    """The steps of `antiphon.training.loop`, on the demo corpus's training split."""
+    """Time the steps of `antiphon.training.loop` on the training split of the demo corpus."""
     keep_freed_memory()
     settings, sizes = find_preset(preset).training, find_preset(preset).sizes
     batch_size = batch_size or settings.batch_size
@@ -57,7 +57,7 @@ def _train_here(arm: str, preset: str, device: str, batch_size: int | None, effo
     return rows
 
 
-# A name in lower case is an arm's second name in the paper's tables: it would be the same benchmark twice.
+# `a4r` is a second name of an arm in the paper's tables; it would run the same benchmark twice.
 _ARMS = [name for name in ARMS if name != "a4r"]
 _LARGE: tuple[str, int | None] = ("cuda", None) if torch.cuda.is_available() else ("cpu", 2)
 _LARGE_ARMS = _ARMS if torch.cuda.is_available() else ["D0", "A4r"]

@@ -1,4 +1,4 @@
-"""A server of its own and a browser before it, for the tests of the page; what is missing for either."""
+"""A server process and browser scripts for the tests of the page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ QUERY_FROM_S, QUERY_S = 8.0, 20.0
 
 
 def missing() -> str:
-    """What the tests of the page lack here, or nothing."""
+    """The missing requirement of the page's tests, or an empty string."""
     try:
         import playwright.sync_api  # noqa: F401
     except ImportError:
@@ -49,14 +49,14 @@ def cut(recording: Recording, path: Path, start_s: float = QUERY_FROM_S, length_
 
 
 def join(recordings: list[Recording], path: Path) -> Path:
-    """Several recordings one after the other."""
+    """Concatenate several recordings."""
     pieces = [soundfile.read(one.audio_path, dtype="float32") for one in recordings]
     soundfile.write(path, np.concatenate([samples for samples, _ in pieces]), pieces[0][1])
     return path
 
 
 def make_library(demo: Corpus, place: Path) -> Path:
-    """An index of five pieces as sound and notes, a tone whose name is an attack, and a file that is no sound."""
+    """An index of five pieces as audio and notes, a tone with HTML in its file name, and an unreadable file."""
     from antiphon.models.loading import load_model
 
     music = place / "music"
@@ -76,22 +76,22 @@ def make_library(demo: Corpus, place: Path) -> Path:
 
 
 class Server:
-    """`antiphon serve` in a process of its own."""
+    """`antiphon serve` in a separate process."""
 
     def __init__(self, index: Path, *options: str, port: int = 0) -> None:
         command = [sys.executable, "-m", "antiphon", "serve", "--index", str(index), "--port", str(port), *options]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert self.process.stdout is not None
-        told = self.process.stdout.readline()
-        found = re.search(r"http://\S+?:(\d+)/", told)
-        assert found, told
+        line = self.process.stdout.readline()
+        found = re.search(r"http://\S+?:(\d+)/", line)
+        assert found, line
         self.url, self.port = found.group(0), int(found.group(1))
         with urllib.request.urlopen(f"{self.url}api/health", timeout=LIMIT_S):
-            pass  # it listens already and answers when it has started
+            pass  # the port accepts connections already; the response comes after the start
 
     def kill(self) -> None:
-        """At once, as when the power fails."""
+        """Kill the process without a shutdown."""
         self.process.kill()
         self.process.wait()
 
@@ -112,39 +112,39 @@ def serving(index: Path, *options: str, port: int = 0) -> Iterator[Server]:
         server.stop()
 
 
-LISTEN = """
+MEASURE_LOUDNESS = """
 (() => {
-  // What reaches the loudspeakers: an analyser for each of the two channels, beside the destination.
+  // Measures the output: an analyser for each of the two channels, in parallel to the destination.
   const connect = AudioNode.prototype.connect;
   const taps = new Map();
   AudioNode.prototype.connect = function (to, ...rest) {
     if (to instanceof AudioDestinationNode && this.context instanceof AudioContext) {
       if (!taps.has(this.context)) {
         const splitter = this.context.createChannelSplitter(2);
-        const ears = [0, 1].map((channel) => {
-          const ear = this.context.createAnalyser();
-          ear.fftSize = 16384;
-          connect.call(splitter, ear, channel);
-          return ear;
+        const analysers = [0, 1].map((channel) => {
+          const analyser = this.context.createAnalyser();
+          analyser.fftSize = 16384;
+          connect.call(splitter, analyser, channel);
+          return analyser;
         });
-        taps.set(this.context, { splitter, ears });
+        taps.set(this.context, { splitter, analysers });
       }
       connect.call(this, taps.get(this.context).splitter);
     }
     return connect.call(this, to, ...rest);
   };
-  window.heard = () => [0, 1].map((channel) => {
+  window.loudness = () => [0, 1].map((channel) => {
     let power = 0;
-    for (const { ears } of taps.values()) {
-      const frame = new Float32Array(ears[channel].fftSize);
-      ears[channel].getFloatTimeDomainData(frame);
+    for (const { analysers } of taps.values()) {
+      const frame = new Float32Array(analysers[channel].fftSize);
+      analysers[channel].getFloatTimeDomainData(frame);
       power += frame.reduce((sum, sample) => sum + sample * sample, 0) / frame.length;
     }
     return Math.sqrt(power);
   });
 })();
 """
-"""Page script: `heard()` is how loud the left and the right channel are now, as root mean squares."""
+"""Page script: `loudness()` returns the root mean square of the left and the right channel."""
 
 CONTRASTS = """
 () => {
@@ -174,29 +174,29 @@ CONTRASTS = """
   return found;
 }
 """
-"""Page function: text, contrast with what lies behind it, and the least that WCAG's level AA asks, per element."""
+"""Page function: per element the text, its contrast with the background, and the minimum of WCAG level AA."""
 
 
 def watch(page: Any, url: str) -> list[str]:
-    """Everything that goes wrong on a page from now on: scripts, the console, requests to other hosts."""
+    """Collect the errors of a page from now on: script errors, console messages, requests to other hosts."""
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
     page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
     page.on(
         "console",
-        lambda said: (
-            wrong.append(said.text) if said.type in ("error", "warning") and not _expected(said.text) else None
+        lambda message: (
+            wrong.append(message.text) if message.type in ("error", "warning") and not _expected(message.text) else None
         ),
     )
     page.on(
         "request",
-        lambda asked: (
-            None if asked.url.startswith((url, "blob:", "data:")) else wrong.append(f"foreign request: {asked.url}")
+        lambda request: (
+            None if request.url.startswith((url, "blob:", "data:")) else wrong.append(f"foreign request: {request.url}")
         ),
     )
     return wrong
 
 
 def _expected(text: str) -> bool:
-    """The browser notes each refused request by itself; the tests look at what the page makes of it."""
+    """The browser logs each refused request; the tests check the page's own message instead."""
     return text.startswith("Failed to load resource")

@@ -1,4 +1,4 @@
-"""A server to test against, without a network, and what its clients do."""
+"""An in-process server for tests, and helper functions of its clients."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from antiphon.serving.service import Service, Settings
 from waiting import LIMIT_S, until
 
 PATIENT = Limits(decode_s=LIMIT_S, decoder_start_s=LIMIT_S, decoder_wait_s=LIMIT_S, clip_wait_s=LIMIT_S, body_s=LIMIT_S)
-"""The usual limits, without those that a busy machine would reach."""
+"""The default limits, with time limits that a busy machine does not reach."""
 
 
 @contextmanager
 def served(index: Path, bundle: Path | None = None, **settings: Any) -> Iterator[TestClient]:
-    """A client of a running server; it plays notes with the additive piano, which is there everywhere."""
+    """A client of a running server that renders notes with the additive piano, which needs no SoundFont."""
     service = Service(Settings(index, **{"limits": PATIENT} | settings), load_model("template"))
     service.clips = Clips(
         service.settings.limits, service.decoders, service.temporary, lambda: make_renderer("additive", CLIP_RATE_HZ)
@@ -40,26 +40,26 @@ def served(index: Path, bundle: Path | None = None, **settings: Any) -> Iterator
 
 
 def service_of(client: TestClient) -> Service:
-    """What is behind a client."""
+    """The service behind a client."""
     return client.app.state.service  # type: ignore[attr-defined]
 
 
 def recordings(client: TestClient, kind: str) -> list[dict[str, Any]]:
-    """All recordings of a kind."""
+    """All recordings of a modality."""
     found = client.get("/api/recordings", params={"kind": kind, "limit": 500}).json()
     assert found["total"] == len(found["items"]) > 0
     return found["items"]
 
 
-def ask(client: TestClient, content: bytes, name: str, **options: Any) -> dict[str, Any]:
-    """Send a file to search with: the search as it stands in the answer."""
-    answer = client.post("/api/searches", files={"file": (name, content)}, data=options)
-    assert answer.status_code == 202, answer.text
-    return answer.json()
+def start_search(client: TestClient, content: bytes, name: str, **options: Any) -> dict[str, Any]:
+    """Upload a query; the search as in the response."""
+    response = client.post("/api/searches", files={"file": (name, content)}, data=options)
+    assert response.status_code == 202, response.text
+    return response.json()
 
 
 def finished(client: TestClient, path: str) -> dict[str, Any]:
-    """A search or a job when it is over."""
+    """Wait for the end of a search or a job, and return it."""
 
     def over() -> dict[str, Any] | None:
         found = client.get(path).json()
@@ -69,14 +69,14 @@ def finished(client: TestClient, path: str) -> dict[str, Any]:
 
 
 def search(client: TestClient, content: bytes, name: str, **options: Any) -> dict[str, Any]:
-    """Search with a file until it is done."""
-    found = finished(client, f"/api/searches/{ask(client, content, name, **options)['id']}")
+    """Search with a file and wait for the end."""
+    found = finished(client, f"/api/searches/{start_search(client, content, name, **options)['id']}")
     assert found["status"] == "done", found
     return found
 
 
 def events_of(text: str) -> list[dict[str, Any]]:
-    """What a stream of events has brought."""
+    """The searches in a stream of events."""
     blocks = [block for block in text.split("\n\n") if block.startswith("event: search\n")]
     assert blocks
     return [json.loads(block.split("data: ", 1)[1]) for block in blocks]
@@ -96,10 +96,10 @@ def as_wav(samples: NDArray[np.float32], rate_hz: int) -> bytes:
     return file.getvalue()
 
 
-def refusal(answer: Any, status: int, code: str) -> str:
-    """The text of a refusal of that status and code."""
-    assert answer.status_code == status, (answer.status_code, answer.text[:300])
-    found = answer.json()
+def refusal(response: Any, status: int, code: str) -> str:
+    """Check status and code of an error response, and return its message."""
+    assert response.status_code == status, (response.status_code, response.text[:300])
+    found = response.json()
     assert set(found) == {"error", "code"}
     assert found["code"] == code
     assert len(found["error"]) > 10

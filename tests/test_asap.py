@@ -1,4 +1,4 @@
-"""ASAP is read as its table says, and its performances ask for the scores of what they play."""
+"""Reading of ASAP's table, and sampling of its performances as queries for their scores."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from benchmarks.search import drawing
+from benchmarks.search import sampling
 from benchmarks.search.asap import Performance, read_asap
-from benchmarks.search.drawing import Data
+from benchmarks.search.sampling import Data
 
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError, UnreadableInput
@@ -26,13 +26,13 @@ class TestAsap:
         "Ravel,Ravel/ondine,Ravel/ondine/midi_score.mid,,,",
     )
 
-    def write(self, place: Path, *rows: str) -> Path:
+    def write(self, root: Path, *rows: str) -> Path:
         for folder in ("Bach/f846", "Bach/f846_no_repeat", "Bach/p846", "Ravel/ondine"):
-            write_scale(place / folder / "midi_score.mid", lowest=40 + len(folder))
-        (place / "metadata.csv").write_text("\n".join((self.HEADER, *rows)) + "\n", encoding="utf-8")
-        return place
+            write_scale(root / folder / "midi_score.mid", lowest=40 + len(folder))
+        (root / "metadata.csv").write_text("\n".join((self.HEADER, *rows)) + "\n", encoding="utf-8")
+        return root
 
-    def test_reads_scores_and_the_stretches_that_play_them(self, tmp_path: Path):
+    def test_reads_scores_and_the_stretches_of_their_performances(self, tmp_path: Path):
         asap = read_asap(self.write(tmp_path, *self.ROWS))
         assert set(asap.scores) == {"Bach/f846", "Bach/p846", "Ravel/ondine"}
         assert asap.scores["Bach/p846"] == tmp_path / "Bach/p846/midi_score.mid"
@@ -50,7 +50,7 @@ class TestAsap:
             ("B,Bach/f846,Bach/f846/midi_score.mid,{maestro}/a.midi,9,3", "row 2 plays from second 9 to 3"),
         ],
     )
-    def test_names_what_is_wrong(self, tmp_path: Path, row: str, says: str):
+    def test_errors_name_the_row_and_the_value(self, tmp_path: Path, row: str, says: str):
         with pytest.raises(UnreadableInput, match=says):
             read_asap(self.write(tmp_path, row))
 
@@ -64,43 +64,44 @@ class TestAsap:
         with pytest.raises(UnreadableInput, match="a table of ASAP has folder, midi_score"):
             read_asap(tmp_path)
 
-    def test_editions_with_other_repeats_are_of_one_work(self, tmp_path: Path, maestro: Corpus):
+    def test_editions_with_other_repeats_share_a_work(self, tmp_path: Path, maestro: Corpus):
         scores = self.write(tmp_path, *self.ROWS, "Bach,Bach/f846_no_repeat,Bach/f846_no_repeat/midi_score.mid,,,")
-        library = drawing.scores(Data(asap=scores, maestro=maestro), 5.0, 1, seed=3).library
+        library = sampling.score_queries(Data(asap=scores, maestro=maestro), 5.0, 1, seed=3).library
         assert Counter(library.works.values()) == {"Bach/f846": 2, "Bach/p846": 1, "Ravel/ondine": 1}
 
     @pytest.fixture
     def maestro(self, demo: Corpus) -> Corpus:
-        """A recording of the demo in the place of one of MAESTRO's test split, without its sound."""
+        """A demo recording without audio, under the id of a recording in MAESTRO's test split."""
         one = replace(demo.recordings[0], id="2006/first", audio_path=None, split="test")
         return Corpus("maestro", (one,))
 
-    def test_performances_ask_for_scores_with_their_notes_or_their_sound(
-        self, tmp_path: Path, maestro: Corpus, demo: Corpus
-    ):
+    def test_performances_are_queries_as_notes_or_as_sound(self, tmp_path: Path, maestro: Corpus, demo: Corpus):
         scores = self.write(tmp_path, *(one.replace("30.5", "25") for one in self.ROWS))
         data = Data(asap=scores, maestro=maestro)
-        # What is left of the recording after second 25 is too short for the first of the two.
+        # The rest of the recording after second 25 is too short for the first of the two performances.
         length_s = min(10.0, maestro.recordings[0].duration_s - 26.0)
-        asked = drawing.scores(data, length_s, 8, seed=3)
-        assert {one.kind for one in asked.queries} == {"notes"}
-        assert {one.path for one in asked.queries} == {maestro.recordings[0].notes_path}
-        for one in asked.queries:
-            folder = asked.library.work_of(one.file)
+        query_set = sampling.score_queries(data, length_s, 8, seed=3)
+        assert {one.kind for one in query_set.queries} == {"notes"}
+        assert {one.path for one in query_set.queries} == {maestro.recordings[0].notes_path}
+        for one in query_set.queries:
+            folder = query_set.library.work_of(one.file)
             inside = one.start_s >= 25 if folder == "Bach/f846" else one.start_s + length_s <= 25
             assert inside
             assert (one.file_s, one.by_work, one.against) == (None, True, "notes")
-        assert Counter(asked.library.work_of(one.file) for one in asked.queries) == {"Bach/f846": 4, "Bach/p846": 4}
-        assert len(asked.library.files) == 3
+        assert Counter(query_set.library.work_of(one.file) for one in query_set.queries) == {
+            "Bach/f846": 4,
+            "Bach/p846": 4,
+        }
+        assert len(query_set.library.files) == 3
         sounding = Corpus("rendered", (replace(demo.recordings[0], id="2006/first", duration_s=30.0),))
-        asked = drawing.scores(replace(data, asap_sound=(sounding,)), length_s, 8, seed=3)
-        kinds = {asked.library.work_of(one.file): one.kind for one in asked.queries}
+        query_set = sampling.score_queries(replace(data, asap_sound=(sounding,)), length_s, 8, seed=3)
+        kinds = {query_set.library.work_of(one.file): one.kind for one in query_set.queries}
         assert kinds == {"Bach/f846": "notes" if length_s > 5 else "sound", "Bach/p846": "sound"}
         with pytest.raises(AntiphonError, match="none of its 2 performances is in maestro"):
-            drawing.scores(replace(data, splits=("validation",)), length_s, 8, seed=3)
+            sampling.score_queries(replace(data, splits=("validation",)), length_s, 8, seed=3)
 
     @pytest.mark.shared_data
-    def test_reads_the_real_one(self, shared_data: Path):
+    def test_reads_the_complete_data_set(self, shared_data: Path):
         asap = read_asap(shared_data / "asap")
         assert len(asap.scores) == 242
         assert len(asap.performances) == 519

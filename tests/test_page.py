@@ -1,4 +1,4 @@
-"""The page in a real browser, before a real server: searched, looked at, heard, downloaded; and what goes wrong."""
+"""The page in a real browser with a real server: search, display, playback, downloads, and error handling."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from page_browser import (
     CHROMIUM,
     CONTRASTS,
     HOSTILE,
-    LISTEN,
+    MEASURE_LOUDNESS,
     QUERY_FROM_S,
     QUERY_S,
     Server,
@@ -46,7 +46,7 @@ CARD = ".card"
 
 @pytest.fixture(scope="session")
 def library(demo: Corpus, cache: Path) -> Path:
-    """One index for all workers."""
+    """One index, shared by all test workers."""
     place = cache.parent / "page"
     place.mkdir(exist_ok=True)
     with FileLock(place / "lock"):
@@ -57,7 +57,7 @@ def library(demo: Corpus, cache: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def server(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One for this worker, on a copy: a test adds files to it."""
+    """A server for this worker, on a copy of the index, because a test adds files to it."""
     own = tmp_path_factory.mktemp("served") / "index"
     shutil.copytree(library, own)
     with serving(own) as one:
@@ -72,7 +72,7 @@ def take(demo: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser(take: Path) -> Iterator[Any]:
-    """Chromium whose microphone hears the take."""
+    """Chromium with the take as microphone input."""
     from playwright.sync_api import sync_playwright
 
     arguments = [
@@ -92,14 +92,14 @@ Open = Callable[..., Any]
 
 @pytest.fixture
 def open_page(browser: Any, server: Server) -> Iterator[Open]:
-    """Opens a page; at the end nothing unexpected may have happened on it."""
+    """A function that opens a page. At the end the page must be free of script errors and foreign requests."""
     opened: list[tuple[Any, list[str]]] = []
 
     def open_(path: str = "", url: str = "", width: int = 1280, theme: str = "light", **how: Any) -> Any:
         context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=theme, **how)
         context.set_default_timeout(LIMIT_MS)
         page = context.new_page()
-        page.add_init_script(LISTEN)
+        page.add_init_script(MEASURE_LOUDNESS)
         opened.append((context, watch(page, url or server.url)))
         page.goto((url or server.url) + path)
         page.wait_for_selector("h1")
@@ -112,14 +112,14 @@ def open_page(browser: Any, server: Server) -> Iterator[Open]:
 
 
 def found(page: Any, query: Path) -> Any:
-    """The page with the first hit of a file loaded, the whole of it heard."""
+    """Search with a file and wait for its first match."""
     page.set_input_files(QUERY, str(query))
     loaded(page)
     return page
 
 
 def loaded(page: Any) -> None:
-    """Waits for a search's end, and for the match that is drawn with it: that of the beginning alone is gone then."""
+    """Wait for the end of a search and for the display of its final match."""
     page.wait_for_selector(".status >> text=/ in [0-9.]+ s/")
     page.wait_for_selector(".stage .playhead")
     page.wait_for_selector(".lane.query")
@@ -130,12 +130,12 @@ def position(page: Any) -> float:
 
 
 def until(page: Any, condition: str) -> None:
-    """Waits for a condition in JavaScript; Playwright's own way needs eval in the page, which refuses it."""
+    """Wait for a condition in JavaScript. Playwright's own wait needs eval, which the page forbids."""
     waiting.until(lambda: page.evaluate(condition), condition, lambda: page.wait_for_timeout(20))
 
 
 def frames(page: Any, count: int) -> None:
-    """Waits until so many frames have been drawn."""
+    """Wait for a number of animation frames."""
     page.evaluate(
         """(count) => new Promise((resolve) => {
       const next = () => (count-- ? requestAnimationFrame(next) : resolve());
@@ -166,7 +166,7 @@ def test_a_dropped_recording_finds_its_notes(open_page: Open, demo: Corpus, take
     assert page.inner_text(".match .composer") == first(demo).composer
     assert page.inner_text(".match-name .path") == first(demo).notes_path.name
     assert re.search(r"almost certainly\s*> 99 %", page.inner_text(".match-head .confidence"))
-    shown = page.inner_text(".facts >> text=in the hit >> xpath=../dd")
+    shown = page.inner_text(".facts >> text=in the match >> xpath=../dd")
     minutes, seconds = shown.split(" – ")[0].split(":")
     assert 60 * int(minutes) + float(seconds) == pytest.approx(QUERY_FROM_S, abs=0.5)
     assert page.locator(".lane.query .sound-picture").count() == 1
@@ -174,39 +174,39 @@ def test_a_dropped_recording_finds_its_notes(open_page: Open, demo: Corpus, take
     assert take.name in page.title()
 
 
-def test_the_first_hit_comes_with_the_first_event(open_page: Open, take: Path) -> None:
-    """One request sends the query, one streams the hits; nothing is polled."""
+def test_matches_arrive_by_events_without_polling(open_page: Open, take: Path) -> None:
+    """One request sends the query and one streams the matches."""
     page = open_page()
     page.wait_for_selector(".library-line")
-    root, asked = page.url, []
-    page.on("request", lambda request: asked.append(f"{request.method} {request.url.removeprefix(root)}"))
+    root, requests = page.url, []
+    page.on("request", lambda request: requests.append(f"{request.method} {request.url.removeprefix(root)}"))
     page.set_input_files(QUERY, str(take))
     page.wait_for_selector(CARD)
     page.wait_for_selector(".status >> text=/ in [0-9.]+ s/")
-    searches = [one for one in asked if re.search(r" api/searches(/[^/]+(/events)?)?$", one)]
+    searches = [one for one in requests if re.search(r" api/searches(/[^/]+(/events)?)?$", one)]
     assert [re.sub(r"/[^/]+/events", "/ID/events", one) for one in searches] == [
         "POST api/searches",
         "GET api/searches/ID/events",
     ]
 
 
-def test_both_sides_are_heard_where_they_belong(open_page: Open, take: Path) -> None:
+def test_each_side_plays_on_its_channel(open_page: Open, take: Path) -> None:
     page = found(open_page(), take)
     start = position(page)
     page.keyboard.press("Space")
-    until(page, "heard()[0] > 0.005 && heard()[1] > 0.005")
+    until(page, "loudness()[0] > 0.005 && loudness()[1] > 0.005")
     until(page, f"Number(document.querySelector('.position').value) > {start + 0.5}")
     page.keyboard.press("1")
-    until(page, "(([left, right]) => left > 0.003 && Math.abs(left - right) < 0.05 * left)(heard())")
-    alone = page.evaluate("heard()")[0]
+    until(page, "(([left, right]) => left > 0.003 && Math.abs(left - right) < 0.05 * left)(loudness())")
+    alone = page.evaluate("loudness()")[0]
     page.click(".segmented >> text=Notes")
-    until(page, f"((now) => now > 0.003 && Math.abs(now - {alone}) > 1e-5)(heard()[0])")  # another sound
+    until(page, f"((now) => now > 0.003 && Math.abs(now - {alone}) > 1e-5)(loudness()[0])")  # a different sound
     page.keyboard.press("Space")
     page.wait_for_selector("button[aria-label=Play]")
-    stopped, last = position(page), page.evaluate("heard()")
+    stopped, last = position(page), page.evaluate("loudness()")
     frames(page, 30)
     assert position(page) == stopped
-    assert page.evaluate("heard()") in ([0, 0], last)  # an analyser that gets nothing may keep what it had
+    assert page.evaluate("loudness()") in ([0, 0], last)  # an analyser without input may keep its last values
 
 
 def test_the_match_loops(open_page: Open, take: Path) -> None:
@@ -224,7 +224,7 @@ def test_the_match_loops(open_page: Open, take: Path) -> None:
     assert position(page) >= begin - 0.05
 
 
-def test_keys_do_everything(open_page: Open, take: Path) -> None:
+def test_keyboard_shortcuts(open_page: Open, take: Path) -> None:
     page = found(open_page(), take)
     count = page.locator(CARD).count()
     assert count > 1
@@ -255,7 +255,7 @@ def test_keys_do_everything(open_page: Open, take: Path) -> None:
     page.wait_for_selector(".files li")
     assert page.evaluate("document.activeElement.type") == "search"
     page.keyboard.type("no such file")
-    page.wait_for_selector("text=No file is called that")
+    page.wait_for_selector("text=No matching files")
     page.keyboard.press("Escape")
     page.keyboard.press("q")
     page.wait_for_selector(f".found {CARD}")
@@ -276,10 +276,10 @@ def test_downloads(open_page: Open, demo: Corpus, take: Path, tmp_path: Path) ->
     inside = truth.onset_s[(truth.onset_s >= QUERY_FROM_S + 1) & (truth.onset_s < QUERY_FROM_S + QUERY_S - 1)]
     nearest = np.abs(moved.onset_s[None, :] - (inside - QUERY_FROM_S)[:, None]).min(axis=1)
     assert np.median(nearest) < 0.05
-    table = fetched(lambda: page.click("text=all hits, CSV")).read_text(encoding="utf-8")
+    table = fetched(lambda: page.click("text=all matches, CSV")).read_text(encoding="utf-8")
     rows = list(csv.DictReader(table.splitlines()))
     assert rows[0]["file"] == first(demo).notes_path.name
-    hits = json.loads(fetched(lambda: page.click("text=all hits, JSON")).read_text(encoding="utf-8"))
+    hits = json.loads(fetched(lambda: page.click("text=all matches, JSON")).read_text(encoding="utf-8"))
     assert len(hits if isinstance(hits, list) else hits["hits"]) == len(rows) == page.locator(CARD).count()
 
 
@@ -289,20 +289,20 @@ def test_notes_find_their_recording(open_page: Open, demo: Corpus) -> None:
     assert page.locator(".lane.hit .sound-picture").count() == 1
     assert page.inner_text(".match-name .path") == first(demo).audio_path.name  # type: ignore[union-attr]
     page.keyboard.press("Space")
-    until(page, "heard()[0] > 0.003 && heard()[1] > 0.003")
+    until(page, "loudness()[0] > 0.003 && loudness()[1] > 0.003")
 
 
-def test_a_query_may_search_its_own_kind(open_page: Open, demo: Corpus, take: Path) -> None:
+def test_a_query_can_search_its_own_modality(open_page: Open, demo: Corpus, take: Path) -> None:
     page = found(open_page(), take)
     page.click("summary")
     page.select_option(".options select >> nth=0", "audio")
     page.click("text=Search again")
     page.wait_for_selector(".lane.hit .sound-picture")
     assert page.inner_text(".match-name .path") == first(demo).audio_path.name  # type: ignore[union-attr]
-    assert page.locator(".segmented button").all_inner_texts() == ["Query", "Both", "Hit"]
+    assert page.locator(".segmented button").all_inner_texts() == ["Query", "Both", "Match"]
 
 
-def test_the_microphone_asks(open_page: Open, demo: Corpus) -> None:
+def test_a_microphone_recording_is_a_query(open_page: Open, demo: Corpus) -> None:
     page = open_page(permissions=["microphone"])
     page.keyboard.press("r")
     page.wait_for_selector(".recording-time")
@@ -327,7 +327,7 @@ def test_noise_finds_nothing_likely(open_page: Open, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["words.wav", "words.mid", "words.txt", "empty.wav", f"{HOSTILE}.wav"])
-def test_a_wrong_file_is_refused_in_words(open_page: Open, tmp_path: Path, name: str) -> None:
+def test_an_unreadable_file_is_refused_with_a_message(open_page: Open, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"" if "empty" in name else b"these are words" * 40)
     page = open_page()
     page.set_input_files(QUERY, str(tmp_path / name))
@@ -338,37 +338,37 @@ def test_a_wrong_file_is_refused_in_words(open_page: Open, tmp_path: Path, name:
     page.wait_for_selector(".home")
 
 
-def test_a_huge_file_is_not_sent(open_page: Open, tmp_path: Path) -> None:
+def test_a_file_above_the_limit_is_not_uploaded(open_page: Open, tmp_path: Path) -> None:
     with (tmp_path / "huge.wav").open("wb") as file:
         file.truncate(3_000_000_000)
     page = open_page()
     page.wait_for_selector(".library-line")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.method))
+    methods: list[str] = []
+    page.on("request", lambda request: methods.append(request.method))
     page.set_input_files(QUERY, str(tmp_path / "huge.wav"))
-    page.wait_for_selector("text=huge.wav has 3.0 GB; the server takes")
-    assert "POST" not in asked
+    page.wait_for_selector("text=huge.wav has 3.0 GB; the server accepts")
+    assert "POST" not in methods
 
 
-def test_a_server_that_stops_in_the_middle(open_page: Open, demo: Corpus, library: Path, tmp_path: Path) -> None:
+def test_a_server_that_stops_during_a_search(open_page: Open, demo: Corpus, library: Path, tmp_path: Path) -> None:
     long = join(list(demo.recordings[:12]), tmp_path / "long.wav")
     short = cut(first(demo), tmp_path / "short.wav")
     with serving(library) as server:
         page = open_page(url=server.url)
         page.wait_for_selector(".library-line")
         page.set_input_files(QUERY, str(long))
-        page.wait_for_selector("text=/Searching|being heard/")
+        page.wait_for_selector("text=/searching/i")
         server.kill()
         page.wait_for_selector("text=Trying again")
         page.wait_for_selector(":is(.broken-off, .nothing) >> text=Is antiphon serve still running?")
         page.set_input_files(QUERY, str(short))
-        page.wait_for_selector(".nothing >> text=The upload broke off")
+        page.wait_for_selector(".nothing >> text=The upload failed")
         with serving(library, port=server.port):
             page.click(".nothing >> text=Try again")
             page.wait_for_selector(".stage .playhead")
 
 
-def test_the_library_is_shown_as_it_is(open_page: Open, demo: Corpus) -> None:
+def test_the_library_lists_plays_and_filters_files(open_page: Open, demo: Corpus) -> None:
     page = open_page("#/library")
     page.wait_for_selector(".files li")
     counts = page.evaluate("fetch('/api/health').then((answer) => answer.json())")["index"]
@@ -388,7 +388,7 @@ def test_the_library_is_shown_as_it_is(open_page: Open, demo: Corpus) -> None:
     assert len(page.inner_text(".failures span")) > 10
 
 
-def test_a_file_of_the_library_is_the_query(open_page: Open, demo: Corpus) -> None:
+def test_a_library_file_is_a_query(open_page: Open, demo: Corpus) -> None:
     page = open_page("#/library")
     page.click(f"li:has-text({json.dumps(first(demo).audio_path.name)}) .use")  # type: ignore[union-attr]
     page.wait_for_selector(".stage .playhead")
@@ -430,7 +430,7 @@ def test_pairs_and_more_files(open_page: Open, demo: Corpus, tmp_path: Path) -> 
     page.wait_for_selector("text=1 file")
 
 
-def test_an_empty_library_says_what_to_do(open_page: Open) -> None:
+def test_an_empty_library_shows_a_hint(open_page: Open) -> None:
     page = open_page("#/library")
 
     def emptied(route: Any) -> None:
@@ -467,7 +467,7 @@ def _show(page: Any, view: str, take: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_every_view_fits_and_can_be_read(open_page: Open, take: Path, tmp_path: Path, view: str) -> None:
+def test_every_view_is_accessible_and_fits_the_screen(open_page: Open, take: Path, tmp_path: Path, view: str) -> None:
     page = open_page(view if view.startswith("#") else "")
     _show(page, view, take, tmp_path)
     for theme in ("light", "dark"):
@@ -484,7 +484,7 @@ def test_every_view_fits_and_can_be_read(open_page: Open, take: Path, tmp_path: 
     assert nameless == []
 
 
-def test_the_page_is_light() -> None:
+def test_the_bundle_is_small() -> None:
     files = [path for path in BUNDLE.rglob("*") if path.is_file()]
     assert files
     assert sum(path.stat().st_size for path in files) < 1_000_000

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.search.pairing import MEASURES, Task, draw_task, judged, may_be_one_work
+from benchmarks.search.pairing import MEASURES, Task, draw_task, may_be_one_work, score_pairing
 from benchmarks.search.scoring import summarise
 from typer.testing import CliRunner, Result
 
@@ -440,7 +440,7 @@ class TestBenchmark:
             placed = replace(paired.pairs[0], recording=str(pieces[one].audio_path), start_s=start_s, end_s=30.0)
             placed = replace(placed, file=str(pieces[file].notes_path.resolve()), query_end_s=30.0)
             pairs.append(replace(placed, query_start_s=0.0))
-        found = judged(task, Pairing(tuple(pairs), (), (), ()), 1.0)
+        found = score_pairing(task, Pairing(tuple(pairs), (), (), ()), 1.0)
         facts = summarise(found, MEASURES)["measures"]
         assert (facts["right pairs"]["count"], facts["right pairs"]["of"]) == (1, 3)
         assert (facts["wrong pairs"]["count"], facts["wrong pairs"]["of"]) == (2, 5)

@@ -1,4 +1,4 @@
-"""The API as its clients meet it: library, clips, searches, what is made of hits."""
+"""The API from the client's side: library, clips, searches, exports of matches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from antiphon.serving.library_map import draw_map
 from antiphon.serving.models import Hit, Search, SearchOptions
 from antiphon.serving.search_requests import SearchRequest
 from antiphon.serving.snapshot import names_within, open_snapshot
-from serving import as_wav, ask, events_of, finished, read_wav, recordings, refusal, search, served, service_of
+from serving import as_wav, events_of, finished, read_wav, recordings, refusal, search, served, service_of, start_search
 from waiting import LIMIT_S
 
 
@@ -73,7 +73,7 @@ def test_recordings_are_paged_in_one_order(client: TestClient):
     assert client.get("/api/recordings", params={"offset": 6}).json() == {"total": 6, "items": []}
 
 
-def test_recordings_are_named_by_relative_paths_and_what_is_known(client: TestClient, demo: Corpus):
+def test_recordings_have_relative_paths_and_metadata(client: TestClient, demo: Corpus):
     known = {one.notes_path.name: one for one in demo.recordings}
     for one in recordings(client, "notes"):
         expected = known[one["file"]]
@@ -108,18 +108,18 @@ def test_composers_are_counted(client: TestClient):
         ([], []),
     ],
 )
-def test_names_are_relative_to_the_folder_of_all(paths: list[str], names: list[str]):
+def test_names_are_relative_to_the_common_folder(paths: list[str], names: list[str]):
     assert list(names_within([PurePosixPath(path) for path in paths]).values()) == names
 
 
-def test_names_have_slashes_and_are_whole_across_drives():
+def test_names_have_slashes_and_are_absolute_across_drives():
     within = [PureWindowsPath(path) for path in (r"C:\music\a\x.mid", r"C:\music\y.mid")]
     assert list(names_within(within).values()) == ["a/x.mid", "y.mid"]
     across = [*within, PureWindowsPath(r"D:\z.mid")]
     assert list(names_within(across).values()) == ["C:/music/a/x.mid", "C:/music/y.mid", "D:/z.mid"]
 
 
-def test_the_map_has_a_point_for_each_and_pairs_lie_together(client: TestClient):
+def test_the_map_has_a_point_per_recording_and_pairs_are_close(client: TestClient):
     drawn = client.get("/api/map").json()
     assert {point["id"] for point in drawn["points"]} == {one["id"] for one in all_of(client)}
     place = {point["id"]: np.array([point["x"], point["y"]]) for point in drawn["points"]}
@@ -135,7 +135,7 @@ def test_the_map_has_a_point_for_each_and_pairs_lie_together(client: TestClient)
     assert named == [composers[point["id"]] for point in drawn["points"]]
 
 
-def test_the_map_leaves_out_what_is_not_listed_yet_and_one_lies_in_the_middle(served_index: Path):
+def test_the_map_omits_unlisted_recordings_and_centres_a_single_one(served_index: Path):
     snapshot = open_snapshot(served_index, load_model("template"))
     library = snapshot.libraries["notes"]
     for listed in (1, 3):
@@ -147,7 +147,7 @@ def test_the_map_leaves_out_what_is_not_listed_yet_and_one_lies_in_the_middle(se
             assert (drawn.points[0].x, drawn.points[0].y) == (0.5, 0.5)
 
 
-def test_a_clip_of_sound_is_that_stretch_of_the_file(client: TestClient, demo: Corpus):
+def test_a_clip_of_audio_equals_the_range_of_the_file(client: TestClient, demo: Corpus):
     one = recordings(client, "audio")[0]
     answer = client.get(f"/api/recordings/{one['id']}/sound", params={"start_s": 3.5, "length_s": 2})
     assert answer.headers["content-type"] == "audio/wav"
@@ -165,7 +165,7 @@ def test_a_clip_ends_with_its_file(client: TestClient):
 
 
 @pytest.mark.parametrize("tempo", [1.0, 1.25])
-def test_notes_are_played_when_they_begin(client: TestClient, tempo: float):
+def test_rendered_notes_start_at_their_onsets(client: TestClient, tempo: float):
     one = recordings(client, "notes")[0]
     range_ = {"start_s": 2.0, "length_s": 5.0}
     notes = client.get(f"/api/recordings/{one['id']}/notes", params=range_).json()["notes"]
@@ -178,7 +178,7 @@ def test_notes_are_played_when_they_begin(client: TestClient, tempo: float):
     assert np.abs(after).mean() > 1.3 * np.abs(before).mean()
 
 
-def test_notes_of_a_range_are_those_that_sound_in_it(client: TestClient, demo: Corpus):
+def test_notes_of_a_range(client: TestClient, demo: Corpus):
     one = recordings(client, "notes")[0]
     found = client.get(f"/api/recordings/{one['id']}/notes", params={"start_s": 5, "length_s": 3}).json()
     path = next(it.notes_path for it in demo.recordings if it.notes_path.name == one["file"])
@@ -189,7 +189,7 @@ def test_notes_of_a_range_are_those_that_sound_in_it(client: TestClient, demo: C
     assert [note[2] for note in found["notes"]] == expected.pitch.tolist()
 
 
-def test_a_search_by_upload_finds_what_the_command_finds(
+def test_a_search_by_upload_equals_the_search_of_the_package(
     client: TestClient, done: dict, sound: Path, served_index: Path
 ):
     with Store(served_index) as store:
@@ -204,7 +204,7 @@ def test_a_search_by_upload_finds_what_the_command_finds(
     assert (done["hits"][0]["likely"], done["hits"][0]["words"]) == (True, "almost certainly")
 
 
-def test_a_search_says_what_was_asked(done: dict, sound: Path):
+def test_a_search_describes_its_query(done: dict, sound: Path):
     assert done["query"]["name"] == "take1.flac"
     assert (done["query"]["kind"], done["against"], done["query"]["start_s"]) == ("audio", "notes", 4.0)
     assert done["query"]["length_s"] == pytest.approx(10.0, abs=0.01)
@@ -214,9 +214,9 @@ def test_a_search_says_what_was_asked(done: dict, sound: Path):
 
 def test_a_search_with_a_recording_of_the_library(client: TestClient):
     one = recordings(client, "notes")[2]
-    asked = client.post("/api/searches", json={"recording": one["id"], "start_s": 6, "length_s": 9, "top": 1})
-    assert asked.status_code == 202
-    found = finished(client, f"/api/searches/{asked.json()['id']}")
+    response = client.post("/api/searches", json={"recording": one["id"], "start_s": 6, "length_s": 9, "top": 1})
+    assert response.status_code == 202
+    found = finished(client, f"/api/searches/{response.json()['id']}")
     assert found["query"]["recording"] == one["id"]
     [hit] = found["hits"]
     assert hit["recording"]["kind"] == "audio"
@@ -224,7 +224,7 @@ def test_a_search_with_a_recording_of_the_library(client: TestClient):
     assert hit["start_s"] == pytest.approx(6.0, abs=0.1)
 
 
-def test_against_composer_and_top_are_heeded(client: TestClient, sound: Path):
+def test_options_against_composer_and_top(client: TestClient, sound: Path):
     other = next(one for one in recordings(client, "audio") if one["file"] != sound.name)
     options = {"length_s": "8", "against": "audio", "composer": other["composer"], "top": "2"}
     found = search(client, sound.read_bytes(), "x.flac", **options)
@@ -235,8 +235,8 @@ def test_against_composer_and_top_are_heeded(client: TestClient, sound: Path):
     }
 
 
-def test_a_long_query_has_provisional_hits_first(client: TestClient, sound: Path, monkeypatch: pytest.MonkeyPatch):
-    """The search of the whole waits until the stream has seen the hits of the beginning."""
+def test_a_long_query_has_provisional_matches_first(client: TestClient, sound: Path, monkeypatch: pytest.MonkeyPatch):
+    """The search with the whole query is held until the stream has sent the matches of the beginning."""
     service, streamed = service_of(client).searches, threading.Event()
     get, answer = service.get, searches.answer
 
@@ -252,7 +252,7 @@ def test_a_long_query_has_provisional_hits_first(client: TestClient, sound: Path
 
     monkeypatch.setattr(service, "get", seen_by_stream)
     monkeypatch.setattr(searches, "answer", held)
-    id_ = ask(client, sound.read_bytes(), "long.flac")["id"]
+    id_ = start_search(client, sound.read_bytes(), "long.flac")["id"]
     answer = client.get(f"/api/searches/{id_}/events")
     assert answer.headers["content-type"].startswith("text/event-stream")
     seen = events_of(answer.text)
@@ -266,7 +266,7 @@ def test_a_long_query_has_provisional_hits_first(client: TestClient, sound: Path
     assert last["query_end_s"] - last["query_start_s"] > 25
 
 
-def test_events_of_a_finished_search_are_its_end(client: TestClient, done: dict):
+def test_the_events_of_a_finished_search_are_its_final_state(client: TestClient, done: dict):
     assert events_of(client.get(f"/api/searches/{done['id']}/events").text) == [done]
 
 
@@ -280,7 +280,7 @@ def test_hits_as_csv_and_json(client: TestClient, done: dict):
     assert client.get(f"/api/searches/{done['id']}/hits.json").json() == done["hits"]
 
 
-def test_the_querys_own_sound_and_notes(client: TestClient, done: dict, sound: Path):
+def test_clips_and_notes_of_the_query(client: TestClient, done: dict, sound: Path):
     clip = client.get(f"/api/searches/{done['id']}/sound", params={"start_s": 2, "length_s": 1})
     samples, rate = read_wav(clip.content)
     np.testing.assert_allclose(samples, read_samples(sound, rate, 2.0, 1.0), atol=2**-15)
@@ -297,12 +297,12 @@ def midi_from(content: bytes, folder: Path) -> Notes:
     return read_notes(path)
 
 
-def test_the_notes_of_a_hit_run_along_with_the_recording(client: TestClient, demo: Corpus, tmp_path: Path):
-    """A recording that begins with 5 s of another piece, at a tempo of its own."""
+def test_notes_of_a_match_are_aligned_with_the_recording(client: TestClient, demo: Corpus, tmp_path: Path):
+    """The notes start 5 s later in the recording, at a slower tempo."""
     one = demo.recordings[0]
     notes = read_notes(one.notes_path, sustain=True).window(0.0, 25.0)
     slower = Notes(notes.onset_s * 1.1 + 5.0, notes.duration_s * 1.1, notes.pitch, notes.velocity)
-    rendered = service_of(client).clips._player().render(slower, 32.0)
+    rendered = service_of(client).clips._renderer().render(slower, 32.0)
     found = search(client, as_wav(rendered, 44_100), "slow.wav", start_s="5")
     hit = found["hits"][0]
     assert hit["recording"]["file"] == one.notes_path.name
@@ -315,8 +315,8 @@ def test_the_notes_of_a_hit_run_along_with_the_recording(client: TestClient, dem
         assert np.abs(aligned.onset_s[aligned.pitch == pitch] - onset_s).min() < 0.06
 
 
-def test_the_querys_notes_run_along_with_the_hit(client: TestClient, demo: Corpus, tmp_path: Path):
-    """Notes that begin 4 s later than the recording of the library that they are of."""
+def test_notes_of_the_query_are_aligned_with_the_match(client: TestClient, demo: Corpus, tmp_path: Path):
+    """The query's notes start 4 s later than the library's recording of them."""
     notes = read_notes(demo.recordings[0].notes_path, sustain=True).window(0.0, 30.0)
     write_midi(Notes(notes.onset_s + 4.0, notes.duration_s, notes.pitch, notes.velocity), tmp_path / "q.mid")
     found = search(client, (tmp_path / "q.mid").read_bytes(), "q.mid", start_s="4", length_s="15")
@@ -329,40 +329,40 @@ def test_the_querys_notes_run_along_with_the_hit(client: TestClient, demo: Corpu
         assert np.abs(aligned.onset_s[aligned.pitch == pitch] - onset_s).min() < 0.06
 
 
-@pytest.mark.parametrize("asked_with", ["audio", "notes"])
-def test_aligned_notes_are_in_the_key_of_the_side_whose_clock_they_have(
-    client: TestClient, demo: Corpus, tmp_path: Path, asked_with: str
+@pytest.mark.parametrize("query_kind", ["audio", "notes"])
+def test_aligned_notes_have_the_key_of_the_side_whose_times_they_have(
+    client: TestClient, demo: Corpus, tmp_path: Path, query_kind: str
 ):
-    """The query lies 3 semitones above the library, and 2 s later."""
+    """The query is 3 semitones higher than the library and starts 2 s later."""
     service, one = service_of(client), demo.recordings[0]
     notes = read_notes(one.notes_path, sustain=True)
     higher = Notes(notes.onset_s + 2.0, notes.duration_s, notes.pitch + np.uint8(3), notes.velocity)
-    path = tmp_path / ("query.wav" if asked_with == "audio" else "query.mid")
-    if asked_with == "audio":
-        path.write_bytes(as_wav(service.clips._player().render(higher, 22.0), 44_100))
+    path = tmp_path / ("query.wav" if query_kind == "audio" else "query.mid")
+    if query_kind == "audio":
+        path.write_bytes(as_wav(service.clips._renderer().render(higher, 22.0), 44_100))
         recording = next(it for it in recordings(client, "notes") if it["file"] == one.notes_path.name)
     else:
         write_midi(higher, path)
         recording = next(it for it in recordings(client, "audio") if it["file"] == one.id + ".flac")
     against = recording["kind"]
-    search_request = SearchRequest("q", path, asked_with, 22.0, 0.0, 22.0, path, 0.0, against, SearchOptions())
+    search_request = SearchRequest("q", path, query_kind, 22.0, 0.0, 22.0, path, 0.0, against, SearchOptions())
     places = {"start_s": 0.0, "end_s": 18.0, "query_start_s": 2.0, "query_end_s": 20.0, "tempo": 1.0, "semitones": 3}
     hit = Hit(file=recording["file"], recording=recording, score=0.5, confidence=0.9, **places)
     library_path = service.snapshot.recording(recording["id"])[1]
     content = aligned_midi(search_request, hit, library_path, service.decoders, 24_000, service.temporary)
     aligned = midi_from(content, tmp_path)
-    expected = higher.within(3.0, 19.0) if asked_with == "audio" else notes.within(1.0, 17.0)
+    expected = higher.within(3.0, 19.0) if query_kind == "audio" else notes.within(1.0, 17.0)
     assert len(expected) > 20
     for onset_s, pitch in zip(expected.onset_s, expected.pitch, strict=True):
         assert np.abs(aligned.onset_s[aligned.pitch == pitch] - onset_s).min() < 0.06
 
 
-def test_two_sounds_have_no_notes_to_align(client: TestClient, sound: Path):
+def test_two_audio_files_have_no_notes_to_align(client: TestClient, sound: Path):
     found = search(client, sound.read_bytes(), "x.flac", length_s="8", against="audio")
     refusal(client.get(f"/api/searches/{found['id']}/hits/0/aligned.mid"), 409, "no_notes")
 
 
-def test_a_forgotten_search_is_gone_with_its_upload(client: TestClient, sound: Path):
+def test_deleting_a_search_deletes_its_upload(client: TestClient, sound: Path):
     id_ = search(client, sound.read_bytes(), "x.flac", length_s="8")["id"]
     held = service_of(client).searches.search_request(id_).path
     assert held.exists()
@@ -383,12 +383,12 @@ def test_metrics_count_requests_and_searches(client: TestClient, done: dict):
     assert float(values[key]) >= 1
 
 
-def test_the_committed_openapi_document_is_the_servers():
+def test_the_committed_openapi_document_is_up_to_date():
     committed = json.loads((Path(__file__).parents[1] / "web" / "openapi.json").read_text(encoding="utf-8"))
     assert committed == openapi_document(), "web/openapi.json is out of date; run make api"
 
 
-def test_openapi_describes_every_route_and_its_refusals(client: TestClient):
+def test_openapi_describes_every_route_and_its_errors(client: TestClient):
     described = json.loads(client.get("/openapi.json").text)
     paths = described["paths"]
     assert set(paths["/api/searches/{id}/hits/{n}/aligned.mid"]["get"]["responses"]) >= {"200", "404", "409", "503"}

@@ -1,4 +1,4 @@
-"""`antiphon serve`, as a process of its own."""
+"""`antiphon serve` as a separate process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from waiting import LIMIT_S
 
 @contextmanager
 def running(*words: str) -> Iterator[str]:
-    """The URL of a server, which is interrupted afterwards and ends well."""
+    """The URL of a server that is interrupted afterwards and must exit cleanly."""
     command = [sys.executable, "-m", "antiphon", "serve", *words, "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -41,9 +41,7 @@ def running(*words: str) -> Iterator[str]:
     assert process.returncode in (0, -signal.SIGINT)
 
 
-def test_it_prints_where_it_is_and_leaves_nothing_behind(
-    served_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_it_prints_its_url_and_leaves_no_files(served_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with running("--index", str(served_index), "--max-upload-mb", "3") as url:
         assert url.startswith("http://127.0.0.1:")
@@ -55,13 +53,13 @@ def test_it_prints_where_it_is_and_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("words", [[], ["--demo", "--index", "x"], ["--index", "x", "--port", "70000"]])
-def test_it_takes_an_index_or_the_demo(words: list[str]):
+def test_it_requires_an_index_or_demo(words: list[str]):
     result = CliRunner().invoke(app, ["serve", *words])
     assert result.exit_code == 2
     assert "--" in result.output
 
 
-def test_what_is_wrong_is_said_in_one_line(served_index: Path, tmp_path: Path):
+def test_errors_name_the_option(served_index: Path, tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         with pytest.raises(AntiphonError, match="--port"):
@@ -84,7 +82,7 @@ def test_an_index_of_another_model_is_refused(served_index: Path):
 
 
 @pytest.mark.slow
-def test_the_demo_is_indexed_on_both_sides_and_only_once(cache: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_demo_index_has_both_modalities_and_is_built_once(cache: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(run, "load_model", lambda _: load_model("template"))
     index = run.demo_index()
     assert index.is_relative_to(cache)

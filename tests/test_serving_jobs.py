@@ -1,4 +1,4 @@
-"""Long work on a served library: files added, sound paired with notes."""
+"""Jobs of a server: adding files, and pairing audio with notes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from antiphon.serving.errors import Busy
 from antiphon.serving.jobs import Jobs
 from antiphon.serving.limits import Limits
 from antiphon.serving.models import Job, JobResult
-from antiphon.serving.uploads import free_name, kind_of_upload, safe_name, shown_name
+from antiphon.serving.uploads import display_name, free_name, kind_of_upload, safe_name
 from conftest import index_of_three
 from helpers import sine, write_scale
 from serving import as_wav, finished, recordings, refusal, search, served, service_of
@@ -28,7 +28,7 @@ from waiting import LIMIT_S, until
 
 @pytest.fixture
 def index(demo: Corpus, tmp_path: Path) -> Path:
-    """An index of its own, for it will be changed."""
+    """A separate index, because the tests change it."""
     return index_of_three(demo, tmp_path)
 
 
@@ -39,14 +39,14 @@ def client(index: Path) -> Iterator[TestClient]:
 
 
 def add(client: TestClient, *files: tuple[str, bytes]) -> dict[str, Any]:
-    """Add files: the job when it is done."""
+    """Add files and return the finished job."""
     answer = client.post("/api/files", files=[("files", file) for file in files])
     assert answer.status_code == 202, answer.text
     assert answer.json()["kind"] == "add"
     return finished(client, f"/api/jobs/{answer.json()['id']}")
 
 
-def test_added_files_are_found(client: TestClient, index: Path, demo: Corpus):
+def test_added_files_can_be_found(client: TestClient, index: Path, demo: Corpus):
     one = demo.recordings[7]
     assert one.audio_path is not None
     ids = {it["file"].rsplit("/", 1)[-1]: it["id"] for it in recordings(client, "notes")}
@@ -70,7 +70,7 @@ def test_added_files_are_found(client: TestClient, index: Path, demo: Corpus):
         assert str(index / "uploads" / "new piece.mid") in store.known()
 
 
-def test_what_cannot_be_added_is_named_and_not_kept(client: TestClient, index: Path, tmp_path: Path):
+def test_unusable_files_are_reported_and_not_stored(client: TestClient, index: Path, tmp_path: Path):
     good = write_scale(tmp_path / "scale.mid", 30).read_bytes()
     files = [
         ("../../../evil.mid", good),
@@ -89,7 +89,7 @@ def test_what_cannot_be_added_is_named_and_not_kept(client: TestClient, index: P
     assert add(client, ("other name.mid", good))["result"]["unchanged"] == ["other name.mid"]
 
 
-def test_a_name_that_is_taken_gets_a_number(client: TestClient, index: Path, tmp_path: Path):
+def test_a_used_name_gets_a_number(client: TestClient, index: Path, tmp_path: Path):
     for count in (30, 31):
         add(client, ("scale.mid", write_scale(tmp_path / "scale.mid", count).read_bytes()))
     assert {path.name for path in (index / "uploads").iterdir()} == {"scale.mid", "scale 2.mid"}
@@ -106,13 +106,13 @@ def test_failures_of_the_library_are_listed(client: TestClient, index: Path, tmp
     assert "MIDI" in failure["reason"]
 
 
-def test_a_library_may_be_closed_to_uploads(served_index: Path):
+def test_uploads_can_be_disabled(served_index: Path):
     with served(served_index, uploads=False) as client:
         assert client.get("/api/health").json()["uploads"] is False
         refusal(client.post("/api/files", files={"files": ("a.mid", b"MThd")}), 403, "read_only")
 
 
-def test_sound_is_paired_with_its_notes(client: TestClient):
+def test_audio_is_paired_with_its_notes(client: TestClient):
     assert client.get("/api/pairs").json() == {"pairs": [], "job": None}
     answer = client.post("/api/pairs")
     assert answer.status_code == 202
@@ -131,7 +131,7 @@ def test_sound_is_paired_with_its_notes(client: TestClient):
         assert pair["tempo"] == pytest.approx(1.0, abs=0.01)
 
 
-def test_there_must_be_two_sides_to_pair(tmp_path: Path):
+def test_pairing_needs_both_modalities(tmp_path: Path):
     write_scale(tmp_path / "music" / "scale.mid", 30)
     build_index([tmp_path / "music"], load_model("template"), "template", tmp_path / "index")
     with served(tmp_path / "index") as client:
@@ -141,13 +141,13 @@ def test_there_must_be_two_sides_to_pair(tmp_path: Path):
         assert client.post("/api/searches", files=tone).json()["against"] == "notes"
 
 
-def test_progress_is_told_step_by_step():
-    told: list[tuple[str, int, int | None]] = []
-    with report_progress(lambda *step: told.append(step)):
+def test_progress_is_reported_step_by_step():
+    steps: list[tuple[str, int, int | None]] = []
+    with report_progress(lambda *step: steps.append(step)):
         assert list(track("ab", "spelling")) == ["a", "b"]
         assert list(track(iter("c"), "counting")) == ["c"]
-    assert list(track("d", "unheard")) == ["d"]
-    assert told == [
+    assert list(track("d", "unreported")) == ["d"]
+    assert steps == [
         ("spelling", 0, 2),
         ("spelling", 1, 2),
         ("spelling", 2, 2),
@@ -169,7 +169,7 @@ def over(jobs: Jobs, job: Job) -> None:
     until(lambda: jobs.get(job.id).status == "done", "the end of the job")
 
 
-def test_jobs_report_how_far_they_are_and_wait_for_each_other(jobs: Jobs):
+def test_jobs_report_progress_and_run_in_order(jobs: Jobs):
     begun, go_on = threading.Event(), threading.Event()
 
     def work() -> JobResult:
@@ -194,7 +194,7 @@ def test_jobs_report_how_far_they_are_and_wait_for_each_other(jobs: Jobs):
     assert jobs.unfinished("pair") is None
 
 
-def test_a_job_that_fails_says_why_and_the_next_is_done(jobs: Jobs, caplog: pytest.LogCaptureFixture):
+def test_a_failed_job_has_a_reason_and_the_next_one_runs(jobs: Jobs, caplog: pytest.LogCaptureFixture):
     def failing() -> JobResult:
         raise ValueError("out of ideas")
 
@@ -219,13 +219,13 @@ def test_a_job_that_fails_says_why_and_the_next_is_done(jobs: Jobs, caplog: pyte
         ("\udce9.wav", "udce9.wav"),
     ],
 )
-def test_names_to_store_under_are_harmless(given: str, stored: str):
+def test_names_for_storage_are_safe(given: str, stored: str):
     assert safe_name(given, kind_of_upload(given)[1] if given != "...wav" else ".wav") == stored
-    assert "/" not in shown_name(given)
-    assert shown_name(given).isprintable()
+    assert "/" not in display_name(given)
+    assert display_name(given).isprintable()
 
 
-def test_a_free_name_is_not_taken(tmp_path: Path):
+def test_a_free_name_is_unused(tmp_path: Path):
     for expected in ("a.mid", "a 2.mid", "a 3.mid"):
         path = free_name(tmp_path, "a.mid")
         assert path.name == expected

@@ -1,4 +1,4 @@
-"""What a server does not let happen: too much at once, reading elsewhere, foreign pages, broken files."""
+"""Limits and security of a server: load, paths, foreign pages, tokens, damaged files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from antiphon.serving.limits import Gate
 from antiphon.serving.middleware import COOKIE, is_loopback
 from antiphon.serving.run import settings_for
 from helpers import END_OF_TRACK, midi, sine, write_scale
-from serving import PATIENT, as_wav, ask, finished, recordings, refusal, search, served, service_of
+from serving import PATIENT, as_wav, finished, recordings, refusal, search, served, service_of, start_search
 from waiting import LIMIT_S, until
 
 TONE = as_wav(sine(4.0), 24_000)
@@ -63,7 +63,7 @@ def score(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         ("/api/searches/a%00b", {}),
     ],
 )
-def test_values_out_of_range_are_refused_by_name(client: TestClient, path: str, params: dict[str, str]):
+def test_errors_name_values_out_of_range(client: TestClient, path: str, params: dict[str, str]):
     text = refusal(client.get(path, params=params), 422, "invalid")
     assert all(name in text for name in params) or not params
 
@@ -90,11 +90,11 @@ def test_options_of_a_search_are_checked(client: TestClient, options: dict, name
     "body",
     ["", "{", "[]", "null", '{"recording": NaN}', '{"recording": 1, "x": 2}', '{"recording": "\\ud800"}', "[" * 9000],
 )
-def test_json_that_asks_nothing_is_refused(client: TestClient, body: str):
+def test_json_without_a_query_is_refused(client: TestClient, body: str):
     refusal(client.post("/api/searches", content=body, headers={"content-type": "application/json"}), 422, "invalid")
 
 
-def test_half_a_surrogate_pair_is_no_mistake_of_the_server(client: TestClient):
+def test_a_lone_surrogate_is_a_client_error(client: TestClient):
     body = json.dumps({"recording": recordings(client, "notes")[0]["id"], "composer": "\ud800"})
     answer = client.post("/api/searches", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 422
@@ -104,7 +104,7 @@ def test_half_a_surrogate_pair_is_no_mistake_of_the_server(client: TestClient):
     "kind",
     ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "multipart/form-data; boundary=", ""],
 )
-def test_a_body_that_is_no_form_is_refused(client: TestClient, kind: str):
+def test_a_body_other_than_a_form_is_refused(client: TestClient, kind: str):
     for path in ("/api/searches", "/api/files"):
         assert client.post(path, content=b"--x\r\n\r\n", headers={"content-type": kind}).status_code in (400, 422)
 
@@ -135,40 +135,40 @@ BROKEN: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", sorted(BROKEN))
-def test_a_file_that_cannot_be_used_is_named_with_the_reason(client: TestClient, name: str):
+def test_an_unusable_file_is_refused_with_the_reason(client: TestClient, name: str):
     text = refusal(client.post("/api/searches", files={"file": (name, BROKEN[name]())}), 422, "unusable")
-    assert "/" not in text.replace(" / ", ""), "no path of the server is told"
+    assert "/" not in text.replace(" / ", ""), "the message discloses a path of the server"
 
 
 @pytest.mark.parametrize("name", ["x.exe", "x", ".wav", "", "a.wav\0.exe"])
-def test_a_name_that_says_neither_sound_nor_notes_is_refused(client: TestClient, name: str):
+def test_an_unknown_suffix_is_refused(client: TestClient, name: str):
     assert client.post("/api/searches", files={"file": (name, TONE)}).status_code in (400, 422)
 
 
-def test_a_decoder_that_hangs_or_dies_is_replaced(tmp_path: Path):
+def test_a_decoder_that_hangs_or_crashes_is_replaced(tmp_path: Path):
     (tmp_path / "tone.wav").write_bytes(TONE)
     decoders = Decoders(PATIENT, 1)
-    asked = {"kind": "audio", "start_s": 0.0, "length_s": None, "rate_hz": 24_000, "out": tmp_path / "out.wav"}
+    request = {"kind": "audio", "start_s": 0.0, "length_s": None, "rate_hz": 24_000, "out": tmp_path / "out.wav"}
     try:
-        assert decoders.query(tmp_path / "tone.wav", **asked) == (4.0, 4.0)
+        assert decoders.query(tmp_path / "tone.wav", **request) == (4.0, 4.0)
         os.kill(decoders._all[0].start().pid, signal.SIGSTOP)
         decoders._limits = replace(PATIENT, decode_s=0.1)
         with pytest.raises(UnreadableInput, match="takes too long"):
-            decoders.query(tmp_path / "tone.wav", **asked)
+            decoders.query(tmp_path / "tone.wav", **request)
         decoders._limits = PATIENT
-        assert decoders.query(tmp_path / "tone.wav", **asked) == (4.0, 4.0)
+        assert decoders.query(tmp_path / "tone.wav", **request) == (4.0, 4.0)
         process = decoders._all[0]._process
         assert process is not None
         process.kill()
         process.wait()
         with pytest.raises(UnreadableInput, match="cannot be read"):
-            decoders.query(tmp_path / "tone.wav", **asked)
-        assert decoders.query(tmp_path / "tone.wav", **asked) == (4.0, 4.0)
+            decoders.query(tmp_path / "tone.wav", **request)
+        assert decoders.query(tmp_path / "tone.wav", **request) == (4.0, 4.0)
     finally:
         decoders.stop()
 
 
-def test_the_time_that_a_decoder_takes_to_start_is_not_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_start_of_a_decoder_does_not_count_as_reading_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "tone.wav").write_bytes(TONE)
     limits: list[float | None] = []
     get = queue.Queue.get
@@ -189,42 +189,42 @@ def test_the_time_that_a_decoder_takes_to_start_is_not_the_files(tmp_path: Path,
     assert limits == [idle, started, read, idle, read]
 
 
-def test_a_decoder_that_does_not_start_is_no_fault_of_the_file(tmp_path: Path):
+def test_a_decoder_that_does_not_start_gives_busy(tmp_path: Path):
     (tmp_path / "tone.wav").write_bytes(TONE)
     decoders = Decoders(replace(PATIENT, decoder_start_s=0.1), 1)
     os.kill(decoders._all[0].start().pid, signal.SIGSTOP)
     try:
-        with pytest.raises(Busy, match="no process that reads files starts"):
+        with pytest.raises(Busy, match="decoder process does not start"):
             decoders.query(tmp_path / "tone.wav", "audio", 0.0, None, 24_000, tmp_path / "out.wav")
     finally:
         decoders.stop()
 
 
-def test_a_file_that_would_fill_the_memory_is_refused(tmp_path: Path):
+def test_a_file_above_the_memory_limit_is_refused(tmp_path: Path):
     path = tmp_path / "long.wav"
     path.write_bytes(as_wav(np.ones(40_000_000, np.float32), 24_000))  # 160 MB as float samples
     decoders = Decoders(replace(PATIENT, decode_bytes=640 << 20, query_s=1e6), 1)
     try:
-        with pytest.raises(UnreadableInput, match=r"memory|fails over it"):
+        with pytest.raises(UnreadableInput, match=r"memory|crashed"):
             decoders.query(path, "audio", 0.0, None, 48_000, tmp_path / "out.wav")
     finally:
         decoders.stop()
 
 
-def test_more_notes_than_can_be_are_refused(served_index: Path, score: bytes):
+def test_a_file_with_too_many_notes_is_refused(served_index: Path, score: bytes):
     with served(served_index, limits=replace(PATIENT, notes=20)) as client:
         text = refusal(client.post("/api/searches", files={"file": ("a.mid", score)}), 422, "unusable")
         assert "24 notes; 20" in text
 
 
-def test_a_query_that_is_too_long_says_how_to_ask_for_less(served_index: Path):
+def test_the_error_of_a_long_query_names_the_options_of_a_stretch(served_index: Path):
     with served(served_index, limits=replace(PATIENT, query_s=5.0)) as client:
         tone = as_wav(sine(8.0), 24_000)
         assert "start_s" in refusal(client.post("/api/searches", files={"file": ("a.wav", tone)}), 422, "unusable")
-        assert ask(client, tone, "a.wav", length_s="4")["query"]["duration_s"] == 8.0
+        assert start_search(client, tone, "a.wav", length_s="4")["query"]["duration_s"] == 8.0
 
 
-def test_an_upload_beyond_the_limit_is_refused_whether_it_says_so_or_not(served_index: Path):
+def test_an_upload_beyond_the_limit_is_refused_with_and_without_content_length(served_index: Path):
     with served(served_index, limits=replace(PATIENT, upload_bytes=100_000)) as client:
         refusal(client.post("/api/searches", files={"file": ("a.wav", TONE)}), 413, "too_large")
 
@@ -253,41 +253,41 @@ def test_a_clip_with_too_many_notes_is_refused(served_index: Path):
         refusal(client.get(f"/api/recordings/{one}/sound"), 422, "too_dense")
 
 
-def test_what_is_not_there_is_404(client: TestClient):
+def test_unknown_things_are_404(client: TestClient):
     refusal(client.get("/api/recordings/99999"), 404, "no_recording")
     refusal(client.post("/api/searches", json={"recording": 99999}), 404, "no_recording")
     refusal(client.get("/api/searches/unknown"), 404, "gone")
     refusal(client.get("/api/jobs/unknown"), 404, "gone")
     refusal(client.get("/api/nothing"), 404, "not_found")
-    for asked in (client.put("/api/recordings"), client.get("/api/files"), client.get("/api/searches")):
-        refusal(asked, 405, "wrong_method")
+    for response in (client.put("/api/recordings"), client.get("/api/files"), client.get("/api/searches")):
+        refusal(response, 405, "wrong_method")
 
 
-def test_a_composer_or_kind_that_the_library_lacks_is_said(client: TestClient, tmp_path: Path):
+def test_an_absent_composer_or_modality_is_reported(client: TestClient, tmp_path: Path):
     answer = client.post("/api/searches", files={"file": ("a.wav", TONE)}, data={"composer": "Nobody"})
     assert "Nobody" in refusal(answer, 422, "unusable")
 
 
 @pytest.fixture
 def waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Searches wait until this is set."""
+    """An event that holds all searches until it is set."""
     go = threading.Event()
     answer = searches.answer
 
-    def later(*asked):
+    def later(*args):
         assert go.wait(LIMIT_S)
-        return answer(*asked)
+        return answer(*args)
 
     monkeypatch.setattr(searches, "answer", later)
     yield go
     go.set()
 
 
-def test_a_full_queue_answers_503_and_empties_again(served_index: Path, score: bytes, waiting: threading.Event):
+def test_a_full_queue_gives_503_and_empties_again(served_index: Path, score: bytes, waiting: threading.Event):
     with served(served_index, workers=1, limits=replace(PATIENT, queue=2)) as client:
-        first = ask(client, score, "0.mid", against="notes")["id"]
+        first = start_search(client, score, "0.mid", against="notes")["id"]
         until(lambda: client.get(f"/api/searches/{first}").json()["status"] == "running", "the first search begins")
-        others = [ask(client, score, f"{n}.mid", against="notes") for n in (1, 2)]
+        others = [start_search(client, score, f"{n}.mid", against="notes") for n in (1, 2)]
         assert [one["ahead"] for one in others] == [1, 2]
         answer = client.post("/api/searches", files={"file": ("3.mid", score)})
         refusal(answer, 503, "busy")
@@ -295,13 +295,13 @@ def test_a_full_queue_answers_503_and_empties_again(served_index: Path, score: b
         assert client.get("/api/health").status_code == 200
         client.delete(f"/api/searches/{others[0]['id']}")
         assert client.get(f"/api/searches/{others[1]['id']}").json()["ahead"] == 1
-        last = ask(client, score, "4.mid", against="notes")
+        last = start_search(client, score, "4.mid", against="notes")
         waiting.set()
         assert finished(client, f"/api/searches/{last['id']}")["status"] == "done"
         assert 'outcome="refused"} 1.0' in client.get("/metrics").text
 
 
-def test_beginnings_are_searched_before_wholes(
+def test_beginnings_are_searched_before_whole_queries(
     served_index: Path, demo: Corpus, score: bytes, waiting: threading.Event, monkeypatch: pytest.MonkeyPatch
 ):
     order: list[tuple[str, str]] = []
@@ -315,10 +315,10 @@ def test_beginnings_are_searched_before_wholes(
     monkeypatch.setattr(searches, "answer", noted)
     long = demo.recordings[0].notes_path.read_bytes()
     with served(served_index, workers=1) as client:
-        asked = [ask(client, long, name, against="notes") for name in ("a.mid", "b.mid")]
-        asked.append(ask(client, score, "c.mid", against="notes"))
+        started = [start_search(client, long, name, against="notes") for name in ("a.mid", "b.mid")]
+        started.append(start_search(client, score, "c.mid", against="notes"))
         waiting.set()
-        assert {finished(client, f"/api/searches/{one['id']}")["status"] for one in asked} == {"done"}
+        assert {finished(client, f"/api/searches/{one['id']}")["status"] for one in started} == {"done"}
     assert order == [
         ("a.mid", "beginning"),
         ("b.mid", "beginning"),
@@ -328,22 +328,22 @@ def test_beginnings_are_searched_before_wholes(
     ]
 
 
-def test_a_search_that_fails_says_so_and_the_next_one_works(
+def test_a_failed_search_has_a_reason_and_the_next_one_works(
     served_index: Path, score: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     answer = searches.answer
     faults: list[Exception] = [RuntimeError("no more memory"), AntiphonError("cannot be")]
 
-    def failing(*asked):
+    def failing(*args):
         if faults:
             raise faults.pop()
-        return answer(*asked)
+        return answer(*args)
 
     monkeypatch.setattr(searches, "answer", failing)
     with served(served_index) as client:
         codes = []
         for _ in range(2):
-            id_ = ask(client, score, "a.mid", against="notes")["id"]
+            id_ = start_search(client, score, "a.mid", against="notes")["id"]
             found = finished(client, f"/api/searches/{id_}")
             codes.append((found["status"], found["error"]["code"]))
         assert codes == [("failed", "unusable"), ("failed", "internal")]
@@ -351,7 +351,7 @@ def test_a_search_that_fails_says_so_and_the_next_one_works(
     assert "no more memory" in caplog.text
 
 
-def test_searches_are_forgotten_by_age_and_number(served_index: Path, score: bytes):
+def test_searches_expire_by_age_and_number(served_index: Path, score: bytes):
     with served(served_index, limits=replace(PATIENT, searches=2)) as client:
         ids = [search(client, score, "a.mid", against="notes")["id"] for _ in range(3)]
         assert [client.get(f"/api/searches/{id_}").status_code for id_ in ids] == [404, 200, 200]
@@ -364,7 +364,7 @@ def test_searches_are_forgotten_by_age_and_number(served_index: Path, score: byt
         assert len([path for path in service.temporary.iterdir() if path.is_dir()]) == 1
 
 
-def test_stopping_removes_every_upload(served_index: Path, score: bytes):
+def test_stopping_deletes_all_uploads(served_index: Path, score: bytes):
     with served(served_index) as client:
         search(client, score, "a.mid", against="notes")
         temporary = service_of(client).temporary
@@ -372,14 +372,14 @@ def test_stopping_removes_every_upload(served_index: Path, score: bytes):
     assert not temporary.exists()
 
 
-def test_a_gate_lets_in_so_many_and_no_more():
+def test_a_gate_limits_concurrency():
     gate = Gate("clips", 1, 0, 0.05)
-    with gate.entered(), pytest.raises(Busy, match="too many clips"), gate.entered():
+    with gate.slot(), pytest.raises(Busy, match="too many requests for clips"), gate.slot():
         pass
     patient = Gate("clips", 1, 1, 0.05)
-    with patient.entered(), pytest.raises(Busy, match="too long"), patient.entered():
+    with patient.slot(), pytest.raises(Busy, match="too long"), patient.slot():
         pass
-    with patient.entered():
+    with patient.slot():
         pass
 
 
@@ -387,10 +387,10 @@ def test_a_gate_lets_in_so_many_and_no_more():
     "name",
     ["../../canary.wav", "..\\..\\canary.wav", "/etc/canary.wav", "%2e%2e%2fcanary.wav", "a;touch x;.wav", "$(id).wav"],
 )
-def test_names_of_uploads_lead_nowhere(client: TestClient, name: str, tmp_path: Path):
+def test_names_of_uploads_cannot_leave_the_folder(client: TestClient, name: str, tmp_path: Path):
     service = service_of(client)
     before = set(service.temporary.parent.glob("*canary*"))
-    id_ = ask(client, TONE, name)["id"]
+    id_ = start_search(client, TONE, name)["id"]
     path = service.searches.search_request(id_).path
     assert path.name == "query.wav"
     assert path.parent.parent == service.temporary
@@ -412,7 +412,7 @@ def test_names_of_uploads_lead_nowhere(client: TestClient, name: str, tmp_path: 
         "/sub/%2e%2e/%2e%2e/canary.txt",
     ],
 )
-def test_nothing_beside_the_bundle_is_read(served_index: Path, tmp_path: Path, path: str):
+def test_files_outside_the_bundle_are_not_served(served_index: Path, tmp_path: Path, path: str):
     bundle = tmp_path / "page"
     (bundle / "sub").mkdir(parents=True)
     (bundle / "index.html").write_text("<title>the page</title>", encoding="utf-8")
@@ -432,7 +432,7 @@ def test_nothing_beside_the_bundle_is_read(served_index: Path, tmp_path: Path, p
         assert page.headers["x-content-type-options"] == "nosniff"
 
 
-def test_without_the_bundle_the_page_says_how_to_build_it(served_index: Path, tmp_path: Path):
+def test_without_a_bundle_the_page_explains_how_to_build_it(served_index: Path, tmp_path: Path):
     with served(served_index, tmp_path / "missing") as client:
         answer = client.get("/")
         assert answer.status_code == 503
@@ -441,16 +441,16 @@ def test_without_the_bundle_the_page_says_how_to_build_it(served_index: Path, tm
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.2", ""])
-def test_other_names_than_this_computers_are_refused(client: TestClient, host: str):
+def test_foreign_host_names_are_refused(client: TestClient, host: str):
     refusal(client.get("/api/health", headers={"host": host}), 400, "wrong_host")
 
 
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:9", "LOCALHOST"])
-def test_this_computers_names_are_its_own(client: TestClient, host: str):
+def test_local_host_names_are_accepted(client: TestClient, host: str):
     assert client.get("/api/health", headers={"host": host}).status_code == 200
 
 
-def test_pages_from_elsewhere_change_nothing(client: TestClient):
+def test_foreign_origins_cannot_change_anything(client: TestClient):
     for origin in ("http://evil.example", "null", "http://localhost:9"):
         refusal(client.post("/api/pairs", headers={"origin": origin}), 403, "wrong_origin")
     answer = client.get("/api/health", headers={"origin": "http://evil.example"})
@@ -458,7 +458,7 @@ def test_pages_from_elsewhere_change_nothing(client: TestClient):
     assert client.delete("/api/searches/x", headers={"origin": "http://localhost"}).status_code == 404
 
 
-def test_with_a_token_nothing_but_health_goes_without(served_index: Path, tmp_path: Path):
+def test_with_a_token_only_health_is_open(served_index: Path, tmp_path: Path):
     (tmp_path / "index.html").write_text("page", encoding="utf-8")
     with served(served_index, tmp_path, token=SECRET, hosts=()) as client:
         assert client.get("/api/health").status_code == 200
@@ -471,7 +471,7 @@ def test_with_a_token_nothing_but_health_goes_without(served_index: Path, tmp_pa
         assert client.get("/api/recordings", headers=right).status_code == 200
 
 
-def test_the_pages_address_with_the_token_sets_a_cookie(served_index: Path, tmp_path: Path):
+def test_the_page_url_with_the_token_sets_a_cookie(served_index: Path, tmp_path: Path):
     (tmp_path / "index.html").write_text("page", encoding="utf-8")
     with served(served_index, tmp_path, token=SECRET, hosts=()) as client:
         refusal(client.get("/", params={"token": "wrong"}), 401, "no_token")

@@ -1,5 +1,5 @@
-// Bundles the page into the Python package, or the folder named: index.html, app.js, app.css, icon.svg and the licences
-// of what is inside.
+// Bundles the page into the Python package, or the given folder: index.html, app.js, app.css, icon.svg, and the licences
+// of the bundled packages.
 import { build } from "esbuild";
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -9,15 +9,15 @@ const here = dirname(fileURLToPath(import.meta.url));
 const out = process.argv[2] ?? join(here, "..", "src", "antiphon", "serving", "page");
 const bundled = ["preact", "wavesurfer.js"];
 
-// wavesurfer.js writes an inline <style> into its shadow root, which the page's content security policy refuses (and
-// ought to). It is cut out here; src/sound-lane.tsx adopts the same rules as a constructed style sheet.
+// wavesurfer.js writes an inline <style> into its shadow root, which the page's content security policy refuses. This
+// plugin removes it; src/sound-lane.tsx adopts the same rules as a constructed style sheet.
 const withoutInlineStyle = {
   name: "without-inline-style",
   setup({ onLoad }) {
     onLoad({ filter: /wavesurfer\.js[\\/]dist[\\/]renderer\.js$/ }, async ({ path }) => {
       const source = await readFile(path, "utf8");
       const pieces = source.split(/<style\b[\s\S]*?<\/style>/);
-      if (pieces.length !== 2) throw new Error(`${path} has ${pieces.length - 1} inline styles, not the one we know`);
+      if (pieces.length !== 2) throw new Error(`${path} has ${pieces.length - 1} inline styles instead of one`);
       return { contents: pieces.join(""), loader: "js" };
     });
   },

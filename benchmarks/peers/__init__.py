@@ -1,6 +1,7 @@
-"""Other ways to find a recording's notes, put to the queries that `benchmarks.search` leaves in CACHE/exchange.
+"""Other methods that find the notes of a recording, run on the queries that `benchmarks.search` writes.
 
-They run in an environment of their own, from the root of the checkout, and are nothing that the package imports:
+The queries lie in CACHE/exchange. The package does not import the peers. They run in a separate environment, from the
+root of the checkout:
 
     python -m venv peers-venv
     peers-venv/bin/pip install uv
@@ -11,6 +12,6 @@ They run in an environment of their own, from the root of the checkout, and are 
     peers-venv/bin/python -m benchmarks.peers.template …      peers-venv/bin/python -m benchmarks.peers.transcribe …
     python -m benchmarks.search --rows --peers answers …
 
-`--queries` takes the first of a row's queries and `--library` so many of its files, the same for every peer that is
-given the same numbers; a smaller library is easier. Answers are counted by `benchmarks.search`, as ours are.
+`--queries N` takes the first N queries of a row and `--library N` searches N of its files, the same ones for every peer
+with the same numbers. A smaller library is easier. `benchmarks.search` scores the results of peers as it scores ours.
 """

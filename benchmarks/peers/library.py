@@ -1,4 +1,4 @@
-"""A library of notes indexed by a model of the package, for peers that search it, as long as they run."""
+"""A library of notes, indexed by a model of the package, for peers that search notes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from antiphon.models.loading import load_model
-from benchmarks.search.asking import Find, Indexes, search
 from benchmarks.search.queries import Library
+from benchmarks.search.querying import Indexes, SearchFunction, search
 
 
-def searcher(library: Library, model: str, folder: Path | None = None) -> Find:
-    """Index the library in `folder` (a new one in the system's temporary folder) and give what searches it."""
+def open_search(library: Library, model: str, folder: Path | None = None) -> SearchFunction:
+    """Index the library in `folder`, by default a temporary folder, and return its search function."""
     if folder is None:
         folder = Path(mkdtemp(prefix="antiphon-peer-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A stand-in for the one function of torchaudio that Transkun calls, made of librosa's mel filters."""
+"""A replacement for the one function of torchaudio that Transkun calls, based on librosa's mel filters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def melscale_fbanks(n_freqs: int, f_min: float, f_max: float, n_mels: int, sampl
 
 
 def install() -> None:
-    """Let `import torchaudio` find this, unless there is a torchaudio."""
+    """Register this module as `torchaudio`, unless torchaudio is installed."""
     try:
         import torchaudio  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
     except ImportError:

@@ -1,4 +1,4 @@
-"""The package's own search with another model: `template`, which learned nothing, or any other, in the same library.
+"""The package's own search with another model: the untrained `template` or any other, in the same library.
 
 python -m benchmarks.peers.template QUERIES OUT [--model template] [--index DIR] [--queries N] [--library N]
 """
@@ -8,20 +8,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from antiphon.alignment.confidence import LIKELY
-from benchmarks.peers.common import answer, parser_for
-from benchmarks.peers.library import searcher
+from benchmarks.peers.common import parser_for, run_peer
+from benchmarks.peers.library import open_search
 
 
 def main() -> None:
-    """Parse, index, answer."""
+    """Parse the command line, index the library, run the queries."""
     parser = parser_for("template", "The package's search with another model.")
     parser.add_argument("--model", default="template")
     parser.add_argument("--index", type=Path, metavar="DIR", help="keep the index there (a temporary folder)")
     options = parser.parse_args()
-    answer(
+    run_peer(
         options,
         f"antiphon, {Path(options.model).name}",
-        lambda library: searcher(library, options.model, options.index),
+        lambda library: open_search(library, options.model, options.index),
         LIKELY,
     )
 

@@ -1,10 +1,10 @@
-"""Transcribe, then match: Transkun writes down the query's notes, and these are searched among the library's.
+"""Transcribe, then search: Transkun transcribes the query, and the package searches the library with these notes.
 
 python -m benchmarks.peers.transcribe QUERIES OUT [--model default] [--index DIR] [--queries N] [--library N]
 
 Source: Yan and Duan, "Scoring time intervals using non-hierarchical transformer for automatic piano transcription"
-(ISMIR 2024); `transkun` 2.0.1 carries its weights. A second of sound takes it some seconds of a core: take a sample.
-The notes are matched by the package's index of notes.
+(ISMIR 2024); `transkun` 2.0.1 contains the weights. One second of audio takes some seconds of one core: use a sample.
+The notes are searched in the package's index of notes.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from antiphon.errors import UnreadableInput
 from antiphon.io.audio import read_samples
 from antiphon.io.notes import NOTE_SUFFIXES, Notes, write_midi
 from benchmarks.peers import mel
-from benchmarks.peers.common import answer, parser_for
-from benchmarks.peers.library import searcher
-from benchmarks.search.asking import Find
-from benchmarks.search.queries import Found, Library, Query
+from benchmarks.peers.common import parser_for, run_peer
+from benchmarks.peers.library import open_search
+from benchmarks.search.queries import BestMatch, Library, Query
+from benchmarks.search.querying import SearchFunction
 
 
 class Transcriber:
@@ -44,14 +44,14 @@ class Transcriber:
                 setattr(config, name, value)
             checkpoint = torch.load(folder / "2.0.pt", map_location="cpu", weights_only=True)
         self._model: Any = module.TransKun(conf=config)
-        # As its own command does: the newer name first, and what the model does not have is left.
+        # As its own command does: prefer the newer name, ignore weights that the model does not have.
         self._model.load_state_dict(checkpoint.get("best_state_dict", checkpoint.get("state_dict")), strict=False)
         self._model.eval()
 
     def notes_of(self, path: Path, start_s: float, length_s: float) -> Notes:
-        """The notes of a stretch of sound, in seconds from its start."""
+        """Transcribe a stretch of audio. Times are seconds from its start."""
         samples = read_samples(path, self._model.fs, start_s, length_s)
-        # By itself it takes overlapping segments and pads both ends, four for what fits into one.
+        # By default it uses overlapping segments and pads both ends: four segments for a stretch that fits into one.
         segment_s = self._model.segmentSizeInSecond
         step_s = segment_s if length_s <= segment_s else self._model.segmentHopSizeInSecond
         with torch.inference_mode(), warnings.catch_warnings(action="ignore"):
@@ -64,19 +64,19 @@ class Transcriber:
         return Notes.of(onset_s, duration_s, pitch, velocity)
 
 
-def prepare(library: Library, model: str, index: Path | None) -> Find:
-    """Index the library's notes, load the transcriber, and give what asks both one after the other."""
-    find = searcher(library, model, index)
+def prepare(library: Library, model: str, index: Path | None) -> SearchFunction:
+    """Index the library's notes, load the transcriber, and return a function that transcribes and searches."""
+    find = open_search(library, model, index)
     transcriber = Transcriber()
 
-    def transcribe_and_find(query: Query) -> Found | None:
+    def transcribe_and_find(query: Query) -> BestMatch | None:
         if query.path.suffix.lower() in NOTE_SUFFIXES:
             return find(query)
         notes = transcriber.notes_of(query.path, query.start_s, query.length_s)
         if len(notes) == 0:
-            raise UnreadableInput(query.path, "no notes were heard in it")
+            raise UnreadableInput(query.path, "its transcription has no notes")
         with TemporaryDirectory() as folder:
-            path = Path(folder) / "heard.mid"
+            path = Path(folder) / "transcribed.mid"
             write_midi(notes, path)
             found = find(replace(query, path=path, start_s=0.0))
         return None if found is None else replace(found, query_start_s=found.query_start_s + query.start_s)
@@ -85,13 +85,13 @@ def prepare(library: Library, model: str, index: Path | None) -> Find:
 
 
 def main() -> None:
-    """Parse, index, answer."""
+    """Parse the command line, index the library, run the queries."""
     parser = parser_for("transcribe", "Transkun, then the package's index of notes.")
-    parser.add_argument("--model", default="default", help="what embeds the notes")
+    parser.add_argument("--model", default="default", help="the model that embeds the notes")
     parser.add_argument("--index", type=Path, metavar="DIR", help="keep the index there (a temporary folder)")
     options = parser.parse_args()
     name = f"Transkun 2.0.1 + antiphon's notes, {Path(options.model).name}"
-    answer(options, name, lambda library: prepare(library, options.model, options.index), LIKELY)
+    run_peer(options, name, lambda library: prepare(library, options.model, options.index), LIKELY)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The search engine against its bars, and what others do with the same queries."""
+"""Search quality of the engine against target figures, and of other methods on the same queries."""

@@ -1,10 +1,11 @@
-"""The bars of search from one command, with peers beside.
+"""Measure search quality against target figures, and compare it with that of other methods.
 
 python -m benchmarks.search --corpus RENDERED --real RECORDINGS --library NOTES… --maestro MAESTRO --asap ASAP
 
-Each row draws its queries by the seed, brings the index of its library up to date in the cache, and asks. Rows whose
-folders are not given are left out and named. `--out` keeps what earlier runs wrote of other rows. Queries and answers
-are left in CACHE/exchange: `benchmarks.peers` answers the same, and `--peers DIR` puts its answers beside ours.
+Each row samples its queries with the seed, updates the index of its library in the cache, and runs the queries. Rows
+whose folders are not given are skipped and named. `--out` keeps the rows that earlier runs wrote. Queries and results
+are written to CACHE/exchange: `benchmarks.peers` runs the same queries, and `--peers DIR` reports its results next to
+ours.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from antiphon.errors import AntiphonError, UnknownName
 from antiphon.io.files import write_json
 from antiphon.models.loading import load_model
 from benchmarks.report import replace_section
-from benchmarks.search.asking import Indexes
-from benchmarks.search.drawing import Data
 from benchmarks.search.peers import merge
+from benchmarks.search.querying import Indexes
 from benchmarks.search.report import peers_as_markdown, rows_as_markdown
 from benchmarks.search.rows import Row, Setting
+from benchmarks.search.sampling import Data
 from benchmarks.search.tasks import ROWS
 
 
 def main() -> None:
-    """Parse, ask, print."""
+    """Parse the command line, run the rows, print the tables."""
     parser = _parser()
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -45,30 +46,43 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.search", description="The bars of search, peers beside."
+        prog="python -m benchmarks.search", description="Search quality against target figures and other methods."
     )
     names = ", ".join(row.name for row in ROWS)
-    parser.add_argument("--rows", nargs="*", metavar="ROW", help=f"which (all; none to merge peers only): {names}")
-    parser.add_argument("--corpus", metavar="DIR", help="a corpus with sound that the model has not heard")
-    parser.add_argument("--real", metavar="DIR", help="real recordings with their notes")
-    parser.add_argument("--library", nargs="+", type=Path, default=[], metavar="DIR", help="more notes to search")
-    parser.add_argument("--maestro", metavar="DIR", help="MAESTRO, for the performances of scores")
-    parser.add_argument("--asap", type=Path, metavar="DIR", help="ASAP, for the scores")
     parser.add_argument(
-        "--asap-sound", nargs="+", default=[], metavar="DIR", help="corpora with sound for MAESTRO's performances"
+        "--rows", nargs="*", metavar="ROW", help=f"rows to run (all; none to merge peers only): {names}"
+    )
+    parser.add_argument("--corpus", metavar="DIR", help="a corpus with audio unseen in training")
+    parser.add_argument("--real", metavar="DIR", help="real recordings with their notes")
+    parser.add_argument(
+        "--library",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="folders of further note files to search among",
+    )
+    parser.add_argument("--maestro", metavar="DIR", help="MAESTRO: performances of the scores")
+    parser.add_argument("--asap", type=Path, metavar="DIR", help="ASAP: the scores")
+    parser.add_argument(
+        "--asap-sound", nargs="+", default=[], metavar="DIR", help="corpora with audio of MAESTRO's performances"
     )
     parser.add_argument(
-        "--asap-splits", nargs="+", default=["validation", "test"], metavar="S", help="MAESTRO's, that ask for scores"
+        "--asap-splits",
+        nargs="+",
+        default=["validation", "test"],
+        metavar="S",
+        help="MAESTRO splits whose performances are queries",
     )
     parser.add_argument("--model", default="default")
-    parser.add_argument("--soundfont", default="additive", help="what plays transposed queries")
+    parser.add_argument("--soundfont", default="additive", help="renders the transposed queries")
     parser.add_argument("--queries", type=int, default=1000, metavar="N", help="queries per row (1000)")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="PyTorch's threads (2)")
     parser.add_argument("--cache", type=Path, default=Path("runs/search"), metavar="DIR", help="indexes and queries")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the results there")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the results to FILE")
     parser.add_argument("--update", type=Path, metavar="FILE", help="replace the tables in FILE")
-    parser.add_argument("--peers", type=Path, metavar="DIR", help="answers of peers")
+    parser.add_argument("--peers", type=Path, metavar="DIR", help="folder with the results of peers")
     return parser
 
 
@@ -81,8 +95,8 @@ def _run(options: argparse.Namespace) -> str:
         indexes = Indexes(options.cache / options.model.replace("/", "_"), options.model, load_model(options.model))
         setting = Setting(data, indexes, options.queries, options.seed, exchange)
         for row in chosen:
-            if lacking := row.lacks(data):
-                print(f"{row.name} is left out: needs --{' --'.join(lacking)}")
+            if missing := row.missing_inputs(data):
+                print(f"{row.name} is skipped: needs --{' --'.join(missing)}")
                 continue
             results["rows"][row.name] = {"title": row.title, "bar": row.bar} | row.run(row, setting)
             _write(options.out, results)
@@ -118,7 +132,7 @@ def _data(options: argparse.Namespace) -> Data:
 
 
 def _earlier(out: Path | None) -> dict[str, Any]:
-    """What is in the file already; every row says itself which code and model made it."""
+    """The results already in the file. Every row records the code and the model that produced it."""
     empty: dict[str, Any] = {"rows": {}, "peers": []}
     return empty | json.loads(out.read_text(encoding="utf-8")) if out and out.exists() else empty
 

@@ -1,8 +1,8 @@
-"""ASAP: quantised scores, and which stretch of which MAESTRO performance plays each.
+"""ASAP: quantised scores, and the stretches of MAESTRO performances that play them.
 
 Source: Foscarin et al., "ASAP: a dataset of aligned scores and performances for piano transcription" (ISMIR 2020);
-`metadata.csv` has a row a performance. Times are seconds of the MAESTRO file; an empty start is its beginning, an empty
-end its end.
+`metadata.csv` has one row per performance. Times are seconds of the MAESTRO file. An empty start stands for the
+beginning of the file, an empty end for its end.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class Performance:
 
 @dataclass(frozen=True)
 class Asap:
-    """Each work's score by the work's folder, and the performances that are MAESTRO's."""
+    """The score of each work by the work's folder, and the performances that MAESTRO has."""
 
     scores: Mapping[str, Path]
     performances: tuple[Performance, ...]
 
 
 def work_of(folder: str) -> str:
-    """The work that a folder's score is of: editions with and without repeats are of one.
+    """The work of a folder's score; editions with and without repeats belong to one work.
 
     >>> work_of("Schumann/Kreisleriana/1_no_first_repeat"), work_of("Schumann/Toccata_repeat"), work_of("Bach/Fugue")
     ('Schumann/Kreisleriana/1', 'Schumann/Toccata', 'Bach/Fugue')
@@ -49,10 +49,10 @@ def work_of(folder: str) -> str:
 
 
 def read_asap(root: Path) -> Asap:
-    """Read `metadata.csv` of an ASAP folder; `end_s` is infinite where a performance goes on to the end.
+    """Read `metadata.csv` of an ASAP folder. `end_s` is infinite where a performance lasts to the end of its file.
 
-    Raises `UnreadableInput` for another kind of table, a score that is missing, two scores of one folder, a time that
-    is no number, a stretch that ends before it begins.
+    Raises `UnreadableInput` for another kind of table, a missing score, two scores of one folder, a time that is not a
+    number, and a stretch that ends before it begins.
     """
     table = root / "metadata.csv"
     scores: dict[str, Path] = {}

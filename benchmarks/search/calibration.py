@@ -1,12 +1,12 @@
-"""The constants of `antiphon.alignment.confidence`: a logistic regression over chains that are right and that are not.
+"""Fit the constants of `antiphon.alignment.confidence`: logistic regression over correct and incorrect chains.
 
 python -m benchmarks.search.calibration CORPUS… --asap ASAP --maestro MAESTRO --index DIR
 
-Every corpus asks for its notes among all of theirs, performances of MAESTRO's training split for their scores, in turn
-with 4, 6, 10, 20 and 30 s. Each asks the whole library and a library of three, once with the file that is right in it
-and once with nothing of its composer: in a small library, too, what fits best is not yet right. The best hit is right
-when it is the query's own file or another of its work; other hits of a query whose piece is there are left out, since
-one work goes by several titles.
+Queries are audio of every corpus against the corpus's notes, and performances of MAESTRO's training split against their
+scores. Lengths alternate between 4, 6, 10, 20 and 30 s. Each query searches the whole library and a library of three
+files, once with the matching file and once without any file of its composer, because also in a small library the best
+match can be wrong. The best match is correct when it is the query's own file or another file of its work. Other matches
+of a query whose piece is present are left out, because one work has several titles.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from antiphon.index.retrieval import rank_chains
 from antiphon.models.loading import load_model
 from antiphon.models.protocol import Embedder
 from antiphon.progress import track
-from benchmarks.search.asking import Indexes
-from benchmarks.search.drawing import Data, names_of, own_sound, scores
-from benchmarks.search.queries import Asked, Query
+from benchmarks.search.queries import Query, QuerySet
+from benchmarks.search.querying import Indexes
+from benchmarks.search.sampling import Data, names_of, score_queries, sound_queries
 
 MISLABELLED = {
     "MIDI-Unprocessed_07_R1_2009_01-03_ORIG_MID--AUDIO_07_R1_2009_07_R1_2009_02_WAV.midi": "Ludwig van Beethoven",
     "MIDI-Unprocessed_19_R1_2006_01-07_ORIG_MID--AUDIO_19_R1_2006_07_Track07_wav.midi": "Mily Balakirev",
 }
-"""Files of MAESTRO's validation split that its table gives to Chopin, the Eroica Variations and Islamey, by whose they
-are: other performances of either are found in them from end to end."""
+"""Files of MAESTRO's validation split with a wrong composer (Chopin), and the right one. They are the Eroica Variations
+and Islamey: other performances of these works match them from beginning to end."""
 _LENGTHS_S = (4.0, 6.0, 10.0, 20.0, 30.0)
 _RIDGE = 1e-3
 _FEW = 3
@@ -45,7 +45,7 @@ _FEW = 3
 
 @dataclass(frozen=True)
 class _Sample:
-    """The best hit of a query: what speaks for it, its log odds beforehand, and whether it is right."""
+    """The best match of a query: its features, its prior log odds, and whether it is correct."""
 
     source: str
     length_s: float
@@ -55,7 +55,7 @@ class _Sample:
 
 
 def main() -> None:
-    """Ask, fit, print the constants and what they would have said."""
+    """Run the queries, fit and print the constants, and count their decisions on the same queries."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search.calibration")
     parser.add_argument("corpora", nargs="+")
     parser.add_argument("--asap", type=Path)
@@ -63,15 +63,15 @@ def main() -> None:
     parser.add_argument("--asap-sound", nargs="+", default=[])
     parser.add_argument("--index", type=Path, required=True, help="folder for indexes")
     parser.add_argument("--model", default="default")
-    parser.add_argument("--queries", type=int, default=120, help="of each source")
+    parser.add_argument("--queries", type=int, default=120, help="number of queries per source")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     embedder = load_model(options.model)
     indexes = Indexes(options.index, options.model, embedder)
     samples = [
         sample
-        for source, asked, composers in _sources(options)
-        for sample in _ask(source, asked, composers, indexes, embedder)
+        for source, query_set, composers in _sources(options)
+        for sample in _samples(source, query_set, composers, indexes, embedder)
     ]
     constants = fit(
         np.array([one.features for one in samples]),
@@ -88,15 +88,15 @@ def main() -> None:
 
 
 def _share(samples: Sequence[_Sample], constants: NDArray[np.float64]) -> str:
-    said = sum(one.beforehand + float(np.dot(one.features, constants)) > 0 for one in samples)
-    return f"{said} of {len(samples)}"
+    likely = sum(one.beforehand + float(np.dot(one.features, constants)) > 0 for one in samples)
+    return f"{likely} of {len(samples)}"
 
 
-def _sources(options: argparse.Namespace) -> Iterator[tuple[str, Asked, dict[str, str]]]:
-    """A name, what is asked of what library, and the composer of the library's files, as far as they are known."""
+def _sources(options: argparse.Namespace) -> Iterator[tuple[str, QuerySet, dict[str, str]]]:
+    """Name, queries, and the composers of the library's files as far as they are known."""
     for number, name in enumerate(options.corpora):
         corpus = open_corpus(name).with_sound()
-        parts = [own_sound(corpus, length_s, options.queries, options.seed + number) for length_s in _LENGTHS_S]
+        parts = [sound_queries(corpus, length_s, options.queries, options.seed + number) for length_s in _LENGTHS_S]
         composers = {
             str(one.notes_path.resolve()): MISLABELLED.get(one.notes_path.name, one.composer)
             for one in corpus.recordings
@@ -105,43 +105,43 @@ def _sources(options: argparse.Namespace) -> Iterator[tuple[str, Asked, dict[str
     if options.asap and options.maestro:
         sound = tuple(open_corpus(one) for one in options.asap_sound)
         data = Data(asap=options.asap, maestro=open_corpus(options.maestro), asap_sound=sound, splits=("train",))
-        parts = [scores(data, length_s, options.queries, options.seed) for length_s in _LENGTHS_S]
+        parts = [score_queries(data, length_s, options.queries, options.seed) for length_s in _LENGTHS_S]
         works = parts[0].library.works
         yield "scores", _in_turn(parts), {file: work.split("/")[0] for file, work in works.items()}
 
 
-def _in_turn(parts: Sequence[Asked]) -> Asked:
-    """The first query of the first, the second of the second, and so on."""
+def _in_turn(parts: Sequence[QuerySet]) -> QuerySet:
+    """The first query of the first part, the second query of the second part, and so on."""
     queries = zip(*(part.queries for part in parts), strict=True)
     return replace(parts[0], queries=tuple(row[number % len(parts)] for number, row in enumerate(queries)))
 
 
-def _ask(
-    source: str, asked: Asked, composers: dict[str, str], indexes: Indexes, embedder: Embedder
+def _samples(
+    source: str, query_set: QuerySet, composers: dict[str, str], indexes: Indexes, embedder: Embedder
 ) -> Iterator[_Sample]:
-    rng = np.random.default_rng(len(asked.queries))
-    with indexes.open(asked.library) as store:
+    rng = np.random.default_rng(len(query_set.queries))
+    with indexes.open(query_set.library) as store:
         library = store.library("notes")
-        for query in track(asked.queries, f"asking for {source}"):
+        for query in track(query_set.queries, f"searching {source}"):
             strangers = np.array([stranger(path, query, composers) for path in library.paths])
             own = np.array([path == query.file for path in library.paths])
             few = np.isin(np.arange(len(own)), rng.permutation(np.flatnonzero(strangers))[:_FEW])
             fewer = few & (np.cumsum(few) < _FEW)
             try:
-                asked_with = open_query(query.path, embedder, query.start_s, query.length_s)
+                query_media = open_query(query.path, embedder, query.start_s, query.length_s)
             except UnreadableInput:  # a silent stretch
                 continue
             for among, present in ((None, True), (strangers, False), (own | fewer, True), (few, False)):
-                for best in rank_chains(asked_with, library, embedder, among)[:1]:
+                for best in rank_chains(query_media, library, embedder, among)[:1]:
                     path = library.paths[best.chain[0].recording]
-                    right = asked.library.work_of(path) == asked.library.work_of(query.file)
+                    right = query_set.library.work_of(path) == query_set.library.work_of(query.file)
                     if right == present:
                         features = features_of(best.chain, best.stretches)
                         yield _Sample(source, query.length_s, features, beforehand(best.chain), right)
 
 
 def stranger(path: str, query: Query, composers: dict[str, str]) -> bool:
-    """Whether a file cannot be of the query's piece: an arrangement is by two."""
+    """Whether a file cannot be of the query's piece: they share no composer. An arrangement has two composers."""
     own, other = (composers.get(file, "") for file in (query.file, path))
     return not (names_of(own) & names_of(other)) if own else path != query.file
 
@@ -149,14 +149,13 @@ def stranger(path: str, query: Query, composers: dict[str, str]) -> bool:
 def fit(
     features: NDArray[np.float64], right: NDArray[np.bool_], beforehand: NDArray[np.float64] | float = 0.0
 ) -> NDArray[np.float64]:
-    """The constants [k] that give what is right [n] the greatest likelihood, by its `features` [n, k] and what its log
-    odds are without them."""
+    """Maximum-likelihood constants [k] of `right` [n], given `features` [n, k] and the log odds without features."""
 
-    def unlikelihood(constants: NDArray[np.float64]) -> float:
+    def negative_log_likelihood(constants: NDArray[np.float64]) -> float:
         odds = features @ constants + beforehand
         return float(np.logaddexp(0.0, np.where(right, -odds, odds)).sum() + _RIDGE * np.square(constants).sum())
 
-    found: NDArray[np.float64] = minimize(unlikelihood, np.zeros(features.shape[1])).x
+    found: NDArray[np.float64] = minimize(negative_log_likelihood, np.zeros(features.shape[1])).x
     return found
 
 

@@ -1,9 +1,9 @@
-"""The row of `antiphon pair`: recordings and note files with no names between them, some without a partner.
+"""The row of `antiphon pair`: recordings and note files without common names, some without a partner.
 
-Of the corpus, recordings of 20 works ask whose notes are not among the files, and 20 performances are among the files
-whose recordings do not ask; performances from the library's folders fill the files up. MAESTRO spells one work in many
-ways, so that whatever may perform an absent work is left out: what shares composer and a word or a number of the title.
-Other performances of the works that are there are not left out: to take one for the right one is wrong.
+The note files lack those of 20 recordings, and the recordings lack those of 20 note files; performances from the
+library's folders fill up the note files. MAESTRO spells one work in many ways. Therefore performances that may be of an
+absent work are left out: those with the same composer and a common word or number in the title. Other performances of
+works that are present stay: pairing a recording with one of them is an error.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from antiphon.errors import AntiphonError
 from antiphon.index.pairing import Pair, Pairing, pair_recordings
 from antiphon.io.files import content_hash
 from antiphon.provenance import code_version
-from benchmarks.search.queries import Answer, Found, Library, Query
+from benchmarks.search.queries import BestMatch, Library, Outcome, Query
 from benchmarks.search.rows import Row, Setting
-from benchmarks.search.scoring import NEAR_S, Judged, Measure, shortened, summarise
+from benchmarks.search.scoring import TOLERANCE_S, Measure, ScoredQuery, short_path, summarise
 
 RECORDINGS, FILES, WITHOUT = 60, 300, 20
 MEASURES = (
@@ -37,7 +37,7 @@ MEASURES = (
 
 @dataclass(frozen=True)
 class Task:
-    """Recordings that ask, those of them whose notes are among the files, and the files."""
+    """The recordings to pair, the ids of those whose notes are among the files, and the note files."""
 
     recordings: tuple[Recording, ...]
     present: frozenset[str]
@@ -52,7 +52,7 @@ def draw_task(
     files: int = FILES,
     without: int = WITHOUT,
 ) -> Task:
-    """Draw a task by the seed. Raises `AntiphonError` where there is not enough of something."""
+    """Sample a task with the seed. Raises `AntiphonError` where the data are too few."""
     rng = np.random.default_rng(seed)
     sounding = corpus.with_sound().recordings
     shuffled = [sounding[number] for number in rng.permutation(len(sounding))]
@@ -62,24 +62,24 @@ def draw_task(
         kept = [other for other in left if not may_be_one_work(one, other)]
         if len(absent) < without and len(kept) >= recordings and one.work not in {other.work for other in absent}:
             absent, left = [*absent, one], kept
-    asking, silent = left[: recordings - without], left[recordings - without : recordings]
-    inside = {one.notes_path.resolve() for one in (*asking, *silent)}
+    present, unpaired = left[: recordings - without], left[recordings - without : recordings]
+    inside = {one.notes_path.resolve() for one in (*present, *unpaired)}
     own = {content_hash(one.notes_path) for one in corpus.recordings}
     more = [one for folder in folders for one in open_corpus(folder).recordings if one.composer]
     more = [one for one in more if not any(may_be_one_work(one, other) for other in absent)]
     fill = sorted({one.notes_path.resolve() for one in more if content_hash(one.notes_path) not in own})
     missing = files - len(inside)
     if len(absent) < without or len(left) < recordings or len(fill) < missing:
-        have = f"{len(left)} recordings of works that are not absent, and {len(fill)} files besides"
+        have = f"{len(left)} recordings of works that are not absent, and {len(fill)} further files"
         raise AntiphonError(f"{corpus.name}: not enough for {recordings} recordings × {files} files: {have}")
     filled = [fill[number] for number in rng.permutation(len(fill))[: max(0, missing)]]
-    drawn = [*asking, *absent]
+    drawn = [*present, *absent]
     drawn = [drawn[number] for number in rng.permutation(len(drawn))]
-    return Task(tuple(drawn), frozenset(one.id for one in asking), tuple(sorted({*inside, *filled})))
+    return Task(tuple(drawn), frozenset(one.id for one in present), tuple(sorted({*inside, *filled})))
 
 
 def may_be_one_work(one: Recording, other: Recording) -> bool:
-    """Whether two performances share a work, or the composer and something of the title: a word or a number."""
+    """Whether two performances share the work, or the composer and a word or number of the title."""
     same = one.composer.casefold() == other.composer.casefold() and _title_words(one) & _title_words(other)
     return one.work == other.work or bool(same)
 
@@ -88,8 +88,8 @@ def _title_words(one: Recording) -> set[str]:
     return set(re.findall(r"[^\W\d_]{5,}|\d{2,}", one.title.casefold())) - {"major", "minor", "sharp"}
 
 
-def judged(task: Task, pairing: Pairing, seconds: float) -> list[Judged]:
-    """Every recording with what it was paired with; `seconds` is what each took."""
+def score_pairing(task: Task, pairing: Pairing, seconds: float) -> list[ScoredQuery]:
+    """Score the pair of every recording; `seconds` is the mean time per recording."""
     by_recording = {one.recording: one for one in pairing.pairs}
     refused = {str(error.path): error.reason for error in pairing.skipped}
     rows = []
@@ -98,15 +98,15 @@ def judged(task: Task, pairing: Pairing, seconds: float) -> list[Judged]:
         right = str(one.notes_path.resolve()) if one.id in task.present else ""
         query = Query(one.id, Path(path), 0.0, one.duration_s, right, 0.0, kind="present" if right else "absent")
         found = by_recording.get(path)
-        answer = Answer(None if found is None else _as_found(found), seconds, refused.get(path, ""))
+        outcome = Outcome(None if found is None else _as_found(found), seconds, refused.get(path, ""))
         same = found is not None and found.file == right
-        place = found is not None and same and _is_placed(found, one.duration_s)
-        rows.append(Judged(query, answer, same, place, place, same, found is not None))
+        place = found is not None and same and _is_localised(found, one.duration_s)
+        rows.append(ScoredQuery(query, outcome, same, place, place, same, found is not None))
     return rows
 
 
-def _as_found(found: Pair) -> Found:
-    return Found(
+def _as_found(found: Pair) -> BestMatch:
+    return BestMatch(
         found.file,
         found.start_s,
         found.end_s,
@@ -118,15 +118,15 @@ def _as_found(found: Pair) -> Found:
     )
 
 
-def _is_placed(found: Pair, duration_s: float) -> bool:
-    """Whether the pair covers the whole recording, whose time is that of its notes, but for silence at the end."""
-    begins = abs(found.start_s - found.query_start_s) <= NEAR_S and found.query_start_s <= NEAR_S
-    ends = abs(found.end_s - found.query_end_s) <= NEAR_S
-    return begins and ends and found.query_end_s <= duration_s + NEAR_S
+def _is_localised(found: Pair, duration_s: float) -> bool:
+    """Whether the pair covers the whole recording at equal times, except for silence at the end."""
+    begins = abs(found.start_s - found.query_start_s) <= TOLERANCE_S and found.query_start_s <= TOLERANCE_S
+    ends = abs(found.end_s - found.query_end_s) <= TOLERANCE_S
+    return begins and ends and found.query_end_s <= duration_s + TOLERANCE_S
 
 
 def run(row: Row, setting: Setting) -> dict[str, Any]:
-    """Pair, and say how it went."""
+    """Run the pairing and return the figures."""
     assert setting.data.corpus is not None
     task = draw_task(setting.data.corpus, setting.data.library, setting.seed)
     library = Library(task.files)
@@ -146,5 +146,5 @@ def run(row: Row, setting: Setting) -> dict[str, Any]:
         "data_hash": setting.data.corpus.manifest_hash,
         "library_hash": library.manifest_hash,
         "without_recording": len(pairing.files),
-        "failed": sorted({f"{shortened(error.path)}: {error.reason}" for error in setting.indexes.failed}),
-    } | summarise(judged(task, pairing, seconds), MEASURES)
+        "failed": sorted({f"{short_path(error.path)}: {error.reason}" for error in setting.indexes.failed}),
+    } | summarise(score_pairing(task, pairing, seconds), MEASURES)

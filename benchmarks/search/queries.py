@@ -1,4 +1,4 @@
-"""What is asked of which library, what came back, and how both are kept in files that peers read and write."""
+"""Queries, libraries and outcomes, and the JSON files in which peers exchange them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from antiphon.io.files import content_hash, write_json
 from antiphon.io.notes import NOTE_SUFFIXES, read_notes
 from antiphon.types import Modality
 
-_TRIES = 1000  # stretches drawn for one query before a source is given up as silent
+_TRIES = 1000  # draws for one query before its source counts as silent
 
 
 @dataclass(frozen=True)
 class Query:
-    """The `length_s` of `path` from `start_s` on, and what it comes from.
+    """The stretch of `path` from `start_s` on, `length_s` long, and its ground truth.
 
-    `file` is the library's file that is right, empty where the piece is absent; what the stretch begins with lies at
-    its second `file_s`, None where only the file is known. `semitones` is how far the sound lies above the file.
-    `kind` tells apart what is to be counted apart. `against` is what the library holds.
+    `file` is the matching file of the library, empty where the piece is absent. The stretch starts at second `file_s`
+    of that file; None where only the file is known. `semitones` is the transposition of the query relative to the file.
+    `kind` groups queries that are scored separately. `against` is the modality of the library.
     """
 
     recording: str
@@ -44,8 +44,8 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Found:
-    """The best hit: the fields of `antiphon.index.match.Match` that are judged; what is not said is None."""
+class BestMatch:
+    """The fields of `antiphon.index.match.Match` that are scored. A field that a peer does not report is None."""
 
     file: str
     start_s: float
@@ -57,47 +57,47 @@ class Found:
     semitones: int | None = None
 
     @classmethod
-    def of(cls, hit: Any) -> Found:
-        """The same fields of a hit."""
-        said: dict[str, Any] = {name: getattr(hit, name, None) for name in cls.__dataclass_fields__}
-        return cls(**said)
+    def of(cls, match: Any) -> BestMatch:
+        """Copy the fields of a match."""
+        fields: dict[str, Any] = {name: getattr(match, name, None) for name in cls.__dataclass_fields__}
+        return cls(**fields)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a query found in how many seconds; `refused` says why it could not be asked."""
+class Outcome:
+    """The best match of a query and its seconds. `refused` is the reason where the query could not be run."""
 
-    found: Found | None
+    match: BestMatch | None
     seconds: float
     refused: str = ""
 
 
 @dataclass(frozen=True)
 class Library:
-    """Files of one `side` to search, full paths in order, and of some of them the work that they perform."""
+    """Files of one modality to search, as sorted absolute paths, and the works of those whose work is known."""
 
     files: tuple[Path, ...]
     works: Mapping[str, str] = field(default_factory=dict)
-    side: Modality = "notes"
+    modality: Modality = "notes"
 
     @classmethod
     def below(cls, folders: Sequence[Path]) -> Library:
-        """Every note file below the folders. Raises `AntiphonError` for a folder without any."""
+        """All note files below the folders. Raises `AntiphonError` for a folder without note files."""
         found: set[Path] = set()
         for folder in folders:
             files = files_below(folder.resolve(), NOTE_SUFFIXES)
             if not files:
-                raise AntiphonError(f"{folder}: no note files below it")
+                raise AntiphonError(f"{folder}: no note files in this folder")
             found |= files
         return cls(tuple(sorted(found)))
 
     def work_of(self, file: str) -> str:
-        """The work of a file; the file itself where none is known."""
+        """The work of a file, or the file itself where the work is unknown."""
         return self.works.get(file, file)
 
     @property
     def manifest_hash(self) -> str:
-        """SHA-256 over names and bytes: equal hashes, equal libraries."""
+        """SHA-256 over file names and contents. Equal libraries have equal hashes."""
         digest = hashlib.sha256()
         for path in self.files:
             digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
@@ -105,35 +105,36 @@ class Library:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The queries of a row in a random order, so that the first few are a fair sample, and their library.
+class QuerySet:
+    """The queries of a row and their library. The order is random, so that the first queries are a fair sample.
 
-    `data_hash` is that of the corpus that asks.
+    `data_hash` is the hash of the corpus that the queries come from.
     """
 
     queries: tuple[Query, ...]
     library: Library
     data_hash: str = ""
 
-    def sample(self, queries: int | None, library: int | None, seed: int) -> Asked:
-        """The first queries with a smaller library, which holds all that they come from; None takes all.
+    def sample(self, queries: int | None, library: int | None, seed: int) -> QuerySet:
+        """The first queries, with a smaller library that contains all their matching files. None keeps all.
 
-        What else the library holds is drawn by `seed` alone: everyone who asks for the same sizes has the same.
+        The other files of the library depend on `seed` and the sizes only, so that peers with the same sizes use the
+        same files.
         """
-        kept = self.queries[:queries]
-        needed = {query.file for query in kept if query.file}
+        first = self.queries[:queries]
+        needed = {query.file for query in first if query.file}
         others = [path for path in self.library.files if str(path) not in needed]
         room = len(others) if library is None else max(0, library - len(needed))
         drawn = [others[number] for number in np.random.default_rng(seed).permutation(len(others))[:room]]
         files = tuple(sorted([*map(Path, needed), *drawn]))
-        return Asked(kept, replace(self.library, files=files), self.data_hash)
+        return QuerySet(first, replace(self.library, files=files), self.data_hash)
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where queries may lie: within seconds `begin_s` to `end_s` of `path`, whose notes are those of `notes_path`.
+    """A range that queries are sampled from: seconds `begin_s` to `end_s` of `path`, with the notes of `notes_path`.
 
-    `file` is the right answer; `placed` says that it has the same time as `path`.
+    `file` is the matching file of the library. `placed` says that both files have the same time axis.
     """
 
     recording: str
@@ -146,22 +147,22 @@ class Source:
     kind: str = ""
 
 
-def draw(
+def sample_stretches(
     sources: Sequence[Source], count: int, length_s: float, seed: int, evenly: bool = False
 ) -> tuple[tuple[Source, float], ...]:
-    """`count` stretches that begin anywhere, to the millisecond: where they lie and their first second.
+    """`count` stretches with arbitrary start times, rounded to milliseconds: pairs of source and start in seconds.
 
-    Every moment is as likely as any other; `evenly`, every source is, and asks again when all have asked. Fewer
-    stretches are the first of more. One in which no note begins is drawn again: there is nothing to find. Raises
-    `AntiphonError` when no source is long enough.
+    Start times are uniform over the total duration. With `evenly`, sources take turns in random order instead. With
+    the same seed, fewer stretches are the first ones of more. A stretch without an onset is sampled again. Raises
+    `AntiphonError` when no source is long enough, or when a source has hardly any notes.
     """
     long = [one for one in sources if one.end_s - one.begin_s >= length_s]
     if not long:
         raise AntiphonError(f"none of {len(sources)} recordings is as long as a query of {length_s:g} s")
-    return tuple(islice(_drawn(long, length_s, seed, evenly), count))
+    return tuple(islice(_stretches(long, length_s, seed, evenly), count))
 
 
-def _drawn(sources: Sequence[Source], length_s: float, seed: int, evenly: bool) -> Iterator[tuple[Source, float]]:
+def _stretches(sources: Sequence[Source], length_s: float, seed: int, evenly: bool) -> Iterator[tuple[Source, float]]:
     rng = np.random.default_rng(seed)
     room_s = np.array([one.end_s - one.begin_s - length_s for one in sources])
     turns: list[int] = []
@@ -178,45 +179,47 @@ def _drawn(sources: Sequence[Source], length_s: float, seed: int, evenly: bool) 
                 yield one, start_s
                 break
         else:
-            raise AntiphonError(f"{sources[max(0, number)].notes_path}: hardly a note begins in it; nothing can ask")
+            raise AntiphonError(f"{sources[max(0, number)].notes_path}: it has too few notes to sample queries from")
 
 
-def write_queries(path: Path, row: str, seed: int, asked: Asked) -> str:
-    """Write what a row asks, for peers to ask the same; the hash that says which queries answers belong to."""
+def write_queries(path: Path, row: str, seed: int, query_set: QuerySet) -> str:
+    """Write the queries of a row for peers, and return the hash by which results name their queries."""
     content = {
         "row": row,
         "seed": seed,
-        "data_hash": asked.data_hash,
-        "library": [str(file) for file in asked.library.files],
-        "works": dict(asked.library.works),
-        "side": asked.library.side,
-        "queries": [asdict(query) | {"path": str(query.path.resolve())} for query in asked.queries],
+        "data_hash": query_set.data_hash,
+        "library": [str(file) for file in query_set.library.files],
+        "works": dict(query_set.library.works),
+        "side": query_set.library.modality,
+        "queries": [asdict(query) | {"path": str(query.path.resolve())} for query in query_set.queries],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, content)
     return content_hash(path)
 
 
-def read_queries(path: Path) -> tuple[str, int, Asked]:
-    """Row, seed and what is asked. Raises `UnreadableInput` for another kind of file."""
+def read_queries(path: Path) -> tuple[str, int, QuerySet]:
+    """Row, seed and queries of a file. Raises `UnreadableInput` for another kind of file."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         queries = tuple(Query(**(one | {"path": Path(one["path"])})) for one in content["queries"])
         library = Library(tuple(Path(file) for file in content["library"]), content["works"], content["side"])
-        return content["row"], content["seed"], Asked(queries, library, content["data_hash"])
+        return content["row"], content["seed"], QuerySet(queries, library, content["data_hash"])
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise UnreadableInput(path, f"no queries of benchmarks.search ({type(error).__name__}: {error})") from None
+        raise UnreadableInput(
+            path, f"not a query file of benchmarks.search ({type(error).__name__}: {error})"
+        ) from None
 
 
-def answer_as_dict(answer: Answer) -> dict[str, Any]:
-    """An answer as JSON."""
-    found = None if answer.found is None else asdict(answer.found)
-    return {"seconds": round(answer.seconds, 4), "found": found} | (
-        {"refused": answer.refused} if answer.refused else {}
+def outcome_as_dict(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as a JSON object."""
+    found = None if outcome.match is None else asdict(outcome.match)
+    return {"seconds": round(outcome.seconds, 4), "found": found} | (
+        {"refused": outcome.refused} if outcome.refused else {}
     )
 
 
-def answer_from_dict(content: Mapping[str, Any]) -> Answer:
-    """An answer from JSON."""
-    found = None if content["found"] is None else Found(**content["found"])
-    return Answer(found, content["seconds"], content.get("refused", ""))
+def outcome_from_dict(content: Mapping[str, Any]) -> Outcome:
+    """An outcome from a JSON object."""
+    match = None if content["found"] is None else BestMatch(**content["found"])
+    return Outcome(match, content["seconds"], content.get("refused", ""))

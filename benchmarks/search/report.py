@@ -1,4 +1,4 @@
-"""Results as Markdown: a table of rows, each with its bar, and a table of peers on the same queries."""
+"""Results as Markdown: a table of rows with their target figures, and a table of peers on the same queries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PEER_COLUMNS = ("row", "who", "library", "queries", "measure", "%", "95 %", "s 
 
 
 def rows_as_markdown(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """What is known of each row, in the order of `ROWS`; a row that is not of them comes last."""
+    """The results of all rows in the order of `ROWS`; unknown rows come last."""
     order = [row.name for row in ROWS]
     lines: list[tuple[str, ...]] = []
     for name in sorted(rows, key=lambda name: order.index(name) if name in order else len(order)):
@@ -34,7 +34,7 @@ def rows_as_markdown(rows: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def peers_as_markdown(peers: Sequence[Mapping[str, Any]]) -> str:
-    """The barred measures of every row that peers answered, all competitors one below the other."""
+    """The measures with a target figure, for every row and every peer that ran it."""
     lines = []
     for one in sorted(peers, key=lambda one: one["row"]):
         barred = {name: facts for name, facts in one["measures"].items() if "bar" in facts}

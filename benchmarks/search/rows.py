@@ -1,4 +1,4 @@
-"""A row of the table, and the setting that it runs in."""
+"""A row of the results table, and the setting in which it runs."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.search.asking import Indexes
-from benchmarks.search.drawing import Data
+from benchmarks.search.querying import Indexes
+from benchmarks.search.sampling import Data
 
 Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Where a row finds what it needs, how many queries it asks, and where it leaves them for peers."""
+    """Inputs of a row: data, indexes, number of queries, seed, and the folder in which peers find the queries."""
 
     data: Data
     indexes: Indexes
@@ -26,7 +26,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. `needs` are the fields of `Data` without which it is left out."""
+    """One line of the table. A row is skipped where a field of `Data` named in `needs` is not given."""
 
     name: str
     title: str
@@ -34,6 +34,6 @@ class Row:
     needs: tuple[str, ...]
     run: Callable[[Row, Setting], Result]
 
-    def lacks(self, data: Data) -> list[str]:
-        """Which of its needs are not met."""
+    def missing_inputs(self, data: Data) -> list[str]:
+        """Names of the fields of `Data` that this row needs and that are not given."""
         return [name for name in self.needs if not getattr(data, name)]

@@ -1,10 +1,10 @@
-"""When an answer is right, and how often answers are, with what is known of that figure.
+"""Score the best match of each query, and count correct ones with confidence intervals.
 
-Conventions. Only the best hit counts. Its place is right when the hit lies in the query's own file and begins within
-0.5 s of where the stretch that it covers begins there; `or_repeat`, also where that file plays the same notes again
-(`antiphon.evaluation.repeats`). A hit below `antiphon.alignment.confidence.LIKELY` means "nothing found": an answer
-that is right all the same counts as right where only the best hit is asked for, and not where it has to be sure. A
-query that search refuses counts as nothing found.
+Conventions. Only the best match counts. It is localised correctly when it lies in the query's own file and starts
+within 0.5 s of the true position of the stretch that it covers. `place_or_repeat` also accepts positions at which that
+file repeats the same notes (`antiphon.evaluation.repeats`). A match whose confidence is below
+`antiphon.alignment.confidence.LIKELY` means "nothing found": it still counts in measures of the best match, but not in
+those that need a confident one (`sure`). A query that the search refuses counts as nothing found.
 """
 
 from __future__ import annotations
@@ -19,19 +19,23 @@ import numpy as np
 
 from antiphon.evaluation.repeats import is_repeat
 from antiphon.io.notes import read_notes
-from benchmarks.search.queries import Answer, Asked, Found, Library, Query
+from benchmarks.search.queries import BestMatch, Library, Outcome, Query, QuerySet
 
-NEAR_S = 0.5
+TOLERANCE_S = 0.5
 _ROUNDING_S = 1e-6
 _Z_95 = 1.959964
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A query, its answer, and in what respects that is right; `sure` says whether it counts as found."""
+class ScoredQuery:
+    """A query, its outcome, and the respects in which the best match is correct.
+
+    `performance`: the right file. `place`: also localised. `work`: a file of the right work. `sure`: confident enough
+    to count as found.
+    """
 
     query: Query
-    answer: Answer
+    outcome: Outcome
     performance: bool
     place: bool
     place_or_repeat: bool
@@ -39,37 +43,37 @@ class Judged:
     sure: bool
 
 
-def judge(query: Query, answer: Answer, library: Library, likely: float) -> Judged:
-    """Hold an answer against the truth. A hit without a confidence is sure."""
-    found = answer.found
+def score_query(query: Query, outcome: Outcome, library: Library, likely: float) -> ScoredQuery:
+    """Compare an outcome with the ground truth. A match without a confidence counts as confident."""
+    found = outcome.match
     if found is None:
-        return Judged(query, answer, False, False, False, False, False)
+        return ScoredQuery(query, outcome, False, False, False, False, False)
     sure = found.confidence is None or found.confidence >= likely
     file = str(Path(found.file))
     performance = file == query.file
-    off_s = _off_s(query, found) if performance else math.inf
-    place = off_s <= NEAR_S + _ROUNDING_S
+    error_s = _localisation_error_s(query, found) if performance else math.inf
+    place = error_s <= TOLERANCE_S + _ROUNDING_S
     work = library.work_of(file) == library.work_of(query.file)
-    return Judged(query, answer, performance, place, place or _is_repeat(query, found, off_s), work, sure)
+    return ScoredQuery(query, outcome, performance, place, place or _is_repeat(query, found, error_s), work, sure)
 
 
-def _off_s(query: Query, found: Found) -> float:
-    """How far from its place a hit in the right file begins; it may cover the later part of the query alone."""
+def _localisation_error_s(query: Query, found: BestMatch) -> float:
+    """Distance in seconds from the true start. The match may cover only a later part of the query."""
     if query.file_s is None:
         return math.inf
     return abs(found.start_s - (query.file_s + found.query_start_s - query.start_s))
 
 
-def _is_repeat(query: Query, found: Found, off_s: float) -> bool:
-    if not math.isfinite(off_s) or query.file_s is None:
+def _is_repeat(query: Query, found: BestMatch, error_s: float) -> bool:
+    if not math.isfinite(error_s) or query.file_s is None:
         return False
     other_s = found.start_s - (found.query_start_s - query.start_s)
     notes = read_notes(query.path if query.against == "audio" else query.file)
-    return is_repeat(notes, query.file_s, other_s, query.length_s, NEAR_S)
+    return is_repeat(notes, query.file_s, other_s, query.length_s, TOLERANCE_S)
 
 
 def wilson_95(count: int, of: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share, in percent; all there is to know of no trials is 0 to 100.
+    """Wilson's 95 % interval of a proportion, in percent; 0 to 100 for no trials.
 
     Wilson, "Probable inference, the law of succession, and statistical inference" (JASA 22, 1927).
 
@@ -77,7 +81,7 @@ def wilson_95(count: int, of: int) -> tuple[float, float]:
     [88.82, 97.85]
     """
     if not 0 <= count <= of:
-        raise ValueError(f"{count} of {of} is no share")
+        raise ValueError(f"{count} of {of} is not a proportion")
     if of == 0:
         return 0.0, 100.0
     share, z2 = count / of, _Z_95**2 / of
@@ -89,72 +93,72 @@ def wilson_95(count: int, of: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Measure:
-    """Something to count among some of the queries.
+    """The share of the queries selected by `among` for which `counts` holds.
 
-    `bar` in percent is what is asked for: at least so much, or at most where what is counted is `wrong`. A query that
-    goes against a measure with a bar is a miss.
+    `bar` is the target in percent: a lower limit, or an upper limit where `wrong` says that errors are counted. A query
+    that lowers a measure with a target is listed as a miss.
     """
 
     name: str
-    counts: Callable[[Judged], bool]
-    among: Callable[[Judged], bool] = lambda judged: True
+    counts: Callable[[ScoredQuery], bool]
+    among: Callable[[ScoredQuery], bool] = lambda scored: True
     bar: float | None = None
     wrong: bool = False
 
-    def missed(self, judged: Judged) -> bool:
-        """Whether this one goes against a bar."""
-        return self.bar is not None and self.among(judged) and self.counts(judged) == self.wrong
+    def missed(self, scored: ScoredQuery) -> bool:
+        """Whether this query lowers a measure with a target."""
+        return self.bar is not None and self.among(scored) and self.counts(scored) == self.wrong
 
-    def summary(self, judged: Sequence[Judged]) -> dict[str, Any]:
-        """Count, percent, interval; the bar and whether it is met."""
-        asked = [one for one in judged if self.among(one)]
-        count = sum(self.counts(one) for one in asked)
-        percent = 100 * count / len(asked) if asked else None
-        facts: dict[str, Any] = {"count": count, "of": len(asked), "percent": percent}
-        facts["interval_95"] = [round(edge, 3) for edge in wilson_95(count, len(asked))]
+    def summary(self, scored: Sequence[ScoredQuery]) -> dict[str, Any]:
+        """Count, percent and interval; the target and whether it is met."""
+        selected = [one for one in scored if self.among(one)]
+        count = sum(self.counts(one) for one in selected)
+        percent = 100 * count / len(selected) if selected else None
+        facts: dict[str, Any] = {"count": count, "of": len(selected), "percent": percent}
+        facts["interval_95"] = [round(edge, 3) for edge in wilson_95(count, len(selected))]
         if self.bar is not None:
             met = percent is not None and (percent <= self.bar if self.wrong else percent >= self.bar)
             facts |= {"bar": self.bar, "at_most": self.wrong, "met": met}
         return facts
 
 
-def judge_all(asked: Asked, answers: Sequence[Answer], likely: float) -> list[Judged]:
-    """Every query with its answer."""
-    pairs = zip(asked.queries, answers, strict=True)
-    return [judge(query, answer, asked.library, likely) for query, answer in pairs]
+def score_all(query_set: QuerySet, outcomes: Sequence[Outcome], likely: float) -> list[ScoredQuery]:
+    """Score every query with its outcome, in order."""
+    pairs = zip(query_set.queries, outcomes, strict=True)
+    return [score_query(query, outcome, query_set.library, likely) for query, outcome in pairs]
 
 
-def summarise(judged: Sequence[Judged], measures: Sequence[Measure]) -> dict[str, Any]:
-    """Each measure by its name, seconds per query, and every miss."""
-    seconds = [one.answer.seconds for one in judged]
+def summarise(scored: Sequence[ScoredQuery], measures: Sequence[Measure]) -> dict[str, Any]:
+    """All measures by name, seconds per query, and all misses."""
+    seconds = [one.outcome.seconds for one in scored]
     p50, p95 = (float(np.quantile(seconds, share)) for share in (0.5, 0.95))
-    missed = [one for one in judged if any(measure.missed(one) for measure in measures)]
+    missed = [one for one in scored if any(measure.missed(one) for measure in measures)]
     return {
-        "queries": len(judged),
-        "refused": sum(bool(one.answer.refused) for one in judged),
-        "measures": {measure.name: measure.summary(judged) for measure in measures},
+        "queries": len(scored),
+        "refused": sum(bool(one.outcome.refused) for one in scored),
+        "measures": {measure.name: measure.summary(scored) for measure in measures},
         "seconds": {"p50": round(p50, 4), "p95": round(p95, 4), "mean": round(float(np.mean(seconds)), 4)},
         "misses": [_as_miss(one) for one in missed],
     }
 
 
-def _as_miss(judged: Judged) -> dict[str, Any]:
-    query, found = judged.query, judged.answer.found
+def _as_miss(scored: ScoredQuery) -> dict[str, Any]:
+    query, found = scored.query, scored.outcome.match
     facts: dict[str, Any] = {"recording": query.recording, "start_s": query.start_s, "length_s": query.length_s}
     facts |= {"kind": query.kind} if query.kind else {}
-    facts["truth"] = None if not query.file else {"file": shortened(query.file), "start_s": query.file_s}
+    facts["truth"] = None if not query.file else {"file": short_path(query.file), "start_s": query.file_s}
     if found is None:
-        return facts | {"found": None, "why": judged.answer.refused or "nothing found"}
-    place = {"file": shortened(found.file), "start_s": found.start_s, "query_start_s": found.query_start_s}
-    said = {"tempo": found.tempo, "score": found.score, "confidence": found.confidence}
-    right = [name for name in ("work", "performance", "place", "place_or_repeat") if getattr(judged, name)]
-    return facts | {"found": place | said, "right": right}
+        return facts | {"found": None, "why": scored.outcome.refused or "nothing found"}
+    place = {"file": short_path(found.file), "start_s": found.start_s, "query_start_s": found.query_start_s}
+    details = {"tempo": found.tempo, "score": found.score, "confidence": found.confidence}
+    right = [name for name in ("work", "performance", "place", "place_or_repeat") if getattr(scored, name)]
+    return facts | {"found": place | details, "right": right}
 
 
-def shortened(path: str | Path) -> str:
-    """Enough of a path to know the file by, wherever its data lie.
+def short_path(path: str | Path) -> str:
+    """The last three parts of a path, which identify a file on any machine.
 
-    >>> shortened("/home/me/asap/Bach/Fugue/bwv_846/midi_score.mid")
+    >>> short_path("/home/me/asap/Bach/Fugue/bwv_846/midi_score.mid")
     'Fugue/bwv_846/midi_score.mid'
     """
     return "/".join(Path(path).parts[-3:])

@@ -1,1 +1,1 @@
-"""The server against its bars: first hit, many at once, fuzzing, memory, files elsewhere."""
+"""The server against target figures: time to the first match, concurrent users, fuzzing, memory, changed files."""

@@ -1,9 +1,9 @@
-"""The bars of the server from one command.
+"""Measure the server against its target figures.
 
 python -m benchmarks.serve --index DIR --query FILES… [--users 16] [--fuzz 10000] [--minutes 10]
 
-A copy of the index is served, for fuzzing adds files to it. `--turns 0`, `--users 0`, `--fuzz 0` and `--minutes 0`
-leave these out; what `--out` has of them is kept, with the library that they were measured on.
+The server uses a copy of the index, because fuzzing adds files to it. `--turns 0`, `--users 0`, `--fuzz 0` and
+`--minutes 0` skip a measurement; the file `--out` then keeps its earlier figures and their library.
 """
 
 from __future__ import annotations
@@ -24,28 +24,30 @@ from antiphon.errors import AntiphonError
 from antiphon.io.files import write_json
 from antiphon.provenance import code_version
 from benchmarks.report import markdown_table, replace_section
-from benchmarks.serve.asking import cut_queries, measure_first_hit, measure_many
 from benchmarks.serve.fuzzing import Fuzzer
+from benchmarks.serve.load import cut_queries, measure_concurrent, measure_first_match
+from benchmarks.serve.memory import FileMonitor, measure_memory
 from benchmarks.serve.server import started
-from benchmarks.serve.watching import Watched, measure_memory
 
 _COLUMNS = ("what", "library", "measured", "bar", "met")
 _CANARY = "antiphon-canary"
 
 
 def main() -> None:
-    """Parse, measure, print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.serve", description="The server against its bars.")
+    """Parse the command line, measure, print the table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.serve", description="The server against its target figures."
+    )
     parser.add_argument("--index", type=Path, required=True, metavar="DIR", help="the library to serve")
-    parser.add_argument("--query", type=Path, nargs="+", required=True, metavar="FILE", help="recordings that ask")
-    parser.add_argument("--length", type=float, default=20.0, metavar="S", help="how much of each is sent (20 s)")
-    parser.add_argument("--turns", type=int, default=20, metavar="N", help="searches one after the other (20)")
-    parser.add_argument("--users", type=int, default=16, metavar="N", help="people at the same time (16)")
-    parser.add_argument("--each", type=int, default=3, metavar="N", help="searches of each of them (3)")
+    parser.add_argument("--query", type=Path, nargs="+", required=True, metavar="FILE", help="files to search with")
+    parser.add_argument("--length", type=float, default=20.0, metavar="S", help="seconds of each query (20)")
+    parser.add_argument("--turns", type=int, default=20, metavar="N", help="consecutive searches (20)")
+    parser.add_argument("--users", type=int, default=16, metavar="N", help="concurrent users (16)")
+    parser.add_argument("--each", type=int, default=3, metavar="N", help="searches of each user (3)")
     parser.add_argument("--fuzz", type=int, default=10_000, metavar="N", help="fuzzed requests (10000)")
-    parser.add_argument("--minutes", type=float, default=10.0, metavar="M", help="how long memory is watched (10)")
+    parser.add_argument("--minutes", type=float, default=10.0, metavar="M", help="minutes of the memory test (10)")
     parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--note", default="", help="a remark to keep with the figures: what else was running")
+    parser.add_argument("--note", default="", help="a remark to keep with the figures, such as other load")
     parser.add_argument("--out", type=Path, default=Path("results/serve.json"), metavar="FILE")
     parser.add_argument("--update", type=Path, metavar="FILE", help="replace the table in FILE")
     options = parser.parse_args()
@@ -73,16 +75,16 @@ def _run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         with server.client() as client:
             health = client.get("/api/health").json()
         if options.turns:
-            measures["first hit"] = measure_first_hit(server, queries, options.turns)
+            measures["first hit"] = measure_first_match(server, queries, options.turns)
         if options.users:
-            measures["many at once"] = measure_many(server, queries, options.users, options.each)
+            measures["many at once"] = measure_concurrent(server, queries, options.users, options.each)
         if options.minutes:
             measures["memory"] = measure_memory(server, queries, options.minutes)
         if options.fuzz:
-            # All that is beside index and temporary folder: the code, the caches, the user's folder's first level.
-            watched = Watched([Path("src"), Path("results"), folder / "queries", options.index], _CANARY)
+            # No file outside the served index and the temporary folder may change.
+            monitor = FileMonitor([Path("src"), Path("results"), folder / "queries", options.index], _CANARY)
             measures["fuzzing"] = Fuzzer(server, queries, _CANARY, options.seed).run(options.fuzz)
-            changed = [path for path in watched.changed() if "__pycache__" not in path]
+            changed = [path for path in monitor.changed() if "__pycache__" not in path]
             measures["files elsewhere"] = {"changed": changed, "met": not changed}
     about = {
         "code": code_version(),
@@ -99,7 +101,7 @@ def _run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def as_markdown(results: dict[str, Any]) -> str:
-    """A row for each measure."""
+    """The Markdown table: one row per measurement."""
     rows = []
     for name, found in results["measures"].items():
         about = found["about"]
@@ -119,7 +121,7 @@ def as_markdown(results: dict[str, Any]) -> str:
             what, bar = f"memory over {found['minutes']:g} min", f"≤ {found['bar_mib']:g} MiB more"
         elif name == "fuzzing":
             text = ", ".join(f"{count} × {status}" for status, count in found["statuses"].items())
-            what, bar = f"{found['requests']} fuzzed requests", "no 5xx but 503"
+            what, bar = f"{found['requests']} fuzzed requests", "no 5xx except 503"
         else:
             text, what, bar = f"{len(found['changed'])} changed", f"{name}, while fuzzed", "none"
         rows.append((what, where, text, bar, met))

@@ -1,7 +1,7 @@
-"""Requests that nobody means well with: hostile values for every parameter, broken files, names that lead elsewhere.
+"""Hostile requests: invalid values for every parameter, broken files, file names that leave the folder.
 
-What is described by the server's OpenAPI is drawn from it, half by Schemathesis where that is installed. The only
-server errors allowed are 503, which says that it is busy.
+Operations come from the server's OpenAPI document; Schemathesis, where installed, draws half of the requests. The only
+server error allowed is 503, which means that the server is busy.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import httpx2 as httpx
 import numpy as np
 
 from antiphon.progress import track
-from benchmarks.serve.asking import Query
+from benchmarks.serve.load import Query
 from benchmarks.serve.server import Server
 
 Result = dict[str, Any]
@@ -89,7 +89,7 @@ _METHODS = ("GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS", "TRACE")
 
 
 class Fuzzer:
-    """Draws requests by a seed; `canary` is a name that no file may ever get."""
+    """Draws requests with a seed. No file may ever get the name `canary`."""
 
     def __init__(self, server: Server, queries: Sequence[Query], canary: str, seed: int) -> None:
         self._server, self._queries, self._canary = server, queries, canary
@@ -100,14 +100,14 @@ class Fuzzer:
         self._searches: list[str] = []
 
     def run(self, count: int) -> Result:
-        """Send `count` requests: how many were answered with which status, and those that were server errors."""
+        """Send `count` requests; count the status codes and list the server errors."""
         statuses: Counter[str] = Counter()
         faults: list[str] = []
 
-        def seen(status: int, what: str) -> None:
+        def record(status: int, request_line: str) -> None:
             statuses[str(status)] += 1
             if status >= 500 and status != 503:
-                faults.append(f"{status} {what}"[:300])
+                faults.append(f"{status} {request_line}"[:300])
 
         by_schema = count // 2 if importlib.util.find_spec("schemathesis") else 0
         with self._server.client() as client:
@@ -116,13 +116,13 @@ class Fuzzer:
                     request = self._draw(client)
                     answer = client.send(request)
                 except (httpx.InvalidURL, ValueError, UnicodeError):
-                    statuses["not sent"] += 1  # the client itself refuses it
+                    statuses["not sent"] += 1  # refused by the client
                     continue
-                seen(answer.status_code, f"{request.method} {request.url}")
+                record(answer.status_code, f"{request.method} {request.url}")
                 if answer.status_code == 202 and "/searches" in str(request.url):
                     self._searches.append(answer.json()["id"])
         if by_schema:
-            _by_schema(self._server.url, by_schema, seen)
+            _by_schema(self._server.url, by_schema, record)
         return {
             "requests": sum(statuses.values()),
             "by_schemathesis": by_schema,
@@ -146,7 +146,7 @@ class Fuzzer:
         return self._described(client)
 
     def _described(self, client: httpx.Client) -> httpx.Request:
-        """An operation of the OpenAPI with hostile values, or half of the time sensible ones, for its parameters."""
+        """An operation of the OpenAPI document with hostile parameters; path parameters are often valid."""
         path = self._pick(tuple(self._paths))
         method = self._pick(tuple(self._paths[path]))
         query: dict[str, str] = {}
@@ -171,7 +171,7 @@ class Fuzzer:
         return client.build_request("POST", path, files=[(field, (name, self._content()))], data=data)
 
     def _content(self) -> bytes:
-        """Noise, noise behind the first bytes of a format, or a real file with some bytes changed or cut off."""
+        """Random bytes, random bytes after the header of a format, or a real file with changed bytes, truncated."""
         drawn = self._rng.random()
         if drawn < 0.4:
             return self._bytes()
@@ -191,8 +191,8 @@ class Fuzzer:
         return values[int(self._rng.integers(len(values)))]
 
 
-def _by_schema(url: str, count: int, seen: Any) -> None:
-    """Requests that Schemathesis draws, the same number for each operation."""
+def _by_schema(url: str, count: int, record: Any) -> None:
+    """Send requests that Schemathesis draws, the same number for each operation."""
     import schemathesis
     from hypothesis import HealthCheck, Phase, given, settings
 
@@ -212,7 +212,7 @@ def _by_schema(url: str, count: int, seen: Any) -> None:
         @given(case=operation.as_strategy())
         def send(case: Any) -> None:
             answer = case.call(timeout=120)
-            seen(answer.status_code, f"{case.method} {case.formatted_path}")
+            record(answer.status_code, f"{case.method} {case.formatted_path}")
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

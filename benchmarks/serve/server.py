@@ -1,4 +1,4 @@
-"""A server in a process of its own, and what its process tells."""
+"""A server in a separate process, and the memory of that process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from antiphon.errors import AntiphonError
 
 @dataclass(frozen=True)
 class Server:
-    """Where it listens, its process, and the folder that it has for temporary files."""
+    """URL, process id, and folder of temporary files of a running server."""
 
     url: str
     process: int
@@ -29,7 +29,7 @@ class Server:
         return httpx.Client(base_url=self.url, timeout=120.0)
 
     def resident_mib(self) -> float:
-        """Memory of the server and of the processes it has started, MiB. Raises `AntiphonError` where it has ended."""
+        """Resident memory of the server and its child processes in MiB. Raises `AntiphonError` where it has ended."""
         total = 0.0
         for process in (self.process, *_children(self.process)):
             try:
@@ -38,7 +38,7 @@ class Server:
                 continue
             total += sum(int(found) for found in re.findall(r"VmRSS:\s+(\d+) kB", status)) / 1024
         if not total:
-            raise AntiphonError("the server has ended; see what it printed")
+            raise AntiphonError("the server has ended; see its output")
         return total
 
 
@@ -49,7 +49,7 @@ def _children(process: int) -> list[int]:
 
 @contextmanager
 def started(index: Path, temporary: Path, *words: str) -> Iterator[Server]:
-    """A server of an index, on a port that is free. Raises `AntiphonError` where it does not start."""
+    """Serve an index on a free port. Raises `AntiphonError` where the server does not start."""
     temporary.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "antiphon", "serve", "--index", str(index), "--port", "0", *words]
     environment = {**os.environ, "TMPDIR": str(temporary)}

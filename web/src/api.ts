@@ -1,4 +1,4 @@
-// How to ask the server, and what it says: the types are generated from web/openapi.json (make api). Seconds everywhere.
+// Client of the API. The types are generated from web/openapi.json (make api). All times are seconds.
 
 import type { components } from "./openapi";
 
@@ -30,7 +30,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The server cannot be reached, or did not answer in its own format. */
+/** Code of an error without a response: the server cannot be reached. */
 export const UNREACHABLE = "unreachable";
 
 async function toError(answer: Response): Promise<ApiError> {
@@ -39,7 +39,7 @@ async function toError(answer: Response): Promise<ApiError> {
     const { error, code } = (await answer.json()) as { error: string; code: string };
     return new ApiError(String(error), String(code), answer.status, retry);
   } catch {
-    return new ApiError(`The server answered ${answer.status} ${answer.statusText}.`, "http", answer.status, retry);
+    return new ApiError(`The server responded with ${answer.status} ${answer.statusText}.`, "http", answer.status, retry);
   }
 }
 
@@ -49,7 +49,7 @@ export async function request(path: string, init?: RequestInit): Promise<Respons
     answer = await fetch(path, { credentials: "same-origin", ...init });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new ApiError("The server does not answer. Is antiphon serve still running?", UNREACHABLE, 0);
+    throw new ApiError("The server does not respond. Is antiphon serve still running?", UNREACHABLE, 0);
   }
   if (!answer.ok) throw await toError(answer);
   return answer;
@@ -68,14 +68,14 @@ export async function postJson<T>(path: string, body?: unknown): Promise<T> {
   return (await (await request(path, init)).json()) as T;
 }
 
-/** Posts a form and tells how much of it has left, 0 to 1: fetch cannot. */
+/** Posts a form and reports the progress, 0 to 1, which fetch cannot do. */
 export function postForm<T>(path: string, form: FormData, onProgress: (part: number) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();
     xhr.open("POST", path);
     xhr.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
     xhr.onerror = () =>
-      reject(new ApiError("The upload broke off: the server does not answer.", UNREACHABLE, 0));
+      reject(new ApiError("The upload failed: the server does not respond.", UNREACHABLE, 0));
     xhr.onload = () => {
       let body: unknown;
       try {
@@ -84,10 +84,10 @@ export function postForm<T>(path: string, form: FormData, onProgress: (part: num
         body = null;
       }
       if (xhr.status >= 200 && xhr.status < 300 && body) return resolve(body as T);
-      const told = (body ?? {}) as { error?: string; code?: string };
+      const problem = (body ?? {}) as { error?: string; code?: string };
       const retry = Number(xhr.getResponseHeader("Retry-After")) || 0;
-      const message = told.error ?? `The server answered ${xhr.status}.`;
-      return reject(new ApiError(message, told.code ?? "http", xhr.status, retry));
+      const message = problem.error ?? `The server responded with ${xhr.status}.`;
+      return reject(new ApiError(message, problem.code ?? "http", xhr.status, retry));
     };
     xhr.send(form);
   });
@@ -106,7 +106,7 @@ export function withParameters(path: string, values: Record<string, string | num
 
 const known = new Map<number, Promise<Recording>>();
 
-/** One recording; asked for once. */
+/** Gets one recording; cached. */
 export function recordingOf(id: number): Promise<Recording> {
   let found = known.get(id);
   if (!found) {
@@ -117,10 +117,10 @@ export function recordingOf(id: number): Promise<Recording> {
   return found;
 }
 
-/** Ids may mean other recordings once the library has grown. */
+/** Clears the cache: after changes of the library an id may belong to another recording. */
 export const forgetRecordings = (): void => known.clear();
 
-/** Follows a job until it ends. */
+/** Polls a job until it ends. */
 export async function followJob(job: Job, onChange: (job: Job) => void, signal: AbortSignal): Promise<Job> {
   let now = job;
   while (now.status === "queued" || now.status === "running") {

@@ -1,4 +1,4 @@
-// A canvas as large as its box, sharp on every screen.
+// Fits a canvas to its box at the pixel density of the screen.
 
 export function prepare(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D | null {
   const ratio = Math.min(2, window.devicePixelRatio || 1);

@@ -1,16 +1,16 @@
-// What is indexed, found by name, kind and composer.
+// The list of indexed files, filtered by name, kind and composer.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, getJson, type Kind, type Recording, type Recordings, withParameters } from "./api";
 import { KindIcon, PlayIcon, SearchIcon } from "./icons";
-import type { Asked } from "./state";
-import { Trouble, Waiting } from "./told";
-import { amount, clock, titleOf } from "./words";
+import type { Loadable } from "./state";
+import { LoadError, Loading } from "./placeholders";
+import { amount, clock, titleOf } from "./format";
 
 const PAGE = 50;
 
 interface Props {
-  composers: Asked<{ composer: string; recordings: number }[]>;
+  composers: Loadable<{ composer: string; recordings: number }[]>;
   focusFind: number;
   played: number | null;
   onPlay: (recording: Recording) => void;
@@ -30,7 +30,7 @@ export function Files({ composers, focusFind, played, onPlay, onUse }: Props) {
     if (focusFind) find.current?.focus();
   }, [focusFind]);
 
-  const ask = (offset: number, signal?: AbortSignal) =>
+  const loadPage = (offset: number, signal?: AbortSignal) =>
     getJson<Recordings>(
       withParameters("/api/recordings", { offset, limit: PAGE, text: text.trim(), kind, composer }),
       signal,
@@ -40,7 +40,7 @@ export function Files({ composers, focusFind, played, onPlay, onUse }: Props) {
     const abort = new AbortController();
     const timer = setTimeout(
       () =>
-        ask(0, abort.signal).then(
+        loadPage(0, abort.signal).then(
           (page) => {
             if (abort.signal.aborted) return;
             setError("");
@@ -57,10 +57,10 @@ export function Files({ composers, focusFind, played, onPlay, onUse }: Props) {
     };
   }, [text, kind, composer, attempt]);
   const more = (): void => {
-    ask(items?.length ?? 0).then((page) => setItems([...(items ?? []), ...page.items]), fail);
+    loadPage(items?.length ?? 0).then((page) => setItems([...(items ?? []), ...page.items]), fail);
   };
 
-  const named = composers.state === "here" ? composers.value.filter((one) => one.composer) : [];
+  const named = composers.state === "ready" ? composers.value.filter((one) => one.composer) : [];
   const filtered = Boolean(text.trim() || kind || composer);
   return (
     <section aria-label="Files">
@@ -93,13 +93,13 @@ export function Files({ composers, focusFind, played, onPlay, onUse }: Props) {
         <span class="total" role="status">{items && amount(total, "file")}</span>
       </div>
       {error ? (
-        <Trouble message={error} onRetry={() => setAttempt(attempt + 1)} />
+        <LoadError message={error} onRetry={() => setAttempt(attempt + 1)} />
       ) : !items ? (
-        <Waiting />
+        <Loading />
       ) : !items.length ? (
         <div class="empty">
-          <h2>{filtered ? "No file is called that" : "Nothing is indexed yet"}</h2>
-          <p>{filtered ? "Part of a file's path, its title or its composer will do." : "Add files above, or run antiphon index add FOLDER --index DIR."}</p>
+          <h2>{filtered ? "No matching files" : "No files are indexed yet"}</h2>
+          <p>{filtered ? "Enter a part of the path, the title or the composer." : "Add files above, or run: antiphon index add FOLDER --index DIR"}</p>
         </div>
       ) : (
         <ul class="files">
@@ -114,8 +114,8 @@ export function Files({ composers, focusFind, played, onPlay, onUse }: Props) {
                 <span class="by">{recording.composer && <b>{recording.composer}</b>} {recording.file}</span>
               </span>
               <span class="length number">{clock(recording.duration_s)}</span>
-              <button type="button" class="use" onClick={() => onUse(recording)} aria-label={`Search with ${titleOf(recording)}`}>
-                <SearchIcon /><span>Search with it</span>
+              <button type="button" class="use" onClick={() => onUse(recording)} aria-label={`Use ${titleOf(recording)} as query`}>
+                <SearchIcon /><span>Use as query</span>
               </button>
             </li>
           ))}

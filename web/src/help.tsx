@@ -1,4 +1,4 @@
-// The keys, over the page.
+// The dialog that lists the keyboard shortcuts.
 
 import { useEffect, useRef } from "preact/hooks";
 import { CloseIcon } from "./icons";
@@ -36,7 +36,7 @@ export function Help({ version, onClose }: { version: string; onClose: () => voi
             </section>
           ))}
         </div>
-        <p class="hint">Antiphon {version} · <a href="licences.txt">licences of what the page is built with</a></p>
+        <p class="hint">Antiphon {version} · <a href="licences.txt">licences of third-party code</a></p>
       </div>
     </dialog>
   );

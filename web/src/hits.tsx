@@ -1,9 +1,9 @@
-// The hits, best first, with where they lie in their files.
+// The list of matches, best first, with their positions in the files.
 
 import { useEffect, useRef } from "preact/hooks";
 import type { Hit } from "./api";
 import { KindIcon } from "./icons";
-import { baseName, clock, sureness, titleOf } from "./words";
+import { baseName, clock, formatConfidence, titleOf } from "./format";
 
 interface Props {
   hits: Hit[];
@@ -12,7 +12,7 @@ interface Props {
   onSelect: (n: number) => void;
 }
 
-/** The composer; where two hits share a title, first what their files' names say beyond it, such as who plays. */
+/** The composer. Where two matches share a title, first the rest of the file name, such as the performer. */
 function byLine({ recording }: Hit, hits: Hit[]): string {
   const title = titleOf(recording);
   const alike = hits.some(({ recording: other }) => other.id !== recording.id && titleOf(other) === title);
@@ -29,7 +29,7 @@ export function Hits({ hits, selected, provisional, onSelect }: Props) {
     list.current?.children[selected]?.scrollIntoView({ block: "nearest" });
   }, [selected]);
   return (
-    <ol class={`hits${provisional ? " provisional" : ""}`} ref={list} aria-label="Hits, best first">
+    <ol class={`hits${provisional ? " provisional" : ""}`} ref={list} aria-label="Matches, best first">
       {hits.map((hit, n) => {
         const { recording } = hit;
         const [from, to] = [hit.start_s / recording.duration_s, hit.end_s / recording.duration_s];
@@ -44,7 +44,7 @@ export function Hits({ hits, selected, provisional, onSelect }: Props) {
               <span class="kind" title={recording.kind === "audio" ? "recording" : "notes"}><KindIcon kind={recording.kind} /></span>
               <span class="line">
                 <span class="title">{titleOf(recording)}</span>
-                <b class="number">{sureness(hit.confidence)}</b>
+                <b class="number">{formatConfidence(hit.confidence)}</b>
               </span>
               <span class="line">
                 <span class="by">{byLine(hit, hits)}</span>

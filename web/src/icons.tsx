@@ -1,4 +1,4 @@
-// Line drawings on a grid of 24, coloured as the text around them.
+// Icons: line drawings on a 24 × 24 grid in the colour of the text.
 
 import type { ComponentChildren } from "preact";
 
@@ -40,7 +40,7 @@ export const NotesIcon = () => <Icon><path d="M4 7h8M10 12h10M6 17h7" stroke-wid
 export const CloseIcon = () => <Icon><path d="M6 6l12 12M18 6L6 18" /></Icon>;
 export const WarnIcon = () => <Icon><path d="M12 4L2.8 19.5h18.4zM12 10v4.5M12 17.2v.1" /></Icon>;
 
-/** The mark: a call in sound, a response in notes. */
+/** The logo: a call as audio, a response as notes. */
 export const Mark = () => (
   <svg viewBox="0 0 34 26" width="34" height="26" aria-hidden="true" focusable="false" class="mark">
     <path class="call" d="M3 16v-6M7.5 21V5M12 16v-6" />

@@ -1,4 +1,4 @@
-// Keys for everything: who can act on one says so while it is on the page.
+// Keyboard shortcuts: each component registers its keys while it is on the page.
 
 import { useEffect, useRef } from "preact/hooks";
 
@@ -7,26 +7,26 @@ export interface Key {
   does: string;
 }
 
-/** What the help shows. */
+/** The shortcuts that the help lists. */
 export const KEYS: { title: string; keys: Key[] }[] = [
   {
-    title: "Match",
+    title: "Selected match",
     keys: [
       { keys: ["Space"], does: "play or pause" },
-      { keys: ["←", "→"], does: "back or on by 2 s" },
+      { keys: ["←", "→"], does: "back or forward by 2 s" },
       { keys: ["Home"], does: "to the beginning of the match" },
       { keys: ["L"], does: "loop the match" },
-      { keys: ["1", "2", "3"], does: "hear left, both, right" },
+      { keys: ["1", "2", "3"], does: "play left, both, right" },
       { keys: ["+", "−", "0"], does: "zoom in, out, fit" },
       { keys: ["S"], does: "waveform or spectrogram" },
       { keys: ["D"], does: "download the aligned MIDI" },
     ],
   },
   {
-    title: "Hits",
+    title: "Matches",
     keys: [
-      { keys: ["J"], does: "next hit" },
-      { keys: ["K"], does: "hit before" },
+      { keys: ["J"], does: "next match" },
+      { keys: ["K"], does: "previous match" },
     ],
   },
   {
@@ -53,7 +53,7 @@ function typesText(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && target.matches("input:not([type=range]), select, textarea, [contenteditable]");
 }
 
-/** Elements that have a use of their own for the key. */
+/** Elements that handle the key themselves. */
 function keeps(target: EventTarget | null, key: string): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (key === "Enter") return true;
@@ -77,13 +77,13 @@ window.addEventListener("keydown", (event) => {
   }
 });
 
-/** A button keeps the focus after a click, but who clicks expects the space bar to play and not to press it again. */
-export function letGo(event: MouseEvent): void {
+/** Releases the focus of a clicked button, so that the space bar plays and does not press the button again. */
+export function releaseFocus(event: MouseEvent): void {
   const button = event.target instanceof Element ? event.target.closest<HTMLElement>("button") : null;
   if (event.detail > 0 && button === document.activeElement) button?.blur();
 }
 
-/** The last on the page is asked first. */
+/** Registers keys while `active`. The component that registered last takes precedence. */
 export function useKeys(bindings: Bindings, active = true): void {
   const holder = useHolder(bindings);
   useEffect(() => {

@@ -1,21 +1,21 @@
-// The library: what is in it, where it lies on a map, which recording is which notes, what could not be read.
+// The library: its files, the map, pairs, files that could not be read, and adding files.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, followJob, forgetRecordings, type Health, type Job, postForm, type Recording } from "./api";
 import { Failures } from "./failures";
 import { Files } from "./files";
 import { PlusIcon } from "./icons";
-import { letGo } from "./keys";
+import { releaseFocus } from "./keys";
 import { LibraryMapView } from "./map";
 import { Pairs } from "./pairs";
 import { Preview } from "./preview";
-import type { Asked } from "./state";
-import { amount, bytes, percent } from "./words";
+import type { Loadable } from "./state";
+import { amount, bytes, percent } from "./format";
 
 interface Props {
   tab: string;
   health: Health | null;
-  composers: Asked<{ composer: string; recordings: number }[]>;
+  composers: Loadable<{ composer: string; recordings: number }[]>;
   focusFind: number;
   onUse: (recording: Recording) => void;
   onChanged: () => void;
@@ -43,7 +43,7 @@ export function LibraryPage({ tab, health, composers, focusFind, onUse, onChange
     onChanged();
   };
   return (
-    <main class={`library${played ? " with-preview" : ""}`} id="main" onClick={letGo}>
+    <main class={`library${played ? " with-preview" : ""}`} id="main" onClick={releaseFocus}>
       <header class="library-head">
         <div>
           <h1>Library</h1>
@@ -95,13 +95,13 @@ function summary({ result }: Job): string {
   const { added, unchanged, failed } = result;
   const parts = [
     added.length && `${amount(added.length, "file")} added`,
-    unchanged.length && `${unchanged.length} known already`,
+    unchanged.length && `${unchanged.length} already in the library`,
     ...failed.map(({ file, reason }) => `${file}: ${reason}`),
   ];
   return parts.filter(Boolean).join("; ");
 }
 
-/** Files stored with the index: sent, then embedded by a job whose progress is shown. */
+/** Uploads files into the library and shows the progress of the job that embeds them. */
 function AddFiles({ limit, onAdded }: { limit: number; onAdded: () => void }) {
   const input = useRef<HTMLInputElement>(null);
   const [text, setText] = useState("");
@@ -114,13 +114,13 @@ function AddFiles({ limit, onAdded }: { limit: number; onAdded: () => void }) {
     const total = files.reduce((sum, { size }) => sum + size, 0);
     if (total > limit) {
       setFailed(true);
-      return setText(`These are ${bytes(total)}; the server takes ${bytes(limit)} at once. Use antiphon index add for more.`);
+      return setText(`The files have ${bytes(total)}; the server accepts ${bytes(limit)} per upload. Use antiphon index add for more.`);
     }
     const form = new FormData();
     files.forEach((file) => form.append("files", file, file.name));
     setBusy(true);
     try {
-      const job = await postForm<Job>("/api/files", form, (part) => setText(`Sending, ${percent(part)}`));
+      const job = await postForm<Job>("/api/files", form, (part) => setText(`Uploading, ${percent(part)}`));
       const end = await followJob(
         job,
         ({ done, total, message }) => setText(message || (total ? `${done} of ${total} read` : "Reading")),
@@ -153,7 +153,7 @@ function AddFiles({ limit, onAdded }: { limit: number; onAdded: () => void }) {
         }}
       />
       <button type="button" disabled={busy} onClick={() => input.current?.click()}><PlusIcon />Add files</button>
-      <p class={failed ? "told error" : "told"} role={failed ? "alert" : "status"}>{busy && <span class="spinner" />}{text}</p>
+      <p class={failed ? "message error" : "message"} role={failed ? "alert" : "status"}>{busy && <span class="spinner" />}{text}</p>
     </div>
   );
 }

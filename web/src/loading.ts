@@ -1,4 +1,4 @@
-// What a hit needs to be seen and heard: both sounds, and the notes of the sides that are notes.
+// Loads the data of a match: the audio of both sides, and the notes of note files.
 
 import { getJson, type Note, type NotesOfRange, request } from "./api";
 import { decode, Player } from "./player";
@@ -7,25 +7,25 @@ import type { Alignment, Side } from "./timing";
 
 export interface Loaded {
   side: Side;
-  heard: AudioBuffer;
-  /** Samples for the picture of a sound, notes for the picture of notes. */
+  audio: AudioBuffer;
+  /** Samples for the waveform and spectrogram of audio; notes for a piano roll. */
   samples: Float32Array | null;
   notes: Note[] | null;
 }
 
-const KEEP = 12;
-const kept = new Map<string, Promise<ArrayBuffer>>();
+const CACHE_SIZE = 12;
+const cache = new Map<string, Promise<ArrayBuffer>>();
 
-/** The query's sound is the same for many hits. */
+/** Cached, because the query's audio is the same for many matches. */
 function soundBytes(url: string): Promise<ArrayBuffer> {
-  const found = kept.get(url);
+  const found = cache.get(url);
   if (found) return found;
-  const asked = request(url).then((answer) => answer.arrayBuffer());
-  asked.catch(() => kept.delete(url));
-  kept.set(url, asked);
-  const oldest = kept.keys().next().value;
-  if (kept.size > KEEP && oldest !== undefined) kept.delete(oldest);
-  return asked;
+  const loading = request(url).then((answer) => answer.arrayBuffer());
+  loading.catch(() => cache.delete(url));
+  cache.set(url, loading);
+  const oldest = cache.keys().next().value;
+  if (cache.size > CACHE_SIZE && oldest !== undefined) cache.delete(oldest);
+  return loading;
 }
 
 async function pictureSamples(data: ArrayBuffer): Promise<Float32Array> {
@@ -38,11 +38,11 @@ async function loadSide(side: Side): Promise<Loaded> {
     soundBytes(side.soundUrl),
     side.notesUrl ? getJson<NotesOfRange>(side.notesUrl) : null,
   ]);
-  const [heard, samples] = await Promise.all([
+  const [audio, samples] = await Promise.all([
     decode(data.slice(0)),
     answer ? null : pictureSamples(data.slice(0)),
   ]);
-  return { side, heard, samples, notes: answer?.notes ?? null };
+  return { side, audio, samples, notes: answer?.notes ?? null };
 }
 
 export interface Stage {
@@ -54,11 +54,11 @@ export interface Stage {
   player: Player;
 }
 
-/** Recording left, notes right; of two of a kind, the query left. */
+/** Recording left, notes right; for two sides of one modality, the query left. */
 export async function loadStage(alignment: Alignment): Promise<Stage> {
   const [query, hit] = await Promise.all([loadSide(alignment.query), loadSide(alignment.hit)]);
   const swapped = query.side.kind === "notes" && hit.side.kind === "audio";
   const [left, right] = swapped ? [hit, query] : [query, hit];
-  const track = ({ side, heard }: Loaded) => ({ samples: heard, at: side.at, playbackRate: side.playbackRate });
+  const track = ({ side, audio }: Loaded) => ({ samples: audio, at: side.at, playbackRate: side.playbackRate });
   return { alignment, query, hit, left, right, player: new Player(alignment.length, track(left), track(right)) };
 }

@@ -1,4 +1,4 @@
-// The page: a head, and below it a search or the library.
+// The page: the header, and below it the search or the library.
 
 import "./styles/tokens.css";
 import "./styles/base.css";
@@ -15,7 +15,7 @@ import { useKeys } from "./keys";
 import { LibraryPage } from "./library";
 import { DropEverywhere } from "./query";
 import { SearchPage } from "./search-page";
-import { goTo, useAsked, useRoute, useTheme } from "./state";
+import { goTo, useRequest, useRoute, useTheme } from "./state";
 import { toggleTheme } from "./theme";
 import { useSearch } from "./use-search";
 
@@ -24,12 +24,12 @@ function App() {
   const theme = useTheme();
   const [helping, setHelping] = useState(false);
   const [focusFind, setFocusFind] = useState(0);
-  const [health, askHealth] = useAsked((signal) => getJson<Health>("/api/health", signal), []);
-  const [composers, askComposers] = useAsked(
+  const [health, reloadHealth] = useRequest((signal) => getJson<Health>("/api/health", signal), []);
+  const [composers, reloadComposers] = useRequest(
     (signal) => getJson<Composer[]>("/api/composers", signal),
     [],
   );
-  const known = health.state === "here" ? health.value : null;
+  const known = health.state === "ready" ? health.value : null;
   const searching = useSearch(known);
   const inLibrary = route[0] === "library";
   const backToSearch = (): void => (searching.search ? goTo("search", searching.search.id) : goTo());
@@ -55,7 +55,7 @@ function App() {
       <a class="skip" href="#main" onClick={(event) => {
         event.preventDefault();
         document.querySelector<HTMLElement>("#main :is(button, a, input, select, [tabindex])")?.focus();
-      }}>To the content</a>
+      }}>Skip to content</a>
       <header class="top">
         <a class="brand" href="#/" onClick={(event) => {
           event.preventDefault();
@@ -71,7 +71,7 @@ function App() {
         <button type="button" class="icon" onClick={() => setHelping(true)} aria-label="Keys" title="Keys (?)"><span class="question">?</span></button>
       </header>
       {health.state === "failed" && (
-        <p class="banner" role="alert">{health.message} <button type="button" onClick={() => { askHealth(); askComposers(); }}>Try again</button></p>
+        <p class="banner" role="alert">{health.message} <button type="button" onClick={() => { reloadHealth(); reloadComposers(); }}>Try again</button></p>
       )}
       {inLibrary ? (
         <LibraryPage
@@ -80,7 +80,7 @@ function App() {
           composers={composers}
           focusFind={focusFind}
           onUse={use}
-          onChanged={() => { askHealth(); askComposers(); }}
+          onChanged={() => { reloadHealth(); reloadComposers(); }}
         />
       ) : (
         <SearchPage searching={searching} health={known} composers={composers} />

@@ -1,9 +1,9 @@
-// The map as a picture: a composer is a colour and a shape, so that neither has to be told from its like alone.
+// Drawing of the map: each composer has a colour and a shape, so that similar colours remain distinguishable.
 
 import type { LibraryMap } from "./api";
 import { colour } from "./theme";
 
-export interface Place {
+export interface Position {
   x: number;
   y: number;
 }
@@ -11,27 +11,27 @@ export interface Place {
 const COLOURS = 8;
 const PADDING_PX = 22;
 
-/** Composers by how many points they have; those past the last colour share the grey of the rest. */
+/** The rank of each composer by number of points. Ranks without a colour share the grey of the rest. */
 export function ranks(map: LibraryMap): number[] {
   const counts = map.composers.map(() => 0);
   map.of.forEach((composer) => (counts[composer]! += 1));
   const order = counts.map((_, n) => n).sort((a, b) => counts[b]! - counts[a]! || a - b);
   const rank = counts.map(() => COLOURS);
-  order.filter((n) => map.composers[n]).slice(0, COLOURS).forEach((composer, place) => (rank[composer] = place));
+  order.filter((n) => map.composers[n]).slice(0, COLOURS).forEach((composer, position) => (rank[composer] = position));
   return rank;
 }
 
 export const colourOf = (rank: number): string => (rank < COLOURS ? colour(`map-${rank}`) : colour("map-rest"));
 
-export function place(point: Place, width: number, height: number): Place {
+export function position(point: Position, width: number, height: number): Position {
   return {
     x: PADDING_PX + point.x * (width - 2 * PADDING_PX),
     y: PADDING_PX + (1 - point.y) * (height - 2 * PADDING_PX),
   };
 }
 
-/** One of four shapes about a point. */
-export function shape(c: CanvasRenderingContext2D, rank: number, { x, y }: Place, size: number): void {
+/** The path of one of four shapes around a point. */
+export function shape(c: CanvasRenderingContext2D, rank: number, { x, y }: Position, size: number): void {
   c.beginPath();
   switch (rank % 4) {
     case 0:
@@ -74,7 +74,7 @@ export function drawMap(
     const its = map.of[n]!;
     c.globalAlpha = composer === null || composer === its ? 0.9 : 0.12;
     c.fillStyle = colourOf(rank[its]!);
-    shape(c, rank[its]!, place(point, width, height), size);
+    shape(c, rank[its]!, position(point, width, height), size);
     c.fill();
   });
   c.globalAlpha = 1;
@@ -83,25 +83,25 @@ export function drawMap(
     c.strokeStyle = colour("ink");
     c.lineWidth = n === at ? 2.5 : 1.5;
     c.beginPath();
-    const { x, y } = place(point, width, height);
+    const { x, y } = position(point, width, height);
     c.arc(x, y, size + 5, 0, 2 * Math.PI);
     c.stroke();
   });
 }
 
-/** The point nearest to a place on the canvas, no farther than `reach` pixels. */
-export function nearest(map: LibraryMap, width: number, height: number, to: Place, reach: number): number | null {
+/** The point nearest to a position on the canvas, within `reach` pixels. */
+export function nearest(map: LibraryMap, width: number, height: number, to: Position, reach: number): number | null {
   let best: number | null = null;
   let least = reach * reach;
   map.points.forEach((point, n) => {
-    const { x, y } = place(point, width, height);
+    const { x, y } = position(point, width, height);
     const distance = (x - to.x) ** 2 + (y - to.y) ** 2;
     if (distance < least) [best, least] = [n, distance];
   });
   return best;
 }
 
-/** The next point in a direction: near, and more ahead than aside. */
+/** The next point in a direction. Sideways distance costs more than distance ahead. */
 export function neighbour(map: LibraryMap, from: number, dx: number, dy: number): number {
   const here = map.points[from]!;
   let best = from;

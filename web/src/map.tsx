@@ -1,12 +1,12 @@
-// The library as a map: what sounds alike lies together; a point plays.
+// The map of the library: similar recordings are close to each other; a click plays a point.
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { getJson, type LibraryMap, type Recording, recordingOf } from "./api";
 import { prepare } from "./canvas";
-import { colourOf, drawMap, nearest, neighbour, place, ranks, shape } from "./map-drawing";
-import { useAsked, useTheme } from "./state";
-import { Trouble, Waiting } from "./told";
-import { clock, titleOf } from "./words";
+import { colourOf, drawMap, nearest, neighbour, position, ranks, shape } from "./map-drawing";
+import { useRequest, useTheme } from "./state";
+import { LoadError, Loading } from "./placeholders";
+import { clock, titleOf } from "./format";
 
 interface Props {
   played: number | null;
@@ -14,11 +14,11 @@ interface Props {
 }
 
 export function LibraryMapView(props: Props) {
-  const [asked, again] = useAsked((signal) => getJson<LibraryMap>("/api/map", signal), []);
-  if (asked.state === "loading") return <Waiting text="Drawing the map…" />;
-  if (asked.state === "failed") return <Trouble message={asked.message} onRetry={again} />;
-  if (!asked.value.points.length) return <div class="empty"><h2>Nothing to draw yet</h2><p>The map needs indexed files.</p></div>;
-  return <MapOf map={asked.value} {...props} />;
+  const [loaded, reload] = useRequest((signal) => getJson<LibraryMap>("/api/map", signal), []);
+  if (loaded.state === "loading") return <Loading text="Drawing the map…" />;
+  if (loaded.state === "failed") return <LoadError message={loaded.message} onRetry={reload} />;
+  if (!loaded.value.points.length) return <div class="empty"><h2>No map yet</h2><p>The map needs indexed files.</p></div>;
+  return <MapOf map={loaded.value} {...props} />;
 }
 
 const MOVES: Record<string, [number, number]> = {
@@ -36,8 +36,8 @@ function MapOf({ map, played, onPlay }: Props & { map: LibraryMap }) {
   const [at, setAt] = useState<number | null>(null);
   const [composer, setComposer] = useState<number | null>(null);
   const [known, setKnown] = useState<{ at: number; recording: Recording } | null>(null);
-  // Never that of the point before, while this one's is on its way.
-  const told = known?.at === at ? known.recording : null;
+  // While the recording of a point loads, that of the previous point must not be shown.
+  const described = known?.at === at ? known.recording : null;
   const rank = ranks(map);
 
   useLayoutEffect(() => {
@@ -83,7 +83,7 @@ function MapOf({ map, played, onPlay }: Props & { map: LibraryMap }) {
       play(at);
     }
   };
-  const where = at === null ? null : place(map.points[at]!, size.width, size.height);
+  const where = at === null ? null : position(map.points[at]!, size.width, size.height);
   const shown = map.composers
     .map((name, n) => ({ name, n }))
     .filter(({ n }) => rank[n]! < 8)
@@ -91,13 +91,13 @@ function MapOf({ map, played, onPlay }: Props & { map: LibraryMap }) {
   const others = map.composers.some((_, n) => rank[n]! >= 8);
   return (
     <section class="map" aria-label="Map">
-      <p class="hint">What sounds alike lies together. Click a point to hear it, or walk with the arrow keys and press Enter.</p>
+      <p class="hint">Similar recordings are close to each other. Click a point to play it, or select one with the arrow keys and press Enter.</p>
       <div
         class="map-box"
         ref={box}
         tabIndex={0}
         role="application"
-        aria-label={`Map of ${map.points.length} files. Arrow keys walk, Enter plays.`}
+        aria-label={`Map of ${map.points.length} files. Arrow keys select a point, Enter plays it.`}
         onKeyDown={key}
         onMouseMove={(event) => setAt(under(event, 24))}
         onClick={(event) => {
@@ -107,18 +107,18 @@ function MapOf({ map, played, onPlay }: Props & { map: LibraryMap }) {
         }}
       >
         <canvas ref={canvas} aria-hidden="true" />
-        {told && where && (
+        {described && where && (
           <div
             class={`map-label${where.x > size.width / 2 ? " before" : ""}${where.y > size.height - 70 ? " above" : ""}`}
             style={{ left: `${where.x}px`, top: `${where.y}px` }}
           >
-            <b>{titleOf(told)}</b>
-            <span>{told.composer || told.file}</span>
-            <span class="number">{told.kind === "audio" ? "recording" : "notes"}, {clock(told.duration_s)}</span>
+            <b>{titleOf(described)}</b>
+            <span>{described.composer || described.file}</span>
+            <span class="number">{described.kind === "audio" ? "recording" : "notes"}, {clock(described.duration_s)}</span>
           </div>
         )}
       </div>
-      <p class="visually-hidden" aria-live="polite">{told && `${titleOf(told)}, ${told.composer}, ${told.kind === "audio" ? "recording" : "notes"}`}</p>
+      <p class="visually-hidden" aria-live="polite">{described && `${titleOf(described)}, ${described.composer}, ${described.kind === "audio" ? "recording" : "notes"}`}</p>
       <ul class="legend" aria-label="Composers">
         {shown.map(({ name, n }) => (
           <li key={n}>
@@ -127,7 +127,7 @@ function MapOf({ map, played, onPlay }: Props & { map: LibraryMap }) {
             </button>
           </li>
         ))}
-        {others && <li class="rest"><Swatch rank={8} theme={theme} />{shown.length ? "others" : "composer not known"}</li>}
+        {others && <li class="rest"><Swatch rank={8} theme={theme} />{shown.length ? "others" : "composer unknown"}</li>}
       </ul>
     </section>
   );

@@ -1,4 +1,4 @@
-// The chosen hit: what it is, both sides on one axis, the controls, the downloads.
+// The selected match: its facts, both sides on one time axis, the controls, the downloads.
 
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ApiError, type Hit, type Search } from "./api";
@@ -6,11 +6,11 @@ import { Confidence } from "./confidence";
 import { DownIcon, FitIcon, LoopIcon, MinusIcon, PauseIcon, PlayIcon, PlusIcon } from "./icons";
 import { useKeys } from "./keys";
 import { loadStage, type Stage as StageData } from "./loading";
-import type { Hearing } from "./player";
+import type { Output } from "./player";
 import { Stage, type Zoom } from "./stage";
 import { useNarrow, useTheme } from "./state";
 import { align, inFile } from "./timing";
-import { baseName, clock, keyWords, sentence, tempoWords, titleOf } from "./words";
+import { baseName, clock, transpositionText, sentence, tempoText, titleOf } from "./format";
 
 interface Props {
   search: Search;
@@ -24,14 +24,14 @@ const SIDE_NAMES = { audio: "Recording", notes: "Notes" };
 export function Match({ search, hit, number, clipS }: Props) {
   const theme = useTheme();
   const narrow = useNarrow();
-  // A better hit list may bring the same hit again: then nothing is loaded anew.
+  // An updated list may contain the same match again: then nothing is loaded again.
   const key = JSON.stringify([search.id, hit.recording.id, hit.start_s, hit.end_s, hit.query_start_s, hit.tempo]);
   const alignment = useMemo(() => align(search, hit, clipS), [key, clipS]);
   const [stage, setStage] = useState<StageData | null>(null);
   const [error, setError] = useState<string | null>(null);
   const [attempt, setAttempt] = useState(0);
   const [playing, setPlaying] = useState(false);
-  const [hearing, setHearing] = useState<Hearing>("both");
+  const [output, setOutput] = useState<Output>("both");
   const [looping, setLooping] = useState(false);
   const [spectrogram, setSpectrogram] = useState(true);
   const zoom = useRef<Zoom | null>(null);
@@ -56,7 +56,7 @@ export function Match({ search, hit, number, clipS }: Props) {
       (failure: unknown) => {
         if (!current) return;
         setStage(null);
-        setError(failure instanceof ApiError ? failure.message : "The sound could not be decoded by this browser.");
+        setError(failure instanceof ApiError ? failure.message : "This browser could not decode the audio.");
       },
     );
     return () => {
@@ -66,7 +66,7 @@ export function Match({ search, hit, number, clipS }: Props) {
   }, [alignment, attempt]);
 
   const ready = stage?.alignment === alignment ? stage : null;
-  useEffect(() => ready?.player.setHearing(hearing), [ready, hearing]);
+  useEffect(() => ready?.player.setOutput(output), [ready, output]);
   useEffect(() => ready?.player.setLoop(looping ? alignment.match : null), [ready, looping]);
 
   const onTime = useCallback(
@@ -92,16 +92,16 @@ export function Match({ search, hit, number, clipS }: Props) {
     if (ready) onTime(ready.player.now);
     if (!playing) setAt(axisS);
   };
-  const [, setAt] = useState(0); // a seek at rest redraws the playhead
+  const [, setAt] = useState(0); // a seek while paused redraws the playhead
   const step = (by: number): void => seek((ready?.player.now ?? 0) + by);
   useKeys({
     " ": toggle,
     l: () => setLooping(!looping),
     s: () => setSpectrogram(!spectrogram),
     d: () => midi.current?.click(),
-    "1": () => setHearing("left"),
-    "2": () => setHearing("both"),
-    "3": () => setHearing("right"),
+    "1": () => setOutput("left"),
+    "2": () => setOutput("both"),
+    "3": () => setOutput("right"),
     "+": () => zoom.current?.in(),
     "=": () => zoom.current?.in(),
     "-": () => zoom.current?.out(),
@@ -116,11 +116,11 @@ export function Match({ search, hit, number, clipS }: Props) {
   const sound = [alignment.query, alignment.hit].some(({ kind }) => kind === "audio");
   const notes = [alignment.query, alignment.hit].some(({ kind }) => kind === "notes");
   const mixed = sound && notes;
-  const hearings: [Hearing, string][] = mixed
+  const outputs: [Output, string][] = mixed
     ? [["left", "Recording"], ["both", "Both"], ["right", "Notes"]]
-    : [["left", "Query"], ["both", "Both"], ["right", "Hit"]];
+    : [["left", "Query"], ["both", "Both"], ["right", "Match"]];
   const base = `/api/searches/${search.id}`;
-  const key_ = keyWords(hit.semitones);
+  const transposition = transpositionText(hit.semitones);
   return (
     <section class={`match${hit.likely ? "" : " doubtful"}`} aria-labelledby="match-title">
       <header class="match-head">
@@ -132,13 +132,13 @@ export function Match({ search, hit, number, clipS }: Props) {
         <Confidence hit={hit} large />
       </header>
       {!hit.likely && (
-        <p class="warning">More likely wrong than right. Listen to both sides before you believe it.</p>
+        <p class="warning">This match is more likely wrong than right. Compare both sides.</p>
       )}
       <dl class="facts">
         <div><dt>in the query</dt><dd>{clock(hit.query_start_s, true)} – {clock(hit.query_end_s, true)}</dd></div>
-        <div><dt>in the hit</dt><dd>{clock(hit.start_s, true)} – {clock(hit.end_s, true)}</dd></div>
-        <div><dt>tempo</dt><dd>{tempoWords(hit.tempo)}</dd></div>
-        {key_ && <div><dt>key of the query</dt><dd>{key_}</dd></div>}
+        <div><dt>in the match</dt><dd>{clock(hit.start_s, true)} – {clock(hit.end_s, true)}</dd></div>
+        <div><dt>tempo</dt><dd>{tempoText(hit.tempo)}</dd></div>
+        {transposition && <div><dt>transposition of the query</dt><dd>{transposition}</dd></div>}
       </dl>
       <div class="lane-title query">
         <b>Query</b> {SIDE_NAMES[alignment.query.kind].toLowerCase()} · {baseName(alignment.query.name)}
@@ -162,12 +162,12 @@ export function Match({ search, hit, number, clipS }: Props) {
             <button type="button" onClick={() => setAttempt(attempt + 1)}>Try again</button>
           </div>
         ) : (
-          <div class="stage-empty loading" role="status"><span class="spinner" />Loading sound and notes…</div>
+          <div class="stage-empty loading" role="status"><span class="spinner" />Loading audio and notes…</div>
         )}
       </div>
       <div class="lane-title hit">
-        <b>Hit</b> {SIDE_NAMES[alignment.hit.kind].toLowerCase()} · {title}
-        {alignment.cut && <span class="cut"> · the first {clock(alignment.length)} of the match</span>}
+        <b>Match</b> {SIDE_NAMES[alignment.hit.kind].toLowerCase()} · {title}
+        {alignment.cut && <span class="cut"> · first {clock(alignment.length)} of the match</span>}
       </div>
       <div class="transport">
         <button type="button" class="play" onClick={toggle} disabled={!ready} aria-label={playing ? "Pause" : "Play"}>
@@ -175,7 +175,7 @@ export function Match({ search, hit, number, clipS }: Props) {
         </button>
         <span class="times">
           <span class="query" ref={queryTime} title="in the query">0:00.0</span>
-          <span class="hit" ref={hitTime} title="in the hit">0:00.0</span>
+          <span class="hit" ref={hitTime} title="in the match">0:00.0</span>
         </span>
         <input
           ref={position}
@@ -189,9 +189,9 @@ export function Match({ search, hit, number, clipS }: Props) {
           defaultValue="0"
           onInput={(event) => seek(Number(event.currentTarget.value))}
         />
-        <div class="segmented" role="group" aria-label="Hear">
-          {hearings.map(([value, name]) => (
-            <button type="button" aria-pressed={hearing === value} onClick={() => setHearing(value)}>{name}</button>
+        <div class="segmented" role="group" aria-label="Audio output">
+          {outputs.map(([value, name]) => (
+            <button type="button" aria-pressed={output === value} onClick={() => setOutput(value)}>{name}</button>
           ))}
         </div>
         <button type="button" class="icon" aria-pressed={looping} onClick={() => setLooping(!looping)} aria-label="Loop the match" title="Loop the match (L)">
@@ -212,11 +212,11 @@ export function Match({ search, hit, number, clipS }: Props) {
         <span><DownIcon />Download</span>
         {notes && (
           <a ref={midi} href={`${base}/hits/${number}/aligned.mid`} download title="D">
-            MIDI on the {mixed ? "recording's" : "query's"} clock
+            MIDI at the times of the {mixed ? "recording" : "query"}
           </a>
         )}
-        <a href={`${base}/hits.csv`} download>all hits, CSV</a>
-        <a href={`${base}/hits.json`} download>all hits, JSON</a>
+        <a href={`${base}/hits.csv`} download>all matches, CSV</a>
+        <a href={`${base}/hits.json`} download>all matches, JSON</a>
         {mixed && <span class="ear">recording left, notes right</span>}
       </div>
     </section>

@@ -1,8 +1,8 @@
-// A take from the microphone, as a WAV file: the server reads no WebM.
+// Recording from the microphone to a WAV file, because the server does not read WebM.
 
 import { decode } from "./player";
 
-/** 16-bit mono RIFF. */
+/** Encodes samples as 16-bit mono WAV. */
 export function encodeWav(samples: Float32Array, rate: number): Blob {
   const bytes = new DataView(new ArrayBuffer(44 + samples.length * 2));
   const text = (at: number, word: string): void =>
@@ -50,10 +50,10 @@ export class Take {
     this.recorder.start();
   }
 
-  /** Music, not speech: nothing between the microphone and the file. */
+  /** Opens the microphone without the speech processing of the browser, which would distort music. */
   static async begin(): Promise<Take> {
     if (!navigator.mediaDevices?.getUserMedia) {
-      throw new Error("This browser gives a page the microphone only on localhost or over https.");
+      throw new Error("This browser allows the microphone only on localhost or over https.");
     }
     try {
       return new Take(
@@ -63,7 +63,7 @@ export class Take {
       );
     } catch (error) {
       const name = error instanceof DOMException ? error.name : "";
-      if (name === "NotAllowedError") throw new Error("The browser was not allowed to use the microphone.");
+      if (name === "NotAllowedError") throw new Error("Access to the microphone was denied.");
       if (name === "NotFoundError") throw new Error("No microphone was found.");
       throw new Error(`The microphone could not be opened (${name || String(error)}).`);
     }
@@ -73,7 +73,7 @@ export class Take {
     return (performance.now() - this.startedMs) / 1000;
   }
 
-  /** Loudness now, 0 to 1 over 60 dB. */
+  /** Current loudness, 0 to 1 over a range of 60 dB. */
   get level(): number {
     this.analyser.getFloatTimeDomainData(this.frame);
     const power = this.frame.reduce((sum, sample) => sum + sample * sample, 0) / this.frame.length;

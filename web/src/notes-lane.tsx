@@ -1,4 +1,4 @@
-// Notes on the axis, and the two rulers: canvases that stay in view while the stage scrolls beneath them.
+// The piano roll and the two rulers: canvases that stay in place while the stage scrolls.
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Note } from "./api";
@@ -7,7 +7,7 @@ import { drawRoll, drawRuler, type View } from "./roll";
 import type { Theme } from "./theme";
 import { inFile, type Side } from "./timing";
 
-/** Something that redraws itself for a view: the stage keeps the list and calls it while it scrolls and plays. */
+/** Redraws a canvas for a view. The stage calls all registered functions while it scrolls and plays. */
 export type Draw = (view: Omit<View, "height">, axisS: number | null) => void;
 export type Register = (draw: Draw) => () => void;
 

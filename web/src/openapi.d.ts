@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * Health
-         * @description What is being served, and its limits.
+         * @description Get the served library and the limits of the server.
          */
         get: operations["health_api_health_get"];
         put?: never;
@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * Metrics
-         * @description Counters for Prometheus.
+         * @description Get metrics for Prometheus.
          */
         get: operations["metrics_metrics_get"];
         put?: never;
@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * Recordings
-         * @description List the recordings of the library, by the names of their files.
+         * @description List the recordings of the library, sorted by file.
          */
         get: operations["recordings_api_recordings_get"];
         put?: never;
@@ -73,7 +73,7 @@ export interface paths {
         };
         /**
          * Recording
-         * @description One recording.
+         * @description Get one recording.
          */
         get: operations["recording_api_recordings__id__get"];
         put?: never;
@@ -93,7 +93,7 @@ export interface paths {
         };
         /**
          * Sound
-         * @description A range of a recording as sound: cut where it is sound, played where it is notes.
+         * @description Get a range of a recording as audio; note files are rendered.
          */
         get: operations["sound_api_recordings__id__sound_get"];
         put?: never;
@@ -113,7 +113,7 @@ export interface paths {
         };
         /**
          * Notes
-         * @description The notes that sound in a range of a recording; 409 where it is sound.
+         * @description Get the notes that sound in a range of a recording; 409 for an audio file.
          */
         get: operations["notes_api_recordings__id__notes_get"];
         put?: never;
@@ -133,7 +133,7 @@ export interface paths {
         };
         /**
          * Composers
-         * @description The composers that are known, with how many recordings each has.
+         * @description List the composers with the number of recordings of each.
          */
         get: operations["composers_api_composers_get"];
         put?: never;
@@ -153,7 +153,7 @@ export interface paths {
         };
         /**
          * Failures
-         * @description Files that could not be indexed, and why.
+         * @description List the files that could not be indexed, with the reasons.
          */
         get: operations["failures_api_failures_get"];
         put?: never;
@@ -173,7 +173,7 @@ export interface paths {
         };
         /**
          * Library Map
-         * @description A point for each recording, near those that sound alike.
+         * @description Get a map of the library: one point per recording, near similar ones.
          */
         get: operations["library_map_api_map_get"];
         put?: never;
@@ -193,13 +193,13 @@ export interface paths {
         };
         /**
          * Pairs
-         * @description Which sound is which notes, as far as it has been found out.
+         * @description Get the pairs of audio and note files that the last pairing found.
          */
         get: operations["pairs_api_pairs_get"];
         put?: never;
         /**
          * Start Pairing
-         * @description Find out which sound of the library is which notes; where that is being done, the job that does it.
+         * @description Pair the audio files of the library with its note files. Returns the unfinished job where there is one.
          */
         post: operations["start_pairing_api_pairs_post"];
         delete?: never;
@@ -219,7 +219,7 @@ export interface paths {
         put?: never;
         /**
          * Add Files
-         * @description Add sound and note files to the library.
+         * @description Add audio and note files to the library.
          */
         post: operations["add_files_api_files_post"];
         delete?: never;
@@ -237,7 +237,7 @@ export interface paths {
         };
         /**
          * Job
-         * @description How long work on the library stands.
+         * @description Get the state of a job.
          */
         get: operations["job_api_jobs__id__get"];
         put?: never;
@@ -258,10 +258,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Ask
-         * @description Search with a file that is sent, as a form, or with one of the library, as JSON.
+         * Start Search
+         * @description Start a search: a form uploads the query, JSON names a file of the library as query.
          */
-        post: operations["ask_api_searches_post"];
+        post: operations["start_search_api_searches_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -277,14 +277,14 @@ export interface paths {
         };
         /**
          * Search
-         * @description How a search stands, and what it has found so far.
+         * @description Get the state of a search and its matches so far.
          */
         get: operations["search_api_searches__id__get"];
         put?: never;
         post?: never;
         /**
          * Forget
-         * @description Forget a search and its upload.
+         * @description Delete a search and its upload.
          */
         delete: operations["forget_api_searches__id__delete"];
         options?: never;
@@ -301,7 +301,7 @@ export interface paths {
         };
         /**
          * Events
-         * @description Server-sent events: the search each time that it changes, until it is done or has failed.
+         * @description Stream server-sent events: the search after each change, until it is done or has failed.
          */
         get: operations["events_api_searches__id__events_get"];
         put?: never;
@@ -321,7 +321,7 @@ export interface paths {
         };
         /**
          * Sound
-         * @description A range of the query as sound; notes are played.
+         * @description Get a range of the query as audio; note files are rendered.
          */
         get: operations["sound_api_searches__id__sound_get"];
         put?: never;
@@ -341,7 +341,7 @@ export interface paths {
         };
         /**
          * Notes
-         * @description The notes of a range of the query; 409 where it is sound.
+         * @description Get the notes of a range of the query; 409 for an audio file.
          */
         get: operations["notes_api_searches__id__notes_get"];
         put?: never;
@@ -361,7 +361,7 @@ export interface paths {
         };
         /**
          * Aligned
-         * @description The notes of a hit on the query's clock; or those of the query on the hit's, where they are the notes.
+         * @description Get the notes of a match at the query's times, or the notes of the query at the match's times.
          */
         get: operations["aligned_api_searches__id__hits__n__aligned_mid_get"];
         put?: never;
@@ -381,7 +381,7 @@ export interface paths {
         };
         /**
          * Hits Csv
-         * @description The hits as a table.
+         * @description Get the matches as a CSV table.
          */
         get: operations["hits_csv_api_searches__id__hits_csv_get"];
         put?: never;
@@ -401,7 +401,7 @@ export interface paths {
         };
         /**
          * Hits Json
-         * @description The hits as JSON.
+         * @description Get the matches as JSON.
          */
         get: operations["hits_json_api_searches__id__hits_json_get"];
         put?: never;
@@ -425,7 +425,7 @@ export interface components {
         };
         /**
          * Counts
-         * @description Recordings of each kind.
+         * @description The number of recordings of each modality.
          */
         Counts: {
             /** Audio */
@@ -435,7 +435,7 @@ export interface components {
         };
         /**
          * Failure
-         * @description A file that is not held, and why.
+         * @description A file that is not in the library, and the reason.
          */
         Failure: {
             /** File */
@@ -445,7 +445,7 @@ export interface components {
         };
         /**
          * Health
-         * @description What is being served; `index` counts recordings of each kind, `uploads` says whether files can be added.
+         * @description The served library. `index` counts recordings of each modality; `uploads` says whether files can be added.
          */
         Health: {
             /**
@@ -475,7 +475,7 @@ export interface components {
         };
         /**
          * Hit
-         * @description A match of a search, in a recording of the library.
+         * @description A match of a search with its recording of the library.
          */
         Hit: {
             /** File */
@@ -522,7 +522,7 @@ export interface components {
         };
         /**
          * Job
-         * @description Long work on the library: `done` of `total` steps of what `message` names.
+         * @description Long work on the library: `done` of `total` steps of the task that `message` names.
          */
         Job: {
             /** Id */
@@ -548,7 +548,7 @@ export interface components {
         };
         /**
          * JobResult
-         * @description What a job has done: files added, files that were there already, files that cannot be used, pairs found.
+         * @description The result of a job: added files, files already in the library, files that cannot be used, number of pairs.
          */
         JobResult: {
             /**
@@ -574,7 +574,7 @@ export interface components {
         };
         /**
          * Map
-         * @description The library as the model hears it, from above: `of` gives each point's place in `composers`.
+         * @description A map of the library by similarity. `of` gives the index of each point's composer in `composers`.
          */
         Map: {
             /** Points */
@@ -586,7 +586,7 @@ export interface components {
         };
         /**
          * NotesOfRange
-         * @description Notes that sound within a range: onset in seconds from the beginning of the file, duration, pitch, velocity.
+         * @description The notes that sound within a range: onset in seconds of the file, duration in seconds, pitch, velocity.
          */
         NotesOfRange: {
             /** Start S */
@@ -603,7 +603,7 @@ export interface components {
         };
         /**
          * Pair
-         * @description Seconds `query_start_s` to `query_end_s` of the sound are `start_s` to `end_s` of the notes.
+         * @description A pair: seconds `query_start_s` to `query_end_s` of the audio match seconds `start_s` to `end_s` of the notes.
          */
         Pair: {
             /** File */
@@ -651,7 +651,7 @@ export interface components {
         };
         /**
          * Pairs
-         * @description The pairs that were found last, and the job that looks for them, if one does.
+         * @description The pairs of the last pairing, and the id of an unfinished pairing job, if there is one.
          */
         Pairs: {
             /** Pairs */
@@ -670,7 +670,7 @@ export interface components {
         };
         /**
          * Problem
-         * @description Every answer that is no success.
+         * @description The body of every unsuccessful response.
          */
         Problem: {
             /** Error */
@@ -680,7 +680,7 @@ export interface components {
         };
         /**
          * QueryFacts
-         * @description What was asked with: the whole file's length, and the stretch of it that is searched.
+         * @description The query: length of the whole file, and start and length of the stretch that is searched with.
          */
         QueryFacts: {
             /** Name */
@@ -701,7 +701,7 @@ export interface components {
         };
         /**
          * Recording
-         * @description A file of the library; `file` is its path from the folder on that all files share.
+         * @description A file of the library. `file` is its path relative to the common folder of all files.
          */
         Recording: {
             /** Id */
@@ -724,7 +724,7 @@ export interface components {
         };
         /**
          * Recordings
-         * @description A part of the recordings that fit; `total` is how many do.
+         * @description One page of the selected recordings; `total` is their number.
          */
         Recordings: {
             /** Total */
@@ -734,7 +734,7 @@ export interface components {
         };
         /**
          * Search
-         * @description A search and what it has found so far; `ahead` counts those that come before it.
+         * @description A search and its matches so far. `ahead` is the number of searches before it in the queue.
          */
         Search: {
             /** Id */
@@ -792,7 +792,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -810,7 +810,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -839,7 +839,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -857,7 +857,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -873,10 +873,10 @@ export interface operations {
             query?: {
                 offset?: number;
                 limit?: number;
-                /** @description Words that file, composer or title hold. */
+                /** @description Words that occur in file, composer or title. */
                 text?: string;
                 kind?: ("audio" | "notes") | null;
-                /** @description A part of the composer's name. */
+                /** @description Part of the composer's name. */
                 composer?: string;
             };
             header?: never;
@@ -894,7 +894,7 @@ export interface operations {
                     "application/json": components["schemas"]["Recordings"];
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -912,7 +912,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -943,7 +943,7 @@ export interface operations {
                     "application/json": components["schemas"]["Recording"];
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -961,7 +961,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description there is no such thing, or it has been forgotten */
+            /** @description not found, or no longer stored */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -970,7 +970,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -984,11 +984,11 @@ export interface operations {
     sound_api_recordings__id__sound_get: {
         parameters: {
             query?: {
-                /** @description Where the range begins, seconds of the file. */
+                /** @description Start of the range, in seconds of the file. */
                 start_s?: number;
-                /** @description How long it is, seconds of the file; up to its end, or the longest that is allowed. */
+                /** @description Length in seconds of the file. By default up to its end or the longest allowed length. */
                 length_s?: number | null;
-                /** @description Seconds of the file per second of sound; 1 for sound. */
+                /** @description Seconds of the file per second of audio. Must be 1 for audio files. */
                 tempo?: number;
             };
             header?: never;
@@ -1008,7 +1008,7 @@ export interface operations {
                     "audio/wav": string;
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1026,7 +1026,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description there is no such thing, or it has been forgotten */
+            /** @description not found, or no longer stored */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1035,7 +1035,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1044,7 +1044,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description too much is going on; Retry-After says when to come back */
+            /** @description too much load; Retry-After states when to try again */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1058,9 +1058,9 @@ export interface operations {
     notes_api_recordings__id__notes_get: {
         parameters: {
             query?: {
-                /** @description Where the range begins, seconds of the file. */
+                /** @description Start of the range, in seconds of the file. */
                 start_s?: number;
-                /** @description How long it is, seconds of the file; up to its end, or the longest that is allowed. */
+                /** @description Length in seconds of the file. By default up to its end or the longest allowed length. */
                 length_s?: number | null;
             };
             header?: never;
@@ -1080,7 +1080,7 @@ export interface operations {
                     "application/json": components["schemas"]["NotesOfRange"];
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1098,7 +1098,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description there is no such thing, or it has been forgotten */
+            /** @description not found, or no longer stored */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1107,7 +1107,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description not with this recording or library */
+            /** @description not possible with this recording or library */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1116,7 +1116,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1145,7 +1145,7 @@ export interface operations {
                     "application/json": components["schemas"]["Composer"][];
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1163,7 +1163,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1192,7 +1192,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"][];
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1210,7 +1210,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1239,7 +1239,7 @@ export interface operations {
                     "application/json": components["schemas"]["Map"];
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1257,7 +1257,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1286,7 +1286,7 @@ export interface operations {
                     "application/json": components["schemas"]["Pairs"];
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1304,7 +1304,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1333,7 +1333,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1351,7 +1351,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description not with this recording or library */
+            /** @description not possible with this recording or library */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1360,7 +1360,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1369,7 +1369,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description too much is going on; Retry-After says when to come back */
+            /** @description too much load; Retry-After states when to try again */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1407,7 +1407,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1443,7 +1443,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1452,7 +1452,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description too much is going on; Retry-After says when to come back */
+            /** @description too much load; Retry-After states when to try again */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1483,7 +1483,7 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1501,7 +1501,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description there is no such thing, or it has been forgotten */
+            /** @description not found, or no longer stored */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1510,7 +1510,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1521,7 +1521,7 @@ export interface operations {
             };
         };
     };
-    ask_api_searches_post: {
+    start_search_api_searches_post: {
         parameters: {
             query?: never;
             header?: never;
@@ -1611,7 +1611,7 @@ export interface operations {
                     "application/json": components["schemas"]["Search"];
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1629,7 +1629,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description there is no such thing, or it has been forgotten */
+            /** @description not found, or no longer stored */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1647,7 +1647,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1656,7 +1656,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description too much is going on; Retry-After says when to come back */
+            /** @description too much load; Retry-After states when to try again */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1687,7 +1687,7 @@ export interface operations {
                     "application/json": components["schemas"]["Search"];
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1705,7 +1705,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description there is no such thing, or it has been forgotten */
+            /** @description not found, or no longer stored */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1714,7 +1714,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1743,7 +1743,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1761,7 +1761,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description there is no such thing, or it has been forgotten */
+            /** @description not found, or no longer stored */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1770,7 +1770,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1801,7 +1801,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1819,7 +1819,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description there is no such thing, or it has been forgotten */
+            /** @description not found, or no longer stored */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1828,7 +1828,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1837,7 +1837,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description too much is going on; Retry-After says when to come back */
+            /** @description too much load; Retry-After states when to try again */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1851,11 +1851,11 @@ export interface operations {
     sound_api_searches__id__sound_get: {
         parameters: {
             query?: {
-                /** @description Where the range begins, seconds of the file. */
+                /** @description Start of the range, in seconds of the file. */
                 start_s?: number;
-                /** @description How long it is, seconds of the file; up to its end, or the longest that is allowed. */
+                /** @description Length in seconds of the file. By default up to its end or the longest allowed length. */
                 length_s?: number | null;
-                /** @description Seconds of the file per second of sound; 1 for sound. */
+                /** @description Seconds of the file per second of audio. Must be 1 for audio files. */
                 tempo?: number;
             };
             header?: never;
@@ -1875,7 +1875,7 @@ export interface operations {
                     "audio/wav": string;
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1893,7 +1893,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description there is no such thing, or it has been forgotten */
+            /** @description not found, or no longer stored */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1902,7 +1902,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1911,7 +1911,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description too much is going on; Retry-After says when to come back */
+            /** @description too much load; Retry-After states when to try again */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1925,9 +1925,9 @@ export interface operations {
     notes_api_searches__id__notes_get: {
         parameters: {
             query?: {
-                /** @description Where the range begins, seconds of the file. */
+                /** @description Start of the range, in seconds of the file. */
                 start_s?: number;
-                /** @description How long it is, seconds of the file; up to its end, or the longest that is allowed. */
+                /** @description Length in seconds of the file. By default up to its end or the longest allowed length. */
                 length_s?: number | null;
             };
             header?: never;
@@ -1947,7 +1947,7 @@ export interface operations {
                     "application/json": components["schemas"]["NotesOfRange"];
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1965,7 +1965,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description there is no such thing, or it has been forgotten */
+            /** @description not found, or no longer stored */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1974,7 +1974,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description not with this recording or library */
+            /** @description not possible with this recording or library */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1983,7 +1983,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2015,7 +2015,7 @@ export interface operations {
                     "audio/midi": string;
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2033,7 +2033,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description there is no such thing, or it has been forgotten */
+            /** @description not found, or no longer stored */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2042,7 +2042,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description not with this recording or library */
+            /** @description not possible with this recording or library */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2051,7 +2051,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2060,7 +2060,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description too much is going on; Retry-After says when to come back */
+            /** @description too much load; Retry-After states when to try again */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2082,7 +2082,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description a row for each hit */
+            /** @description one row per match */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2091,7 +2091,7 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2109,7 +2109,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description there is no such thing, or it has been forgotten */
+            /** @description not found, or no longer stored */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2118,7 +2118,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2149,7 +2149,7 @@ export interface operations {
                     "application/json": components["schemas"]["Hit"][];
                 };
             };
-            /** @description the request is not well formed, or its Host is not this server */
+            /** @description the request is malformed, or its Host is not this server */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2167,7 +2167,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description there is no such thing, or it has been forgotten */
+            /** @description not found, or no longer stored */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2176,7 +2176,7 @@ export interface operations {
                     "application/json": components["schemas"]["Problem"];
                 };
             };
-            /** @description a value or a file that cannot be used */
+            /** @description a value or a file is invalid */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -1,14 +1,14 @@
-// What to search, and which part of the query: all of it optional.
+// Search options: what to search, and which part of the query to use.
 
 import type { Health } from "./api";
-import type { Options } from "./searching";
+import type { Options } from "./search-client";
 import type { Searching } from "./use-search";
-import type { Asked } from "./state";
+import type { Loadable } from "./state";
 
 interface Props {
   searching: Searching;
   health: Health | null;
-  composers: Asked<{ composer: string; recordings: number }[]>;
+  composers: Loadable<{ composer: string; recordings: number }[]>;
 }
 
 export function OptionsPanel({ searching, health, composers }: Props) {
@@ -21,7 +21,7 @@ export function OptionsPanel({ searching, health, composers }: Props) {
     setOptions(next);
   };
   const number = (text: string): number | undefined => (text.trim() && Number(text) >= 0 ? Number(text) : undefined);
-  const named = composers.state === "here" ? composers.value.filter(({ composer }) => composer) : [];
+  const named = composers.state === "ready" ? composers.value.filter(({ composer }) => composer) : [];
   const chosen = Object.keys(options).length;
   return (
     <details class="options">
@@ -38,7 +38,7 @@ export function OptionsPanel({ searching, health, composers }: Props) {
             value={options.against ?? ""}
             onChange={(event) => set({ against: (event.currentTarget.value || undefined) as Options["against"] })}
           >
-            <option value="">the other kind</option>
+            <option value="">the other modality</option>
             <option value="notes">notes{health ? ` (${health.index.notes})` : ""}</option>
             <option value="audio">recordings{health ? ` (${health.index.audio})` : ""}</option>
           </select>
@@ -76,10 +76,10 @@ export function OptionsPanel({ searching, health, composers }: Props) {
         </label>
         <label class="check">
           <input type="checkbox" checked={options.by_work ?? false} onChange={(event) => set({ by_work: event.currentTarget.checked })} />
-          One hit for each work
+          One match per work
         </label>
         <button type="submit" class="primary" disabled={!canRepeat}>Search again</button>
-        {!canRepeat && <p class="hint">They hold for the next query.</p>}
+        {!canRepeat && <p class="hint">The options apply to the next query.</p>}
       </form>
     </details>
   );

@@ -1,19 +1,19 @@
-// Which recording of the library is which of its note files.
+// Pairs of recordings and note files of the library.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, followJob, getJson, type Job, type Pairs, postJson, type Recording } from "./api";
 import { Confidence } from "./confidence";
 import { PlayIcon } from "./icons";
-import { useAsked } from "./state";
-import { Trouble, Waiting } from "./told";
-import { amount, clock, tempoWords, titleOf } from "./words";
+import { useRequest } from "./state";
+import { LoadError, Loading } from "./placeholders";
+import { amount, clock, tempoText, titleOf } from "./format";
 
 interface Props {
   onPlay: (recording: Recording, startS: number) => void;
 }
 
 export function Pairs({ onPlay }: Props) {
-  const [asked, again] = useAsked((signal) => getJson<Pairs>("/api/pairs", signal), []);
+  const [loaded, reload] = useRequest((signal) => getJson<Pairs>("/api/pairs", signal), []);
   const [job, setJob] = useState<Job | null>(null);
   const [error, setError] = useState("");
   const abort = useRef(new AbortController());
@@ -23,28 +23,28 @@ export function Pairs({ onPlay }: Props) {
     try {
       const end = await followJob(await begun, setJob, abort.current.signal);
       if (end.status === "failed") setError(end.error?.error ?? "The pairing failed.");
-      again();
+      reload();
     } catch (failure) {
       if (abort.current.signal.aborted) return;
       setError(failure instanceof ApiError ? failure.message : String(failure));
     }
     setJob(null);
   };
-  const running = asked.state === "here" ? asked.value.job : null;
+  const running = loaded.state === "ready" ? loaded.value.job : null;
   useEffect(() => {
     if (running && !job) void watch(getJson<Job>(`/api/jobs/${running}`, abort.current.signal));
   }, [running]);
-  if (asked.state === "loading") return <Waiting />;
-  if (asked.state === "failed") return <Trouble message={asked.message} onRetry={again} />;
-  const { pairs } = asked.value;
+  if (loaded.state === "loading") return <Loading />;
+  if (loaded.state === "failed") return <LoadError message={loaded.message} onRetry={reload} />;
+  const { pairs } = loaded.value;
   const start = (): void => void watch(postJson<Job>("/api/pairs"));
   return (
     <section aria-label="Pairs">
       <div class="pairs-head">
         <p class="lead">
           {pairs.length
-            ? `${amount(pairs.length, "recording")} matched with notes of the library.`
-            : "Each recording of the library is looked for among its notes."}
+            ? `${amount(pairs.length, "recording")} paired with note files of the library.`
+            : "Searches each recording of the library among its note files."}
         </p>
         <button type="button" class={pairs.length ? "" : "primary"} onClick={start} disabled={job !== null}>
           {pairs.length ? "Pair again" : "Find pairs"}
@@ -64,7 +64,7 @@ export function Pairs({ onPlay }: Props) {
             <Half recording={pair.notes} from={pair.start_s} to={pair.end_s} onPlay={onPlay} role="hit" />
             <div class="pair-facts">
               <Confidence hit={pair} />
-              <span>{tempoWords(pair.tempo)}</span>
+              <span>{tempoText(pair.tempo)}</span>
             </div>
           </li>
         ))}

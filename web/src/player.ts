@@ -1,6 +1,6 @@
-// Two sounds on one clock: the recording left, the notes right, or either alone.
+// Plays two sounds in sync: the recording on the left channel, the notes on the right, or one of them alone.
 
-export type Hearing = "left" | "both" | "right";
+export type Output = "left" | "both" | "right";
 
 interface Track {
   samples: AudioBuffer;
@@ -22,13 +22,13 @@ const FADE_S = 0.015;
 
 let shared: AudioContext | null = null;
 
-/** One context for the page: browsers allow few, and only after the user has done something. */
+/** One audio context for the page, created after a user action: browsers allow few, and only then. */
 function audioContext(): AudioContext {
   shared ??= new AudioContext({ latencyHint: "interactive" });
   return shared;
 }
 
-/** Decodes what the server sends; needs no permission to play. */
+/** Decodes audio files of the server. Does not need the permission to play. */
 export async function decode(data: ArrayBuffer): Promise<AudioBuffer> {
   return new OfflineAudioContext(1, 1, 44100).decodeAudioData(data);
 }
@@ -38,7 +38,7 @@ export class Player {
   playing = false;
   onEnd: () => void = () => {};
   private voices: [Voice, Voice] | null = null;
-  private hearing: Hearing = "both";
+  private output: Output = "both";
   private loop: [number, number] | null = null;
   private position = 0;
   private startedAt = 0;
@@ -84,7 +84,7 @@ export class Player {
       voice.source = source;
     }
     this.playing = true;
-    this.setHearing(this.hearing);
+    this.setOutput(this.output);
     if (!loop) {
       const rest = (this.length - this.position + START_DELAY_S) * 1000;
       this.watch = window.setTimeout(() => {
@@ -114,16 +114,16 @@ export class Player {
     else this.position = inside;
   }
 
-  setHearing(hearing: Hearing): void {
-    this.hearing = hearing;
+  setOutput(output: Output): void {
+    this.output = output;
     if (!this.voices) return;
     const time = audioContext().currentTime;
-    const set = (voice: Voice, heard: boolean, pan: number): void => {
-      voice.gain.gain.setTargetAtTime(heard ? 1 : 0, time, FADE_S);
+    const set = (voice: Voice, audible: boolean, pan: number): void => {
+      voice.gain.gain.setTargetAtTime(audible ? 1 : 0, time, FADE_S);
       voice.pan.pan.setTargetAtTime(pan, time, FADE_S);
     };
-    set(this.voices[0], hearing !== "right", hearing === "both" ? -1 : 0);
-    set(this.voices[1], hearing !== "left", hearing === "both" ? 1 : 0);
+    set(this.voices[0], output !== "right", output === "both" ? -1 : 0);
+    set(this.voices[1], output !== "left", output === "both" ? 1 : 0);
   }
 
   close(): void {
@@ -142,7 +142,7 @@ export class Player {
     this.playing = false;
   }
 
-  /** The track with silence around it, so that both voices have the axis's length and can loop together. */
+  /** Pads the track with silence to the length of the axis, so that both voices can loop together. */
   private voice({ samples, at, playbackRate }: Track): Voice {
     const context = audioContext();
     const rate = samples.sampleRate;

@@ -1,10 +1,10 @@
-// Plays a file of the library: a bar at the foot of the page that stays while one looks around.
+// The player of a library file: a bar at the bottom of the page, on every tab of the library.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Recording, withParameters } from "./api";
 import { CloseIcon, PauseIcon, PlayIcon, SearchIcon } from "./icons";
 import { useKeys } from "./keys";
-import { clock, titleOf } from "./words";
+import { clock, titleOf } from "./format";
 
 interface Props {
   recording: Recording;
@@ -55,7 +55,7 @@ export function Preview({ recording, startS, clipS, onClose, onUse }: Props) {
         )}
         <progress max={length} value={Math.min(now, length)} aria-label="Position" />
       </div>
-      <button type="button" onClick={() => onUse(recording)}><SearchIcon /><span>Search with it</span></button>
+      <button type="button" onClick={() => onUse(recording)}><SearchIcon /><span>Use as query</span></button>
       <button type="button" class="icon" onClick={onClose} aria-label="Close the player"><CloseIcon /></button>
     </div>
   );

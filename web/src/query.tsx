@@ -1,11 +1,11 @@
-// Where a query comes from: a file, the microphone, the library.
+// The sources of a query: a file, the microphone, the library.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Health } from "./api";
 import { CloseIcon, FileIcon, LibraryIcon, MicIcon, StopIcon } from "./icons";
 import { useKeys } from "./keys";
 import { Take } from "./microphone";
-import { clock } from "./words";
+import { clock } from "./format";
 
 const ACCEPT = ".wav,.flac,.mp3,.ogg,.oga,.aif,.aiff,.m4a,.mid,.midi,.kar,audio/*";
 
@@ -38,7 +38,7 @@ export function QueryPanel({ health, onFile, compact }: Props) {
     try {
       onFile(await take.finish());
     } catch {
-      setTrouble("The take could not be decoded by this browser; record a little longer.");
+      setTrouble("This browser could not decode the recording; record a little longer.");
     }
   };
   const cancel = (): void => {
@@ -123,7 +123,7 @@ function Recording({ take, most, onFinish, onCancel }: RecordingProps) {
   );
 }
 
-/** The whole window takes a dropped file. */
+/** Accepts files that are dropped anywhere on the window. */
 export function DropEverywhere({ onFile }: { onFile: (file: File) => void }) {
   const [over, setOver] = useState(false);
   const handler = useRef(onFile);

@@ -1,9 +1,9 @@
-// The piano roll and the rulers, drawn for the part of the axis in view.
+// Drawing of the piano roll and the rulers for the visible part of the axis.
 
 import type { Note } from "./api";
 import { colour } from "./theme";
 import { inFile, onAxis, rulerStep, type Side } from "./timing";
-import { clock, pitchName } from "./words";
+import { clock, pitchName } from "./format";
 
 export interface View {
   /** Seconds of the axis at the left edge, and pixels per second. */
@@ -16,7 +16,7 @@ export interface View {
 const BLACK = new Set([1, 3, 6, 8, 10]);
 const LEAST_PITCHES = 24;
 
-/** Lowest and highest pitch shown: what sounds, with some air, two octaves at least. */
+/** Lowest and highest pitch shown: the range of the notes with a margin, at least two octaves. */
 export function pitchRange(notes: Note[]): [number, number] {
   if (!notes.length) return [48, 72];
   let low = 127;
@@ -83,7 +83,7 @@ function drawPitchNames(
   }
 }
 
-/** Marks at round seconds of the side's own file. */
+/** Draws marks at round seconds of the side's file. */
 export function drawRuler(c: CanvasRenderingContext2D, view: View, side: Side, above: boolean): void {
   const step = rulerStep(view.scale / side.rate, 64);
   const first = inFile(side, Math.max(view.start, side.at));

@@ -1,28 +1,28 @@
-// A query, what the search says about it, its hits, and the one that is looked at.
+// The search page: query, status of the search, matches, and the selected match.
 
 import type { ComponentChildren } from "preact";
 import { getJson, type Health, type Recording, type Recordings } from "./api";
 import { Hits } from "./hits";
 import { KindIcon, WarnIcon } from "./icons";
-import { letGo, useKeys } from "./keys";
+import { releaseFocus, useKeys } from "./keys";
 import { Match } from "./match";
 import { OptionsPanel } from "./options";
 import { QueryPanel } from "./query";
-import { type Asked, useAsked } from "./state";
+import { type Loadable, useRequest } from "./state";
 import type { Searching, State } from "./use-search";
-import { amount, baseName, clock, percent, sentence, titleOf } from "./words";
+import { amount, baseName, clock, percent, sentence, titleOf } from "./format";
 
 interface Props {
   searching: Searching;
   health: Health | null;
-  composers: Asked<{ composer: string; recordings: number }[]>;
+  composers: Loadable<{ composer: string; recordings: number }[]>;
 }
 
 export function SearchPage({ searching, health, composers }: Props) {
   const { state, search, selected, select, begin } = searching;
   const hits = search?.hits ?? [];
   const hit = hits[selected];
-  // What is more likely wrong than right is looked at only by who asks for it.
+  // A doubtful match is shown only after the user has selected it.
   const shown = hit && (hit.likely || searching.chosen) ? hit : null;
   useKeys({
     j: () => select(shown ? Math.min(selected + 1, hits.length - 1) : 0),
@@ -34,9 +34,9 @@ export function SearchPage({ searching, health, composers }: Props) {
   if (state.at === "idle") {
     return (
       <main class="home" id="main">
-        <h1>Which notes are these? Who plays them?</h1>
+        <h1>Find the notes of a recording, or recordings of notes</h1>
         <p class="lead">
-          A recording finds its notes, notes find their recordings: which piece, from where to where, how sure.
+          Search with audio or MIDI: matching files, positions, tempo, and the confidence of each match.
         </p>
         <QueryPanel health={health} onFile={onFile} compact={false} />
         {options}
@@ -46,7 +46,7 @@ export function SearchPage({ searching, health, composers }: Props) {
     );
   }
   return (
-    <main class="found" id="main" onClick={letGo}>
+    <main class="found" id="main" onClick={releaseFocus}>
       <aside>
         <QueryPanel health={health} onFile={onFile} compact />
         {options}
@@ -71,15 +71,15 @@ export function SearchPage({ searching, health, composers }: Props) {
   );
 }
 
-/** A few files of the library, for who has none at hand. */
+/** Some files of the library as example queries. */
 function Try({ onUse }: { onUse: (recording: Recording) => void }) {
-  const [asked] = useAsked((signal) => getJson<Recordings>("/api/recordings?limit=500", signal), []);
-  if (asked.state !== "here" || !asked.value.items.length) return null;
-  const { items } = asked.value;
+  const [loaded] = useRequest((signal) => getJson<Recordings>("/api/recordings?limit=500", signal), []);
+  if (loaded.state !== "ready" || !loaded.value.items.length) return null;
+  const { items } = loaded.value;
   const some = [0.12, 0.45, 0.78].map((part) => items[Math.floor(part * items.length)]!);
   return (
     <div class="try">
-      <span>Or see what it does with one of these:</span>
+      <span>Or try one of these files:</span>
       {[...new Set(some)].map((recording) => (
         <button type="button" key={recording.id} onClick={() => onUse(recording)}>
           <KindIcon kind={recording.kind} /><b>{titleOf(recording)}</b>
@@ -94,7 +94,7 @@ function LibraryLine({ health }: { health: Health }) {
   if (!audio && !notes) {
     return (
       <p class="notice">
-        The library is empty. <a href="#/library">Add files</a> and they can be found.
+        The library is empty. <a href="#/library">Add files</a> to search them.
       </p>
     );
   }
@@ -117,35 +117,35 @@ function QueryLine({ searching }: { searching: Searching }) {
   );
 }
 
-/** One line of where the search stands; read out as it changes. */
+/** The status of the search in one line, announced to screen readers. */
 function Status({ state, searching }: { state: State; searching: Searching }) {
   return <p class="status" role="status" aria-live="polite">{statusText(state, searching)}</p>;
 }
 
 function statusText(state: State, searching: Searching): ComponentChildren {
   if (state.at === "uploading") {
-    return <><span class="spinner" />{state.part < 1 ? `Sending, ${percent(state.part)}` : "Sent; the server reads it"}</>;
+    return <><span class="spinner" />{state.part < 1 ? `Uploading, ${percent(state.part)}` : "Uploaded; the server is reading it"}</>;
   }
   if (state.at === "following") {
-    const { search, trouble } = state;
-    if (trouble) return <><span class="spinner" />{trouble}</>;
+    const { search, problem } = state;
+    if (problem) return <><span class="spinner" />{problem}</>;
     if (search.status === "queued") {
       const ahead = search.ahead ?? 0;
-      return <><span class="spinner" />{ahead ? `Waiting: ${amount(ahead, "search", "searches")} before this one` : "Waiting"}</>;
+      return <><span class="spinner" />{ahead ? `Waiting: ${amount(ahead, "search", "searches")} ahead` : "Waiting"}</>;
     }
-    const heard = search.provisional ? `From the ${search.stage ?? "beginning"}; the rest is being heard` : "Searching";
-    return <><span class="spinner" />{heard}</>;
+    const progress = search.provisional ? `Matches of the ${search.stage ?? "beginning"}; searching with the whole query` : "Searching";
+    return <><span class="spinner" />{progress}</>;
   }
   if (state.at === "ended" && state.search.status === "done") {
     const { hits, seconds } = state.search;
     const time = seconds === null ? "" : ` in ${seconds.toFixed(seconds < 10 ? 2 : 0)} s`;
     const likely = hits.filter((hit) => hit.likely).length;
-    if (!hits.length) return `Nothing found${time}`;
+    if (!hits.length) return `No match${time}`;
     const doubtful = hits.length - likely;
-    if (!likely) return `Nothing likely found${time}; the nearest ${hits.length > 1 ? `${hits.length} are` : "one is"} doubtful`;
-    return `${amount(likely, "likely hit")}${doubtful ? ` and ${doubtful} doubtful` : ""}${time}`;
+    if (!likely) return `No likely match${time}; ${hits.length} doubtful`;
+    return `${amount(likely, "likely match", "likely matches")}${doubtful ? ` and ${doubtful} doubtful` : ""}${time}`;
   }
-  return searching.search?.hits.length ? "The search broke off" : "";
+  return searching.search?.hits.length ? "The search failed" : "";
 }
 
 function Nothing({ state, searching, health }: { state: State; searching: Searching; health: Health | null }) {
@@ -153,17 +153,17 @@ function Nothing({ state, searching, health }: { state: State; searching: Search
     return <section class="nothing waiting" aria-hidden="true"><div class="bone wide" /><div class="bone lane" /><div class="bone lane" /><div class="bone" /></section>;
   }
   const error = state.at === "broken" ? state.error.message : state.at === "ended" ? state.search.error?.error : undefined;
-  // The same file would be refused again; a server that was away or busy may be back.
-  const hopeful = state.at !== "broken" || state.error.status === 0 || state.error.status >= 500;
+  // A refused file would be refused again; a busy or unreachable server may have recovered.
+  const canRetry = state.at !== "broken" || state.error.status === 0 || state.error.status >= 500;
   if (error !== undefined) {
     return (
       <section class="nothing" role="alert">
         <WarnIcon />
-        <h2>That did not work</h2>
+        <h2>The search failed</h2>
         <p>{sentence(error)}</p>
         <div class="row">
-          {searching.canRepeat && hopeful && <button type="button" class="primary" onClick={searching.repeat}>Try again</button>}
-          <button type="button" class={hopeful ? "" : "primary"} onClick={searching.clear}>Another query</button>
+          {searching.canRepeat && canRetry && <button type="button" class="primary" onClick={searching.repeat}>Try again</button>}
+          <button type="button" class={canRetry ? "" : "primary"} onClick={searching.clear}>Another query</button>
         </div>
       </section>
     );
@@ -172,15 +172,15 @@ function Nothing({ state, searching, health }: { state: State; searching: Search
   const doubtful = searching.search?.hits.length ?? 0;
   return (
     <section class="nothing">
-      <h2>Nothing {doubtful > 0 && "likely "}found</h2>
+      <h2>No {doubtful > 0 && "likely "}match found</h2>
       <p>
-        No file of the library seems to play this{against || searching.options.composer ? " within the options chosen" : ""}.
-        {doubtful > 0 && " What comes nearest is in the list; it is more likely wrong than right."}
+        No file of the library is likely to contain this music{against || searching.options.composer ? " with the selected options" : ""}.
+        {doubtful > 0 && " The list shows the best matches; they are more likely wrong than right."}
       </p>
       <ul>
-        <li>Take a passage in which the piano alone is heard, ten seconds or more.</li>
-        <li>Try <b>Also in other keys</b> under Options if the performance may be transposed.</li>
-        {health && <li>The library has {amount(health.index.notes, "note file")} and {amount(health.index.audio, "recording")}: <a href="#/library">see whether the piece is there</a>.</li>}
+        <li>Use a passage of at least ten seconds with solo piano.</li>
+        <li>Select <b>Also in other keys</b> under Options if the performance may be transposed.</li>
+        {health && <li>The library has {amount(health.index.notes, "note file")} and {amount(health.index.audio, "recording")}: <a href="#/library">check whether it contains the piece</a>.</li>}
       </ul>
       <button type="button" onClick={searching.clear}>Another query</button>
     </section>

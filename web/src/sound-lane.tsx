@@ -1,4 +1,4 @@
-// A sound on the axis: its waveform, and on request its spectrogram, both drawn by wavesurfer.js.
+// Audio on the axis: waveform and optional spectrogram, drawn by wavesurfer.js.
 
 import { useEffect, useRef } from "preact/hooks";
 import WaveSurfer from "wavesurfer.js/dist/wavesurfer.js";
@@ -7,9 +7,9 @@ import { colour, mix, type Theme } from "./theme";
 import type { Side } from "./timing";
 
 export const PICTURE_RATE_HZ = 12_000;
-const WAVE_BESIDE_SPECTROGRAM_PX = 44;
+const WAVE_WITH_SPECTROGRAM_PX = 44;
 
-// What wavesurfer.js would write inline (see build.mjs).
+// The style sheet that wavesurfer.js would add inline (see build.mjs).
 const SHEET = new CSSStyleSheet();
 SHEET.replaceSync(`
   :host { user-select: none; min-width: 1px; }
@@ -24,7 +24,7 @@ SHEET.replaceSync(`
   audio { display: none; }
 `);
 
-/** Quiet is the lane's own colour, loud the side's. */
+/** Colours from quiet, the lane's background, to loud, the side's colour. */
 function colourMap(role: Side["role"]): number[][] {
   const [ground, middle, loud] = [colour("lane"), colour(`${role}-wave`), colour(`${role}-loud`)];
   return Array.from({ length: 256 }, (_, n) => {
@@ -47,7 +47,7 @@ export function SoundLane({ side, samples, spectrogram, height, theme }: Props) 
   useEffect(() => {
     const container = box.current;
     if (!container) return undefined;
-    const waveHeight = spectrogram ? WAVE_BESIDE_SPECTROGRAM_PX : height;
+    const waveHeight = spectrogram ? WAVE_WITH_SPECTROGRAM_PX : height;
     const picture = WaveSurfer.create({
       container,
       height: waveHeight,
@@ -77,7 +77,7 @@ export function SoundLane({ side, samples, spectrogram, height, theme }: Props) 
     const shadow = picture.getWrapper().getRootNode();
     if (shadow instanceof ShadowRoot) {
       shadow.adoptedStyleSheets = [SHEET];
-      // The page plays by itself; a media element with nothing to play is of no use to anyone.
+      // The page plays the audio itself; the empty media element is hidden from assistive technology.
       shadow.querySelector("audio")?.setAttribute("aria-hidden", "true");
       const canvases = shadow.querySelector<HTMLElement>(".canvases");
       if (canvases) canvases.style.minHeight = `${waveHeight}px`;

@@ -1,4 +1,4 @@
-// The two files of a match on one axis: query above, hit below, one playhead through both.
+// The two files of a match on one time axis: the query above, the match below, with a common playhead.
 
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Loaded, Stage as StageData } from "./loading";

@@ -1,4 +1,4 @@
-// What several parts of the page look at.
+// Shared hooks: theme, screen width, requests, route.
 
 import { useEffect, useState } from "preact/hooks";
 import { ApiError } from "./api";
@@ -22,24 +22,24 @@ export function useNarrow(): boolean {
   return narrow;
 }
 
-export type Asked<T> = { state: "loading" } | { state: "failed"; message: string } | { state: "here"; value: T };
+export type Loadable<T> = { state: "loading" } | { state: "failed"; message: string } | { state: "ready"; value: T };
 
-/** Asks when the inputs change; what was there stays until the next answer. */
-export function useAsked<T>(ask: (signal: AbortSignal) => Promise<T>, inputs: unknown[]): [Asked<T>, () => void] {
-  const [asked, setAsked] = useState<Asked<T>>({ state: "loading" });
+/** Sends a request when the inputs change. The previous value stays until the next response. */
+export function useRequest<T>(load: (signal: AbortSignal) => Promise<T>, inputs: unknown[]): [Loadable<T>, () => void] {
+  const [loadable, setLoadable] = useState<Loadable<T>>({ state: "loading" });
   const [attempt, setAttempt] = useState(0);
   useEffect(() => {
     const abort = new AbortController();
-    ask(abort.signal).then(
-      (value) => !abort.signal.aborted && setAsked({ state: "here", value }),
+    load(abort.signal).then(
+      (value) => !abort.signal.aborted && setLoadable({ state: "ready", value }),
       (error: unknown) => {
         if (abort.signal.aborted) return;
-        setAsked({ state: "failed", message: error instanceof ApiError ? error.message : String(error) });
+        setLoadable({ state: "failed", message: error instanceof ApiError ? error.message : String(error) });
       },
     );
     return () => abort.abort();
   }, [...inputs, attempt]);
-  return [asked, () => setAttempt(attempt + 1)];
+  return [loadable, () => setAttempt(attempt + 1)];
 }
 
 /** The part of the address behind #, as steps: "#/library/map" is ["library", "map"]. */

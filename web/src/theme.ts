@@ -1,4 +1,4 @@
-// Dark or light: as the system says, or as chosen here.
+// Dark or light theme: the system's setting, or the user's choice.
 
 export type Theme = "light" | "dark";
 
@@ -44,7 +44,7 @@ export function onTheme(listener: (theme: Theme) => void): () => void {
 system.addEventListener("change", apply);
 apply();
 
-/** A colour of the style sheet, for canvases. */
+/** The value of a colour of the style sheet, for canvases. */
 export const colour = (name: string): string =>
   getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
@@ -54,7 +54,7 @@ export function channels(hex: string): [number, number, number] {
   return [(number >> 16) & 255, (number >> 8) & 255, number & 255];
 }
 
-/** From one colour to another: 0 is the first. */
+/** Interpolates two colours; part 0 gives the first. */
 export function mix(from: string, to: string, part: number): [number, number, number] {
   const [a, b] = [channels(from), channels(to)];
   return [0, 1, 2].map((n) => a[n]! + (b[n]! - a[n]!) * part) as [number, number, number];

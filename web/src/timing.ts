@@ -1,21 +1,21 @@
-// One time axis for two files: where each side's seconds lie on it.
+// A common time axis for two files, and the mapping of each side's seconds to it.
 
 import { type Hit, type Kind, type Search, withParameters } from "./api";
-import { baseName, titleOf } from "./words";
+import { baseName, titleOf } from "./format";
 
-const AROUND_S = 6;
+const CONTEXT_S = 6;
 
 export interface Side {
   role: "query" | "hit";
   kind: Kind;
   name: string;
-  /** Seconds of the file shown, and where on the axis they begin. */
+  /** The shown range of the file, in seconds, and its start on the axis. */
   from: number;
   length: number;
   at: number;
   /** Seconds of the file per second of the axis. */
   rate: number;
-  /** How much faster than stored the page must play what the server sends: the server has stretched notes already. */
+  /** The playback rate of the server's audio. Notes have rate 1, because the server renders them at the tempo. */
   playbackRate: number;
   /** The match, in seconds of the file. */
   match: [number, number];
@@ -24,22 +24,22 @@ export interface Side {
 }
 
 export interface Alignment {
-  /** Seconds of the axis; it begins at 0. */
+  /** Length of the axis in seconds; it starts at 0. */
   length: number;
   match: [number, number];
   query: Side;
   hit: Side;
-  /** Part of the match was longer than the server sends at once. */
+  /** The match is longer than a clip of the server, so that only its first part is shown. */
   cut: boolean;
 }
 
 /**
- * The axis runs with the sound of the two, since sound cannot be stretched without harm; with two sounds or two note
- * files, with the query. Around the match a few seconds are shown, as far as either file goes.
+ * The axis follows the audio side, because stretching audio would degrade it. Where both sides are audio or both are
+ * notes, it follows the query. A few seconds before and after the match are shown where the files have them.
  */
 export function align(search: Search, hit: Hit, clipS: number): Alignment {
   const query = search.query;
-  if (!query) throw new Error("a hit without a query");
+  if (!query) throw new Error("a match without a query");
   const byHit = query.kind === "notes" && hit.recording.kind === "audio";
   const queryRate = byHit ? 1 / hit.tempo : 1;
   const hitRate = byHit ? 1 : hit.tempo;
@@ -49,12 +49,12 @@ export function align(search: Search, hit: Hit, clipS: number): Alignment {
   const spare = limit - shown;
   const room = (here: number, rate: number): number => Math.max(0, here / rate);
   const before = Math.min(
-    AROUND_S,
+    CONTEXT_S,
     spare / 2,
     Math.max(room(hit.query_start_s, queryRate), room(hit.start_s, hitRate)),
   );
   const after = Math.min(
-    AROUND_S,
+    CONTEXT_S,
     spare / 2,
     Math.max(
       room(query.duration_s - hit.query_end_s, queryRate),
@@ -117,13 +117,13 @@ export function align(search: Search, hit: Hit, clipS: number): Alignment {
   };
 }
 
-/** Where a second of the axis lies in the side's file. */
+/** Converts a time of the axis to seconds of the side's file. */
 export const inFile = (side: Side, axisS: number): number => side.from + (axisS - side.at) * side.rate;
 
-/** Where a second of the side's file lies on the axis. */
+/** Converts seconds of the side's file to a time of the axis. */
 export const onAxis = (side: Side, fileS: number): number => side.at + (fileS - side.from) / side.rate;
 
-/** A round step between marks of a ruler: at least `leastPx` apart. */
+/** A round step in seconds between the marks of a ruler, at least `leastPx` pixels apart. */
 export function rulerStep(pxPerSecond: number, leastPx: number): number {
   for (const step of [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300]) {
     if (step * pxPerSecond >= leastPx) return step;

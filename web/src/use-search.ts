@@ -1,10 +1,10 @@
-// The page's search: one at a time, with its question kept so that it can be asked again with other options.
+// The state of the page's search. The query is kept, so that it can be repeated with other options.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, getJson, type Health, type Search } from "./api";
-import { ask, follow, type Options, type Question, type Step } from "./searching";
+import { startSearch, follow, type Options, type Query, type Step } from "./search-client";
 import { goTo } from "./state";
-import { bytes } from "./words";
+import { bytes } from "./format";
 
 export type State = Step | { at: "idle" };
 
@@ -12,29 +12,29 @@ export interface Searching {
   state: State;
   search: Search | null;
   selected: number;
-  /** Someone has asked for this hit; it is not only the first. */
+  /** The user has selected this match; it is not just the first one. */
   chosen: boolean;
   name: string;
   canRepeat: boolean;
   options: Options;
   setOptions: (options: Options) => void;
   select: (n: number) => void;
-  begin: (question: Question) => void;
+  begin: (query: Query) => void;
   repeat: () => void;
   clear: () => void;
 }
 
-const nameOf = (question: Question): string => ("file" in question ? question.file.name : question.recording.file);
+const nameOf = (query: Query): string => ("file" in query ? query.file.name : query.recording.file);
 
 export function useSearch(health: Health | null): Searching {
   const [state, setState] = useState<State>({ at: "idle" });
   const [selected, setSelected] = useState(0);
   const [chosen, setChosen] = useState(false);
   const [options, setOptions] = useState<Options>({});
-  const [question, setQuestion] = useState<Question | null>(null);
+  const [query, setQuery] = useState<Query | null>(null);
   const abort = useRef(new AbortController());
 
-  /** The chosen hit stays the chosen one when a better list brings it in another place. */
+  /** The selected match stays selected when an updated list contains it at another position. */
   const last = useRef<Search | null>(null);
   const onStep = (step: Step): void => {
     const search = "search" in step ? step.search : null;
@@ -55,8 +55,8 @@ export function useSearch(health: Health | null): Searching {
 
   const broken = (error: unknown): void => {
     if (error instanceof DOMException && error.name === "AbortError") return;
-    const told = error instanceof ApiError ? error : new ApiError(String(error), "page", 0);
-    setState({ at: "broken", error: told, search: null });
+    const apiError = error instanceof ApiError ? error : new ApiError(String(error), "page", 0);
+    setState({ at: "broken", error: apiError, search: null });
   };
 
   const start = (): AbortSignal => {
@@ -68,16 +68,16 @@ export function useSearch(health: Health | null): Searching {
     return abort.current.signal;
   };
 
-  const run = async (asked: Question, how: Options): Promise<void> => {
+  const run = async (newQuery: Query, how: Options): Promise<void> => {
     const signal = start();
     const limit = health?.limits.upload_bytes ?? Infinity;
-    if ("file" in asked && asked.file.size > limit) {
-      const message = `${asked.file.name} has ${bytes(asked.file.size)}; the server takes ${bytes(limit)} at most. Cut out the passage you look for.`;
+    if ("file" in newQuery && newQuery.file.size > limit) {
+      const message = `${newQuery.file.name} has ${bytes(newQuery.file.size)}; the server accepts at most ${bytes(limit)}. Send the relevant passage only.`;
       return broken(new ApiError(message, "too_large", 413));
     }
     setState({ at: "uploading", part: 0 });
     try {
-      const search = await ask(asked, how, (part) => !signal.aborted && setState({ at: "uploading", part }));
+      const search = await startSearch(newQuery, how, (part) => !signal.aborted && setState({ at: "uploading", part }));
       if (signal.aborted) return;
       goTo("search", search.id);
       await follow(search, onStep, signal);
@@ -86,7 +86,7 @@ export function useSearch(health: Health | null): Searching {
     }
   };
 
-  // A reloaded page finds its search again, as long as the server holds it.
+  // A reloaded page shows its search again while the server stores it.
   useEffect(() => {
     const id = /^#\/search\/([\w-]+)/.exec(location.hash)?.[1];
     if (!id) return;
@@ -106,28 +106,28 @@ export function useSearch(health: Health | null): Searching {
     search,
     selected: Math.min(selected, Math.max(0, (search?.hits.length ?? 1) - 1)),
     chosen,
-    name: question ? nameOf(question) : (search?.query?.name ?? ""),
-    canRepeat: question !== null,
+    name: query ? nameOf(query) : (search?.query?.name ?? ""),
+    canRepeat: query !== null,
     options,
     setOptions,
     select: (n) => {
       setSelected(n);
       setChosen(true);
     },
-    begin: (asked) => {
-      // A passage belongs to one file.
+    begin: (newQuery) => {
+      // A passage belongs to one query only.
       const { start_s: _start, length_s: _length, ...general } = options;
       setOptions(general);
-      setQuestion(asked);
+      setQuery(newQuery);
       goTo();
-      void run(asked, general);
+      void run(newQuery, general);
     },
     repeat: () => {
-      if (question) void run(question, options);
+      if (query) void run(query, options);
     },
     clear: () => {
       start();
-      setQuestion(null);
+      setQuery(null);
       setState({ at: "idle" });
       goTo();
     },

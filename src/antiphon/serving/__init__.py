@@ -1,2 +1,1 @@
-"""An index over HTTP, and the page that uses it. `antiphon serve` starts it; `docs/reference/server.md` describes the
-API."""
+"""HTTP server of an index, with a web page. `docs/serving.md` describes the API; `antiphon serve` starts the server."""

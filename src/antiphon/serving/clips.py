@@ -1,4 +1,4 @@
-"""Ranges of a file as sound and as notes: sound is cut, notes are played."""
+"""Clips of files: ranges as audio, where notes are rendered, and ranges as notes."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from antiphon.serving.models import NotesOfRange
 from antiphon.types import Modality
 
 SOUNDFONTS = ("FluidR3_GM", "default-GM", "TimGM6mb")
-_RENDERED_AT_ONCE = 1  # an instrument plays one piece at a time
+_CONCURRENT_RENDERS = 1  # a renderer is not thread-safe
 
 
-def best_instrument() -> Renderer:
-    """The first SoundFont that is installed, or the additive piano."""
+def best_renderer() -> Renderer:
+    """A renderer with the first installed SoundFont, else the additive piano."""
     for name in SOUNDFONTS:
         try:
             return make_renderer(name, CLIP_RATE_HZ)
@@ -36,57 +36,57 @@ def best_instrument() -> Renderer:
 
 
 class Clips:
-    """Cuts and plays ranges; files are read by `decoders` where they are sound."""
+    """Cuts ranges of audio files, which `decoders` read, and renders ranges of note files."""
 
     def __init__(
-        self, limits: Limits, decoders: Decoders, temporary: Path, instrument: Callable[[], Renderer] = best_instrument
+        self, limits: Limits, decoders: Decoders, temporary: Path, make: Callable[[], Renderer] = best_renderer
     ) -> None:
         self._limits, self._decoders, self._temporary = limits, decoders, temporary
-        self._make_instrument, self._instrument = instrument, None
-        self._gate = Gate("clips", _RENDERED_AT_ONCE, 32, limits.clip_wait_s)
+        self._make_renderer, self._loaded_renderer = make, None
+        self._gate = Gate("clips", _CONCURRENT_RENDERS, 32, limits.clip_wait_s)
 
-    _instrument: Renderer | None
+    _loaded_renderer: Renderer | None
 
     def sound(
         self, path: Path, kind: Modality, duration_s: float, start_s: float, length_s: float | None, tempo: float
     ) -> bytes:
-        """A range of a file as WAV, mono, 16 bit; notes played at `tempo` seconds of the file per second of sound.
+        """A range of a file as WAV, mono, 16 bit. `tempo` is the seconds of a note file rendered per second of audio.
 
-        Raises `ServingError` for a range that is longer than a clip may be or begins after the end, for a tempo that
-        sound cannot be played at, and for files that cannot be read.
+        Raises `ServingError` for a range that is too long or begins after the end, for too many notes, and for a tempo
+        other than 1 of an audio file; `UnreadableInput` for a file that cannot be read.
         """
-        length_s = self.checked_length_s(duration_s, start_s, length_s)
+        length_s = self.clip_length_s(duration_s, start_s, length_s)
         if kind == "audio":
             if tempo != 1.0:
-                raise ServingError(422, "tempo_of_sound", "sound is played as it was recorded; leave tempo at 1")
+                raise ServingError(422, "tempo_of_sound", "audio plays at its recorded tempo only; set tempo to 1")
             return self._cut(path, start_s, length_s)
         notes = self._notes(path).window(start_s, length_s)
         if len(notes) > self._limits.clip_notes:
-            text = f"{len(notes)} notes in {length_s:g} s, {self._limits.clip_notes} can be played; ask for less"
+            text = f"{len(notes)} notes in {length_s:g} s, more than {self._limits.clip_notes}; request a shorter range"
             raise ServingError(422, "too_dense", text)
-        with self._gate.entered():
-            played = Notes(notes.onset_s / tempo, notes.duration_s / tempo, notes.pitch, notes.velocity)
-            return _as_wav(self._player().render(played, length_s / tempo))
+        with self._gate.slot():
+            stretched = Notes(notes.onset_s / tempo, notes.duration_s / tempo, notes.pitch, notes.velocity)
+            return _as_wav(self._renderer().render(stretched, length_s / tempo))
 
     def notes(
         self, path: Path, kind: Modality, duration_s: float, start_s: float, length_s: float | None
     ) -> NotesOfRange:
-        """The notes that sound in a range of a file; raises as `sound` does, 409 for a file that is sound."""
+        """The notes that sound in a range of a file. Raises as `sound` does, and `ServingError` 409 for audio."""
         if kind == "audio":
-            raise ServingError(409, "no_notes", "this recording is sound and has no notes; ask for its sound")
-        length_s = self.checked_length_s(duration_s, start_s, length_s)
+            raise ServingError(409, "no_notes", "this recording is audio and has no notes; request its sound")
+        length_s = self.clip_length_s(duration_s, start_s, length_s)
         notes = self._notes(path).window(start_s, length_s)
         onset_s = np.round(notes.onset_s + start_s, 4)
         columns = (onset_s, np.round(notes.duration_s, 4), notes.pitch, notes.velocity)
         rows = list(zip(*(column.tolist() for column in columns), strict=True))
         return NotesOfRange(start_s=start_s, length_s=length_s, notes=rows)
 
-    def checked_length_s(self, duration_s: float, start_s: float, length_s: float | None) -> float:
-        """How much of a range there is; all up to the end, or a clip's worth, where no length is asked for."""
+    def clip_length_s(self, duration_s: float, start_s: float, length_s: float | None) -> float:
+        """The length of a range, cut at the end of the file; without `length_s`, the longest allowed clip."""
         if start_s >= duration_s:
-            raise ServingError(422, "outside", f"it lasts {duration_s:.2f} s; there is nothing at second {start_s:g}")
+            raise ServingError(422, "outside", f"start_s is {start_s:g}, but the file lasts {duration_s:.2f} s")
         if length_s is not None and length_s > self._limits.clip_s:
-            text = f"length_s is {length_s:g}, a clip has {self._limits.clip_s:g} at most; ask for several"
+            text = f"length_s is {length_s:g}, a clip has {self._limits.clip_s:g} s at most; request several clips"
             raise ServingError(422, "too_long", text)
         return min(self._limits.clip_s if length_s is None else length_s, duration_s - start_s)
 
@@ -102,16 +102,16 @@ class Clips:
         except OSError as error:
             raise UnreadableInput(path, f"it cannot be opened ({error.strerror})") from None
 
-    def _player(self) -> Renderer:
-        """Made when it is first needed: a SoundFont takes seconds to load."""
-        if self._instrument is None:
-            self._instrument = self._make_instrument()
-        return self._instrument
+    def _renderer(self) -> Renderer:
+        """The renderer, created at first use because a SoundFont takes seconds to load."""
+        if self._loaded_renderer is None:
+            self._loaded_renderer = self._make_renderer()
+        return self._loaded_renderer
 
 
 @lru_cache(maxsize=64)
 def _read_notes(path: Path, changed_ns: int) -> Notes:
-    """A note file as it was when it last changed, with its pedal; pages ask for the same one many times."""
+    """Read a note file with its pedal; cached because pages request many ranges of one file."""
     return read_notes(path, sustain=True)
 
 

@@ -1,4 +1,4 @@
-"""The processes that read files for the server, see `antiphon.serving.decoder_worker`."""
+"""A pool of decoder processes, which read files for the server; see `antiphon.serving.decoder_worker`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from antiphon.serving.models import SHORTEST_QUERY_S
 from antiphon.types import Modality
 
 CLIP_RATE_HZ = 44_100
-_CALLS_EACH = 2000  # then a new process, whatever the libraries in the old one have kept
+_MAX_CALLS = 2000  # then a new process starts, in case libraries leak memory
 _THREADS = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
 
 
 class _Decoder:
-    """One process, started when it is first needed and again after it has died."""
+    """One decoder process. It starts at the first request and again after it has ended."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -47,16 +47,17 @@ class _Decoder:
             )
             assert self._process.stdout is not None
             self._lines = queue.Queue()
-            # A thread, for no system call waits for pipes with a limit on every system.
+            # A thread, because not every system can wait for a pipe with a timeout.
             self._reader = threading.Thread(target=_read_lines, args=(self._process.stdout, self._lines), daemon=True)
             self._reader.start()
             self._ready, self._calls = False, 0
         return self._process
 
-    def ask(self, path: Path, request: dict[str, Any], patience_s: float) -> dict[str, Any]:
-        """Raises `UnreadableInput` when the file cannot be read, takes too long, or kills the process.
+    def request(self, path: Path, request: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        """Send a request and wait for the response.
 
-        Raises `Busy` when the process does not start.
+        Raises `UnreadableInput` when the file cannot be read, takes longer than `timeout_s`, or crashes the process;
+        `Busy` when the process does not start.
         """
         process = self.start()
         self._await_start()
@@ -65,20 +66,20 @@ class _Decoder:
             assert process.stdin is not None
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
-            line = self._lines.get(timeout=patience_s)
+            line = self._lines.get(timeout=timeout_s)
         except (queue.Empty, OSError) as error:
             self.stop()
-            why = "reading it takes too long" if isinstance(error, queue.Empty) else "it cannot be read"
-            raise UnreadableInput(path, f"{why} (damaged, or made to harm?)") from None
+            cause = "reading it takes too long" if isinstance(error, queue.Empty) else "it cannot be read"
+            raise UnreadableInput(path, f"{cause} (is the file damaged or malicious?)") from None
         if not line.endswith(b"\n"):
             self.stop()
-            raise UnreadableInput(path, "it cannot be read: the decoder fails over it (damaged, or made to harm?)")
-        if self._calls >= _CALLS_EACH:
+            raise UnreadableInput(path, "it cannot be read: the decoder crashed (is the file damaged or malicious?)")
+        if self._calls >= _MAX_CALLS:
             self.stop()
-        answer: dict[str, Any] = json.loads(line)
-        if "reason" in answer:
-            raise UnreadableInput(path, answer["reason"])
-        return answer
+        response: dict[str, Any] = json.loads(line)
+        if "reason" in response:
+            raise UnreadableInput(path, response["reason"])
+        return response
 
     def _await_start(self) -> None:
         if not self._ready:
@@ -86,7 +87,7 @@ class _Decoder:
                 self._ready = self._lines.get(timeout=self._limits.decoder_start_s) == b"\n"
             if not self._ready:
                 self.stop()
-                raise Busy("no process that reads files starts", 5.0)
+                raise Busy("the decoder process does not start", 5.0)
 
     def stop(self) -> None:
         process, self._process = self._process, None
@@ -101,7 +102,7 @@ class _Decoder:
 
 
 def _read_lines(pipe: IO[bytes], lines: queue.Queue[bytes]) -> None:
-    """Put every line in a queue, and an empty one at the end."""
+    """Put every line in a queue, and an empty one at the end of the pipe."""
     with pipe:
         for line in pipe:
             lines.put(line)
@@ -109,7 +110,7 @@ def _read_lines(pipe: IO[bytes], lines: queue.Queue[bytes]) -> None:
 
 
 class Decoders:
-    """A few of them; callers wait for one that is idle. Every method raises `UnreadableInput`, or `Busy`."""
+    """Several decoder processes. Callers wait for an idle one. Every request raises `UnreadableInput` or `Busy`."""
 
     def __init__(self, limits: Limits, count: int = 2) -> None:
         self._limits = limits
@@ -119,7 +120,7 @@ class Decoders:
             self._idle.put(one)
 
     def start(self) -> None:
-        """Start the processes, so that the first upload need not wait for that."""
+        """Start the processes, so that the first upload does not wait for their start."""
         for one in self._all:
             one.start()
 
@@ -130,7 +131,7 @@ class Decoders:
     def query(
         self, path: Path, kind: Modality, start_s: float, length_s: float | None, rate_hz: int, out: Path
     ) -> tuple[float, float]:
-        """Check what is to be searched and write its sound to `out`: seconds of the file, and of the stretch."""
+        """Check a query and write its audio to `out`. Returns the seconds of the file and of the stretch."""
         request = {
             "do": "query",
             "kind": kind,
@@ -142,16 +143,16 @@ class Decoders:
             "most_s": self._limits.query_s,
             "most_notes": self._limits.notes,
         }
-        answer = self._ask(path, request, self._limits.decode_s)
-        return answer["duration_s"], answer["length_s"]
+        response = self._request(path, request, self._limits.decode_s)
+        return response["duration_s"], response["length_s"]
 
     def clip(self, path: Path, start_s: float, length_s: float, out: Path) -> None:
-        """Write a stretch of sound to `out`: WAV, mono, 16 bit."""
+        """Write a stretch of audio to `out`: WAV, mono, 16 bit."""
         request = {"do": "clip", "start_s": start_s, "length_s": length_s, "rate_hz": CLIP_RATE_HZ, "out": str(out)}
-        self._ask(path, request, self._limits.decode_s)
+        self._request(path, request, self._limits.decode_s)
 
     def check(self, path: Path, kind: Modality, rate_hz: int) -> float:
-        """Read a file whole: its length in seconds."""
+        """Read a whole file and return its length in seconds."""
         request = {
             "do": "check",
             "kind": kind,
@@ -159,18 +160,18 @@ class Decoders:
             "most_s": self._limits.file_s,
             "most_notes": self._limits.notes,
         }
-        return float(self._ask(path, request, 3 * self._limits.decode_s)["duration_s"])
+        return float(self._request(path, request, 3 * self._limits.decode_s)["duration_s"])
 
-    def _ask(self, path: Path, request: dict[str, Any], patience_s: float) -> dict[str, Any]:
-        with self._taken() as decoder:
-            return decoder.ask(path, request | {"path": str(path)}, patience_s)
+    def _request(self, path: Path, request: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        with self._acquired() as decoder:
+            return decoder.request(path, request | {"path": str(path)}, timeout_s)
 
     @contextmanager
-    def _taken(self) -> Iterator[_Decoder]:
+    def _acquired(self) -> Iterator[_Decoder]:
         try:
             decoder = self._idle.get(timeout=self._limits.decoder_wait_s)
         except queue.Empty:
-            raise Busy("all that can read files are busy", 5.0) from None
+            raise Busy("all decoder processes are busy", 5.0) from None
         try:
             yield decoder
         finally:

@@ -1,4 +1,4 @@
-"""What a request can fail with: one line that says what is wrong and what to do, and a word for machines."""
+"""Errors of requests: one line that names the cause and the remedy, and a code for machines."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _CODES = {400: "bad_request", 404: "not_found", 405: "wrong_method", 413: "too_l
 
 
 class Problem(BaseModel):
-    """Every answer that is no success."""
+    """The body of every unsuccessful response."""
 
     error: str
-    """What is wrong and what to do."""
+    """The cause and the remedy."""
     code: str
-    """The same as one word, which stays when the text is reworded."""
+    """A stable code of the error, independent of the wording."""
 
 
 class ServingError(AntiphonError):
-    """A request that cannot be served, with its HTTP status; a text may quote anything that a client has sent."""
+    """A request that cannot be served, with its HTTP status. `text` may quote any input of a client."""
 
     def __init__(self, status: int, code: str, text: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(printable(text))
@@ -40,21 +40,21 @@ class ServingError(AntiphonError):
 
 
 class Busy(ServingError):
-    """503: too much is going on; when to come back, in whole seconds."""
+    """503: too much load. Retry-After states when to try again, in whole seconds."""
 
-    def __init__(self, what: str, retry_after_s: float) -> None:
+    def __init__(self, cause: str, retry_after_s: float) -> None:
         wait = max(1, math.ceil(retry_after_s))
-        super().__init__(503, "busy", f"{what}; try again in {wait} s", {"Retry-After": str(wait)})
+        super().__init__(503, "busy", f"{cause}; try again in {wait} s", {"Retry-After": str(wait)})
 
 
 def unusable(error: AntiphonError) -> ServingError:
-    """An expected failure as 422; of a file the reason alone, for its path is the server's own affair."""
+    """An expected error as 422. For a file it gives the reason only, so that no path of the server is disclosed."""
     text = error.reason if isinstance(error, UnreadableInput) else str(error)
     return ServingError(422, "unusable", text)
 
 
 def printable(text: str) -> str:
-    """Text that can be encoded: JSON can bring half a surrogate pair, and file names any byte.
+    """Escape text that UTF-8 cannot encode: lone surrogates in JSON, arbitrary bytes in file names.
 
     >>> printable("caf\\udce9")
     'caf\\\\udce9'
@@ -63,18 +63,18 @@ def printable(text: str) -> str:
 
 
 def problem_response(error: ServingError) -> JSONResponse:
-    """A failure as JSON."""
+    """An error as a JSON response."""
     return JSONResponse(error.problem().model_dump(), error.status, error.headers)
 
 
 def invalid(errors: Sequence[Any]) -> ServingError:
-    """What pydantic says of a request, as 422: each value by its name."""
+    """Validation errors of pydantic as 422, each with the name of its field."""
     named = (f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}" for one in errors)
     return ServingError(422, "invalid", "; ".join(named)[:2000])
 
 
-def add_handlers(app: FastAPI) -> None:
-    """Every failure of the application becomes a `Problem`."""
+def add_error_handlers(app: FastAPI) -> None:
+    """Turn every error of the application into a `Problem`."""
 
     def refused(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, ServingError)
@@ -91,12 +91,12 @@ def add_handlers(app: FastAPI) -> None:
     def of_http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         code = _CODES.get(error.status_code, "refused")
-        text = f"{error.detail}; see /openapi.json for what there is"
+        text = f"{error.detail}; see /openapi.json for all routes"
         return problem_response(ServingError(error.status_code, code, text, error.headers))
 
     def unexpected(_: Request, error: Exception) -> JSONResponse:
         _log.error("a request failed", exc_info=error)
-        text = "the server made a mistake, which its log describes; please report it"
+        text = "internal error of the server, see its log; please report it"
         return problem_response(ServingError(500, "internal", text))
 
     app.add_exception_handler(ServingError, refused)
@@ -106,18 +106,18 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, unexpected)
 
 
-def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """These statuses as OpenAPI describes them, each with a `Problem`, and those that any request may meet."""
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI descriptions of these error statuses and of those that every route has, each with a `Problem`."""
     meanings = {
         202: "accepted",
-        400: "the request is not well formed, or its Host is not this server",
+        400: "the request is malformed, or its Host is not this server",
         401: "the token is missing or wrong",
         403: "not allowed",
-        404: "there is no such thing, or it has been forgotten",
-        409: "not with this recording or library",
-        411: "a body without a length",
+        404: "not found, or no longer stored",
+        409: "not possible with this recording or library",
+        411: "the body has no length",
         413: "larger than the limit",
-        422: "a value or a file that cannot be used",
-        503: "too much is going on; Retry-After says when to come back",
+        422: "a value or a file is invalid",
+        503: "too much load; Retry-After states when to try again",
     }
     return {status: {"model": Problem, "description": meanings[status]} for status in (400, 401, 422, *statuses)}

@@ -1,4 +1,4 @@
-"""Files that clients add to the library: read once by a decoder process, stored in the index's folder, indexed."""
+"""Adding uploaded files to the library: check in a decoder process, store in the index's folder, index."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FOLDER = "uploads"
 
 @dataclass(frozen=True)
 class Received:
-    """A file in a temporary place: what the client calls it, and the name to store it under."""
+    """An uploaded file in a temporary folder, with its display name and its name for storage."""
 
     path: Path
     kind: Modality
@@ -33,7 +33,7 @@ class Received:
 
 @dataclass(frozen=True)
 class Added:
-    """Paths that are new in the index, what it held already, what cannot be used."""
+    """New paths in the index, files already in the index, and files that cannot be used."""
 
     paths: tuple[str, ...]
     unchanged: tuple[str, ...]
@@ -41,9 +41,9 @@ class Added:
 
 
 def add_files(received: Sequence[Received], index: Path, embedder: Embedder, decoders: Decoders) -> Added:
-    """Store files in the index's folder `uploads` and bring the index up to date with it.
+    """Store files in the folder `uploads` of the index and update the index.
 
-    Files that cannot be read or hold nothing that sounds are named, and not kept.
+    Unreadable and silent files are reported and not stored.
     """
     folder = index / FOLDER
     folder.mkdir(exist_ok=True)
@@ -63,7 +63,7 @@ def add_files(received: Sequence[Received], index: Path, embedder: Embedder, dec
             continue
         known.add(content)
         usable.append(one)
-    stored: dict[str, Received] = {}  # none before all are read: a job that is turned away leaves nothing behind
+    stored: dict[str, Received] = {}  # stored only after all are read, so that a failed job leaves no files
     for one in usable:
         path = free_name(folder, one.name)
         with atomic_file(path) as aside:

@@ -1,4 +1,4 @@
-"""How much a server takes on, in one place; and a gate that keeps to it."""
+"""The limits of a server, and a gate that limits concurrency."""
 
 from __future__ import annotations
 
@@ -14,69 +14,69 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Limits:
-    """Bytes, seconds and counts. What exceeds them is refused: a request with 4xx, one too many with 503."""
+    """Limits in bytes, seconds and counts. A request above them gets a 4xx status; excess load gets 503."""
 
     upload_bytes: int = 64 * MIB
-    """Of a request's body."""
+    """Size of a request's body."""
     query_s: float = 600.0
-    """Of the stretch that a search asks with."""
+    """Length of a query."""
     clip_s: float = 60.0
-    """Of sound or notes in one answer, in seconds of the file."""
+    """Length of the audio or notes in one response, in seconds of the file."""
     file_s: float = 2 * 3600.0
-    """Of a file that is added to the library."""
+    """Length of a file that is added to the library."""
     notes: int = 200_000
-    """In one file that is uploaded."""
+    """Notes of an uploaded file."""
     clip_notes: int = 10_000
-    """In a clip that is rendered."""
+    """Notes of a rendered clip."""
     files: int = 100
-    """In one request that adds files."""
+    """Files of one request that adds files."""
     queue: int = 64
-    """Searches that wait."""
+    """Waiting searches."""
     searches: int = 200
-    """Searches held with their uploads, waiting ones among them."""
+    """Stored searches with their uploads, including waiting ones."""
     searches_bytes: int = 2048 * MIB
-    """Of the uploads held."""
+    """Total size of the stored uploads."""
     keep_s: float = 30 * 60.0
-    """How long a search is held after it was last changed."""
+    """Time for which a search is stored after its last change."""
     jobs: int = 8
-    """Jobs that wait."""
+    """Waiting jobs."""
     bodies: int = 64
-    """Uploads that are being received at the same time."""
+    """Concurrent uploads."""
     listeners: int = 256
-    """Event streams that are open at the same time."""
+    """Concurrent event streams."""
     decode_s: float = 20.0
-    """To read an uploaded file; one that takes longer is refused."""
+    """Time to read an uploaded file; a file that takes longer is refused."""
     decode_bytes: int = 3072 * MIB
-    """Address space of a process that reads uploaded files."""
+    """Address space of a decoder process."""
     decoder_start_s: float = 120.0
-    """For such a process to start, which no file is to blame for."""
+    """Time for a decoder process to start, which does not count as reading time."""
     decoder_wait_s: float = 20.0
-    """To wait for such a process that is idle."""
+    """Time to wait for an idle decoder process."""
     clip_wait_s: float = 15.0
-    """To wait for the instrument that renders clips."""
+    """Time to wait for the renderer of clips."""
     body_s: float = 60.0
-    """To wait for the next part of a request's body."""
+    """Time to wait for the next part of a request's body."""
 
 
 class Gate:
-    """Lets `at_once` threads in; others wait for `patience_s`, `waiting` of them at most."""
+    """Admits `concurrent` threads at a time; up to `waiting` further threads wait for at most `timeout_s` seconds."""
 
-    def __init__(self, what: str, at_once: int, waiting: int, patience_s: float) -> None:
-        self._what, self._patience_s = what, patience_s
-        self._places = threading.BoundedSemaphore(at_once)
-        self._all = threading.BoundedSemaphore(at_once + waiting)
+    def __init__(self, what: str, concurrent: int, waiting: int, timeout_s: float) -> None:
+        self._what, self._timeout_s = what, timeout_s
+        self._slots = threading.BoundedSemaphore(concurrent)
+        self._admitted = threading.BoundedSemaphore(concurrent + waiting)
 
     @contextmanager
-    def entered(self) -> Iterator[None]:
-        """Inside for the block. Raises `Busy` when too many wait, or it has taken too long."""
-        if not self._all.acquire(blocking=False):
-            raise Busy(f"too many {self._what} are wanted at once", 2.0)
+    def slot(self) -> Iterator[None]:
+        """A context that holds one slot. Raises `Busy` when too many threads wait or the wait is too long."""
+        if not self._admitted.acquire(blocking=False):
+            raise Busy(f"too many requests for {self._what} at the same time", 2.0)
         try:
-            if not self._places.acquire(timeout=self._patience_s):
-                raise Busy(f"{self._what} take too long now", 5.0)
+            if not self._slots.acquire(timeout=self._timeout_s):
+                raise Busy(f"waiting for {self._what} takes too long at present", 5.0)
             try:
                 yield
             finally:
-                self._places.release()
+                self._slots.release()
         finally:
-            self._all.release()
+            self._admitted.release()

@@ -1,4 +1,4 @@
-"""What every request passes before anything reads it: whose it is, how large it is, and what is counted of it."""
+"""Middleware of all requests: access checks, size limits, and metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from antiphon.serving.metrics import Metrics
 
 COOKIE = "antiphon"
 OPEN = frozenset({"/api/health"})
-"""What needs no token."""
+"""Paths that need no token."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS = {
     "Content-Security-Policy": (
@@ -33,11 +33,10 @@ _HEADERS = {
 
 
 class AccessMiddleware:
-    """ASGI middleware.
+    """ASGI middleware that checks requests and adds security headers to responses.
 
-    Refuses a Host that is none of `hosts` (a page elsewhere can give its own name this computer's address), an Origin
-    other than the Host in requests that change something, a wrong or missing token, and bodies that are too large or
-    too many at once. Answers carry headers that keep pages to themselves.
+    It refuses a Host outside `hosts` (protection against DNS rebinding), an Origin other than the Host in requests that
+    change state, a wrong or missing token, bodies that are too large, and too many concurrent uploads.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits, metrics: Metrics, token: str | None, hosts: Sequence[str]) -> None:
@@ -61,13 +60,13 @@ class AccessMiddleware:
             await send(message)
 
         try:
-            await self._passed(scope, receive, answer)
+            await self._handle(scope, receive, answer)
         finally:
             route = getattr(scope.get("route"), "path", "none")
             method = scope["method"] if scope["method"] in _SAFE | {"POST", "DELETE"} else "other"
             self._metrics.requests.labels(method, route, str(status)).inc()
 
-    async def _passed(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
         counted = False
@@ -92,7 +91,7 @@ class AccessMiddleware:
     def _check_host(self, headers: Headers) -> None:
         host = headers.get("host", "")
         if self._hosts and _without_port(host) not in self._hosts:
-            text = f"this server does not go by the name {host[:100]!r}; open it as http://localhost"
+            text = f"{host[:100]!r} is not a name of this server; open http://localhost instead"
             raise ServingError(400, "wrong_host", text)
 
     def _check_origin(self, method: str, headers: Headers) -> None:
@@ -100,12 +99,12 @@ class AccessMiddleware:
         if method in _SAFE or origin is None:
             return
         if origin.partition("://")[2] != headers.get("host", ""):
-            raise ServingError(403, "wrong_origin", f"pages of {origin[:100]!r} may not change anything here")
+            raise ServingError(403, "wrong_origin", f"pages of {origin[:100]!r} may not send changes to this server")
 
     def _check_token(self, path: str, headers: Headers) -> None:
         if self._token is None or path in OPEN or path == "/":
-            return  # the page itself looks for ?token= and the cookie
-        if not is_token(_shown_token(headers), self._token):
+            return  # the route of the page checks ?token= and the cookie itself
+        if not is_token(_token_of(headers), self._token):
             raise ServingError(401, "no_token", UNAUTHORIZED, {"WWW-Authenticate": "Bearer"})
 
     async def _check_length(self, headers: Headers, receive: Receive) -> None:
@@ -113,60 +112,62 @@ class AccessMiddleware:
         if given is None:
             return
         if not given.isascii() or not given.isdigit():
-            raise ServingError(400, "bad_request", "Content-Length is no number")
+            raise ServingError(400, "bad_request", "Content-Length is not a number")
         if int(given[:20]) > self._limits.upload_bytes:
             with contextlib.suppress(TimeoutError):
                 await self._drain(receive)
             raise self._too_large()
 
     async def _drain(self, receive: Receive) -> None:
-        """Take in a little of what is refused: a client that cannot go on sending may never see the answer."""
-        taken = 0
-        while taken < self._limits.upload_bytes:
+        """Receive a part of a refused body: some clients read the response only after they have sent enough."""
+        received = 0
+        while received < self._limits.upload_bytes:
             message = await asyncio.wait_for(receive(), self._limits.body_s)
-            taken += len(message.get("body", b""))
+            received += len(message.get("body", b""))
             if not message.get("more_body"):
                 return
 
     def _too_large(self) -> ServingError:
         most = self._limits.upload_bytes / (1 << 20)
-        return ServingError(413, "too_large", f"more than {most:g} MiB; send a shorter stretch, or a compressed file")
+        return ServingError(
+            413, "too_large", f"the request is larger than {most:g} MiB; send a shorter stretch or a compressed file"
+        )
 
     def _counting(self, receive: Receive) -> Receive:
-        taken, complete = 0, False
+        received, complete = 0, False
 
         async def counted() -> Message:
-            nonlocal taken, complete
+            nonlocal received, complete
             if complete:
                 return await receive()
             try:
                 message = await asyncio.wait_for(receive(), self._limits.body_s)
             except TimeoutError:
-                raise ServingError(400, "too_slow", "the upload has stopped; send it again") from None
-            taken += len(message.get("body", b""))
+                raise ServingError(400, "too_slow", "the upload has stalled; send it again") from None
+            received += len(message.get("body", b""))
             complete = not message.get("more_body")
-            if taken > self._limits.upload_bytes:
+            if received > self._limits.upload_bytes:
                 raise self._too_large()
             return message
 
         return counted
 
 
-UNAUTHORIZED = "this server asks for its token: open /?token=… once, or send Authorization: Bearer …"
+UNAUTHORIZED = "this server requires its token: open /?token=… once, or send Authorization: Bearer …"
 
 
-def is_token(shown: str, token: str) -> bool:
-    """Compared in a time that does not tell how much is right."""
-    return hmac.compare_digest(shown.encode(errors="surrogateescape"), token.encode())
+def is_token(given: str, token: str) -> bool:
+    """Compare tokens in constant time."""
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), token.encode())
 
 
 def is_authorized(headers: Headers, token: str | None) -> bool:
-    """Whether a request shows the token, where one is asked for."""
-    return token is None or is_token(_shown_token(headers), token)
+    """Whether a request has the token, or none is required."""
+    return token is None or is_token(_token_of(headers), token)
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this computer can connect to a server bound there.
+    """Whether only this computer can connect to a server bound to `host`.
 
     >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("localhost"), is_loopback("0.0.0.0")
     (True, True, True, False)
@@ -179,16 +180,16 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _shown_token(headers: Headers) -> str:
-    scheme, _, shown = headers.get("authorization", "").partition(" ")
+def _token_of(headers: Headers) -> str:
+    scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return shown.strip()
-    # Other programs on this host set cookies too, of any form: SimpleCookie stops at the first that is unusual.
+        return given.strip()
+    # Other programs on this host may set cookies of any form; SimpleCookie would stop at the first unusual one.
     return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
 
 
 def _without_port(host: str) -> str:
-    """The name of a Host header, in lower case.
+    """The host name of a Host header in lower case.
 
     >>> _without_port("[::1]:80"), _without_port("LOCALHOST:8000"), _without_port("localhost")
     ('::1', 'localhost', 'localhost')

@@ -1,4 +1,4 @@
-"""What the API takes and gives, as OpenAPI describes it. Seconds everywhere."""
+"""Request and response models of the API, as OpenAPI describes them. All times are seconds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHORTEST_QUERY_S = 3.0
 
 
 class Recording(BaseModel):
-    """A file of the library; `file` is its path from the folder on that all files share."""
+    """A file of the library. `file` is its path relative to the common folder of all files."""
 
     id: int
     kind: Modality
@@ -33,7 +33,7 @@ class Recording(BaseModel):
 
 
 class Recordings(BaseModel):
-    """A part of the recordings that fit; `total` is how many do."""
+    """One page of the selected recordings; `total` is their number."""
 
     total: int
     items: list[Recording]
@@ -45,7 +45,7 @@ class Composer(BaseModel):
 
 
 class Failure(BaseModel):
-    """A file that is not held, and why."""
+    """A file that is not in the library, and the reason."""
 
     file: str
     reason: str
@@ -58,7 +58,7 @@ Note = Annotated[
 
 
 class NotesOfRange(BaseModel):
-    """Notes that sound within a range: onset in seconds from the beginning of the file, duration, pitch, velocity."""
+    """The notes that sound within a range: onset in seconds of the file, duration in seconds, pitch, velocity."""
 
     start_s: float
     length_s: float
@@ -72,7 +72,7 @@ class Point(BaseModel):
 
 
 class Map(BaseModel):
-    """The library as the model hears it, from above: `of` gives each point's place in `composers`."""
+    """A map of the library by similarity. `of` gives the index of each point's composer in `composers`."""
 
     points: list[Point]
     composers: list[str]
@@ -81,7 +81,7 @@ class Map(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class RatedMatch(Match):
-    """The match record, whose `file` is named as the library names it, with the confidence in words."""
+    """A match with the confidence in words. `file` is the name in the library."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -100,13 +100,13 @@ class RatedMatch(Match):
 
 @dataclass(frozen=True, kw_only=True)
 class Hit(RatedMatch):
-    """A match of a search, in a recording of the library."""
+    """A match of a search with its recording of the library."""
 
     recording: Recording
 
 
 class QueryFacts(BaseModel):
-    """What was asked with: the whole file's length, and the stretch of it that is searched."""
+    """The query: length of the whole file, and start and length of the stretch that is searched with."""
 
     name: str
     kind: Modality
@@ -117,7 +117,7 @@ class QueryFacts(BaseModel):
 
 
 class Search(BaseModel):
-    """A search and what it has found so far; `ahead` counts those that come before it."""
+    """A search and its matches so far. `ahead` is the number of searches before it in the queue."""
 
     id: str
     status: Status
@@ -132,7 +132,7 @@ class Search(BaseModel):
 
 
 class JobResult(BaseModel):
-    """What a job has done: files added, files that were there already, files that cannot be used, pairs found."""
+    """The result of a job: added files, files already in the library, files that cannot be used, number of pairs."""
 
     added: list[Recording] = []
     unchanged: list[str] = []
@@ -141,7 +141,7 @@ class JobResult(BaseModel):
 
 
 class Job(BaseModel):
-    """Long work on the library: `done` of `total` steps of what `message` names."""
+    """Long work on the library: `done` of `total` steps of the task that `message` names."""
 
     id: str
     kind: Literal["add", "pair"]
@@ -155,21 +155,21 @@ class Job(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Pair(RatedMatch):
-    """Seconds `query_start_s` to `query_end_s` of the sound are `start_s` to `end_s` of the notes."""
+    """A pair: seconds `query_start_s` to `query_end_s` of the audio match seconds `start_s` to `end_s` of the notes."""
 
     audio: Recording
     notes: Recording
 
 
 class Pairs(BaseModel):
-    """The pairs that were found last, and the job that looks for them, if one does."""
+    """The pairs of the last pairing, and the id of an unfinished pairing job, if there is one."""
 
     pairs: list[Pair]
     job: str | None
 
 
 class Counts(BaseModel):
-    """Recordings of each kind."""
+    """The number of recordings of each modality."""
 
     audio: int
     notes: int
@@ -182,7 +182,7 @@ class HealthLimits(BaseModel):
 
 
 class Health(BaseModel):
-    """What is being served; `index` counts recordings of each kind, `uploads` says whether files can be added."""
+    """The served library. `index` counts recordings of each modality; `uploads` says whether files can be added."""
 
     status: Literal["ok"]
     version: str
@@ -194,7 +194,7 @@ class Health(BaseModel):
 
 
 class SearchOptions(BaseModel):
-    """How to search. `against` is by default the other kind than the query's."""
+    """Options of a search. `against` is by default the other modality than the query's."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -208,12 +208,12 @@ class SearchOptions(BaseModel):
 
 
 class SearchByRecording(SearchOptions):
-    """Search with a file of the library."""
+    """Search with a file of the library as query."""
 
     recording: int = Field(ge=0, le=2**53)
 
 
 class SearchByFile(SearchOptions):
-    """Search with a sound or note file: the form that a browser sends."""
+    """Search with an uploaded audio or note file."""
 
     file: str = Field(json_schema_extra={"format": "binary", "contentMediaType": "application/octet-stream"})

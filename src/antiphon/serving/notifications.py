@@ -1,4 +1,4 @@
-"""Word of changes from the threads that make them to the event loop that streams them."""
+"""Notification of the event loop about changes made by other threads."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from contextlib import contextmanager, suppress
 
 
 class Notifications:
-    """Any thread rings; every coroutine inside `heard` finds its event set."""
+    """Events for coroutines. `notify`, from any thread, sets the event of every subscriber."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._listening: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+        self._subscribers: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         with self._lock:
-            listening = list(self._listening.items())
-        for event, loop in listening:
+            subscribers = list(self._subscribers.items())
+        for event, loop in subscribers:
             with suppress(RuntimeError):  # the loop has been closed
                 loop.call_soon_threadsafe(event.set)
 
     @contextmanager
-    def heard(self) -> Iterator[asyncio.Event]:
-        """An event of the running loop, to be cleared by who waits for it."""
+    def subscribe(self) -> Iterator[asyncio.Event]:
+        """A context with an event of the running loop. The subscriber clears the event before it waits."""
         event = asyncio.Event()
         with self._lock:
-            self._listening[event] = asyncio.get_running_loop()
+            self._subscribers[event] = asyncio.get_running_loop()
         try:
             yield event
         finally:
             with self._lock:
-                del self._listening[event]
+                del self._subscribers[event]
 
     def __len__(self) -> int:
-        return len(self._listening)
+        return len(self._subscribers)

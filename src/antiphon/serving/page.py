@@ -1,4 +1,4 @@
-"""The web page: files of a bundle that is built beside this module."""
+"""The web page: routes to the files of the bundle, which is built into the folder `page` of this package."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from antiphon.serving.errors import ServingError
 from antiphon.serving.middleware import COOKIE, UNAUTHORIZED, is_authorized, is_token
 
 BUNDLE = Path(__file__).parent / "page"
-MISSING = """This installation has no web page: Node 18 or newer with npm was not there when it was made.
+MISSING = """This installation has no web page: Node 18 or newer with npm was not available when it was built.
 Install both. Then, in a clone of the source, run: make web
-Elsewhere install Antiphon again: pip install --force-reinstall --no-deps --no-cache-dir SOURCE
+Otherwise install Antiphon again: pip install --force-reinstall --no-deps --no-cache-dir SOURCE
 The API works without the page."""
 _MISSING_PAGE = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Antiphon</title>
 <h1>The page is missing</h1>
@@ -25,12 +25,12 @@ _MISSING_PAGE = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>
 
 
 def is_bundled(bundle: Path = BUNDLE) -> bool:
-    """Whether the page is there to be served."""
+    """Whether the bundle of the page exists."""
     return (bundle / "index.html").is_file()
 
 
 def router(token: str | None, bundle: Path = BUNDLE) -> APIRouter:
-    """`/` and the files beside it; only names that the bundle has are looked at."""
+    """Routes for `/` and the other files of the bundle. Only names that occur in the bundle are served."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/")
@@ -52,13 +52,13 @@ def router(token: str | None, bundle: Path = BUNDLE) -> APIRouter:
         files = {path.relative_to(bundle).as_posix(): path for path in bundle.rglob("*") if path.is_file()}
         if name not in files:
             if any(route.matches(request.scope)[0] is Match.PARTIAL for route in request.app.routes):
-                raise HTTPException(405, "that can be sent to, not read")
-            raise HTTPException(404, "there is nothing here")
+                raise HTTPException(405, "this path does not support GET")
+            raise HTTPException(404, "no such path")
         return _fresh(files[name])
 
     return routes
 
 
 def _fresh(path: Path) -> FileResponse:
-    """A file that browsers ask for again: its name stays the same in the next version."""
+    """A file response that browsers revalidate, because file names stay the same in later versions."""
     return FileResponse(path, headers={"Cache-Control": "no-cache"})

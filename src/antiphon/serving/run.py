@@ -1,4 +1,4 @@
-"""Start a server: open the index, take the port, say where it is."""
+"""Start a server: bind the port, open the index, report the URL."""
 
 from __future__ import annotations
 
@@ -29,34 +29,34 @@ from antiphon.serving.page import MISSING, is_bundled
 from antiphon.serving.service import Service, Settings
 
 _log = logging.getLogger(__name__)
-_GOODBYE_S = 3
+_SHUTDOWN_TIMEOUT_S = 3
 _BACKLOG = 256
 
 
 def demo_index() -> Path:
-    """The index of the demo corpus, sound and notes, in the cache folder; made or completed where it is not there."""
+    """The index of the demo corpus, audio and notes, in the cache folder; built or completed where necessary."""
     corpus = open_corpus("demo")
     folder = corpus.recordings[0].notes_path.parent
     embedder = load_model("default")
-    place = cache_folder("serving") / f"demo-{VERSION}-{embedder.fingerprint[:12]}"
-    place.mkdir(exist_ok=True)
-    works = place / "works.csv"
+    demo_folder = cache_folder("serving") / f"demo-{VERSION}-{embedder.fingerprint[:12]}"
+    demo_folder.mkdir(exist_ok=True)
+    works = demo_folder / "works.csv"
     _write_works(corpus.recordings, works)
-    index = place / "index"
-    usual = torch.get_num_threads()
-    torch.set_num_threads(os.cpu_count() or 1)  # while nothing else is done
+    index = demo_folder / "index"
+    threads = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1)  # nothing else runs meanwhile
     try:
         with Index.build(folder, embedder, out=index, works=works) as built:
             report = built.report
     finally:
-        torch.set_num_threads(usual)
+        torch.set_num_threads(threads)
     if report is not None and report.failed:
         raise AntiphonError(f"the demo corpus is damaged: {report.failed[0]}; remove {folder} and start again")
     return index
 
 
 def _write_works(recordings: Sequence[Recording], path: Path) -> None:
-    with atomic_file(path) as aside, aside.open("w", encoding="utf-8", newline="") as file:
+    with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(["file", "work", "composer", "title", "split"])
         for one in recordings:
@@ -66,18 +66,18 @@ def _write_works(recordings: Sequence[Recording], path: Path) -> None:
 
 
 def settings_for(index: Path, host: str, token: str | None, **others: object) -> Settings:
-    """Settings for a server at that address.
+    """Settings of a server at that address.
 
-    Raises `AntiphonError` where others can connect and no token is given, or one that a header cannot carry.
+    Raises `AntiphonError` for an address that other computers can reach without a token, and for an invalid token.
     """
     if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token and token):
-        raise AntiphonError("--token: letters, digits and signs of ASCII, without spaces around them")
+        raise AntiphonError("--token: printable ASCII without spaces at the ends")
     if token is not None and not set(token).isdisjoint(' ",;\\'):
-        raise AntiphonError('--token: no space and none of " , ; \\, which a cookie cannot carry')
+        raise AntiphonError('--token: no spaces and none of " , ; \\, which a cookie cannot contain')
     if not is_loopback(host):
         if token is None:
             raise AntiphonError(
-                f"--host {host} lets other computers connect: give a secret with --token, or leave --host out"
+                f"--host {host} lets other computers connect: set a secret with --token, or omit --host"
             )
         return Settings(index, token, hosts=(), **others)  # type: ignore[arg-type]
     return Settings(index, token, hosts=("localhost", "127.0.0.1", "::1", host), **others)  # type: ignore[arg-type]
@@ -169,27 +169,27 @@ def _serve(settings: Settings, host: str, port: int, on_ready: Callable[[str], N
             access_log=False,
             server_header=False,
             ws="none",
-            timeout_graceful_shutdown=_GOODBYE_S,
+            timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT_S,
             h11_max_incomplete_event_size=1 << 16,
         )
-        with suppress(KeyboardInterrupt):  # uvicorn passes it on after it has ended
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
             uvicorn.Server(config).run(sockets=[listening])
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """A socket bound there, before anything slow is done."""
+    """A bound socket. Binding comes first, so that a port in use is reported before the slow steps."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listening = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
         raise AntiphonError(f"--host {host}: no such address ({error.strerror})") from None
     try:
-        if os.name == "posix":  # elsewhere it lets two servers have one port
+        if os.name == "posix":  # on Windows it would let two servers share a port
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
     except (OSError, OverflowError) as error:
         listening.close()
         raise AntiphonError(
-            f"{host}:{port} cannot be listened on ({error}); is a server running there? choose another with --port"
+            f"{host}:{port} cannot be used ({error}); is another server running? choose another port with --port"
         ) from None
     return listening

@@ -1,4 +1,4 @@
-"""What a search asks, and how it is answered: first by the beginning of a long query, then by all of it."""
+"""Search requests and their execution: first with the beginning of a long query, then with the whole query."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FIRST_S = 10.0
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """A stretch of a query: `length_s` from `start_s` on.
+    """A query: the stretch of `path` that starts at `start_s` and lasts `length_s`.
 
-    `path` is the file as it was sent, or one of the library. `heard` is what is searched: sound of the stretch alone,
-    which begins at second `heard_from_s` of the file; or the note file itself.
+    `path` is the uploaded file or a file of the library. `searched_path` is the file to search with: the decoded audio
+    of the stretch, which starts at second `searched_from_s` of `path`, or the note file itself.
     """
 
     name: str
@@ -32,15 +32,15 @@ class SearchRequest:
     duration_s: float
     start_s: float
     length_s: float
-    heard: Path
-    heard_from_s: float
+    searched_path: Path
+    searched_from_s: float
     against: Modality
     options: models.SearchOptions
     recording: int | None = None
 
     @property
     def stages(self) -> tuple[models.Stage, ...]:
-        """What is searched one after the other."""
+        """The stages of the search, in order."""
         return ("beginning", "whole") if self.length_s > FIRST_S + models.SHORTEST_QUERY_S else ("whole",)
 
     @property
@@ -59,24 +59,24 @@ class SearchRequest:
 
 
 def check_against(kind: Modality, options: models.SearchOptions, snapshot: Snapshot) -> Modality:
-    """What to search: what was asked for, else the other kind, else the query's own.
+    """The modality to search: the requested one, else the other one than the query's, else the query's own.
 
-    Raises `ServingError` 422 where the library holds none of it, `AntiphonError` for a composer whom it does not know.
+    Raises `ServingError` 422 where the library has no such files, and `AntiphonError` for an unknown composer.
     """
     against = options.against or what_to_search(kind, snapshot.libraries)
     if against not in snapshot.libraries:
-        held = " and ".join(snapshot.libraries) or "nothing yet"
-        raise ServingError(422, "nothing_to_search", f"the library holds no {against} to search; it holds {held}")
+        held = " and ".join(snapshot.libraries) or "no files yet"
+        raise ServingError(422, "nothing_to_search", f"the library has no {against} to search; it has {held}")
     if options.composer:
         snapshot.libraries[against].among(Filters(composer=options.composer))
     return against
 
 
 def answer(search_request: SearchRequest, stage: models.Stage, snapshot: Snapshot, embedder: Embedder) -> list[Match]:
-    """The hits for the beginning of a question or for all of it, query seconds counted from the file's beginning."""
-    offset_s = search_request.heard_from_s
+    """The matches of one stage of a request. Query times are seconds from the beginning of the query's file."""
+    offset_s = search_request.searched_from_s
     hits = search_library(
-        search_request.heard,
+        search_request.searched_path,
         snapshot.libraries[search_request.against],
         embedder,
         search_request.start_s - offset_s,
@@ -99,7 +99,7 @@ def answer(search_request: SearchRequest, stage: models.Stage, snapshot: Snapsho
 
 
 def shown(hits: list[Match], snapshot: Snapshot) -> Iterator[models.Hit]:
-    """Hits as the API gives them; those whose file is not held any more are left out."""
+    """Matches as the API returns them, without those whose file is no longer in the library."""
     for hit in hits:
         recording = snapshot.by_path.get(hit.file)
         if recording is not None:

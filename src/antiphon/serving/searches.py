@@ -1,6 +1,6 @@
-"""The searches of a server: a bounded queue, the threads that work on it, and what they have found.
+"""The searches of a server: a bounded queue, worker threads, and stored results.
 
-The beginnings of long queries go before the wholes, so that everybody has something to look at early.
+The beginnings of long queries run before whole queries, so that every user gets first matches early.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from antiphon.serving.snapshot import Snapshot
 
 _log = logging.getLogger("antiphon.serving")
 _OVER: frozenset[models.Status] = frozenset({"done", "failed"})
-_USUAL_S = 0.5  # what a search is thought to take before any has been timed
+_USUAL_S = 0.5  # assumed time of a search before one has been measured
 
 
 @dataclass(eq=False)
 class StoredSearch:
-    """A search as the server keeps it, with the folder of its upload."""
+    """A search in the server's memory, with the folder of its upload."""
 
     id: str
     search_request: SearchRequest
@@ -52,7 +52,7 @@ class StoredSearch:
 
 
 class Searches:
-    """Holds searches and works on them in `workers` threads. Methods may be called from any thread."""
+    """Stores searches and runs them in `workers` threads. Thread-safe."""
 
     def __init__(
         self,
@@ -63,12 +63,12 @@ class Searches:
         temporary: Path,
         workers: int,
     ) -> None:
-        self._limits, self._embedder, self._holdings, self._metrics = limits, embedder, snapshot, metrics
+        self._limits, self._embedder, self._snapshot, self._metrics = limits, embedder, snapshot, metrics
         self._temporary = temporary
         self.changes = Notifications()
         self._held: dict[str, StoredSearch] = {}  # the oldest first
         self._waiting: deque[StoredSearch] = deque()
-        self._wholes: deque[StoredSearch] = deque()  # whose beginning has been searched
+        self._wholes: deque[StoredSearch] = deque()  # the beginning of these is done
         self._reserved = 0
         self._usual_s = _USUAL_S
         self._stopping = False
@@ -82,7 +82,7 @@ class Searches:
             thread.start()
 
     def stop(self) -> None:
-        """Finish what is being searched, leave the rest."""
+        """Finish the running searches and drop the waiting ones."""
         with self._condition:
             self._stopping = True
             self._condition.notify_all()
@@ -90,10 +90,10 @@ class Searches:
             thread.join()
 
     @contextmanager
-    def place(self) -> Iterator[Path]:
-        """A folder for an upload, and a place in the queue while it is read. Raises `Busy` when the queue is full.
+    def reserve(self) -> Iterator[Path]:
+        """Reserve a slot of the queue and a folder for an upload. Raises `Busy` when the queue is full.
 
-        The folder is removed at the end, unless `add` has taken it.
+        The folder is deleted at the end, unless `add` has taken it over.
         """
         with self._condition:
             queued = len(self._waiting) + len(self._wholes) + self._reserved
@@ -113,7 +113,7 @@ class Searches:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def add(self, search_request: SearchRequest, folder: Path) -> models.Search:
-        """Put a question in the queue; its folder is kept until the search is forgotten."""
+        """Add a request to the queue. Its folder is kept until the search is deleted."""
         size = sum(path.stat().st_size for path in folder.iterdir())
         held = StoredSearch(secrets.token_urlsafe(16), search_request, folder, size, deque(search_request.stages))
         with self._condition:
@@ -123,29 +123,29 @@ class Searches:
             forgotten = self._surplus()
             found = self._shown(held)
         self._remove(forgotten)
-        self.changes.ring()
+        self.changes.notify()
         return found
 
     def get(self, id_: str) -> models.Search:
-        """How a search stands. Raises `ServingError` 404 for one that is not held."""
+        """The state of a search. Raises `ServingError` 404 for an unknown one."""
         with self._condition:
             return self._shown(self._of(id_))
 
     def search_request(self, id_: str) -> SearchRequest:
-        """What a search asks. Raises as `get` does."""
+        """The request of a search. Raises as `get` does."""
         with self._condition:
             return self._of(id_).search_request
 
     def forget(self, id_: str) -> None:
-        """Remove a search and its upload. Raises as `get` does."""
+        """Delete a search and its upload. Raises as `get` does."""
         with self._condition:
             held = self._of(id_)
             self._drop(held)
         self._remove([held])
-        self.changes.ring()
+        self.changes.notify()
 
     def tidy(self) -> None:
-        """Forget what has been held for too long."""
+        """Delete expired searches."""
         with self._condition:
             forgotten = self._surplus()
         self._remove(forgotten)
@@ -153,7 +153,7 @@ class Searches:
     def _of(self, id_: str) -> StoredSearch:
         if id_ not in self._held:
             kept = self._limits.keep_s / 60
-            text = f"this search is not held (any more): it is kept for {kept:g} minutes; search again"
+            text = f"no such search; searches are kept for {kept:g} minutes, search again"
             raise ServingError(404, "gone", text)
         return self._held[id_]
 
@@ -175,7 +175,7 @@ class Searches:
         )
 
     def _surplus(self) -> list[StoredSearch]:
-        """Take out what is too old, then the oldest while there are too many; those not yet over stay."""
+        """Remove and return expired searches, and the oldest finished ones while there are too many."""
         over = [held for held in self._held.values() if held.status in _OVER]
         oldest_s = time.monotonic() - self._limits.keep_s
         surplus = []
@@ -199,10 +199,10 @@ class Searches:
             shutil.rmtree(held.folder, ignore_errors=True)
 
     def _work(self) -> None:
-        # One thread each: several that share a core with other work spend their time waiting for each other.
+        # One PyTorch thread per worker: threads that share a core with other work mostly wait for each other.
         torch.set_num_threads(1)
         while (held := self._next()) is not None:
-            self.changes.ring()
+            self.changes.notify()
             began = time.monotonic()
             try:
                 self._search(held)
@@ -218,10 +218,10 @@ class Searches:
                     elif held.id in self._held:
                         self._wholes.append(held)
                         self._condition.notify()
-                self.changes.ring()
+                self.changes.notify()
 
     def _next(self) -> StoredSearch | None:
-        """The next to search, with its stage set; None when the server stops."""
+        """The next search with its stage set; None when the server stops."""
         with self._condition:
             while not (self._waiting or self._wholes or self._stopping):
                 self._condition.wait()
@@ -233,16 +233,16 @@ class Searches:
             return held
 
     def _search(self, held: StoredSearch) -> None:
-        snapshot = self._holdings()
+        snapshot = self._snapshot()
         try:
             hits = list(shown(answer(held.search_request, held.stage, snapshot, self._embedder), snapshot))
         except AntiphonError as error:
-            gone = isinstance(error, UnreadableInput) and not held.search_request.heard.exists()
-            problem = Problem(error="it has been removed meanwhile; search again", code="gone") if gone else None
+            gone = isinstance(error, UnreadableInput) and not held.search_request.searched_path.exists()
+            problem = Problem(error="the query was deleted meanwhile; search again", code="gone") if gone else None
             held.error, held.status = problem or unusable(error).problem(), "failed"
         except Exception:
             _log.exception("a search failed")
-            text = "the server made a mistake, which its log describes; please report it"
+            text = "internal error of the server, see its log; please report it"
             held.error, held.status = Problem(error=text, code="internal"), "failed"
         else:
             held.hits, held.provisional = hits, bool(held.stages)

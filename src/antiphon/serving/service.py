@@ -1,4 +1,4 @@
-"""Everything that a server holds while it runs: the model, the library, searches, jobs, decoders."""
+"""The state of a running server: model, library, searches, jobs, decoders."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _TIDY_EVERY_S = 30.0
 
 @dataclass(frozen=True)
 class Settings:
-    """How to serve an index.
+    """Settings of a server.
 
-    `token` is what clients have to show, None where nobody but this computer can connect; `hosts` are the names that
-    this server goes by, empty where any will do. `uploads` says whether files may be added to the library.
+    `token` is the secret that clients must send, None where only this computer can connect. `hosts` are the accepted
+    host names, empty for any. `uploads` says whether files may be added to the library.
     """
 
     index: Path
@@ -52,9 +52,9 @@ class Settings:
 
 
 class Service:
-    """Made with everything opened, so that what is wrong is said at once; `start` begins the work.
+    """Opens everything at construction, so that errors appear at once; `start` starts threads and processes.
 
-    Raises `AntiphonError` where the index cannot be served by `embedder`.
+    Raises `AntiphonError` where the index cannot be searched with `embedder`.
     """
 
     def __init__(self, settings: Settings, embedder: Embedder) -> None:
@@ -76,14 +76,14 @@ class Service:
         self._tidying = threading.Thread(target=self._tidy, name="tidy")
 
     def start(self) -> None:
-        """Start threads and processes."""
+        """Start the threads and processes."""
         self.decoders.start()
         self.searches.start()
         self.jobs.start()
         self._tidying.start()
 
     def stop(self) -> None:
-        """Stop them, and remove every upload."""
+        """Stop the threads and processes, and delete all uploads."""
         self._stopping.set()
         self.searches.stop()
         self.jobs.stop()
@@ -92,7 +92,7 @@ class Service:
         self._folder.cleanup()
 
     def warm_up(self) -> None:
-        """Search once with sound and once with notes: what is read and compiled at first use is ready then."""
+        """Search once with audio and once with notes, so that later searches do not pay for first-use costs."""
         notes = Notes.of([0.5 * n for n in range(20)], [0.4] * 20, [60 + n % 12 for n in range(20)], [80] * 20)
         with tempfile.TemporaryDirectory(dir=self.temporary) as folder:
             paths = Path(folder) / "scale.flac", Path(folder) / "scale.mid"
@@ -105,7 +105,7 @@ class Service:
                     _log.warning("the first search failed: %s", error)
 
     def map(self) -> models.Map:
-        """The library from above, drawn once for each state of it."""
+        """The map of the library, computed once per snapshot."""
         with self._map_lock:
             snapshot = self.snapshot
             if self._map is None or self._map[0] is not snapshot:
@@ -113,7 +113,7 @@ class Service:
             return self._map[1]
 
     def start_adding(self, received: Sequence[Received], folder: Path) -> models.Job:
-        """Add files to the library; the folder that they lie in is removed afterwards. Raises `Busy`."""
+        """Start a job that adds the files in `folder` and then deletes the folder. Raises `Busy`."""
 
         def work() -> models.JobResult:
             try:
@@ -130,12 +130,15 @@ class Service:
         return self.jobs.add("add", work)
 
     def start_pairing(self) -> models.Job:
-        """Tell which sound of the library is which notes. Raises `ServingError` 409 where it lacks either, `Busy`."""
+        """Start a job that pairs audio and notes, or return the unfinished one.
+
+        Raises `ServingError` 409 where the library lacks either modality, and `Busy`.
+        """
         if (running := self.jobs.unfinished("pair")) is not None:
             return running
         for kind, name in (("audio", "recordings"), ("notes", "note files")):
             if kind not in self.snapshot.libraries:
-                raise ServingError(409, "nothing_to_pair", f"the library holds no {name}; add some first")
+                raise ServingError(409, "nothing_to_pair", f"the library has no {name}; add some first")
         return self.jobs.add("pair", self._pair)
 
     def _pair(self) -> models.JobResult:

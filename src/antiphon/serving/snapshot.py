@@ -1,4 +1,4 @@
-"""What an index held when it was last looked at: open to any number of threads, replaced as a whole after changes."""
+"""An immutable snapshot of an index, shared by all threads and replaced after changes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from antiphon.types import Modality
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Recordings in the order of their files, the libraries to search, and why some files are not held."""
+    """Recordings sorted by file, the searchable libraries, and the files that could not be indexed."""
 
     recordings: tuple[models.Recording, ...]
     paths: Mapping[int, Path]
@@ -44,13 +44,13 @@ class Snapshot:
         return sum(one.duration_s for one in self.recordings) / 3600
 
     def recording(self, id_: int) -> tuple[models.Recording, Path]:
-        """A recording and its file. Raises `ServingError` 404."""
+        """A recording and its path. Raises `ServingError` 404."""
         if id_ not in self.by_id:
             raise ServingError(404, "no_recording", f"there is no recording {id_}; /api/recordings lists them")
         return self.by_id[id_], self.paths[id_]
 
     def fitting(self, text: str, kind: Modality | None, composer: str) -> list[models.Recording]:
-        """Those that hold every word of `text` in file, composer or title, and `composer` in the composer's name."""
+        """Recordings with every word of `text` in file, composer or title, and `composer` in the composer's name."""
         words, part = text.casefold().split(), composer.casefold()
         return [
             one
@@ -62,7 +62,7 @@ class Snapshot:
 
 
 def open_snapshot(folder: Path, embedder: Embedder) -> Snapshot:
-    """Open an index to be served. Raises `AntiphonError` where it is none, or was built with another model."""
+    """Read an index. Raises `AntiphonError` where it is not an index or was built with another model."""
     with Index.open(folder, model=embedder) as index:
         held, about, failed = index.recordings(), index.metadata(), index.failures()
         libraries = {kind: index.view(kind) for kind in index.modalities()}
@@ -94,7 +94,7 @@ def open_snapshot(folder: Path, embedder: Embedder) -> Snapshot:
 
 
 def names_within(paths: Sequence[PurePath]) -> dict[PurePath, str]:
-    """Each path from the deepest folder on that holds them all, with slashes; whole where they lie on several drives.
+    """Paths relative to their deepest common folder, with slashes; absolute where they lie on several drives.
 
     >>> list(names_within([PurePath("/music/a.mid"), PurePath("/music/deeper/b.mid")]).values())
     ['a.mid', 'deeper/b.mid']

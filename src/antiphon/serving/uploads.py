@@ -1,4 +1,4 @@
-"""Files that clients send: read from a form, written under names that the server makes."""
+"""Uploads: parsing of forms, and storage under names that the server chooses."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _FIELD_BYTES = 1 << 16
 
 
 async def read_form(request: Request, files: int, fields: int) -> FormData:
-    """A multipart form with so many parts at most. Raises `ServingError` for anything else."""
+    """Parse a multipart form with at most `files` files and `fields` fields. Raises `ServingError`."""
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise ServingError(422, "invalid", "send the file as multipart/form-data (curl -F file=@take1.flac)")
     try:
         return await request.form(max_files=files, max_fields=fields, max_part_size=_FIELD_BYTES)
-    except (ValueError, KeyError, LookupError) as error:  # what the parser makes of headers that are none
+    except (ValueError, KeyError, LookupError) as error:  # raised by the parser for malformed headers
         raise ServingError(400, "bad_request", f"the form cannot be read ({type(error).__name__})") from None
 
 
-async def asked_by_form(form: FormData) -> tuple[UploadFile, SearchOptions]:
-    """The file and the options of a search. Empty fields are as if they were not there."""
+async def parse_search_form(form: FormData) -> tuple[UploadFile, SearchOptions]:
+    """Parse the file and the options of a search. Empty fields are ignored. Raises `ServingError` 422."""
     given: dict[str, Any] = {}
     for name, value in form.multi_items():
         if isinstance(value, str) and not value:
@@ -43,17 +43,17 @@ async def asked_by_form(form: FormData) -> tuple[UploadFile, SearchOptions]:
         given[name] = value
     file = given.pop("file", None)
     if not isinstance(file, UploadFile):
-        raise ServingError(422, "no_file", "file: missing; send a sound or note file as the field file")
+        raise ServingError(422, "no_file", "file: missing; send an audio or note file as the field 'file'")
     if stray := [name[:100] for name, value in given.items() if isinstance(value, UploadFile)]:
-        raise ServingError(422, "invalid", f"{stray[0]}: a file where a value was expected")
+        raise ServingError(422, "invalid", f"{stray[0]}: a file instead of a value")
     try:
         return file, SearchOptions.model_validate(given)
     except ValidationError as error:
         raise invalid(error.errors()) from None
 
 
-def asked_by_json(body: bytes) -> SearchByRecording:
-    """A search for a file of the library."""
+def parse_search_json(body: bytes) -> SearchByRecording:
+    """Parse a search with a file of the library. Raises `ServingError` 422."""
     try:
         return SearchByRecording.model_validate_json(body)
     except ValidationError as error:
@@ -61,34 +61,34 @@ def asked_by_json(body: bytes) -> SearchByRecording:
 
 
 def kind_of_upload(name: str | None) -> tuple[Modality, str]:
-    """Sound or notes, and the suffix, by the name a client gives. Raises `ServingError` for neither."""
+    """Modality and suffix by the file name of a client. Raises `ServingError` 422 for an unknown suffix."""
     suffix = PurePosixPath((name or "").replace("\\", "/")).suffix.lower()
     for kind, suffixes in SUFFIXES.items():
         if suffix in suffixes:
             return kind, suffix
     known = " ".join(sorted(suffix for suffixes in SUFFIXES.values() for suffix in suffixes))
-    raise ServingError(422, "unknown_format", f"neither sound nor notes by its suffix {suffix!r}; known are {known}")
+    raise ServingError(422, "unknown_format", f"unknown suffix {suffix!r}; supported are {known}")
 
 
-def shown_name(name: str | None) -> str:
-    """A client's name for a file, fit to be shown: no folders, nothing that cannot be printed."""
+def display_name(name: str | None) -> str:
+    """A client's file name for display: without folders and unprintable characters."""
     last = printable(name or "").replace("\\", "/").rsplit("/", 1)[-1]
     return "".join(letter for letter in last if letter.isprintable())[:200] or "unnamed"
 
 
 def safe_name(name: str | None, suffix: str) -> str:
-    """A name to store a file under: letters, digits, spaces and a few signs, no leading dot.
+    """A name for storage: letters, digits, spaces and some punctuation, no leading dot.
 
     >>> safe_name("../../.etc/pass|wd.MID", ".mid")
     'pass_wd.mid'
     """
-    stem = unicodedata.normalize("NFC", PurePosixPath(shown_name(name)).stem)
+    stem = unicodedata.normalize("NFC", PurePosixPath(display_name(name)).stem)
     stem = re.sub(r"[^\w ().,+'&-]", "_", stem).strip(" ._")
     return (stem.encode()[:_LONGEST_NAME].decode(errors="ignore") or "unnamed") + suffix
 
 
 def free_name(folder: Path, name: str) -> Path:
-    """A path in a folder that nothing has yet: a number is added where the name is taken."""
+    """An unused path in a folder; a number is appended where the name exists."""
     path, number = folder / name, 1
     while path.exists():
         number += 1
@@ -97,15 +97,15 @@ def free_name(folder: Path, name: str) -> Path:
 
 
 def store_upload(upload: UploadFile, path: Path) -> None:
-    """Write what was received to a path."""
+    """Write an upload to a new file."""
     upload.file.seek(0)
     with path.open("xb") as file:
         shutil.copyfileobj(upload.file, file, 1 << 20)
 
 
 def named_uploads(form: FormData, field: str) -> Sequence[UploadFile]:
-    """The files of a field, one or more. Raises `ServingError` where there is none."""
+    """All files of a field. Raises `ServingError` 422 where there is none, or another field is present."""
     found = [one for one in form.getlist(field) if isinstance(one, UploadFile)]
     if not found or len(found) != len(form.multi_items()):
-        raise ServingError(422, "no_file", f"send one or more files as the field {field}, and nothing else")
+        raise ServingError(422, "no_file", f"send one or more files as the field {field!r}, and no other fields")
     return found

@@ -1,4 +1,4 @@
-"""What the routes share: the service of the application, and parameters that name a range."""
+"""Shared parts of the routes: the application's service, and the parameters of a range."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from antiphon.serving.service import Service
 WAV: dict[int | str, dict[str, Any]] = {
     200: {"content": {"audio/wav": {"schema": {"type": "string", "format": "binary"}}}, "description": "WAV"}
 }
-"""How OpenAPI describes a clip."""
+"""OpenAPI description of a clip."""
 
 
 def _service(request: Request) -> Service:
@@ -24,7 +24,7 @@ ServiceOf = Annotated[Service, Depends(_service)]
 Id = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 Start = Annotated[
     float,
-    Query(ge=0, le=LONGEST_FILE_S, allow_inf_nan=False, description="Where the range begins, seconds of the file."),
+    Query(ge=0, le=LONGEST_FILE_S, allow_inf_nan=False, description="Start of the range, in seconds of the file."),
 ]
 Length = Annotated[
     float | None,
@@ -32,15 +32,20 @@ Length = Annotated[
         ge=0.01,
         le=LONGEST_FILE_S,
         allow_inf_nan=False,
-        description="How long it is, seconds of the file; up to its end, or the longest that is allowed.",
+        description="Length in seconds of the file. By default up to its end or the longest allowed length.",
     ),
 ]
 Tempo = Annotated[
     float,
-    Query(ge=0.25, le=4, allow_inf_nan=False, description="Seconds of the file per second of sound; 1 for sound."),
+    Query(
+        ge=0.25,
+        le=4,
+        allow_inf_nan=False,
+        description="Seconds of the file per second of audio. Must be 1 for audio files.",
+    ),
 ]
 
 
 def as_wav(content: bytes) -> Response:
-    """A clip as an answer."""
+    """A clip as a response."""
     return Response(content, media_type="audio/wav")

@@ -1,4 +1,4 @@
-"""Routes about the library: what it holds, how it sounds, and adding to it."""
+"""Routes of the library: its recordings, their clips, pairing, and adding files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
 from antiphon.serving import models
-from antiphon.serving.errors import ServingError, answers
+from antiphon.serving.errors import ServingError, error_responses
 from antiphon.serving.ingest import Received
 from antiphon.serving.routes.common import WAV, Id, Length, ServiceOf, Start, Tempo, as_wav
 from antiphon.serving.service import Service
-from antiphon.serving.uploads import kind_of_upload, named_uploads, read_form, safe_name, shown_name, store_upload
+from antiphon.serving.uploads import display_name, kind_of_upload, named_uploads, read_form, safe_name, store_upload
 
 router = APIRouter(prefix="/api", tags=["library"])
 
@@ -39,83 +39,83 @@ _FILES = {
 }
 
 
-@router.get("/recordings", responses=answers())
+@router.get("/recordings", responses=error_responses())
 async def recordings(
     service: ServiceOf,
     offset: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    text: Annotated[str, Query(max_length=200, description="Words that file, composer or title hold.")] = "",
+    text: Annotated[str, Query(max_length=200, description="Words that occur in file, composer or title.")] = "",
     kind: models.Modality | None = None,
-    composer: Annotated[str, Query(max_length=200, description="A part of the composer's name.")] = "",
+    composer: Annotated[str, Query(max_length=200, description="Part of the composer's name.")] = "",
 ) -> models.Recordings:
-    """List the recordings of the library, by the names of their files."""
+    """List the recordings of the library, sorted by file."""
     found = service.snapshot.fitting(text, kind, composer)
     return models.Recordings(total=len(found), items=found[offset : offset + limit])
 
 
-@router.get("/recordings/{id}", responses=answers(404))
+@router.get("/recordings/{id}", responses=error_responses(404))
 async def recording(service: ServiceOf, id: RecordingId) -> models.Recording:
-    """One recording."""
+    """Get one recording."""
     return service.snapshot.recording(id)[0]
 
 
 @router.get(
     "/recordings/{id}/sound",
-    responses=answers(404, 503) | WAV,
+    responses=error_responses(404, 503) | WAV,
     response_class=Response,
 )
 def sound(
     service: ServiceOf, id: RecordingId, start_s: Start = 0.0, length_s: Length = None, tempo: Tempo = 1.0
 ) -> Response:
-    """A range of a recording as sound: cut where it is sound, played where it is notes."""
+    """Get a range of a recording as audio; note files are rendered."""
     found, path = service.snapshot.recording(id)
     return as_wav(service.clips.sound(path, found.kind, found.duration_s, start_s, length_s, tempo))
 
 
-@router.get("/recordings/{id}/notes", responses=answers(404, 409))
+@router.get("/recordings/{id}/notes", responses=error_responses(404, 409))
 def notes(service: ServiceOf, id: RecordingId, start_s: Start = 0.0, length_s: Length = None) -> models.NotesOfRange:
-    """The notes that sound in a range of a recording; 409 where it is sound."""
+    """Get the notes that sound in a range of a recording; 409 for an audio file."""
     found, path = service.snapshot.recording(id)
     return service.clips.notes(path, found.kind, found.duration_s, start_s, length_s)
 
 
-@router.get("/composers", responses=answers())
+@router.get("/composers", responses=error_responses())
 async def composers(service: ServiceOf) -> list[models.Composer]:
-    """The composers that are known, with how many recordings each has."""
+    """List the composers with the number of recordings of each."""
     counted = Counter(one.composer for one in service.snapshot.recordings if one.composer)
     return [models.Composer(composer=name, recordings=count) for name, count in sorted(counted.items())]
 
 
-@router.get("/failures", responses=answers())
+@router.get("/failures", responses=error_responses())
 async def failures(service: ServiceOf) -> list[models.Failure]:
-    """Files that could not be indexed, and why."""
+    """List the files that could not be indexed, with the reasons."""
     return list(service.snapshot.failures)
 
 
-@router.get("/map", responses=answers())
+@router.get("/map", responses=error_responses())
 def library_map(service: ServiceOf) -> models.Map:
-    """A point for each recording, near those that sound alike."""
+    """Get a map of the library: one point per recording, near similar ones."""
     return service.map()
 
 
-@router.get("/pairs", responses=answers())
+@router.get("/pairs", responses=error_responses())
 async def pairs(service: ServiceOf) -> models.Pairs:
-    """Which sound is which notes, as far as it has been found out."""
+    """Get the pairs of audio and note files that the last pairing found."""
     job = service.jobs.unfinished("pair")
     return models.Pairs(pairs=list(service.pairs), job=None if job is None else job.id)
 
 
-@router.post("/pairs", status_code=202, responses=answers(409, 503))
+@router.post("/pairs", status_code=202, responses=error_responses(409, 503))
 async def start_pairing(service: ServiceOf) -> models.Job:
-    """Find out which sound of the library is which notes; where that is being done, the job that does it."""
+    """Pair the audio files of the library with its note files. Returns the unfinished job where there is one."""
     return service.start_pairing()
 
 
-@router.post("/files", status_code=202, responses=answers(403, 413, 503), openapi_extra=_FILES)
+@router.post("/files", status_code=202, responses=error_responses(403, 413, 503), openapi_extra=_FILES)
 async def add_files(service: ServiceOf, request: Request) -> models.Job:
-    """Add sound and note files to the library."""
+    """Add audio and note files to the library."""
     if not service.settings.uploads:
-        raise ServingError(403, "read_only", "this server does not take files into its library")
+        raise ServingError(403, "read_only", "this server does not accept files for its library")
     service.jobs.check_room()
     form = await read_form(request, service.settings.limits.files, 0)
     try:
@@ -133,14 +133,14 @@ def _receive(service: Service, form: FormData) -> models.Job:
             kind, suffix = kind_of_upload(upload.filename)
             path = folder / f"{number}{suffix}"
             store_upload(upload, path)
-            received.append(Received(path, kind, shown_name(upload.filename), safe_name(upload.filename, suffix)))
+            received.append(Received(path, kind, display_name(upload.filename), safe_name(upload.filename, suffix)))
         return service.start_adding(received, folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-@router.get("/jobs/{id}", responses=answers(404))
+@router.get("/jobs/{id}", responses=error_responses(404))
 async def job(service: ServiceOf, id: Id) -> models.Job:
-    """How long work on the library stands."""
+    """Get the state of a job."""
     return service.jobs.get(id)

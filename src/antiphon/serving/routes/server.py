@@ -1,11 +1,11 @@
-"""Routes about the server itself: what it serves, and counters."""
+"""Routes of the server itself: health and metrics."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
 from antiphon.serving import models
-from antiphon.serving.errors import answers
+from antiphon.serving.errors import error_responses
 from antiphon.serving.metrics import CONTENT_TYPE
 from antiphon.serving.routes.common import ServiceOf
 from antiphon.version import __version__
@@ -13,9 +13,9 @@ from antiphon.version import __version__
 router = APIRouter(tags=["server"])
 
 
-@router.get("/api/health", responses=answers())
+@router.get("/api/health", responses=error_responses())
 async def health(service: ServiceOf) -> models.Health:
-    """What is being served, and its limits."""
+    """Get the served library and the limits of the server."""
     limits = service.settings.limits
     return models.Health(
         status="ok",
@@ -30,9 +30,10 @@ async def health(service: ServiceOf) -> models.Health:
 
 @router.get(
     "/metrics",
-    responses=answers() | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "text"}},
+    responses=error_responses()
+    | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "text"}},
     response_class=Response,
 )
 async def metrics(service: ServiceOf) -> Response:
-    """Counters for Prometheus."""
+    """Get metrics for Prometheus."""
     return Response(service.metrics.as_text(), media_type=CONTENT_TYPE)

@@ -1,4 +1,4 @@
-"""What a server does to the computer while it works: memory over minutes, and files."""
+"""Side effects of a running server: memory growth, and changes of files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.serve.asking import Query, ask
+from benchmarks.serve.load import Query, time_search
 from benchmarks.serve.server import Server
 
 Result = dict[str, Any]
@@ -18,9 +18,9 @@ _LEAK_MIB = 50.0
 
 
 def measure_memory(server: Server, queries: Sequence[Query], minutes: float) -> Result:
-    """Searches and clips for some minutes: memory at the end against that after the first third.
+    """Run searches and clips for some minutes; compare the memory at the end with that after the first third.
 
-    The first third is left out because caches fill meanwhile.
+    The first third does not count because caches are filling.
     """
     began = time.monotonic()
     points: list[tuple[float, float]] = []
@@ -28,7 +28,7 @@ def measure_memory(server: Server, queries: Sequence[Query], minutes: float) -> 
     with server.client() as client:
         ids = [one["id"] for one in client.get("/api/recordings", params={"limit": 500}).json()["items"]]
         while (now := time.monotonic() - began) < 60 * minutes:
-            ask(client, queries[searches % len(queries)])
+            time_search(client, queries[searches % len(queries)])
             client.get(f"/api/recordings/{ids[searches % len(ids)]}/sound", params={"length_s": 20})
             searches += 1
             points.append((now, server.resident_mib()))
@@ -47,15 +47,15 @@ def measure_memory(server: Server, queries: Sequence[Query], minutes: float) -> 
     }
 
 
-class Watched:
-    """Folders in which nothing may change, and a name that no file may get."""
+class FileMonitor:
+    """Detects changes in folders that must not change, and files with the name `canary`, which none may have."""
 
     def __init__(self, folders: Sequence[Path], canary: str) -> None:
         self._folders, self._canary = folders, canary
         self._before = self._state()
 
     def changed(self) -> list[str]:
-        """Files that have come, gone or changed since, and every one that bears the canary's name."""
+        """Files that were created, deleted or changed since construction, and all files named after the canary."""
         after = self._state()
         names = {path for path in self._before.keys() | after.keys() if self._before.get(path) != after.get(path)}
         return sorted(names | {path for path in after if self._canary in path})

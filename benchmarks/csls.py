@@ -1,8 +1,8 @@
-"""Whole-pool recall with hubs held back and without.
+"""Whole-pool recall with and without CSLS, the correction for hubness.
 
-python -m benchmarks.hubs CORPUS --bank TRAINING_CORPUS --model default [--out FILE]
+python -m benchmarks.csls CORPUS --bank TRAINING_CORPUS --model default [--out FILE]
 
-The bank is windows of the training corpus, spread over `--bank-recordings` of its recordings.
+The bank consists of windows of the training corpus, spread over `--bank-recordings` of its recordings.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _NEIGHBOURS, _WEIGHTS = (5, 20, 100), (0.25, 0.5, 1.0)
 
 
 def main() -> None:
-    """Embed corpus and bank, print R@1 of the whole pool, strict, for every setting."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.hubs")
+    """Embed corpus and bank, and print R@1 of the whole pool under the strict protocol for every setting."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.csls")
     parser.add_argument("corpus")
     parser.add_argument("--bank", required=True, action="append")
     parser.add_argument("--bank-recordings", type=int, default=60)

@@ -1,4 +1,4 @@
-"""Searches as people make them: one after the other, and many at once."""
+"""Searches of simulated users: consecutive ones, and concurrent ones."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from benchmarks.serve.server import Server
 
 Result = dict[str, Any]
 _RATE_HZ = 44_100
-FIRST_HIT_BAR_S, MANY_BAR_S = 1.0, 6.0
+FIRST_MATCH_BAR_S, CONCURRENT_BAR_S = 1.0, 6.0
 
 
 @dataclass(frozen=True)
 class Query:
-    """A file to be dropped on the page."""
+    """A file to upload."""
 
     name: str
     content: bytes
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Seconds from sending to the first event with hits and to the end; how it ended."""
+class Timing:
+    """Seconds from the upload to the first event with matches and to the end, and the final status."""
 
     first_s: float
     done_s: float
@@ -42,7 +42,7 @@ class Asked:
 
 
 def cut_queries(files: Sequence[Path], length_s: float, folder: Path) -> list[Query]:
-    """The middle of each file: sound as FLAC of `length_s`; note files as they are."""
+    """The queries: the middle `length_s` of each audio file as FLAC, and whole note files."""
     folder.mkdir(parents=True, exist_ok=True)
     queries = []
     for number, file in enumerate(files):
@@ -57,12 +57,12 @@ def cut_queries(files: Sequence[Path], length_s: float, folder: Path) -> list[Qu
     return queries
 
 
-def ask(client: httpx.Client, query: Query) -> Asked:
-    """Send a query and watch it to its end."""
+def time_search(client: httpx.Client, query: Query) -> Timing:
+    """Upload a query and follow its events to the end."""
     began = time.monotonic()
     answer = client.post("/api/searches", files={"file": (query.name, query.content)})
     if answer.status_code != 202:
-        return Asked(np.nan, time.monotonic() - began, f"{answer.status_code}", False)
+        return Timing(np.nan, time.monotonic() - began, f"{answer.status_code}", False)
     first_s, found = np.nan, answer.json()
     with client.stream("GET", f"/api/searches/{found['id']}/events") as events:
         for line in events.iter_lines():
@@ -71,43 +71,43 @@ def ask(client: httpx.Client, query: Query) -> Asked:
                 if found["hits"] and np.isnan(first_s):
                     first_s = time.monotonic() - began
     likely = bool(found["hits"] and found["hits"][0]["likely"])
-    return Asked(first_s, time.monotonic() - began, found["status"], likely)
+    return Timing(first_s, time.monotonic() - began, found["status"], likely)
 
 
-def measure_first_hit(server: Server, queries: Sequence[Query], turns: int) -> Result:
-    """One after the other."""
+def measure_first_match(server: Server, queries: Sequence[Query], turns: int) -> Result:
+    """Time to the first match over `turns` consecutive searches."""
     with server.client() as client:
-        asked = [ask(client, queries[turn % len(queries)]) for turn in range(turns)]
-    return _summary(asked, "first_s", FIRST_HIT_BAR_S)
+        timings = [time_search(client, queries[turn % len(queries)]) for turn in range(turns)]
+    return _summary(timings, "first_s", FIRST_MATCH_BAR_S)
 
 
-def measure_many(server: Server, queries: Sequence[Query], users: int, turns: int) -> Result:
-    """So many people at the same moment, each `turns` times."""
-    asked: list[Asked] = []
+def measure_concurrent(server: Server, queries: Sequence[Query], users: int, turns: int) -> Result:
+    """Time of whole searches while `users` search at the same time, `turns` times each."""
+    timings: list[Timing] = []
     barrier = threading.Barrier(users)
 
-    def person(number: int) -> None:
+    def user(number: int) -> None:
         with server.client() as client:
             barrier.wait()
-            asked.extend(ask(client, queries[(number + turn) % len(queries)]) for turn in range(turns))
+            timings.extend(time_search(client, queries[(number + turn) % len(queries)]) for turn in range(turns))
 
-    people = [threading.Thread(target=person, args=(number,)) for number in range(users)]
-    for one in people:
-        one.start()
-    for one in people:
-        one.join()
-    return {"users": users} | _summary(asked, "done_s", MANY_BAR_S)
+    threads = [threading.Thread(target=user, args=(number,)) for number in range(users)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {"users": users} | _summary(timings, "done_s", CONCURRENT_BAR_S)
 
 
-def _summary(asked: Sequence[Asked], what: str, bar_s: float) -> Result:
-    seconds = np.array([getattr(one, what) for one in asked])
-    failed = [one.status for one in asked if one.status != "done" or np.isnan(one.first_s)]
+def _summary(timings: Sequence[Timing], field: str, bar_s: float) -> Result:
+    seconds = np.array([getattr(one, field) for one in timings])
+    failed = [one.status for one in timings if one.status != "done" or np.isnan(one.first_s)]
     p50, p95 = (round(float(np.nanquantile(seconds, q)), 3) for q in (0.5, 0.95))
-    first_p95 = round(float(np.nanquantile([one.first_s for one in asked], 0.95)), 3)
+    first_p95 = round(float(np.nanquantile([one.first_s for one in timings], 0.95)), 3)
     return {
-        "searches": len(asked),
+        "searches": len(timings),
         "failures": failed,
-        "likely": sum(one.likely for one in asked),
+        "likely": sum(one.likely for one in timings),
         "p50_s": p50,
         "p95_s": p95,
         "first_hit_p95_s": first_p95,

@@ -1,13 +1,13 @@
-// What stands where something is not here yet, or could not be had.
+// Placeholders for content that is loading or could not be loaded.
 
 import { WarnIcon } from "./icons";
-import { sentence } from "./words";
+import { sentence } from "./format";
 
-export const Waiting = ({ text = "Loading…" }: { text?: string }) => (
+export const Loading = ({ text = "Loading…" }: { text?: string }) => (
   <div class="empty" role="status"><span class="spinner" />{text}</div>
 );
 
-export function Trouble({ message, onRetry }: { message: string; onRetry: () => void }) {
+export function LoadError({ message, onRetry }: { message: string; onRetry: () => void }) {
   return (
     <div class="empty" role="alert">
       <WarnIcon />

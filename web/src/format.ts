@@ -1,4 +1,4 @@
-// Numbers and names as people read them.
+// Formatting of numbers and names for display.
 
 import type { Recording } from "./api";
 
@@ -16,13 +16,13 @@ export function clock(seconds: number, tenths = false): string {
 
 export const percent = (part: number): string => `${Math.round(part * 100)} %`;
 
-/** A confidence as a number: never surer than it is. */
-export function sureness(confidence: number): string {
+/** A confidence in percent, never rounded up to 100 % or down to 0 %. */
+export function formatConfidence(confidence: number): string {
   if (confidence > 0.99) return "> 99 %";
   return confidence < 0.01 ? "< 1 %" : percent(confidence);
 }
 
-/** The server's words as a sentence. */
+/** A message of the server as a sentence. */
 export function sentence(text: string): string {
   const whole = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?…]$/.test(whole) ? whole : `${whole}.`;
@@ -40,18 +40,18 @@ export function amount(count: number, one: string, many = `${one}s`): string {
 
 export const baseName = (path: string): string => path.split(/[\\/]/).pop() ?? path;
 
-/** The title as known, else the file's name without its ending. */
+/** The title, else the file name without its suffix. */
 export function titleOf({ title, file }: Pick<Recording, "title" | "file">): string {
   return title || baseName(file).replace(/\.[a-z0-9]{1,5}$/i, "");
 }
 
-export function tempoWords(tempo: number): string {
+export function tempoText(tempo: number): string {
   const change = Math.round((tempo - 1) * 100);
   if (Math.abs(change) < 1) return "same tempo";
-  return change > 0 ? `hit ${change} % slower` : `hit ${-change} % faster`;
+  return change > 0 ? `match ${change} % slower` : `match ${-change} % faster`;
 }
 
-export function keyWords(semitones: number): string {
+export function transpositionText(semitones: number): string {
   if (!semitones) return "";
   return `${semitones > 0 ? "+" : "−"}${amount(Math.abs(semitones), "semitone")}`;
 }

@@ -1,4 +1,4 @@
-// A search from its question to its last hit: posted, then followed by events, or by asking where events break off.
+// Runs a search: posts the query, then follows the event stream, or polls where the stream ends early.
 
 import { ApiError, getJson, type Kind, postForm, postJson, type Recording, type Search, UNREACHABLE } from "./api";
 
@@ -12,22 +12,22 @@ export interface Options {
   top?: number;
 }
 
-export type Question = { file: File } | { recording: Recording };
+export type Query = { file: File } | { recording: Recording };
 
 export type Step =
   | { at: "uploading"; part: number }
-  | { at: "following"; search: Search; trouble?: string }
+  | { at: "following"; search: Search; problem?: string }
   | { at: "ended"; search: Search }
   | { at: "broken"; error: ApiError; search: Search | null };
 
 const RETRY_MS = [500, 1000, 2000, 3000];
 
-export async function ask(question: Question, options: Options, onPart: (part: number) => void): Promise<Search> {
-  if ("recording" in question) {
-    return postJson<Search>("/api/searches", { recording: question.recording.id, ...options });
+export async function startSearch(query: Query, options: Options, onPart: (part: number) => void): Promise<Search> {
+  if ("recording" in query) {
+    return postJson<Search>("/api/searches", { recording: query.recording.id, ...options });
   }
   const form = new FormData();
-  form.set("file", question.file, question.file.name);
+  form.set("file", query.file, query.file.name);
   for (const [name, value] of Object.entries(options)) {
     if (value !== undefined && value !== "") form.set(name, String(value));
   }
@@ -42,8 +42,8 @@ const wait = (ms: number, signal: AbortSignal): Promise<void> =>
     signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
   });
 
-/** Resolves with the ended search, or with the last one known when the events broke off. */
-function listen(search: Search, onStep: (step: Step) => void, signal: AbortSignal): Promise<Search> {
+/** Resolves with the finished search, or with its last known state where the event stream ends early. */
+function followEvents(search: Search, onStep: (step: Step) => void, signal: AbortSignal): Promise<Search> {
   return new Promise((resolve) => {
     let last = search;
     const events = new EventSource(`/api/searches/${search.id}/events`);
@@ -61,10 +61,10 @@ function listen(search: Search, onStep: (step: Step) => void, signal: AbortSigna
   });
 }
 
-/** Follows a search to its end. A server that is away is asked again, for some seconds. */
+/** Follows a search to its end. Retries for some seconds where the server does not respond. */
 export async function follow(search: Search, onStep: (step: Step) => void, signal: AbortSignal): Promise<void> {
   onStep({ at: "following", search });
-  let last = ended(search) ? search : await listen(search, onStep, signal);
+  let last = ended(search) ? search : await followEvents(search, onStep, signal);
   let misses = 0;
   while (!ended(last) && !signal.aborted) {
     try {
@@ -77,7 +77,7 @@ export async function follow(search: Search, onStep: (step: Step) => void, signa
       if (!(error instanceof ApiError)) throw error;
       const pause = error.code === UNREACHABLE ? RETRY_MS[misses++] : undefined;
       if (pause === undefined) return onStep({ at: "broken", error, search: last });
-      onStep({ at: "following", search: last, trouble: "The server does not answer. Trying again…" });
+      onStep({ at: "following", search: last, problem: "The server does not respond. Trying again…" });
       await wait(pause, signal);
     }
   }

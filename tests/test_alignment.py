@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from antiphon.alignment.candidates import CELL_S, Candidate, suppress_neighbours, vote
 from antiphon.alignment.chaining import Link, chains, follows, total_evidence
-from antiphon.alignment.confidence import FEATURES, beforehand, confidence, evidence_for, features_of
+from antiphon.alignment.confidence import FEATURES, confidence, evidence_for, features_of, log_prior
 from antiphon.alignment.local_alignment import MARGIN_S, NEAR_TEMPO, LocalAlignment, TempoSearch, region_s
 from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
 from antiphon.alignment.score_normalisation import chance_score, normalised_links
@@ -293,13 +293,13 @@ class TestConfidence:
         assert evidence_for(chain, 1) > evidence_for(chain, 2) > evidence_for(chain, 300)
 
     def test_falls_with_the_distance_from_the_tempo_of_the_library(self):
-        priors = [beforehand((link(0, 0.0, tempo=tempo),)) for tempo in (1.0, 1.02, 1.2, 2.0)]
+        priors = [log_prior((link(0, 0.0, tempo=tempo),)) for tempo in (1.0, 1.02, 1.2, 2.0)]
         assert priors[0] == 0.0
         assert priors == sorted(priors, reverse=True)
         assert priors[1] > -1.0
-        assert beforehand((link(0, 0.0, tempo=0.5),)) == pytest.approx(priors[-1])
+        assert log_prior((link(0, 0.0, tempo=0.5),)) == pytest.approx(priors[-1])
         there_and_back = link(0, 0.0, tempo=1.25), link(1, 10.0, tempo=0.8)
-        assert beforehand(there_and_back) == pytest.approx(0.0)
+        assert log_prior(there_and_back) == pytest.approx(0.0)
 
     def test_is_a_probability_for_any_evidence(self):
         assert [confidence(evidence) for evidence in (-1e9, 0.0, 1e9)] == pytest.approx([0.0, 0.5, 1.0])

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from antiphon.alignment.confidence import FEATURES, beforehand, features_of
+from antiphon.alignment.confidence import FEATURES, features_of, log_prior
 from antiphon.corpora import open_corpus
 from antiphon.errors import UnreadableInput
 from antiphon.index.query import open_query
@@ -137,7 +137,7 @@ def _samples(
                     right = query_set.library.work_of(path) == query_set.library.work_of(query.file)
                     if right == present:
                         features = features_of(best.chain, best.stretches)
-                        yield _Sample(source, query.length_s, features, beforehand(best.chain), right)
+                        yield _Sample(source, query.length_s, features, log_prior(best.chain), right)
 
 
 def stranger(path: str, query: Query, composers: dict[str, str]) -> bool:

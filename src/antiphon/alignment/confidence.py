@@ -31,7 +31,7 @@ def features_of(chain: Chain, stretches: int) -> list[float]:
     return [1.0, total_evidence(chain), score, math.log(stretches)]
 
 
-def beforehand(chain: Chain) -> float:
+def log_prior(chain: Chain) -> float:
     """Prior log odds of a chain's tempo: 0 at the tempo of the library, −4.6 at half or twice that tempo."""
     log_tempo = abs(sum(math.log(link.tempo) for link in chain)) / len(chain)
     return _ANOTHER_TEMPO * (1 - math.exp(-((log_tempo / _LOG_TEMPO_RESOLUTION) ** 2))) + _PER_LOG_TEMPO * log_tempo
@@ -40,7 +40,7 @@ def beforehand(chain: Chain) -> float:
 def evidence_for(chain: Chain, stretches: int) -> float:
     """Log odds that a chain is right, the prior of its tempo included; 0 is a probability of one half."""
     features = features_of(chain, stretches)
-    return beforehand(chain) + sum(
+    return log_prior(chain) + sum(
         coefficient * value for coefficient, value in zip(FEATURES.values(), features, strict=True)
     )
 

@@ -133,7 +133,7 @@ class TestUpdates:
         assert known(out) == {"a.mid": BACH, "c.mid": SUK}
         assert {path.name: path.stat().st_mtime_ns for path in out.glob("notes-*")} == before
         with Store(out) as store:
-            assert [store.library("notes").about_recording(r) for r in range(3)] == [BACH, FileMetadata(), SUK]
+            assert [store.library("notes").describe_recording(r) for r in range(3)] == [BACH, FileMetadata(), SUK]
 
     def test_keep_what_the_newer_source_does_not_know(self, folder: Path, out: Path):
         table = write_maestro(folder)

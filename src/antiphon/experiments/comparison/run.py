@@ -1,12 +1,11 @@
-"""Carrying a suite out: each result is written as soon as it is there, so that a stopped suite goes on.
+"""Comparison of several models by a suite of tasks. Each result is written at once, so a stopped suite resumes.
 
-results/MODEL.TASK.json   one result each, made again only when model, data, seed or settings are others
-suite.json, suite.md      the table, after every model; models that were asked the same before keep their rows
+results/MODEL.TASK.json   one result each, computed again only when model, data, seed or settings differ
+suite.json, suite.md      the table, written after every model; earlier models with the same inputs keep their rows
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -17,14 +16,15 @@ from antiphon.errors import AntiphonError, look_up
 from antiphon.evaluation.runner import choose, origin
 from antiphon.experiments.comparison.report import summarise, summary_as_markdown
 from antiphon.experiments.comparison.tasks import SUITES, Competitor, Record, Role, Run, Task
+from antiphon.experiments.results import ResultStore
 from antiphon.io.files import write_json, write_text_atomic
 from antiphon.models.loading import load_model
 from antiphon.progress import console
 
 Corpora = Mapping[Role, tuple[Corpus, str | None]]
-"""The recordings of each role, and the split they are of."""
+"""The recordings of each role, and the split that they belong to."""
 ROBUSTNESS_RECORDINGS = 46
-"""How many recordings robustness is measured on, if nobody says otherwise."""
+"""Default number of recordings for the robustness task."""
 
 
 def run_suite(
@@ -39,15 +39,15 @@ def run_suite(
     robustness_recordings: int | None = None,
     seed: int = 42,
 ) -> Record:
-    """Do what is left to do of a suite, write its table to `out` and return it.
+    """Run the remaining tasks of a suite, write its table to `out` and return the table.
 
-    Models of an earlier table in `out` keep their rows where they were asked the same, whether they are still there or
-    not; new ones follow. `models` are as for `load_competitors`. Of either corpus the test split counts where it has
-    one (of `corpus`, `split` instead), of that `recordings` evenly spread; without `real` its tasks are left out.
-    Raises `UnknownName` for the suite.
+    Models of an earlier table in `out` keep their rows where data, seed and settings are the same, even if the models
+    no longer exist. New models follow. `models` are as for `load_competitors`. Both corpora are limited to their test
+    split where they have one (`corpus` to `split` instead), and to `recordings` recordings, evenly spread. Without
+    `real` its tasks are left out. Raises `UnknownName` for the suite.
     """
     planned = look_up("suite", suite, SUITES)
-    entrants = load_competitors(models)
+    competitors = load_competitors(models)
     rendered, split = choose(corpus, "strict", split, recordings)
     corpora: dict[Role, tuple[Corpus, str | None]] = {
         "rendered": (rendered, split),
@@ -57,12 +57,12 @@ def run_suite(
         corpora["real"] = choose(real, "strict", None, recordings)
     tasks = [task for task in planned if task.corpus in corpora]
     questions = {task.name: task.question for task in tasks}
-    (out / "results").mkdir(parents=True, exist_ok=True)
     rows = _earlier_rows(out, tasks, corpora, seed)
     summary: Record = {}
-    for entrant in entrants:
-        found = _carry_out(entrant, tasks, corpora, out, seed)
-        rows[entrant.name] = {"name": entrant.name, "parameters": entrant.embedder.parameters, "results": found}
+    for competitor in competitors:
+        found = _run_tasks(competitor, tasks, corpora, out, seed)
+        parameters = competitor.embedder.parameters
+        rows[competitor.name] = {"name": competitor.name, "parameters": parameters, "results": found}
         summary = summarise(suite, questions, list(rows.values()))
         write_json(out / "suite.json", summary)
         write_text_atomic(out / "suite.md", summary_as_markdown(summary))
@@ -70,43 +70,39 @@ def run_suite(
 
 
 def load_competitors(models: Sequence[str]) -> list[Competitor]:
-    """Each of the MODEL or NAME=MODEL, loaded; without a name it is the embedder's own, a folder may have "=" in it.
+    """Load each MODEL or NAME=MODEL. Without a name it has the embedder's own; a folder's name may contain "=".
 
-    Raises `AntiphonError` when two have one name, or one that cannot be a file's.
+    Raises `AntiphonError` when two have one name, or a name that cannot be a file name.
     """
     if not models:
         raise AntiphonError("a suite needs a model")
-    entrants = [_load_entrant(model) for model in models]
-    names = [entrant.name for entrant in entrants]
+    competitors = [_load_competitor(model) for model in models]
+    names = [competitor.name for competitor in competitors]
     for name in names:
         if names.count(name) > 1:
             raise AntiphonError(f"{names.count(name)} models are named {name!r}; tell them apart with NAME=MODEL")
         if Path(name).name != name:
             raise AntiphonError(f"{name!r} cannot be a model's name: its results are files of that name")
-    return entrants
+    return competitors
 
 
-def _load_entrant(model: str) -> Competitor:
-    name, named, place = model.partition("=")
+def _load_competitor(model: str) -> Competitor:
+    name, named, location = model.partition("=")
     if not named or Path(model).is_dir():
-        name, place = "", model
-    embedder = load_model(place)
+        name, location = "", model
+    embedder = load_model(location)
     return Competitor(name or embedder.name, embedder)
 
 
 def _earlier_rows(out: Path, tasks: Sequence[Task], corpora: Corpora, seed: int) -> dict[str, Record]:
-    """The rows of the table in `out` by model, with what their models were asked that is asked now."""
-    try:
-        models = json.loads((out / "suite.json").read_text(encoding="utf-8"))["models"]
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}
+    """The rows of the table in `out` by model, with those results whose inputs are the same as now."""
+    table, store = ResultStore(out).read("suite"), _results(out)
     rows = {}
-    for model in models:
+    for model in [] if table is None else table["models"]:
         found = {}
         for task in tasks:
             corpus, _ = corpora[task.corpus]
-            made_of = _made_of(model["model_hash"], corpus, seed, task)
-            result = _kept(_place(out, model["name"], task), made_of)
+            result = store.find(_key(model["name"], task), _identity(model["model_hash"], corpus, seed, task))
             if result is not None:
                 found[task.name] = result
         if found:
@@ -114,46 +110,41 @@ def _earlier_rows(out: Path, tasks: Sequence[Task], corpora: Corpora, seed: int)
     return rows
 
 
-def _carry_out(entrant: Competitor, tasks: Sequence[Task], corpora: Corpora, out: Path, seed: int) -> dict[str, Record]:
-    """The results of a model by task, those that are not in the folder measured and written there."""
-    results = {}
+def _run_tasks(
+    competitor: Competitor, tasks: Sequence[Task], corpora: Corpora, out: Path, seed: int
+) -> dict[str, Record]:
+    """The results of a model by task. Those that the folder lacks are computed and written there."""
+    store, results = _results(out), {}
     for role, together in groupby(tasks, key=lambda task: task.corpus):
         corpus, split = corpora[role]
-        trial = Run(entrant, corpus, seed)
+        run = Run(competitor, corpus, seed)
         for task in together:
-            if task.network_only and entrant.network is None:
+            if task.network_only and competitor.network is None:
                 continue
-            path = _place(out, entrant.name, task)
-            made_of = _made_of(entrant.embedder.fingerprint, corpus, seed, task)
-            result = _kept(path, made_of)
+            key, identity = _key(competitor.name, task), _identity(competitor.embedder.fingerprint, corpus, seed, task)
+            result = store.find(key, identity)
             if result is None:
-                about = origin(entrant.embedder, corpus, split) | made_of
                 began = time.perf_counter()
-                result = about | task.measure(trial)
-                write_json(path, result)
-                console.print(f"{entrant.name}, {task.name}: {time.perf_counter() - began:.0f} s", markup=False)
+                result = origin(competitor.embedder, corpus, split) | identity | task.measure(run)
+                store.put(key, identity, result)
+                console.print(f"{competitor.name}, {task.name}: {time.perf_counter() - began:.0f} s", markup=False)
             results[task.name] = result
     return results
 
 
-def _place(out: Path, model: str, task: Task) -> Path:
-    return out / "results" / f"{model}.{task.name}.json"
+def _results(out: Path) -> ResultStore:
+    return ResultStore(out / "results")
 
 
-def _made_of(model_hash: str, corpus: Corpus, seed: int, task: Task) -> Record:
-    """What a result is remade for when it changes."""
+def _key(model: str, task: Task) -> str:
+    return f"{model}.{task.name}"
+
+
+def _identity(model_hash: str, corpus: Corpus, seed: int, task: Task) -> Record:
+    """The inputs of a result: it is computed again when one of them changes."""
     return {
         "model_hash": model_hash,
         "data_hash": corpus.manifest_hash,
         "seed": seed,
         "settings": task.measure.settings,
     }
-
-
-def _kept(path: Path, made_of: Record) -> Record | None:
-    """An earlier result, if it is whole and was made of the same."""
-    try:
-        result: Record = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    return result if made_of.items() <= result.items() else None

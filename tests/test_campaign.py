@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,11 +16,20 @@ from filelock import FileLock
 
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
 from antiphon.experiments.campaign.grid import INIT_FROM, builtin_grids, load_grid, plan
-from antiphon.experiments.campaign.layout import Campaign, load_campaign, open_campaign, record_path, run_folder
+from antiphon.experiments.campaign.layout import (
+    Campaign,
+    load_campaign,
+    load_records,
+    open_campaign,
+    record_identity,
+    record_store,
+    run_folder,
+)
 from antiphon.experiments.campaign.runner import LOCK, execute_campaign
 from antiphon.models.arms import ARMS
 from waiting import LIMIT_S, until
 
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 GRID = """
 title = "Two arms"
 question = "Does it run?"
@@ -64,7 +74,7 @@ class TestGrids:
         assert {run.epochs for run in runs} == {30}
         assert {run.epochs for run in plan(load_grid("seeds"), epochs_scale=0.01)} == {1}
 
-    def test_only_what_starts_from_the_foundation_waits_for_it(self):
+    def test_only_runs_from_the_initial_model_wait_for_it(self):
         runs = {run.name: run for run in plan(load_grid("families"))}
         assert runs["t3-wt.e5"].from_init
         assert not runs["t3-wt.e30"].from_init
@@ -110,7 +120,7 @@ class TestFolder:
         assert load_campaign(tmp_path / "c") == opened
         with pytest.raises(AntiphonError, match="another campaign"):
             open_campaign(tmp_path / "c", campaign_of(tmp_path, folder, GRID.replace("A4", "A7")))
-        with pytest.raises(AntiphonError, match="no campaign"):
+        with pytest.raises(AntiphonError, match="neither empty nor a campaign"):
             open_campaign(tmp_path, campaign)
 
     def test_remembers_its_data_for_every_working_folder(
@@ -137,8 +147,8 @@ class TestFolder:
         campaign = campaign_of(tmp_path, folder)
         opened = open_campaign(tmp_path / "c", campaign)
         for run in campaign.runs:
-            record_path(tmp_path / "c", run.name).parent.mkdir(exist_ok=True)
-            record_path(tmp_path / "c", run.name).touch()
+            identity = record_identity(campaign, run)
+            record_store(tmp_path / "c").put(run.name, identity, identity)
         folder.rename(tmp_path / "gone")
         assert open_campaign(tmp_path / "c", campaign) == opened
 
@@ -159,16 +169,36 @@ class TestFolder:
         assert open_campaign(out, campaign) == opened
         assert load_campaign(out) == opened
 
-    def test_of_before_with_a_shared_model_is_refused(self, folder: Path, tmp_path: Path):
-        campaign, out = campaign_of(tmp_path, folder), tmp_path / "c"
-        open_campaign(out, campaign)
-        plain = json.loads((out / "campaign.json").read_text(encoding="utf-8"))
-        del plain["format"], plain["data_hash"]
-        for run in plain["runs"]:
-            run["from_foundation"] = run.pop("from_init")
-        (out / "campaign.json").write_text(json.dumps(plain), encoding="utf-8")
-        with pytest.raises(AntiphonError, match="begin a new one"):
-            load_campaign(out)
+    @pytest.mark.parametrize("name", ["screening", "seeds"])
+    def test_of_an_earlier_format_has_all_its_records(self, tmp_path: Path, name: str):
+        """In the format of the committed campaigns the initial run and the fields about it have other names."""
+        out = tmp_path / name
+        shutil.copytree(RESULTS / "campaigns" / name, out)
+        earlier = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in (out / "results").iterdir()}
+        (out / "runs" / "foundation").mkdir(parents=True)
+        (out / "runs" / "foundation.log").touch()
+        campaign = load_campaign(out)
+        assert campaign.runs == tuple(plan(load_grid(name)))
+        campaign = replace(campaign, question="The same question in other words?")
+        for _ in range(2):
+            assert open_campaign(out, campaign) == campaign
+            records = load_records(out, campaign)
+            assert [record["run"] for record in records] == [run.name for run in campaign.runs]
+        assert len(records) == len(earlier) == len(list((out / "results").iterdir())) > 1
+        assert {record["init_from"] for record in records[1:]} == {INIT_FROM if name == "screening" else None}
+        scores = {record["run"]: record["evaluations"] for record in earlier.values()}
+        for record in records:
+            assert record["evaluations"] == scores["foundation" if record["run"] == INIT_FROM else record["run"]]
+        assert sorted(path.name for path in (out / "runs").iterdir()) == ["init_from", "init_from.log"]
+
+    @pytest.mark.parametrize("damage", ["{ cut off", "[]", "{}"])
+    def test_runs_whose_record_is_damaged_are_not_finished(self, folder: Path, tmp_path: Path, damage: str):
+        campaign = open_campaign(tmp_path / "c", campaign_of(tmp_path, folder))
+        store, (first, *_) = record_store(tmp_path / "c"), campaign.runs
+        store.put(first.name, {}, record_identity(campaign, first))
+        assert [record["run"] for record in load_records(tmp_path / "c", campaign)] == [first.name]
+        store.path(first.name).write_text(damage, encoding="utf-8")
+        assert load_records(tmp_path / "c", campaign) == []
 
     def test_in_which_another_process_works_is_refused(self, folder: Path, tmp_path: Path):
         campaign = campaign_of(tmp_path, folder)
@@ -183,15 +213,17 @@ def test_killed_and_called_again_it_goes_on_to_its_report(folder: Path, tmp_path
     command += ["--preset", "tiny", "--out", str(out), "--jobs", "2"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, env=environment, start_new_session=True)
-    until(lambda: record_path(out, INIT_FROM).exists() or process.poll() is not None, "the first record")
+    until(lambda: record_store(out).path(INIT_FROM).exists() or process.poll() is not None, "the first record")
     os.killpg(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "the campaign ended before it could be killed"
-    paths = [record_path(out, name) for name in (INIT_FROM, "D0", "A4")]
+    paths = [record_store(out).path(name) for name in (INIT_FROM, "D0", "A4")]
     before = {path: path.stat().st_mtime_ns for path in paths if path.exists()}
     assert paths[0] in before
     subprocess.run(command, env=environment, check=True, timeout=LIMIT_S)
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    records = {name: json.loads(record_path(out, name).read_text(encoding="utf-8")) for name in (INIT_FROM, "D0", "A4")}
+    records = {
+        name: json.loads(record_store(out).path(name).read_text(encoding="utf-8")) for name in (INIT_FROM, "D0", "A4")
+    }
     hashes = {record["evaluations"][0]["model_hash"] for record in records.values()}
     assert len(hashes) == 3
     assert records["A4"]["training"]["init_from_hash"] == records["D0"]["training"]["init_from_hash"] is not None
@@ -208,6 +240,6 @@ def test_a_run_that_fails_is_named_with_its_log(folder: Path, tmp_path: Path):
     open_campaign(out, campaign)
     run_folder(out, INIT_FROM).mkdir(parents=True)
     (run_folder(out, INIT_FROM) / "in the way").write_text("", encoding="utf-8")
-    with pytest.raises(AntiphonError, match=r"1 of 3 runs failed; the first: initial: .*not empty.*initial\.log"):
+    with pytest.raises(AntiphonError, match=r"1 of 3 runs failed; the first: init_from: .*not empty.*init_from\.log"):
         execute_campaign(out, campaign, jobs=2)
-    assert not record_path(out, "D0").exists()
+    assert not record_store(out).path("D0").exists()

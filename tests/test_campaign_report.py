@@ -1,4 +1,4 @@
-"""Reports of made-up runs: every figure in its cell, none made up."""
+"""Reports of invented runs: every figure is in its cell, and missing figures are dashes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SCREENING = CampaignFacts(
 
 
 def evaluation(s: float, corpus: str) -> dict[str, Any]:
-    """Recalls that say which they are: R@1 of audio→notes ends in .1, of notes→audio in .2."""
+    """Recalls that identify their direction: R@1 of audio→notes ends in .1, of notes→audio in .2."""
     a2m, m2a = ({"R@1": int(s / 3) + end, "R@5": s - 5, "R@10": s, "R@20": s + 5} for end in (0.1, 0.2))
     return {
         "corpus": corpus,
@@ -115,10 +115,10 @@ def parsed(path: Path) -> WellFormed:
     return parser
 
 
-def test_figures_stand_in_their_cells(tmp_path: Path):
+def test_figures_are_in_their_cells(tmp_path: Path):
     text = report_of(tmp_path, SCREENING, screening())
     rows = tables(text)[0]
-    assert [row["arm"] for row in rows] == ["d4a4", "A4", "D0 (foundation)", "**D0**"]  # by S, D0 marked
+    assert [row["arm"] for row in rows] == ["d4a4", "A4", "D0 (initial model)", "**D0**"]  # by S, D0 marked
     best = rows[0]
     assert best["S"] == "55.5 [51.0, 59.0]"
     assert (best["S in the paper"], best["to D0"], best["to D0 in the paper"]) == ("69.8", "+5.5", "+9.6")
@@ -130,14 +130,14 @@ def test_figures_stand_in_their_cells(tmp_path: Path):
     assert (rows[3]["S in the paper"], rows[3]["to D0"], rows[3]["to D0 in the paper"]) == ("60.2", "–", "–")
     assert "4 of 14 runs are finished." in text
     assert "Chance level: R@10 3.9 %, R@1 0.39 % on made-up-far, validation;" in text
-    assert "ρ = 1.00 (n = 3)" in text  # d4a4, A4, D0; the foundation is no arm
-    assert "Runs that are not finished: 10 of 14." in text
-    assert "Arms of the paper's table that are not here: A4r, D4r, D4, A4x" in text
+    assert "ρ = 1.00 (n = 3)" in text  # d4a4, A4, D0; the initial model is no arm
+    assert "Unfinished runs: 10 of 14." in text
+    assert "Arms of the paper's table without a run: A4r, D4r, D4, A4x" in text
     assert "Code, by commit: 0123456789ab." in text
     assert "12 recordings, 500 queries, 256 candidates each" in text
 
 
-def test_the_csv_has_a_row_a_run(tmp_path: Path):
+def test_the_csv_has_one_row_for_each_run(tmp_path: Path):
     report_of(tmp_path, SCREENING, [*screening(), {"arm": "A8", "run": "A8-42"}])
     with (tmp_path / "report.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["run"]: row for row in csv.DictReader(file)}
@@ -148,7 +148,7 @@ def test_the_csv_has_a_row_a_run(tmp_path: Path):
     assert rows["A8-42"]["S"] == rows["A8-42"]["steps"] == ""
 
 
-def test_html_is_well_formed_and_needs_nothing_else(tmp_path: Path):
+def test_html_is_well_formed_and_self_contained(tmp_path: Path):
     write_report(tmp_path, SCREENING, screening())
     document = parsed(tmp_path / "report.html")
     assert ("title", "Screening <13 arms>") in document.text  # escaped, and read back
@@ -202,7 +202,7 @@ def test_one_record_makes_a_report(tmp_path: Path):
         {"arm": "A4", "evaluations": [{}, {"corpus": "far", "S": None}], "seed": None},
     ],
 )
-def test_a_partial_record_gives_dashes_and_is_named(tmp_path: Path, broken: dict[str, Any]):
+def test_a_partial_record_has_dashes_and_is_listed(tmp_path: Path, broken: dict[str, Any]):
     text = report_of(tmp_path, SCREENING, [*screening(), broken])
     name = broken.get("arm", "?")
     row = next(row for row in tables(text)[0] if row["arm"] == name and row["seeds"] == "0 of 1")
@@ -251,7 +251,7 @@ def test_seeds_are_tested_against_d0(tmp_path: Path):
         "seed 1337": "88.0",
         "mean ± sd": "86.0 ± 2.0",
     }
-    assert "Epochs are not the paper's: 6 here beside 30 there." in text
+    assert "Epochs differ from the paper's: 6 here for 30 in the paper." in text
 
 
 def test_without_seeds_of_d0_there_is_no_test(tmp_path: Path):
@@ -273,7 +273,7 @@ def test_equal_seeds_have_no_p(tmp_path: Path):
     )
 
 
-def test_fake_descriptors_stand_beside_the_papers(tmp_path: Path):
+def test_uninformative_descriptors_are_compared_with_the_papers(tmp_path: Path):
     records = [run("d4a4", 60.0), run("d4a4-zero", 54.0), run("d4a4-noise", 53.0)]
     rows = tables(report_of(tmp_path, facts("controls"), records))[1]
     shown = [(row["descriptors"], row["S"].split()[0], row["S in the paper"]) for row in rows]
@@ -287,7 +287,7 @@ def test_fake_descriptors_stand_beside_the_papers(tmp_path: Path):
     assert [row["to real in the paper"] for row in rows] == ["–", "−8.0", "−9.4", "−9.4"]
 
 
-def test_variants_have_a_d0_of_their_own(tmp_path: Path):
+def test_variants_are_compared_with_their_own_d0(tmp_path: Path):
     records = [run("D0", 50.0), run("A4", 52.0)]
     records += [run("D0", 70.0, variant="logmel"), run("A4", 69.0, variant="logmel"), run("A7", 71.5, variant="logmel")]
     text = report_of(tmp_path, SCREENING, records)
@@ -310,13 +310,13 @@ def test_variants_have_a_d0_of_their_own(tmp_path: Path):
     ]
 
 
-def test_variants_of_d0_alone_are_told_by_what_they_change(tmp_path: Path):
+def test_variants_of_d0_alone_have_a_table_of_changes(tmp_path: Path):
     records = [run("D0", 50.0), run("A4", 52.0), run("D0", 41.0, variant="in-tune")]
     _, changes = tables(report_of(tmp_path, SCREENING, records))
     assert [(row["arm"], row["S"]) for row in changes] == [("D0 · in-tune", "−9.0")]
 
 
-def test_schedules_get_their_columns_and_their_own_d0(tmp_path: Path):
+def test_schedules_have_a_column_and_their_own_d0(tmp_path: Path):
     records = [
         run(arm, s, schedule=schedule, epochs=epochs, init_from=None)
         for arm, s, schedule, epochs in (
@@ -337,20 +337,20 @@ def test_schedules_get_their_columns_and_their_own_d0(tmp_path: Path):
     assert "cosine, 12 epochs: ρ = – (n = 2)" in text
 
 
-def test_families_tell_their_lengths_by_where_they_start(tmp_path: Path):
+def test_families_find_the_papers_length_by_their_initial_model(tmp_path: Path):
     records = [run("D0", 60.0, epochs=1), run("t3-wt", 62.0, epochs=1)]
     records += [run("D0", 70.0, epochs=5, init_from=None), run("t3-wt", 77.0, epochs=5, init_from=None)]
     text = report_of(tmp_path, facts("families"), records)
     rows = {(row["arm"], row["start"]): row for row in tables(text)[0]}
-    assert rows["t3-wt", "init_from"]["S in the paper"] == "67.6"
+    assert rows["t3-wt", "initial model"]["S in the paper"] == "67.6"
     assert rows["t3-wt", "scratch"]["S in the paper"] == "79.8"
-    assert rows["**D0**", "init_from"]["S in the paper"] == "60.2 (§5.1)"
+    assert rows["**D0**", "initial model"]["S in the paper"] == "60.2 (§5.1)"
     assert rows["**D0**", "scratch"]["S in the paper"] == "75.2 ± 2.3 (§5.4)"
     assert rows["t3-wt", "scratch"]["to D0"] == "+7.0"
-    assert "1 here beside 5 there, 5 here beside 30 there" in text
+    assert "1 here for 5 in the paper, 5 here for 30 in the paper" in text
 
 
-def test_headline_figures_of_several_corpora_are_named(tmp_path: Path):
+def test_headline_figures_of_several_corpora_are_listed(tmp_path: Path):
     other = run("A4", 52.0, evaluations=[evaluation(52.0, "elsewhere")])
     text = report_of(tmp_path, SCREENING, [run("D0", 50.0), other])
     assert "cannot be compared: elsewhere, validation; made-up-val, validation." in text
@@ -369,7 +369,7 @@ def test_a_pipe_in_a_name_stays_in_its_cell(tmp_path: Path):
     assert "<p>&lt;b&gt;</p>" in text
 
 
-def test_names_on_the_plot_do_not_lie_on_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_names_on_the_plot_do_not_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     boxes = []
 
     def keep(figure: Any, path: Path) -> None:
@@ -384,6 +384,6 @@ def test_names_on_the_plot_do_not_lie_on_each_other(tmp_path: Path, monkeypatch:
     assert not [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
 
 
-def test_dollars_in_a_name_are_drawn_as_they_are(tmp_path: Path):
+def test_dollars_in_a_name_are_drawn_unchanged(tmp_path: Path):
     marks = [Mark("a$b", 50.0, None, (), 60.0), Mark("$\\frac$", 51.0, (50.0, 52.0), (50.0, 52.0), 61.0, True)]
     assert len(draw_plots(tmp_path, marks, None)) == 2

@@ -1,4 +1,4 @@
-"""The paper's figures, typed a second time."""
+"""The paper's figures, typed in a second time from the paper."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_the_papers_figures_agree_with_each_other():
         assert list(arms.values()) == sorted(arms.values(), reverse=True)
 
 
-def test_shortened_epochs_find_the_length_they_stand_for():
+def test_shortened_epochs_find_the_papers_length():
     assert published_s("families", "t3-wt", "cosine", 2, init_from=True) == 67.6
     assert published_s("families", "t3-wt", "cosine", 12, init_from=False) == 79.8
     assert published_s("families", "t3-wt", "cosine", 12) is None  # either
@@ -108,7 +108,7 @@ def test_shortened_epochs_find_the_length_they_stand_for():
     assert published_s("what-ifs", "d4a4", "cosine", 3) == 84.0
 
 
-def test_what_the_paper_does_not_have_is_none():
+def test_figures_that_the_paper_lacks_are_none():
     assert published_s("screening", "D9") is None
     assert published_s("nothing", "D0") is None
     assert published_s("seeds", "D0", "trapezoid", 30) is None
@@ -117,7 +117,7 @@ def test_what_the_paper_does_not_have_is_none():
     assert published_arms("nothing") == ()
 
 
-def test_an_arm_of_another_campaign_of_the_same_length_says_so():
+def test_an_arm_of_another_campaign_has_that_campaigns_section():
     found = published("families", "D0", "cosine", 30)
     assert found is not None
     assert (found.s, found.sd, found.section) == (75.2, 2.3, "§5.4")

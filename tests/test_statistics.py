@@ -1,4 +1,4 @@
-"""Statistics of campaigns against values worked out by hand and against oracles typed slowly; grouping of runs."""
+"""Statistics of campaigns against values computed by hand and against slow oracles; grouping of runs."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def slow_spearman(a: list[float], b: list[float]) -> float:
     return both / math.sqrt(sum((i - mean) ** 2 for i in x) * sum((j - mean) ** 2 for j in y))
 
 
-def test_a_comparison_worked_out_by_hand():
+def test_a_comparison_computed_by_hand():
     c = compare([84, 86, 88], [75, 76, 80])
     assert (c.n_a, c.n_b, c.mean_a, c.mean_b, c.difference) == (3, 3, 86.0, 77.0, 9.0)
     assert c.sd_a == pytest.approx(2.0)
@@ -72,7 +72,7 @@ def test_a_comparison_worked_out_by_hand():
     assert c.cohens_d == pytest.approx(9 / math.sqrt(5.5))  # (2·4 + 2·7) / 4 under the root
 
 
-def test_pooled_spread_weighs_the_sides_by_their_size():
+def test_pooled_deviation_weights_the_groups_by_size():
     c = compare([0, 2], [10, 10, 13, 13])  # variances 2 and 3, n − 1 = 1 and 3
     assert c.cohens_d == pytest.approx((1 - 11.5) / math.sqrt((1 * 2 + 3 * 3) / 4))
 
@@ -102,7 +102,7 @@ def test_the_bootstrap_interval_equals_a_loop_over_resamples():
 
 @settings(max_examples=30)
 @given(VALUES, VALUES)
-def test_exchanging_the_sides_turns_every_sign(a: list[float], b: list[float]):
+def test_exchanging_the_groups_changes_every_sign(a: list[float], b: list[float]):
     one, other = compare(a, b), compare(b, a)
     assert one.difference == -other.difference
     for name in ("t", "cohens_d"):
@@ -111,28 +111,28 @@ def test_exchanging_the_sides_turns_every_sign(a: list[float], b: list[float]):
     assert one.p == pytest.approx(other.p, nan_ok=True)
 
 
-def test_equal_values_have_no_spread_and_no_test():
+def test_equal_values_have_no_deviation_and_no_test():
     c = compare([83.4] * 3, [75.2] * 3)
     assert (c.sd_a, c.sd_b) == (0.0, 0.0)
     assert c.interval == pytest.approx((8.2, 8.2))
     assert all(math.isnan(value) for value in (c.t, c.df, c.p, c.cohens_d))
 
 
-def test_one_constant_side_still_has_a_test():
+def test_one_constant_group_still_has_a_test():
     c = compare([83.4, 83.4, 83.4], [75.0, 76.0, 77.0])
     assert c.t == pytest.approx(7.4 / math.sqrt(1 / 3))
     assert c.df == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize("values", [[], [84.0], [[84.0, 85.0]], [84.0, float("nan")]])
-def test_values_without_a_spread_are_an_error(values: list[float]):
+def test_too_few_values_are_refused_by_name(values: list[float]):
     with pytest.raises(ValueError, match="b: "):
         compare([1.0, 2.0], values)
     with pytest.raises(ValueError, match="values: "):
         sample_sd(values)
 
 
-def test_holm_worked_out_by_hand():
+def test_holm_computed_by_hand():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.5, 0.6]) == [1.0, 1.0]
     assert holm([]) == []
@@ -144,12 +144,12 @@ def test_holm_equals_the_steps(p_values: list[float]):
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])
-def test_holm_refuses_what_is_no_probability(p: float):
+def test_holm_refuses_values_outside_0_to_1(p: float):
     with pytest.raises(ValueError, match="between 0 and 1"):
         holm([0.5, p])
 
 
-def test_rank_correlation_worked_out_by_hand():
+def test_rank_correlation_computed_by_hand():
     assert rank_correlation([1, 2, 3], [10, 20, 90]) == 1.0
     assert rank_correlation([1, 2, 3, 4], [9, 7, 5, 1]) == -1.0
     a, b = [69.8, 68.6, 63.6, 63.6, 60.2], [50.0, 52.0, 44.0, 44.0, 47.0]
@@ -165,7 +165,7 @@ def test_rank_correlation_equals_the_slow_one(pairs: list[tuple[int, int]]):
         assert rank_correlation(a, b) == pytest.approx(slow_spearman(a, b))
 
 
-def test_rank_correlation_of_too_little_is_undefined():
+def test_rank_correlation_of_two_values_is_undefined():
     assert math.isnan(rank_correlation([1, 2], [1, 2]))
     with pytest.raises(ValueError, match="one length"):
         rank_correlation([1, 2, 3], [1, 2])
@@ -177,7 +177,7 @@ def run(arm: str, seed: int, s: float | None, **more: object) -> dict[str, objec
     return record | {"preset": "tiny", "init_from": None, "evaluations": evaluations} | more
 
 
-def test_groups_differ_in_more_than_their_seed():
+def test_runs_of_a_group_differ_only_in_their_seed():
     records = [run("d4a4", 1, 80.0), run("D0", 1, 70.0), run("d4a4", 2, 84.0), run("d4a4", 3, None)]
     records += [run("d4a4", 1, 60.0, epochs=5), run("d4a4", 1, 61.0, variant="logmel")]
     groups = group_runs(records)
@@ -187,14 +187,14 @@ def test_groups_differ_in_more_than_their_seed():
     assert groups[0].mean("training", "segments_per_second") is None
 
 
-def test_the_initial_run_is_no_arm():
-    records = [run("D0", 42, 61.8, run="initial"), run("D0", 42, 60.2, init_from="initial")]
+def test_the_initial_model_is_no_arm():
+    records = [run("D0", 42, 61.8, run="init_from"), run("D0", 42, 60.2, init_from="init_from")]
     assert [group.is_init_run for group in group_runs(records)] == [True, False]
     assert [group.is_init_run for group in group_runs(records[:1])] == [True]  # before any run has started from it
 
 
-def test_initial_runs_of_several_seeds_do_not_split_a_group():
-    records = [run("A4", seed, 60.0, init_from=f"initial-{seed}") for seed in (1, 2)]
+def test_initial_models_of_several_seeds_do_not_split_a_group():
+    records = [run("A4", seed, 60.0, init_from=f"init_from-{seed}") for seed in (1, 2)]
     assert len(group_runs(records)) == 1
 
 
@@ -203,7 +203,7 @@ def test_only_finite_numbers_are_figures(value: object):
     assert number_at({"S": value}, "S") is None
 
 
-def test_paths_end_early_without_harm():
+def test_a_path_that_ends_early_gives_none():
     record = {"evaluations": [{"S": 1}], "training": None}
     assert value_at(record, "evaluations", 1, "S") is None
     assert value_at(record, "training", "parameters", "total") is None

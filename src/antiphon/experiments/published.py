@@ -1,8 +1,8 @@
-"""The figures that the paper published, as data: what a report puts beside its own.
+"""The paper's published figures as data, for comparison in reports.
 
 Source: M. Fernández Méndez, arXiv 2604.10283; sections are those of our specification of it. S in percent. A figure is
-of one run (seed 42) unless it has a standard deviation. The paper writes its arms in upper and lower case (A4r, a4r):
-look-ups take either.
+of one run (seed 42) unless it has a standard deviation. The paper writes names of arms in upper and lower case (A4r,
+a4r): look-ups ignore case.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 REFERENCE = "D0"
-"""The arm without descriptors, which every gain is measured against."""
+"""The arm without descriptors: every gain is over its S."""
 
 SECTIONS: Mapping[str, str] = MappingProxyType(
     {"screening": "§5.1", "families": "§5.2", "schedules": "§5.3", "seeds": "§5.4", "controls": "§7", "heads": "§4"}
 )
-"""Where each campaign's figures stand."""
+"""The section with each campaign's figures."""
 
-FOUNDATION_S = 61.8
-"""S of the checkpoint that every arm of the screening starts from (§5.1)."""
+INITIAL_MODEL_S = 61.8
+"""S of the model that every arm of the screening starts from (§5.1)."""
 
 SCREENING: Mapping[str, float] = MappingProxyType(
     {
@@ -39,7 +39,7 @@ SCREENING: Mapping[str, float] = MappingProxyType(
         "d4a4cm": 52.4,
     }
 )
-"""S after 5 epochs from the foundation (§5.1)."""
+"""S after 5 epochs from the initial model (§5.1)."""
 
 FAMILIES_5: Mapping[str, float] = MappingProxyType(
     {
@@ -69,13 +69,13 @@ STRETCHED: Mapping[str, float] = MappingProxyType(
 """S with one cosine over 60 epochs (§5.3)."""
 
 TRAPEZOID: Mapping[str, float] = MappingProxyType({"t3-wt": 81.2})
-"""S with half of 50 epochs held, then a cosine (§5.3)."""
+"""S with a constant rate over half of 50 epochs, then a cosine (§5.3)."""
 
 COSINE_TAIL: Mapping[str, float] = MappingProxyType({"d4a4": 83.4, "D0": 73.4})
-"""S with the 30-epoch cosine down to 0.10, then linear to 0.02 at epoch 60 (§5.3)."""
+"""S with the 30-epoch cosine down to a factor of 0.10, then linear to 0.02 at epoch 60 (§5.3)."""
 
 SEEDS = (42, 123, 456, 789, 1337)
-"""The seeds of the means below (§5.4)."""
+"""The seeds of `OVER_SEEDS` (§5.4)."""
 
 OVER_SEEDS: Mapping[str, tuple[float, float]] = MappingProxyType(
     {"d4a4": (84.0, 2.7), "D0": (75.2, 2.3), "d4-a4r": (81.2, 2.5), "a4r": (80.7, 1.9)}
@@ -85,18 +85,18 @@ OVER_SEEDS: Mapping[str, tuple[float, float]] = MappingProxyType(
 CONTROLS: Mapping[str, float] = MappingProxyType(
     {"d4a4": 83.0, "d4a4-zero": 75.0, "d4a4-noise": 73.6, "d4a4-shuffle": 73.6}
 )
-"""S of d4a4 trained with real descriptors, zeros, random ones and shuffled ones (§7; its epochs are not stated)."""
+"""S of d4a4 trained with real descriptors, zeros, noise and shuffled ones (§7, which does not state the epochs)."""
 
 
 HEADS: Mapping[str, float] = MappingProxyType(
     {"a4r-pcd": 84.2, "a4r-pca": 82.6, "a4r-pcd-zero": 81.8, "a4r-pcm": 80.0, "a4r": 79.2}
 )
-"""S of a4r with heads conditioned on both sides, on the audio, on zeros, on the notes, on nothing (§4, later work)."""
+"""S of a4r with heads conditioned on both modalities, audio, zeros, notes, and nothing (§4, later work)."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """One S of the paper, in percent; `sd` over seeds where it is a mean; None where the paper does not say."""
+    """One S of the paper, in percent, with `sd` over seeds if it is a mean; None where the paper does not state it."""
 
     s: float
     campaign: str
@@ -106,7 +106,7 @@ class Published:
 
     @property
     def section(self) -> str:
-        """Where it stands."""
+        """The section of the figure."""
         return SECTIONS[self.campaign]
 
 
@@ -127,19 +127,19 @@ _FIGURES: Mapping[str, Mapping[_Setting, Mapping[str, float | tuple[float, float
 )
 _LENGTH = {"stretched": 60, "trapezoid": 50, "cosine_tail": 60}
 _LIKE = {"what-ifs": "seeds"}
-"""Campaigns of ours that train as one of the paper's does."""
+"""Our campaigns with the training of one of the paper's."""
 
 
 def published(
     campaign: str, arm: str, schedule: str | None = None, epochs: int | None = None, init_from: bool | None = None
 ) -> Published | None:
-    """The paper's S for a run of ours, or None where it has none.
+    """The paper's S for one of our runs, or None where the paper has none.
 
-    Epochs need not be the paper's, which a small preset may shorten: what counts is the campaign and, where it has
-    several lengths, the schedule (the cosine among the schedules is the stretched one) or whether the run started from
-    the foundation (families: 5 epochs from it, 30 from scratch; by `epochs` where that is not told). An arm that its
-    campaign lacks is taken from the one of the same length: families and screening at 5 epochs, families and seeds at
-    30.
+    Our epochs may differ from the paper's, because a small preset shortens them. The campaign selects the figure.
+    Where it has several lengths, so does the schedule (in `schedules`, cosine means the stretched one) or `init_from`
+    (in `families`, 5 epochs from the initial model, 30 from scratch); without `init_from`, `epochs` decides. The figure
+    of an arm that the campaign lacks is taken from a campaign of the same length: families and screening have 5 epochs,
+    families and seeds 30.
 
     >>> published("families", "d4a4", "cosine", 30)
     Published(s=83.6, campaign='families', schedule='cosine', epochs=30, sd=None)
@@ -162,7 +162,7 @@ def published(
 def published_s(
     campaign: str, arm: str, schedule: str | None = None, epochs: int | None = None, init_from: bool | None = None
 ) -> float | None:
-    """The S alone of `published`, in percent.
+    """S of `published`, in percent.
 
     >>> published_s("screening", "a4R")
     68.6
@@ -174,7 +174,7 @@ def published_s(
 def published_gain(
     campaign: str, arm: str, schedule: str | None = None, epochs: int | None = None, init_from: bool | None = None
 ) -> float | None:
-    """What an arm gains over D0 in the paper, in percentage points; None where either figure is missing.
+    """The paper's gain of an arm over D0, in percentage points; None where either figure is missing.
 
     >>> published_gain("seeds", "d4a4")
     8.8
@@ -184,7 +184,7 @@ def published_gain(
 
 
 def published_arms(campaign: str) -> tuple[str, ...]:
-    """The arms that the paper reports in a campaign, best first; none for a campaign that is not the paper's.
+    """The arms that the paper reports in a campaign, best first; empty for a campaign that is not the paper's.
 
     >>> published_arms("controls")
     ('d4a4', 'd4a4-zero', 'd4a4-noise', 'd4a4-shuffle')
@@ -193,7 +193,7 @@ def published_arms(campaign: str) -> tuple[str, ...]:
 
 
 def _setting(campaign: str, schedule: str | None, epochs: int | None, init_from: bool | None) -> _Setting | None:
-    """Which of the paper's settings a run stands for."""
+    """The paper's setting that corresponds to a run."""
     known = list(_FIGURES.get(_LIKE.get(campaign, campaign), {}))
     schedule = None if schedule is None else schedule.lower().replace("-", "_")
     if campaign == "schedules":
@@ -210,7 +210,7 @@ def _setting(campaign: str, schedule: str | None, epochs: int | None, init_from:
 
 @dataclass(frozen=True)
 class Direction:
-    """Scores of one direction: recalls in percent."""
+    """Scores of one direction: recalls in percent, MRR as a fraction."""
 
     r1: float
     r5: float
@@ -221,7 +221,7 @@ class Direction:
 
 @dataclass(frozen=True)
 class Scores:
-    """A column of §6's table; pairwise accuracies in percent."""
+    """A column of the table in §6; pairwise accuracies in percent."""
 
     s: float
     a2m: Direction
@@ -246,7 +246,7 @@ SCORES: Mapping[str, Scores] = MappingProxyType(
         ),
     }
 )
-"""The models of about 50 epochs, both ways (§6)."""
+"""The models of about 50 epochs, both directions (§6)."""
 
 _ByArm = Mapping[str, Mapping[str, float]]
 
@@ -264,7 +264,10 @@ ABLATION: _ByArm = MappingProxyType(
         },
         "a4r": {"none": 82.0, "zero A4": 4.4, "noise A4": 29.0, "shuffle A4": 49.8},
         "d4-a4r": {"none": 79.8, "zero A4": 4.4, "zero D4": 79.4},
-        "d4": {"none": 63.6, "zero D4": 62.8},  # the replacement is not stated; zeros are what the others begin with
+        "d4": {
+            "none": 63.6,
+            "zero D4": 62.8,
+        },  # the paper does not state the replacement; we take zeros
     }
 )
 """S after a descriptor is replaced at inference (§7)."""
@@ -277,10 +280,10 @@ SIMILARITY: _ByArm = MappingProxyType(
         "d4-a4r": {"CKA": 0.794, "RSA": 0.719, "CKA of the last layers": 0.873},
     }
 )
-"""Likeness of the towers: means over the 16 pairs of layers, and the last layers alone (§7)."""
+"""Similarity of the towers: means over the 16 pairs of layers, and the last layers alone (§7)."""
 
 PERTURBED_BANDS_HZ = (47, 94, 188, 375, 750, 1500, 3000, 6000)
-"""Lower edges of A4's octaves; the paper names the first and the last."""
+"""Lower edges of A4's octaves; the paper states the first and the last."""
 PERTURBATION: Mapping[str, tuple[float, ...]] = MappingProxyType(
     {
         "d4a4": (0.087, 0.113, 0.187, 0.526, 0.664, 0.662, 0.414, 0.271),
@@ -299,10 +302,10 @@ TRANSPOSITION: _Curves = MappingProxyType(
         "a4r": {-6: 27.0, -3: 46.2, -1: 76.6, 0: 82.0, 1: 76.8, 3: 51.0, 6: 27.6},
     }
 )
-"""S by semitones that the notes are transposed (§7)."""
+"""S by transposition of the notes in semitones (§7)."""
 
 OCTAVES: _Curves = MappingProxyType({"d4a4": {-24: 9.8, -12: 16.0, 12: 13.8, 24: 7.4}})
-"""S by semitones, whole octaves (§7)."""
+"""S by transposition of the notes in semitones, whole octaves (§7)."""
 
 VELOCITY: _Curves = MappingProxyType(
     {
@@ -322,7 +325,7 @@ NOISE: _Curves = MappingProxyType(
 """S by signal-to-noise ratio of the audio, in dB (§7)."""
 
 TIME_SHIFT: _Curves = MappingProxyType({"d4a4": {-8000: 76.6, -4000: 80.8, 4000: 81.2, 8000: 79.0}})
-"""S by samples that the audio is shifted, zero-filled (§7; read as in the order −8000 −4000 | 4000 8000)."""
+"""S by time shift of the audio in samples, zero-filled (§7; we read its order as −8000 −4000 | 4000 8000)."""
 
 PROBES: _ByArm = MappingProxyType(
     {

@@ -1,4 +1,4 @@
-"""A report as blocks of text, tables and pictures, written as Markdown and as one HTML file that needs nothing else."""
+"""Reports as blocks of text, tables and pictures, rendered as Markdown and as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text; rows whose number is in `marked` stand out."""
+    """Cells as text; rows whose number is in `marked` are emphasised."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -43,17 +43,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG below the report's folder, with what it shows in words."""
+    """A PNG below the report's folder, with a caption."""
 
     path: str
-    shows: str
+    caption: str
 
 
 Block = Heading | Paragraph | Bullets | Table | Picture
 
 
 def as_markdown(title: str, blocks: Sequence[Block]) -> str:
-    """The blocks as Markdown; tables are padded to be read as they are.
+    """The blocks as Markdown. Tables are padded so that their source is readable.
 
     >>> print(as_markdown("Scores", [Table(["arm", "S"], [["D0", "60.2"], ["a|b", "–"]], frozenset({0}))]))
     # Scores
@@ -75,8 +75,8 @@ def _markdown(block: Block) -> str:
             return text
         case Bullets(items):
             return "\n".join(f"* {item}" for item in items)
-        case Picture(path, shows):
-            return f"![{shows}]({path})"
+        case Picture(path, caption):
+            return f"![{caption}]({path})"
         case Table():
             return _markdown_table(block)
 
@@ -100,7 +100,7 @@ def _markdown_table(table: Table) -> str:
 
 
 def _numeric(table: Table) -> list[bool]:
-    """Which columns hold figures, and are aligned to the right: never the first."""
+    """The columns that hold figures and are aligned to the right; the first never does."""
     return [
         column > 0 and all(re.match(r"[\d+−–<]", row[column]) for row in table.rows)
         for column in range(len(table.columns))
@@ -108,7 +108,7 @@ def _numeric(table: Table) -> list[bool]:
 
 
 def cell(value: float | None, digits: int = 1, signed: bool = False) -> str:
-    """A figure as a table shows it; "–" for none or nan.
+    """The text of a figure in a table; "–" for None or nan.
 
     >>> cell(8.75, signed=True), cell(-1.2), cell(1917056, 0), cell(None)
     ('+8.8', '−1.2', '1 917 056', '–')
@@ -142,7 +142,7 @@ figcaption { color: var(--quiet); font-size: 0.88rem; }
 
 
 def as_html(title: str, blocks: Sequence[Block], folder: Path) -> str:
-    """The blocks as one HTML document, light or dark as the reader's system is; pictures are read from `folder`."""
+    """The blocks as one HTML document, light or dark like the reader's system. Pictures are read from `folder`."""
     body = "\n".join(_html(block, folder) for block in blocks)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -160,19 +160,19 @@ def _html(block: Block, folder: Path) -> str:
             return f"<p>{escape(text)}</p>"
         case Bullets(items):
             return "<ul>\n" + "\n".join(f"<li>{escape(item)}</li>" for item in items) + "\n</ul>"
-        case Picture(path, shows):
+        case Picture(path, caption):
             data = base64.b64encode((folder / path).read_bytes()).decode("ascii")
-            shown, source = escape(shows), f"data:image/png;base64,{data}"
-            return f'<figure><img alt="{shown}" src="{source}"><figcaption>{shown}</figcaption></figure>'
+            text, source = escape(caption), f"data:image/png;base64,{data}"
+            return f'<figure><img alt="{text}" src="{source}"><figcaption>{text}</figcaption></figure>'
         case Table():
             return _html_table(block)
 
 
 def _html_table(table: Table) -> str:
-    kinds = [' class="n"' if numeric else "" for numeric in _numeric(table)]
+    classes = [' class="n"' if numeric else "" for numeric in _numeric(table)]
 
     def cells(line: Sequence[str], tag: str) -> str:
-        return "".join(f"<{tag}{kind}>{escape(cell)}</{tag}>" for cell, kind in zip(line, kinds, strict=True))
+        return "".join(f"<{tag}{class_}>{escape(cell)}</{tag}>" for cell, class_ in zip(line, classes, strict=True))
 
     begin = {True: '<tr class="marked">', False: "<tr>"}
     rows = [f"{begin[number in table.marked]}{cells(row, 'td')}</tr>" for number, row in enumerate(table.rows)]

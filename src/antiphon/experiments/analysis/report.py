@@ -1,9 +1,8 @@
-"""Run analyses on a model and write what they find: JSON, CSV and PNG for each, Markdown and HTML for all."""
+"""Run analyses on a model and write their results: JSON, CSV and PNG of each, Markdown and HTML of all."""
 
 from __future__ import annotations
 
 import csv
-import json
 import math
 import re
 import time
@@ -26,93 +25,90 @@ from antiphon.experiments.reporting import (
     as_markdown,
     cell,
 )
+from antiphon.experiments.results import ResultStore
 from antiphon.io.files import atomic_file, write_text_atomic
 from antiphon.models.embedder import ModelEmbedder
 from antiphon.provenance import code_version
 
 Record = dict[str, Any]
-_SUBJECT = ("fingerprint", "corpus_hash", "seed")
+_INPUTS = ("fingerprint", "corpus_hash", "seed")
+_FILES = ("csv", "png")
 
 
-def run_analyses(names: Iterable[str], subject: ModelUnderTest, out: Path) -> Record:
+def run_analyses(names: Iterable[str], tested: ModelUnderTest, out: Path) -> Record:
     """Write `NAME.json`, `NAME.csv` and `NAME.png` for each, then `report.md` and `report.html`; return the records.
 
-    What is there of the same weights, recordings, seed and code is not run again, so that a stopped run goes on where
-    it was; changes that a checkout has not committed are not seen. An analysis that does not apply
-    to the arm leaves its reason. The report shows all that `out` holds of this subject, whenever it was run, and the
-    records are those of `names`. Raises `UnknownName`, and `AntiphonError` for a corpus without sound.
+    An analysis is not run again while weights, recordings, seed and code are the same, so a stopped run resumes; `code`
+    does not cover uncommitted changes of a checkout. The record of an analysis that does not apply to the arm holds the
+    reason. The report shows every record in `out` with the same weights, recordings and seed; the returned records are
+    those of `names`. Raises `UnknownName`, and `AntiphonError` for a corpus without audio.
     """
     analyses = [ANALYSES[name] for name in dict.fromkeys(names)]
-    about = _about(subject)
+    inputs = _inputs(tested)
     out.mkdir(parents=True, exist_ok=True)
+    store = ResultStore(out)
     records = {}
     for analysis in analyses:
-        record = _kept(out, analysis.name, about, (*_SUBJECT, "code"))
+        record = _find(store, analysis.name, inputs, (*_INPUTS, "code"))
         if record is None or record["reason"] is not None:
-            record = _carry_out(analysis, subject, about, out)
+            record = _run_analysis(analysis, tested, inputs, store)
         records[analysis.name] = record
-    _write_report(subject, about, out)
-    return about | {"analyses": records}
+    _write_report(tested, inputs, store)
+    return inputs | {"analyses": records}
 
 
-def _about(subject: ModelUnderTest) -> Record:
-    """What results depend on."""
-    model = subject.model
-    corpus = subject.corpus.with_sound()
+def _inputs(tested: ModelUnderTest) -> Record:
+    """The inputs of the results: model, recordings, seed and code."""
+    model = tested.model
+    corpus = tested.corpus.with_sound()
     return {
-        "model": subject.name,
-        "arm": subject.arm,
-        "fingerprint": ModelEmbedder(model, subject.name, next(model.parameters()).device).fingerprint,
+        "model": tested.name,
+        "arm": tested.arm,
+        "fingerprint": ModelEmbedder(model, tested.name, next(model.parameters()).device).fingerprint,
         "corpus": corpus.name,
         "corpus_hash": corpus.manifest_hash,
         "recordings": len(corpus),
-        "seed": subject.seed,
+        "seed": tested.seed,
         "code": code_version(),
     }
 
 
-def _kept(out: Path, name: str, about: Record, keys: Iterable[str]) -> Record | None:
-    """What an earlier run left, if it is whole and its subject is the same in these keys."""
-    try:
-        record: Record = json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    if any(record.get(key) != about[key] for key in keys):
-        return None
-    needed = () if record["reason"] is not None else ("csv", "png")
-    return record if all((out / f"{name}.{suffix}").is_file() for suffix in needed) else None
+def _find(store: ResultStore, name: str, inputs: Record, keys: Iterable[str]) -> Record | None:
+    """The stored record of an analysis if these inputs are the same and its CSV and PNG exist, else None."""
+    record = store.find(name, {key: inputs[key] for key in keys})
+    if record is None or record["reason"] is not None:
+        return record
+    return record if all(store.path(name, suffix).is_file() for suffix in _FILES) else None
 
 
-def _carry_out(analysis: Analysis, subject: ModelUnderTest, about: Record, out: Path) -> Record:
+def _run_analysis(analysis: Analysis, tested: ModelUnderTest, inputs: Record, store: ResultStore) -> Record:
     began = time.perf_counter()
-    record: Record = {"analysis": analysis.name, "question": analysis.question, **about, "reason": None}
+    record: Record = {"analysis": analysis.name, "question": analysis.question, **inputs, "reason": None}
     try:
-        finding = analysis.run(subject)
+        result = analysis.run(tested)
     except AntiphonError as error:
-        for suffix in ("csv", "png"):
-            (out / f"{analysis.name}.{suffix}").unlink(missing_ok=True)
+        for suffix in _FILES:
+            store.path(analysis.name, suffix).unlink(missing_ok=True)
         record |= {"reason": str(error), "summary": "", "facts": {}}
     else:
-        _write_finding(finding, analysis.name, out)
-        record |= {"summary": finding.summary, "facts": json_ready(finding.facts)}
+        _write_files(result, analysis.name, store)
+        record |= {"summary": result.summary, "facts": json_ready(result.facts)}
     record["seconds"] = round(time.perf_counter() - began, 2)
-    # Last, so that a record stands for files that are there.
-    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_text_atomic(out / f"{analysis.name}.json", text)
+    store.put(analysis.name, inputs, record)  # last, so that a record implies that its files exist
     return record
 
 
-def _write_finding(finding: AnalysisResult, name: str, out: Path) -> None:
-    with atomic_file(out / f"{name}.png") as aside:
-        finding.figure.savefig(aside, format="png")
-    with atomic_file(out / f"{name}.csv") as aside, aside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(finding.rows[0]) if finding.rows else [], lineterminator="\n")
+def _write_files(result: AnalysisResult, name: str, store: ResultStore) -> None:
+    with atomic_file(store.path(name, "png")) as temporary:
+        result.figure.savefig(temporary, format="png")
+    with atomic_file(store.path(name, "csv")) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(result.rows[0]) if result.rows else [], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(finding.rows)
+        writer.writerows(result.rows)
 
 
 def json_ready(value: Any) -> Any:
-    """Facts as JSON has them: keys as text, arrays as lists, None for what is not finite.
+    """Facts as JSON-ready values: keys as text, arrays as lists, None for a number that is not finite.
 
     >>> json_ready({1: np.float32(0.5), "b": (math.nan, np.arange(2))})
     {'1': 0.5, 'b': [None, [0, 1]]}
@@ -126,50 +122,50 @@ def json_ready(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _write_report(subject: ModelUnderTest, about: Record, out: Path) -> None:
-    """Everything in `out` that is of this subject."""
-    found = {name: _kept(out, name, about, _SUBJECT) for name in ANALYSES}
+def _write_report(tested: ModelUnderTest, inputs: Record, store: ResultStore) -> None:
+    """The report of all records in the store with the same weights, recordings and seed."""
+    found = {name: _find(store, name, inputs, _INPUTS) for name in ANALYSES}
     records = {name: record for name, record in found.items() if record is not None}
-    title = f"{subject.name}: what it has learned, and what it rests on"
-    markdown: list[Block] = [_facts(subject, about)]
+    title = f"Analysis of {tested.name}"
+    markdown: list[Block] = [_facts(tested, inputs)]
     html = list(markdown)
     for name, record in records.items():
         heading = Heading(f"{name[0].upper()}{name[1:]}: {record['question']}")
         if record["reason"] is not None:
-            shown: list[Block] = [heading, Paragraph(f"Does not apply: {record['reason']}")]
-            markdown += shown
-            html += shown
+            reason: list[Block] = [heading, Paragraph(f"Does not apply: {record['reason']}")]
+            markdown += reason
+            html += reason
             continue
         picture = Picture(f"{name}.png", record["question"])
         markdown += [heading, Paragraph(record["summary"]), picture]
         html += [heading, *markdown_blocks(record["summary"]), picture]
-    for suffix, text in (("md", as_markdown(title, markdown)), ("html", as_html(title, html, out))):
-        write_text_atomic(out / f"report.{suffix}", text)
+    for suffix, text in (("md", as_markdown(title, markdown)), ("html", as_html(title, html, store.folder))):
+        write_text_atomic(store.path("report", suffix), text)
 
 
-def _facts(subject: ModelUnderTest, about: Record) -> Table:
-    config = subject.model.config
+def _facts(tested: ModelUnderTest, inputs: Record) -> Table:
+    config = tested.model.config
     injected = ", ".join(config.arm.injections_in_words)
-    sizes, code = config.sizes, about["code"]
+    sizes, code = config.sizes, inputs["code"]
     return Table(
-        ["", "the model and what it was looked at with"],
+        ["", "model and data"],
         [
             ["arm", f"{config.arm.name} ({injected or 'no descriptors'})"],
-            ["towers", f"{sizes.audio_tower} and {sizes.notes_tower}, {subject.model.dimensions} dimensions in common"],
-            ["parameters", cell(sum(one.numel() for one in subject.model.parameters()), 0)],
-            ["fingerprint", about["fingerprint"][:16]],
-            ["corpus", f"{about['corpus']}, {about['recordings']} recordings with sound"],
-            ["corpus hash", about["corpus_hash"][:16]],
-            ["seed", str(about["seed"])],
+            ["towers", f"{sizes.audio_tower} and {sizes.notes_tower}, {tested.model.dimensions} common dimensions"],
+            ["parameters", cell(sum(one.numel() for one in tested.model.parameters()), 0)],
+            ["fingerprint", inputs["fingerprint"][:16]],
+            ["corpus", f"{inputs['corpus']}, {inputs['recordings']} recordings with audio"],
+            ["corpus hash", inputs["corpus_hash"][:16]],
+            ["seed", str(inputs["seed"])],
             ["code", " ".join(filter(None, (code["version"], code["commit"])))],
         ],
     )
 
 
 def markdown_blocks(text: str) -> list[Block]:
-    """The Markdown of a summary as blocks: paragraphs, lists and tables, which blank lines set apart.
+    """The Markdown of a summary as blocks: paragraphs, lists and tables, separated by blank lines.
 
-    A table's row whose first cell is bold stands out; other marks of emphasis and code are dropped.
+    A table row whose first cell is bold is marked. All other marks of emphasis and code are removed.
 
     >>> markdown_blocks("Of `n` windows:\\n\\n| a | b |\\n|---|--:|\\n| **x** | 1 |")[1]
     Table(columns=['a', 'b'], rows=[['x', '1']], marked=frozenset({0}))

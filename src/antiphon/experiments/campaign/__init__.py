@@ -1,1 +1,1 @@
-"""Campaigns: many runs planned as one grid, carried out one after another, reported beside the paper's figures (§5)."""
+"""Campaigns: runs that are planned as one grid, executed in order, and reported next to the paper's figures (§5)."""

@@ -1,8 +1,4 @@
-"""Grids: the runs of a campaign, as TOML. The package's lie in `grids/`; a path names one of your own.
-
-A grid may define arms and presets in tables `[arms.NAME]` and `[presets.NAME]` (`antiphon.models.arms.load_arms`,
-`antiphon.training.presets.load_presets`).
-"""
+"""Grids: the runs of a campaign, as TOML. Built-in grids are in `grids/`; a path names a grid of your own."""
 
 from __future__ import annotations
 
@@ -23,12 +19,12 @@ from antiphon.training.schedules import SCHEDULES
 from antiphon.training.variants import find_variant
 
 _STRICT = ConfigDict(extra="forbid")
-INIT_FROM = "initial"
+INIT_FROM = "init_from"
 
 
 @dataclass(frozen=True, config=_STRICT)
 class InitFrom:
-    """What runs start from: an arm trained first, with the seed 42."""
+    """The initial model of the runs: an arm that is trained first, with the seed 42."""
 
     arm: str
     epochs: int
@@ -36,7 +32,7 @@ class InitFrom:
 
 @dataclass(frozen=True, config=_STRICT)
 class Rows:
-    """Every arm with every seed; from the grid's foundation, if it has one, unless `from_scratch`."""
+    """Every arm with every seed. Runs start from the grid's initial model if it has one, unless `from_scratch`."""
 
     arms: tuple[str, ...]
     epochs: int
@@ -48,7 +44,7 @@ class Rows:
 
 @dataclass(frozen=True, config=_STRICT)
 class Grid:
-    """A campaign's runs, the question that they are to answer, and the arms and presets that only this grid has."""
+    """The runs of a campaign and the question that they answer."""
 
     title: str
     question: str
@@ -68,7 +64,7 @@ class Grid:
 
 @dataclass(frozen=True, config=_STRICT)
 class PlannedRun:
-    """One training: its name in the campaign, and what `antiphon train` has to be told."""
+    """One training run: its name in the campaign, and the arguments of the training."""
 
     name: str
     arm: str
@@ -89,8 +85,8 @@ def builtin_grids() -> Mapping[str, str]:
 def load_grid(name: str) -> Grid:
     """A grid by its name or by the path of a TOML file.
 
-    Raises `UnknownName` for a name that is neither, and for an unknown arm, schedule or variant; `UnreadableInput` for
-    a file that is no grid.
+    Raises `UnknownName` for an unknown grid, arm, schedule or variant, and `UnreadableInput` for a file that is not a
+    grid.
     """
     path = Path(name)
     if path.suffix == ".toml":
@@ -117,9 +113,10 @@ def load_grid(name: str) -> Grid:
 
 
 def plan(grid: Grid, epochs_scale: float = 1.0) -> list[PlannedRun]:
-    """The grid's runs in order, the foundation first; epochs are multiplied by the scale, and at least one.
+    """The grid's runs in order, the initial model first. Epochs are multiplied by the scale; a run has at least one.
 
-    A run is named by its arm and whatever tells it from others of the grid. Raises `AntiphonError` when two are alike.
+    The name of a run is its arm, with variant, schedule, epochs and seed where the grid has several. Raises
+    `AntiphonError` when two runs are equal.
     """
 
     def scaled(epochs: int) -> int:
@@ -128,22 +125,22 @@ def plan(grid: Grid, epochs_scale: float = 1.0) -> list[PlannedRun]:
     runs = []
     if grid.init_from is not None:
         runs.append(PlannedRun(INIT_FROM, grid.init_from.arm, 42, scaled(grid.init_from.epochs)))
-    several = {
+    varies = {
         "epochs": len({rows.epochs for rows in grid.runs}) > 1,
         "schedule": len({rows.schedule for rows in grid.runs}) > 1,
         "seed": any(len(rows.seeds) > 1 for rows in grid.runs),
     }
-    # Seeds outermost: every arm has been trained once before any is trained again.
-    for place in range(max(len(rows.seeds) for rows in grid.runs)):
+    # Seeds are the outermost loop: every arm is trained with its first seed before any is trained with its second.
+    for turn in range(max(len(rows.seeds) for rows in grid.runs)):
         for rows in grid.runs:
-            for arm in rows.arms if place < len(rows.seeds) else ():
-                seed = rows.seeds[place]
+            for arm in rows.arms if turn < len(rows.seeds) else ():
+                seed = rows.seeds[turn]
                 parts = [
                     arm,
                     rows.variant,
-                    rows.schedule if several["schedule"] else None,
-                    f"e{rows.epochs}" if several["epochs"] else None,
-                    f"s{seed}" if several["seed"] else None,
+                    rows.schedule if varies["schedule"] else None,
+                    f"e{rows.epochs}" if varies["epochs"] else None,
+                    f"s{seed}" if varies["seed"] else None,
                 ]
                 runs.append(
                     PlannedRun(
@@ -157,9 +154,9 @@ def plan(grid: Grid, epochs_scale: float = 1.0) -> list[PlannedRun]:
                     )
                 )
     names = [run.name for run in runs]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise AntiphonError(f"the grid has the run {sorted(twice)[0]!r} twice")
+    repeated = {name for name in names if names.count(name) > 1}
+    if repeated:
+        raise AntiphonError(f"the grid has the run {sorted(repeated)[0]!r} twice")
     return runs
 
 

@@ -1,8 +1,9 @@
-"""What lies in a campaign's folder.
+"""The folder of a campaign.
 
-campaign.json       what was planned, written once
-runs/RUN/           a run folder each, as `antiphon train` makes it, with its worker's log beside
-results/RUN.json    a record for each finished run
+campaign.json       the plan, written once
+runs/RUN/           the run folders, as `antiphon train` writes them
+runs/RUN.log        the logs of the worker processes
+results/RUN.json    the records of the finished runs
 report.md, report.html, report.csv, plots/
 """
 
@@ -12,15 +13,16 @@ import hashlib
 import json
 from dataclasses import field, replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from antiphon.corpora import absolute_spec, open_corpus
 from antiphon.errors import AntiphonError
-from antiphon.experiments.campaign.grid import PlannedRun
-from antiphon.io.formats import Document, Format, renamed, to_plain
+from antiphon.experiments.campaign.earlier_formats import plan_from_0, plan_from_1, rename_files
+from antiphon.experiments.campaign.grid import INIT_FROM, PlannedRun
+from antiphon.experiments.results import Result, ResultStore
+from antiphon.io.formats import Format, to_plain
 from antiphon.models.arms import Arm, find_arm
 from antiphon.training.config import absolute_path
 from antiphon.training.presets import Preset, find_preset
@@ -28,24 +30,17 @@ from antiphon.training.presets import Preset, find_preset
 _PLAN = "campaign.json"
 
 
-def _from_0(document: Document) -> Document:
-    """Names of before formats were numbered, when the run that others start from was `foundation`."""
-    if any(run["from_foundation"] for run in document["runs"]):
-        raise AntiphonError("this campaign of an older version starts from a shared model; begin a new one")
-    runs = [renamed(run, {"from_foundation": "from_init"}) for run in document["runs"]]
-    return document | {"runs": runs, "data_hash": None}
-
-
-_FORMAT = Format("campaign", 2, {0: _from_0, 1: lambda document: document})
+_FORMAT = Format("campaign", 2, {0: plan_from_0, 1: plan_from_1})
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Campaign:
-    """A grid resolved: what is trained on what, and scored on what.
+    """The plan of a campaign: its runs, the corpora to train on and the corpora to evaluate on.
 
-    `recordings` limits each evaluation to that many, evenly spread over the split. In a folder `corpora`, `audio` and
-    `evaluate_on` are absolute paths, except for a corpus that is a word, and `data_hash` is of what lies there. `arms`
-    and `own_preset` are those that do not come with the package; `preset` is the preset's name in any case.
+    `recordings` limits each evaluation to that many recordings, evenly spread over the split. In a plan that is stored
+    in a folder, `corpora`, `audio` and `evaluate_on` are absolute paths, except for a corpus that has a name, and
+    `data_hash` is the hash of their content. `arms` and `own_preset` are those that do not come with the package;
+    `preset` is the name of the preset in any case.
     """
 
     name: str
@@ -79,34 +74,56 @@ def log_path(folder: Path, name: str) -> Path:
     return folder / "runs" / f"{name}.log"
 
 
-def record_path(folder: Path, name: str) -> Path:
-    return folder / "results" / f"{name}.json"
+def record_store(folder: Path) -> ResultStore:
+    """The records of the finished runs, by the names of the runs."""
+    return ResultStore(folder / "results")
+
+
+def record_identity(campaign: Campaign, run: PlannedRun) -> Result:
+    """The fields of a run's record that the plan determines. The data's identity is that of the whole campaign."""
+    return {
+        "campaign": campaign.name,
+        "run": run.name,
+        "arm": run.arm,
+        "seed": run.seed,
+        "variant": run.variant,
+        "schedule": run.schedule,
+        "epochs": run.epochs,
+        "preset": campaign.preset,
+        "init_from": INIT_FROM if run.from_init else None,
+    }
+
+
+def find_record(folder: Path, campaign: Campaign, run: PlannedRun) -> Result | None:
+    """The record of a run, or None if the run has not finished."""
+    return record_store(folder).find(run.name, record_identity(campaign, run))
 
 
 def open_campaign(folder: Path, campaign: Campaign) -> Campaign:
-    """Begin the campaign in a new or empty folder, or find it there; returns it with absolute paths and its data hash.
+    """Start a campaign in a new or empty folder, or reopen it. Returns its plan with absolute paths and the data hash.
 
-    Data that have been moved are taken from where `campaign` says they are now. Raises `AntiphonError` when something
-    else lies in the folder, or when the data are not those that the campaign began with.
+    If data have been moved, `campaign` names their new locations. Raises `AntiphonError` when the folder holds
+    something else, or when the data differ from those that the campaign began with.
     """
     as_stored = TypeAdapter(Campaign).validate_python(to_plain(campaign))  # options hold lists once they were JSON
     campaign = replace(_at_absolute_paths(as_stored), data_hash=None)
     if not (folder / _PLAN).is_file():
         if folder.exists() and any(folder.iterdir()):
-            raise AntiphonError(f"{folder} is not empty and no campaign; choose another folder")
+            raise AntiphonError(f"{folder} is neither empty nor a campaign; choose another folder")
         campaign = replace(campaign, data_hash=_data_hash(campaign))
         folder.mkdir(parents=True, exist_ok=True)
         _FORMAT.write(folder / _PLAN, campaign)
         return campaign
     stored = load_campaign(folder)
-    found = _at_absolute_paths(stored)
-    finished = all(record_path(folder, run.name).exists() for run in stored.runs)
+    rename_files(folder / "runs", record_store(folder))
+    found = replace(_at_absolute_paths(stored), title=campaign.title, question=campaign.question)  # texts may change
+    finished = all(find_record(folder, stored, run) is not None for run in stored.runs)
     if finished and replace(found, data_hash=None) == campaign:
-        return found  # the data are not needed any more
-    if stored.data_hash is not None:  # else nothing could tell whether the data at other locations are the same
+        return found  # the data are no longer needed
+    if stored.data_hash is not None:  # else there is no hash to compare the data at the new locations with
         found = replace(found, corpora=campaign.corpora, audio=campaign.audio, evaluate_on=campaign.evaluate_on)
     if replace(found, data_hash=None) != campaign:
-        raise AntiphonError(f"{folder}: another campaign lies there, with other runs or data; choose another folder")
+        raise AntiphonError(f"{folder} holds another campaign, with other runs or data; choose another folder")
     data_hash = _data_hash(found)
     if stored.data_hash not in (None, data_hash):
         names = ", ".join(dict.fromkeys((*found.corpora, *found.evaluate_on)))
@@ -118,7 +135,7 @@ def open_campaign(folder: Path, campaign: Campaign) -> Campaign:
 
 
 def load_campaign(folder: Path) -> Campaign:
-    """The campaign of a folder. Raises `UnreadableInput`."""
+    """The plan of a campaign folder. Raises `UnreadableInput`."""
     return _FORMAT.read(folder / _PLAN, Campaign)
 
 
@@ -132,23 +149,23 @@ def _at_absolute_paths(campaign: Campaign) -> Campaign:
 
 
 def _data_hash(campaign: Campaign) -> str:
-    """Of everything that is trained on or scored on. Raises `AntiphonError` for a corpus that is not there."""
+    """The hash of all data for training and evaluation. Raises `AntiphonError` for a corpus that does not exist."""
     trained = [open_corpus(spec, audio=trained_audio(campaign)).manifest_hash for spec in campaign.corpora]
     scored = [open_corpus(spec, audio=scored_audio(campaign)).manifest_hash for spec in campaign.evaluate_on]
     return hashlib.sha256(json.dumps([trained, scored]).encode()).hexdigest()
 
 
 def trained_audio(campaign: Campaign) -> Path | None:
-    """The folder of sound that belongs to the corpora trained on."""
+    """The folder of audio that belongs to the training corpora."""
     return None if campaign.audio is None else Path(campaign.audio)
 
 
 def scored_audio(campaign: Campaign) -> Path | None:
-    """The folder of sound that belongs to the corpora scored on: the same, if these are the same corpora."""
+    """The folder of audio that belongs to the evaluation corpora: that of training if the corpora are the same."""
     return trained_audio(campaign) if campaign.evaluate_on == campaign.corpora else None
 
 
-def load_records(folder: Path, campaign: Campaign) -> list[dict[str, Any]]:
-    """The records of the runs that have finished, in the order of the plan."""
-    paths = (record_path(folder, run.name) for run in campaign.runs)
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
+def load_records(folder: Path, campaign: Campaign) -> list[Result]:
+    """The records of the finished runs, in the order of the plan."""
+    found = (find_record(folder, campaign, run) for run in campaign.runs)
+    return [record for record in found if record is not None]

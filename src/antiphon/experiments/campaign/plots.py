@@ -1,4 +1,4 @@
-"""Plots of a campaign: our S against the paper's, and every arm with its interval."""
+"""Plots of a campaign: S of every arm with its interval, and our S against the paper's."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from antiphon.io.files import atomic_file
 _OURS, _PAPER, _REFERENCE = "#1f5fa8", "#c4621b", "#6b7280"
 _DPI = 110
 _RADII = (11, 18, 28, 40, 54, 70, 90)
-"""Pixels from a point to its name, and below the directions in degrees, in the order they are tried."""
-_TURNS = (0, 180, 35, 325, 145, 215, 90, 270)
+"""Distances from a point to its label in pixels, in the order of trial."""
+_ANGLES = (0, 180, 35, 325, 145, 215, 90, 270)
+"""Directions from a point to its label in degrees, in the order of trial."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One arm: S in percent, its interval [low, high], the runs that S is the mean of, the paper's S.
+    """One arm: S in percent, its interval [low, high], the S of each run, and the paper's S; None where unknown.
 
-    None where there is none. The interval is mean ± standard deviation of several runs, or the one run's 95 % interval
-    over pieces; `reference` marks the arm that the others are measured against.
+    The interval is mean ± standard deviation over several runs, or the 95 % interval over pieces of one run.
+    `reference` marks the arm that the others are compared with.
     """
 
     label: str
@@ -40,30 +41,30 @@ class Mark:
 
 
 def draw_plots(folder: Path, marks: Sequence[Mark], chance: float | None) -> list[Picture]:
-    """Draw what there are figures for into `folder`/plots; a plot of an earlier report that has none now is removed."""
+    """Draw the plots that have figures into `folder`/plots. Plots of an earlier report without figures are removed."""
     scores, against = folder / "plots/scores.png", folder / "plots/against-paper.png"
     pictures = []
     if marks:
         draw_scores(scores, marks, chance)
-        pictures.append(Picture("plots/scores.png", "S of every arm, best first, beside the paper's."))
+        pictures.append(Picture("plots/scores.png", "S of every arm, best first, with the paper's S."))
     else:
         scores.unlink(missing_ok=True)
     if sum(mark.paper is not None for mark in marks) > 1:
         draw_against_paper(against, marks)
-        pictures.append(Picture("plots/against-paper.png", "S here over S in the paper; dashed lines cross in D0."))
+        pictures.append(Picture("plots/against-paper.png", "S here against S in the paper; dashed lines cross at D0."))
     else:
         against.unlink(missing_ok=True)
     return pictures
 
 
 def draw_scores(path: Path, marks: Sequence[Mark], chance: float | None) -> None:
-    """Write a PNG: a line for each arm in the order given, with interval, single runs, the paper's figure, chance."""
+    """Write a PNG with a row for each arm in the given order: S, interval, single runs, the paper's S, chance level."""
     figure = Figure(figsize=(8.5, 1.5 + 0.3 * len(marks)), layout="constrained", dpi=_DPI)
     axes = figure.subplots()
     named: set[str] = set()
 
     def once(name: str) -> str:
-        """The name for the legend, the first time it is drawn; a leading underscore keeps later ones out."""
+        """The name for the legend at its first use; a leading underscore hides later ones from the legend."""
         label = name if name not in named else f"_{name}"
         named.add(name)
         return label
@@ -93,10 +94,10 @@ def draw_scores(path: Path, marks: Sequence[Mark], chance: float | None) -> None
         low, high = axes.get_xlim()
         if low - chance < high - low:
             axes.axvline(chance, color=_REFERENCE, linewidth=1, linestyle=":", zorder=0, label="chance")
-        else:  # so far to the left that it would squeeze the arms together
+        else:  # so far to the left that the arms would be squeezed together
             axes.plot([], [], " ", label=f"(chance: {chance:.1f} %)")
     axes.set_yticks(range(len(marks)), [mark.label for mark in marks], parse_math=False)
-    axes.set_ylim(len(marks) - 0.4, -0.6)  # the first at the top
+    axes.set_ylim(len(marks) - 0.4, -0.6)  # the first arm at the top
     axes.set_xlabel("S: the worse direction's recall at 10, %")
     axes.grid(axis="x", alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
@@ -105,7 +106,7 @@ def draw_scores(path: Path, marks: Sequence[Mark], chance: float | None) -> None
 
 
 def draw_against_paper(path: Path, marks: Sequence[Mark]) -> None:
-    """Write a PNG: our S over the paper's, for the marks that have both; dashed lines cross in the reference."""
+    """Write a PNG: our S against the paper's, for the marks with both. Dashed lines cross at the reference."""
     both = [(mark, mark.paper) for mark in marks if mark.paper is not None]
     figure = Figure(figsize=(8.5, 6.5), layout="constrained", dpi=_DPI)
     axes = figure.subplots()
@@ -127,31 +128,31 @@ def draw_against_paper(path: Path, marks: Sequence[Mark]) -> None:
 
 
 def _label(figure: Figure, axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
-    """Write each point's name at the nearest place around it that is free of points and of other names."""
+    """Write each point's name at the nearest position around it that overlaps neither points nor other names."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]  # places the axes, on which pixels depend
     at = [axes.transData.transform((x, y)) for x, y, _ in points]
     taken = [Bbox.from_extents(x - 6, y - 6, x + 6, y + 6) for x, y in at]
     inside, renderer = axes.get_window_extent(), canvas.get_renderer()  # type: ignore[no-untyped-call]
     for x, y, name in sorted(points, key=lambda point: (-point[1], point[0], point[2])):
-        for radius, turn in itertools.product(_RADII, _TURNS):
-            dx, dy = radius * math.cos(math.radians(turn)), radius * math.sin(math.radians(turn))
-            side = "center" if abs(dx) < 1 else "left" if dx > 0 else "right"
+        for radius, angle in itertools.product(_RADII, _ANGLES):
+            dx, dy = radius * math.cos(math.radians(angle)), radius * math.sin(math.radians(angle))
+            alignment = "center" if abs(dx) < 1 else "left" if dx > 0 else "right"
             text = axes.annotate(
                 name,
                 (x, y),
                 (dx, dy),
                 textcoords="offset pixels",
-                ha=side,
+                ha=alignment,
                 va="center",
                 fontsize=9,
                 parse_math=False,
                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
             )
-            text.set_in_layout(False)  # or the axes would shrink, and the pixels with them
+            text.set_in_layout(False)  # otherwise the axes would shrink, and the pixels with them
             box = text.get_window_extent(renderer)
             free = inside.x0 < box.x0 and box.x1 < inside.x1 and inside.y0 < box.y0 and box.y1 < inside.y1
-            last = (radius, turn) == (_RADII[-1], _TURNS[-1])
+            last = (radius, angle) == (_RADII[-1], _ANGLES[-1])
             if last or (free and not any(box.overlaps(other) for other in taken)):
                 taken.append(box)
                 if radius > _RADII[1]:
@@ -164,5 +165,5 @@ def _label(figure: Figure, axes: Axes, points: Sequence[tuple[float, float, str]
 
 def _save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(path) as aside:
-        figure.savefig(aside, format="png", metadata={"Software": None})
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})

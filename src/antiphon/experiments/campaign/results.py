@@ -1,4 +1,4 @@
-"""What a campaign's records say once they are grouped by arm and setting, each group beside the paper's figure."""
+"""The records of a campaign, grouped by arm and setting, each group with the paper's figure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from antiphon.experiments.campaign.statistics import Group, Setting, group_runs, number_at, sample_sd
-from antiphon.experiments.published import FOUNDATION_S, REFERENCE, Published, published, published_gain
+from antiphon.experiments.published import INITIAL_MODEL_S, REFERENCE, Published, published, published_gain
 
 Record = dict[str, Any]
 EvaluationKey = tuple[str, str, str]
 """Corpus, split and protocol."""
 
 S = ("evaluations", 0, "S")
-"""Where a record holds its headline figure."""
+"""The path of a record's headline figure."""
 UNCHANGED = "unchanged"
 SETTINGS = {
     "variant": "variant",
@@ -26,13 +26,13 @@ SETTINGS = {
     "preset": "preset",
     "from_init": "start",
 }
-"""What a setting consists of, as a report calls it."""
+"""The fields of a setting, with their names in a report."""
 
 
 class Results:
-    """The records of one campaign, in the same order however they come.
+    """The records of one campaign, sorted so that their given order does not matter.
 
-    `everything` holds all groups, the highest S first, and `groups` all but the foundation's.
+    `everything` holds all groups, the highest S first; `groups` holds them without that of the initial model.
     """
 
     def __init__(self, campaign: str, records: Sequence[Record]) -> None:
@@ -45,7 +45,7 @@ class Results:
 
     @cached_property
     def varying(self) -> list[str]:
-        """The settings in which groups differ: they get a column, the others a sentence."""
+        """The settings in which groups differ. A report has a column for each, and one sentence for the others."""
         settings = {group.setting for group in self.groups if group.setting.epochs is not None}
         return [name for name in SETTINGS if len({getattr(setting, name) for setting in settings}) > 1]
 
@@ -56,7 +56,7 @@ class Results:
 
     @cached_property
     def repeated(self) -> list[Group]:
-        """The groups with the scores of several seeds."""
+        """The groups that have scores of several seeds."""
         return [group for group in self.groups if len(group.values(*S)) > 1]
 
     def key_text(self, key: EvaluationKey) -> str:
@@ -70,52 +70,52 @@ class Results:
         return next((g for g in self.groups if g.arm == REFERENCE and g.setting == group.setting), None)
 
     def gain(self, group: Group) -> float | None:
-        """What an arm gains over D0 here; none for D0 itself and for the foundation."""
+        """Our gain of an arm over D0; None for D0 itself and for the initial model."""
         reference = self.reference(group)
         return None if group.is_init_run or group is reference else difference(group, reference, *S)
 
     def unchanged(self, group: Group) -> Group | None:
-        """The same arm without the group's variant; none for a group that has no variant."""
+        """The same arm without the group's variant; None for a group that has no variant."""
         without = replace(group.setting, variant=None)
         found = (one for one in self.groups if one.arm == group.arm and one.setting == without)
         return None if group.setting.variant is None else next(found, None)
 
     def paper(self, group: Group) -> Published | None:
-        """The paper's figure for a group; variants are not the paper's."""
+        """The paper's figure for a group; None for a variant, which the paper does not have."""
         one = group.setting
         if group.is_init_run:
-            return Published(FOUNDATION_S, "screening", None, None) if self.campaign == "screening" else None
+            return Published(INITIAL_MODEL_S, "screening", None, None) if self.campaign == "screening" else None
         if one.variant is not None:
             return None
         return published(self.campaign, group.arm, one.schedule, one.epochs, one.from_init)
 
     def paper_gain(self, group: Group) -> float | None:
-        """What the arm gains over D0 in the paper, whatever the variant."""
+        """The paper's gain of the arm over D0, whatever the variant."""
         one = group.setting
         if group.is_init_run or group.arm == REFERENCE:
             return None
         return published_gain(self.campaign, group.arm, one.schedule, one.epochs, one.from_init)
 
     def label(self, group: Group, without: str = "") -> str:
-        """An arm with what sets its group apart."""
-        apart = (setting_word(group.setting, name) for name in self.varying if name != without)
-        return " · ".join([arm_name(group), *apart])
+        """An arm with the settings in which groups differ."""
+        words = (setting_word(group.setting, name) for name in self.varying if name != without)
+        return " · ".join([arm_name(group), *words])
 
 
 def difference(one: Group, other: Group | None, *path: str | int) -> float | None:
-    """How far the mean of a group's numbers at a path lies above another's; None where either has none."""
+    """Mean of a group's numbers at a path minus that of another group; None where either has none."""
     ours, theirs = one.mean(*path), None if other is None else other.mean(*path)
     return None if ours is None or theirs is None else ours - theirs
 
 
 def evaluations_of(record: Record) -> list[Record]:
-    """A record's evaluations, the headline one first; none where it has none yet."""
+    """The evaluations of a record, the headline one first; empty where it has none yet."""
     found = record.get("evaluations")
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def evaluation_key(evaluation: Record) -> EvaluationKey:
-    """What tells an evaluation from the others of its record; "?" for a corpus that it does not name."""
+    """Corpus, split and protocol, which identify an evaluation within its record; "?" for an unknown corpus."""
     corpus, split, protocol = (str(evaluation.get(name) or "") for name in ("corpus", "split", "protocol"))
     return corpus or "?", split, protocol
 
@@ -126,7 +126,7 @@ def s_on(record: Record, key: EvaluationKey) -> float | None:
 
 
 def interval_of(group: Group) -> tuple[float, float] | None:
-    """Mean ± standard deviation over seeds; of one run, its 95 % interval over pieces."""
+    """Mean ± standard deviation over several seeds; the 95 % interval over pieces of one run."""
     values = group.values(*S)
     if len(values) > 1:
         mean, sd = float(np.mean(values)), sample_sd(values)
@@ -136,25 +136,25 @@ def interval_of(group: Group) -> tuple[float, float] | None:
 
 
 def setting_text(setting: Setting, name: str) -> str:
-    """One of `SETTINGS` as a table shows it; "–" where it is not known."""
+    """The text of one of `SETTINGS` in a table; "–" where it is unknown."""
     value = getattr(setting, name)
     if name == "from_init":
-        return "init_from" if value else "scratch"
+        return "initial model" if value else "scratch"
     return (UNCHANGED if name == "variant" else "–") if value is None else str(value)
 
 
 def setting_word(setting: Setting, name: str) -> str:
-    """A setting's value where no column says what it is."""
+    """The text of a setting outside its column."""
     text = setting_text(setting, name)
     return f"{text} epochs" if name == "epochs" and setting.epochs is not None else text
 
 
 def arm_name(group: Group) -> str:
-    """The arm, with a remark if others start from it."""
-    return f"{group.arm} (foundation)" if group.is_init_run else group.arm
+    """The arm, marked if it is the initial model of other runs."""
+    return f"{group.arm} (initial model)" if group.is_init_run else group.arm
 
 
 def in_order(value: Any) -> tuple[bool, float, str]:
-    """A key to sort by: numbers by size, then the rest by name."""
+    """A sort key: numbers by size, then other values by name."""
     number = isinstance(value, int | float)
     return not number, value if number else 0.0, str(value)

@@ -69,7 +69,7 @@ def run_campaign(
     --------
     >>> found = run_campaign("screening", out="screening", preset="tiny")  # doctest: +SKIP
     >>> [record["run"] for record in found["records"]][:2]  # doctest: +SKIP
-    ['initial', 'D0']
+    ['init_from', 'D0']
     """
     grid = load_grid(str(name))
     size = grid.find_preset(preset)

@@ -18,10 +18,10 @@ from antiphon.errors import AntiphonError
 from antiphon.experiments.campaign.grid import INIT_FROM, PlannedRun
 from antiphon.experiments.campaign.layout import (
     Campaign,
+    find_record,
     load_records,
     log_path,
     open_campaign,
-    record_path,
     run_folder,
 )
 from antiphon.experiments.campaign.report import CampaignFacts, write_report
@@ -73,7 +73,7 @@ def execute_campaign(folder: Path, campaign: Campaign, jobs: int, on_status: Sta
     campaign = open_campaign(folder, campaign)
     with _locked(folder):
         records = load_records(folder, campaign)
-        waiting = [run for run in campaign.runs if not record_path(folder, run.name).exists()]
+        waiting = [run for run in campaign.runs if find_record(folder, campaign, run) is None]
         running: list[_Running] = []
         failed: list[str] = []
         began, to_do = time.monotonic(), len(waiting)
@@ -106,7 +106,7 @@ def execute_campaign(folder: Path, campaign: Campaign, jobs: int, on_status: Sta
 
 
 def write_campaign_report(folder: Path, campaign: Campaign) -> list[Record]:
-    """Write the report of what has finished so far; returns its records."""
+    """Write the report of the runs that have finished so far and return their records."""
     records = load_records(folder, campaign)
     facts = CampaignFacts(
         name=campaign.name,
@@ -124,12 +124,12 @@ def write_campaign_report(folder: Path, campaign: Campaign) -> list[Record]:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep a second process out of the folder; the lock goes with the process that holds it."""
+    """Keep a second process out of the folder. The lock is released when its process ends, however it ends."""
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise AntiphonError(f"{folder}: another process is at work on this campaign") from None
+        raise AntiphonError(f"{folder}: another process is working on this campaign") from None
     try:
         yield
     finally:
@@ -137,12 +137,12 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _may_start(run: PlannedRun, running: list[_Running], failed: list[str]) -> bool:
-    """Whether nothing has failed and the model that the run starts from, if any, is trained."""
+    """Whether no run has failed and the initial model, if the run needs it, has been trained."""
     return not failed and not (run.from_init and any(one.run.name == INIT_FROM for one in running))
 
 
 def _start(folder: Path, run: PlannedRun, jobs: int) -> _Running:
-    """Start a worker with its share of the cores; more threads than cores would make all of them slow."""
+    """Start a worker process with its share of the cores: more threads than cores would slow all runs down."""
     log_path(folder, run.name).parent.mkdir(parents=True, exist_ok=True)
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // jobs))
     with log_path(folder, run.name).open("ab") as log:
@@ -157,7 +157,7 @@ def _start(folder: Path, run: PlannedRun, jobs: int) -> _Running:
 
 
 def _failure(folder: Path, one: _Running) -> str:
-    """The last line of a failed run's log, and where the rest is."""
+    """The last line of a failed run's log, and the path of the log."""
     log = log_path(folder, one.run.name)
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return f"{one.run.name}: {lines[-1] if lines else f'exit status {one.process.returncode}'} (see {log})"
@@ -176,7 +176,7 @@ def _progress(folder: Path, run: PlannedRun) -> Progress:
 
 
 def _left_s(folder: Path, began: float, to_do: int, waiting: list[PlannedRun], running: list[_Running]) -> float | None:
-    """Seconds until the end, if runs go on as fast as until now; None before anything can be said."""
+    """Estimated seconds until the end, at the speed until now; None before 5 % of one run is done."""
     done = to_do - len(waiting) - len(running) + sum(_progress(folder, one.run).share for one in running)
     elapsed_s = time.monotonic() - began
     return elapsed_s * (to_do - done) / done if done > 0.05 else None

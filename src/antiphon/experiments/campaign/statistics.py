@@ -1,7 +1,7 @@
-"""What can be said of runs that differ in their seed: means, differences, tests, intervals, rank correlation.
+"""Statistics of runs that differ in their seed: means, differences, tests, intervals.
 
-Few seeds carry little: with five a side, a bootstrap interval comes out narrower than it should (it can only draw the
-values that are there), and Welch's test is the more careful of the two.
+With few seeds these are uncertain. With five values in each group a bootstrap interval is too narrow, because it
+resamples only those values; Welch's test is more conservative.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RESAMPLES = 10_000
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two groups of values, a against b. What is not defined (a spread of zero on both sides) is nan.
+    """Two groups of values, a against b. Undefined statistics (both standard deviations are 0) are nan.
 
     `sd` with n − 1; `difference` mean a − mean b, `interval` its 95 % bootstrap interval; `t`, `df`, `p` of Welch's
     two-sided test; `cohens_d` the difference in pooled standard deviations.
@@ -62,7 +62,7 @@ def compare(a: ArrayLike, b: ArrayLike, seed: int = 42) -> Comparison:
     t = df = p = cohens_d = float("nan")
     if sd_a or sd_b:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # one side may be constant, which t allows
+            warnings.simplefilter("ignore", RuntimeWarning)  # one group may be constant, which t allows
             welch = stats.ttest_ind(left, right, equal_var=False)
         t, df, p = float(welch.statistic), float(welch.df), float(welch.pvalue)
         n_a, n_b = len(left), len(right)
@@ -94,20 +94,20 @@ def sample_sd(values: ArrayLike) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values for having made several tests; order and length are kept, none gives none.
+    """Adjust p-values for multiple tests. Order and length stay the same.
 
     Holm (Scandinavian Journal of Statistics 6, 1979): with p₁ ≤ … ≤ p_m, adjusted pᵢ = max over j ≤ i of
-    min(1, (m − j + 1)·p_j). Raises `ValueError` for what is not a probability.
+    min(1, (m − j + 1)·p_j). Raises `ValueError` for a value outside 0–1.
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
     """
     for p in p_values:
         if not 0 <= p <= 1:
-            raise ValueError(f"a p-value lies between 0 and 1, got {p}; leave out tests that are not defined")
+            raise ValueError(f"a p-value lies between 0 and 1, got {p}; leave out undefined tests")
     adjusted, highest = [0.0] * len(p_values), 0.0
-    for place, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        highest = max(highest, min(1.0, (len(p_values) - place) * float(p_values[index])))
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * float(p_values[index])))
         adjusted[index] = highest
     return adjusted
 
@@ -115,7 +115,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def _values(name: str, given: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(given, np.float64)
     if values.ndim != 1 or len(values) < 2:
-        raise ValueError(f"{name}: a spread needs at least 2 values, one per seed; got shape {values.shape}")
+        raise ValueError(f"{name}: a standard deviation needs 2 or more values, one per seed; got shape {values.shape}")
     if not np.isfinite(values).all():
         raise ValueError(f"{name}: values must be finite, got {values.tolist()}; leave out runs without a score")
     return values
@@ -123,7 +123,7 @@ def _values(name: str, given: ArrayLike) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Setting:
-    """What runs are compared within: all that a record says of a run but its arm and its seed."""
+    """The settings within which arms are compared: those of a run except arm and seed."""
 
     variant: str | None
     schedule: str | None
@@ -134,7 +134,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ in nothing but their seed; `is_init_run` if others start from them."""
+    """Runs that differ only in their seed. `is_init_run` tells whether other runs start from them."""
 
     arm: str
     setting: Setting
@@ -142,19 +142,19 @@ class Group:
     records: tuple[dict[str, Any], ...]
 
     def values(self, *path: str | int) -> tuple[float, ...]:
-        """The numbers at a path of the records, such as `"evaluations", 0, "S"`; those without it are left out."""
+        """The numbers at a path of the records, such as `"evaluations", 0, "S"`; records without it are left out."""
         found = (number_at(record, *path) for record in self.records)
         return tuple(value for value in found if value is not None)
 
     def mean(self, *path: str | int) -> float | None:
-        """Their mean, or None if there is none."""
+        """The mean of these numbers, or None if there are none."""
         values = self.values(*path)
         return float(np.mean(values)) if values else None
 
 
 def group_runs(records: Sequence[dict[str, Any]]) -> list[Group]:
-    """Records by arm and setting, in order of first appearance; a record that names no arm goes by its run's name."""
-    foundations = {"foundation", "initial"} | {record["init_from"] for record in records if record.get("init_from")}
+    """Records by arm and setting, in order of first appearance. The name of the run replaces a missing arm."""
+    init_runs = {"init_from"} | {record["init_from"] for record in records if record.get("init_from")}
     groups: dict[tuple[str, Setting, bool], list[dict[str, Any]]] = {}
     for record in records:
         setting = Setting(
@@ -165,12 +165,12 @@ def group_runs(records: Sequence[dict[str, Any]]) -> list[Group]:
             bool(record.get("init_from")),
         )
         arm = str(record.get("arm") or record.get("run") or "?")
-        groups.setdefault((arm, setting, record.get("run") in foundations), []).append(record)
+        groups.setdefault((arm, setting, record.get("run") in init_runs), []).append(record)
     return [Group(*key, tuple(members)) for key, members in groups.items()]
 
 
 def value_at(record: Any, *path: str | int) -> Any:
-    """What a nested record holds at a path of keys and positions; None where the path ends early."""
+    """The value at a path of keys and positions in a nested record; None where the path ends early."""
     for step in path:
         if isinstance(step, int):
             record = record[step] if isinstance(record, list) and step < len(record) else None

@@ -1,4 +1,4 @@
-"""The tables of a campaign's report, and all its runs as rows of a CSV file."""
+"""The tables of a campaign's report, and the rows of its CSV file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _DESCRIPTORS = {"d4a4": "real", "d4a4-zero": "zeros", "d4a4-noise": "random", "d
 
 
 def arms_table(results: Results) -> Table:
-    """One row a group, best first; D0 is marked."""
+    """One row for each group, best first; D0 is marked."""
     columns = ["arm", *(SETTINGS[name] for name in results.varying), "seeds", "S", "S in the paper"]
     columns += ["to D0", "to D0 in the paper", *(f"R@1 {way}" for way in _WAYS.values())]
     columns += [*(f"MRR {way}" for way in _WAYS.values())]
@@ -59,7 +59,7 @@ def arms_table(results: Results) -> Table:
 
 
 def controls_table(results: Results) -> Table | None:
-    """Real descriptors against fake ones of the same size; None without a run of fake ones."""
+    """Real descriptors against uninformative ones of the same size; None without a run with uninformative ones."""
     found = {(group.arm.lower(), group.setting): group for group in results.groups}
     settings = dict.fromkeys(setting for arm, setting in found if arm in CONTROLS and arm != "d4a4")
     rows = []
@@ -69,17 +69,17 @@ def controls_table(results: Results) -> Table | None:
         for arm, descriptors in _DESCRIPTORS.items():
             group = found.get((arm, setting))
             s = None if group is None else group.mean(*S)
-            lost = None if s is None or base is None or arm == "d4a4" else s - base
-            lost_there = None if arm == "d4a4" else CONTROLS[arm] - CONTROLS["d4a4"]
+            change = None if s is None or base is None or arm == "d4a4" else s - base
+            paper_change = None if arm == "d4a4" else CONTROLS[arm] - CONTROLS["d4a4"]
             row = [arm, *(setting_text(setting, name) for name in results.varying), descriptors]
             row += ["–" if group is None else _score(group), cell(CONTROLS[arm])]
-            rows.append([*row, cell(lost, signed=True), cell(lost_there, signed=True)])
+            rows.append([*row, cell(change, signed=True), cell(paper_change, signed=True)])
     columns = ["arm", *(SETTINGS[name] for name in results.varying), "descriptors", "S", "S in the paper"]
     return Table([*columns, "to real", "to real in the paper"], rows) if rows else None
 
 
 def changes_table(results: Results) -> Table | None:
-    """What each variant gives an arm, over the same arm unchanged; None without variants."""
+    """The change of each arm by each variant, over the same arm unchanged; None without variants."""
     scores: dict[str, tuple[str | int, ...]] = {"S": S}
     scores |= {f"R@1 {title}": ("evaluations", 0, way, "R@1") for way, title in _WAYS.items()}
     rows = []
@@ -91,7 +91,7 @@ def changes_table(results: Results) -> Table | None:
 
 
 def variants_table(results: Results) -> Table | None:
-    """What each arm gains over D0 within each variant; None where no variant has other arms than D0."""
+    """The gain of each arm over D0 within each variant; None where D0 is the only arm of every variant."""
     members: dict[str, dict[str | None, Group]] = {}
     for group in results.groups:
         if group.arm != REFERENCE:
@@ -103,13 +103,13 @@ def variants_table(results: Results) -> Table | None:
     rows = []
     for label, by_variant in members.items():
         gains = [results.gain(by_variant[name]) if name in by_variant else None for name in names]
-        there = results.paper_gain(next(iter(by_variant.values())))
-        rows.append([label, *(cell(gain, signed=True) for gain in [*gains, there])])
+        in_paper = results.paper_gain(next(iter(by_variant.values())))
+        rows.append([label, *(cell(gain, signed=True) for gain in [*gains, in_paper])])
     return Table(["arm", *(name or UNCHANGED for name in names), "in the paper"], rows)
 
 
 def tests_table(results: Results) -> Table | None:
-    """Every arm against D0 over seeds; None before any arm and its D0 have two seeds each."""
+    """The tests of every arm against D0 over seeds; None before an arm and its D0 have two seeds each."""
     tests = []
     for group in results.repeated:
         reference = results.reference(group)
@@ -128,7 +128,7 @@ def tests_table(results: Results) -> Table | None:
 
 
 def seeds_table(results: Results) -> Table:
-    """S of every run of the groups that have several."""
+    """S of every run, for the groups with several runs."""
     groups = results.repeated
     seeds = sorted({record.get("seed") for group in groups for record in group.records}, key=in_order)
     rows = [[results.label(group), *(_s_of_seed(group, seed) for seed in seeds), _score(group)] for group in groups]
@@ -136,10 +136,10 @@ def seeds_table(results: Results) -> Table:
 
 
 def csv_rows(results: Results) -> Iterator[list[Any]]:
-    """A header, and one row a run; what is not there is empty."""
-    told = ("run", "arm", "variant", "seed", "schedule", "epochs", "preset", "init_from")
+    """A header and one row for each run. A missing value is empty."""
+    settings = ("run", "arm", "variant", "seed", "schedule", "epochs", "preset", "init_from")
     first: dict[str, tuple[str | int, ...]] = {name: (name,) for name in ("corpus", "split", "protocol", "S")}
-    first |= {f"S_{end}": ("intervals_95", "pieces", "S", place) for place, end in enumerate(("low", "high"))}
+    first |= {f"S_{end}": ("intervals_95", "pieces", "S", index) for index, end in enumerate(("low", "high"))}
     first |= {f"{way}_{score}": (way, score) for way in _WAYS for score in ("R@1", "R@5", "R@10", "R@20", "MRR")}
     first |= {"chance_R@10": ("chance", "R@10")}
     training: dict[str, tuple[str | int, ...]] = {
@@ -147,11 +147,11 @@ def csv_rows(results: Results) -> Iterator[list[Any]]:
     }
     training |= {f"parameters_{name}": ("parameters", name) for name in ("total", "trainable")}
     further = (f"S on {', '.join(part for part in key if part)}" for key in results.further)
-    yield ["campaign", *told, *first, *further, *training]
+    yield ["campaign", *settings, *first, *further, *training]
     for record in results.records:
         yield [
             record.get("campaign", results.campaign),
-            *(record.get(name) for name in told),
+            *(record.get(name) for name in settings),
             *(value_at(record, "evaluations", 0, *path) for path in first.values()),
             *(s_on(record, key) for key in results.further),
             *(value_at(record, "training", *path) for path in training.values()),
@@ -159,25 +159,25 @@ def csv_rows(results: Results) -> Iterator[list[Any]]:
 
 
 def _score(group: Group) -> str:
-    """S with its spread over seeds, or with its interval over pieces."""
+    """S with its standard deviation over seeds, or with its interval over pieces."""
     values, interval = group.values(*S), interval_of(group)
-    known = f" [{cell(interval[0])}, {cell(interval[1])}]" if interval is not None and len(values) == 1 else ""
-    return _spread(values) + known
+    brackets = f" [{cell(interval[0])}, {cell(interval[1])}]" if interval is not None and len(values) == 1 else ""
+    return _mean_and_sd(values) + brackets
 
 
 def _paper_score(results: Results, group: Group) -> str:
-    """The paper's S, with its schedule or section where these are not the group's own."""
+    """The paper's S, with its schedule or section where these differ from the group's."""
     figure = results.paper(group)
     if figure is None:
         return "–"
     other_schedule = figure.schedule is not None and figure.schedule != group.setting.schedule
     remarks = [str(figure.schedule)] * other_schedule + [figure.section] * (figure.campaign != results.campaign)
-    spread = "" if figure.sd is None else f" ± {figure.sd:.1f}"
-    return f"{figure.s:.1f}{spread}" + (f" ({', '.join(remarks)})" if remarks else "")
+    sd = "" if figure.sd is None else f" ± {figure.sd:.1f}"
+    return f"{figure.s:.1f}{sd}" + (f" ({', '.join(remarks)})" if remarks else "")
 
 
 def _further_score(group: Group, key: EvaluationKey) -> str:
-    return _spread([s for record in group.records if (s := s_on(record, key)) is not None])
+    return _mean_and_sd([s for record in group.records if (s := s_on(record, key)) is not None])
 
 
 def _s_of_seed(group: Group, seed: Any) -> str:
@@ -185,10 +185,10 @@ def _s_of_seed(group: Group, seed: Any) -> str:
     return ", ".join(cell(s) for s in found if s is not None) or "–"
 
 
-def _spread(values: Sequence[float]) -> str:
-    """Mean, with ± standard deviation where there are several."""
-    spread = f" ± {sample_sd(values):.1f}" if len(values) > 1 else ""
-    return cell(float(np.mean(values)) if values else None) + spread
+def _mean_and_sd(values: Sequence[float]) -> str:
+    """The mean, with ± standard deviation for several values."""
+    sd = f" ± {sample_sd(values):.1f}" if len(values) > 1 else ""
+    return cell(float(np.mean(values)) if values else None) + sd
 
 
 def _p_text(p: float) -> str:

@@ -1,6 +1,6 @@
-"""One run of a campaign in a process of its own: train, evaluate, leave a record.
+"""One run of a campaign in its own process: train, evaluate, write a record.
 
-`python -m antiphon.experiments.campaign.worker FOLDER RUN`, as the runner starts it; it goes on where it was stopped.
+The runner starts `python -m antiphon.experiments.campaign.worker FOLDER RUN`. A stopped run resumes.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from antiphon.experiments.campaign.grid import INIT_FROM
 from antiphon.experiments.campaign.layout import (
     Campaign,
     load_campaign,
-    record_path,
+    record_identity,
+    record_store,
     run_folder,
     scored_audio,
     trained_audio,
 )
-from antiphon.io.files import write_json
 from antiphon.models.loading import load_model
 from antiphon.models.saving import RUN_CONFIG, RUN_MODEL
 from antiphon.process_memory import keep_freed_memory
@@ -30,14 +30,14 @@ from antiphon.training.loop import resume_run, start_run
 
 
 def carry_out(folder: Path, name: str) -> dict[str, Any]:
-    """Train and evaluate the run `name` of the campaign in `folder`, and return the record it leaves."""
+    """Train and evaluate the run `name` of the campaign in `folder`; write and return its record."""
     keep_freed_memory()
     campaign = load_campaign(folder)
     planned = next(run for run in campaign.runs if run.name == name)
     run = run_folder(folder, name)
     init_from = run_folder(folder, INIT_FROM) / RUN_MODEL if planned.from_init else None
     audio = trained_audio(campaign)
-    if (run / RUN_CONFIG).exists():  # the campaign knows where everything is now
+    if (run / RUN_CONFIG).exists():  # the locations are those of now, which the campaign knows
         training = resume_run(run, corpora=campaign.corpora, audio=audio, init_from=init_from)
     else:
         prepared = prepare_run(
@@ -52,27 +52,14 @@ def carry_out(folder: Path, name: str) -> dict[str, Any]:
             seed=planned.seed,
         )
         training = start_run(run, *prepared)
-    record = {
-        "campaign": campaign.name,
-        "run": name,
-        "arm": planned.arm,
-        "seed": planned.seed,
-        "variant": planned.variant,
-        "schedule": planned.schedule,
-        "epochs": planned.epochs,
-        "preset": campaign.preset,
-        "init_from": INIT_FROM if planned.from_init else None,
-        "training": training,
-        "evaluations": _evaluations(campaign, run / RUN_MODEL),
-    }
-    path = record_path(folder, name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, record)
+    identity = record_identity(campaign, planned)
+    record = identity | {"training": training, "evaluations": _evaluations(campaign, run / RUN_MODEL)}
+    record_store(folder).put(name, identity, record)
     return record
 
 
 def _evaluations(campaign: Campaign, model: Path) -> list[dict[str, Any]]:
-    """The paper's protocol on every corpus of the campaign, the headline one first."""
+    """Evaluate the model by the protocol `paper` on every evaluation corpus. The first gives the headline figures."""
     embedder = load_model(model)
     return [
         evaluate(embedder, open_corpus(spec, audio=scored_audio(campaign)), recordings=campaign.recordings).as_dict()

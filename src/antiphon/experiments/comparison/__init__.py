@@ -1,1 +1,1 @@
-"""Several models on the same tasks: every comparison of them in one table."""
+"""Comparison of several models: the same tasks for each, all scores in one table."""

@@ -1,6 +1,6 @@
-"""The table of a suite: a row a model, a column a score, as JSON and as Markdown.
+"""The table of a suite, a row for each model and a column for each score, as JSON and as Markdown.
 
-A score is of the worse direction, with its 95 % interval over pieces and what a random order gets.
+A score is that of the worse direction, with its 95 % interval over pieces and the chance level.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ Record = dict[str, Any]
 _ROBUSTNESS = "robustness"
 _PUBLISHED_ARM = "d4a4"
 _ABSENT = "–"
-_IN_COMMON = ("corpus", "split", "recordings", "data_hash", "seed", "settings")
+_SHARED = ("corpus", "split", "recordings", "data_hash", "seed", "settings")
 
 
 @dataclass(frozen=True)
 class Column:
-    """A score of a task; `bracketed` is another that stands behind it, `interval` shows where it lies with 95 %."""
+    """A score of a task. `bracketed` is a second score in brackets; `interval` adds the 95 % interval."""
 
     title: str
     task: str
@@ -35,7 +35,7 @@ class Column:
         return [self.score] if self.bracketed is None else [self.score, self.bracketed]
 
     def key(self, score: str) -> str:
-        """The score's name among a model's figures."""
+        """The name of the score among the figures of a model."""
         return " ".join([self.task, *(["whole_pool"] if self.whole_pool else []), score])
 
 
@@ -52,15 +52,15 @@ COLUMNS = (
 def summarise(suite: str, questions: Mapping[str, str], rows: Sequence[Record]) -> Record:
     """The table as JSON.
 
-    `questions` are the tasks' by name; a row has a model's `name`, number of learned `parameters` and
-    `results` by task. Of each model there are `figures` (None where it has no such result) and the curves of its
-    `robustness`.
+    `questions` maps the names of the tasks to their questions. A row holds the `name` of a model, its number of learned
+    `parameters` and its `results` by task. The table holds the `figures` of each model (None where a result is missing)
+    and the curves of its `robustness`.
     """
     results = [row["results"] for row in rows]
     columns = [column for column in COLUMNS if column.task in questions]
     return {
         "suite": suite,
-        "tasks": {name: {"question": question} | _made_of(name, results) for name, question in questions.items()},
+        "tasks": {name: {"question": question} | _shared_facts(name, results) for name, question in questions.items()},
         "models": [
             {
                 "name": row["name"],
@@ -79,30 +79,30 @@ def summarise(suite: str, questions: Mapping[str, str], rows: Sequence[Record]) 
     }
 
 
-def _made_of(task: str, results: Sequence[Mapping[str, Record]]) -> Record:
-    """What all results of a task have in common; nothing where there is none."""
+def _shared_facts(task: str, results: Sequence[Mapping[str, Record]]) -> Record:
+    """The facts that all results of a task share; empty without a result."""
     result = next((found[task] for found in results if task in found), None)
-    return {} if result is None else {key: result[key] for key in _IN_COMMON}
+    return {} if result is None else {key: result[key] for key in _SHARED}
 
 
 def _figure(result: Record | None, column: Column, score: str) -> Record | None:
     if result is None:
         return None
     scores = result["whole_pool"] if column.whole_pool else result
-    spread = scores["intervals_95"]["pieces"]
+    intervals = scores["intervals_95"]["pieces"]
     if score == "S":
-        return {"value": scores["S"], "interval_95": spread["S"], "chance": scores["chance"]["R@10"]}
+        return {"value": scores["S"], "interval_95": intervals["S"], "chance": scores["chance"]["R@10"]}
     worse = min(("a2m", "m2a"), key=lambda way: scores[way][score])
     return {
         "value": scores[worse][score],
-        "interval_95": spread[worse][score],
+        "interval_95": intervals[worse][score],
         "chance": scores["chance"].get(score),
         "direction": worse,
     }
 
 
 def summary_as_markdown(summary: Record) -> str:
-    """The table with what was asked of which recordings, and a table for each change of the robustness."""
+    """The table, a list of the tasks with their recordings, and a table for each change of the robustness task."""
     models, tasks = summary["models"], summary["tasks"]
     columns = [column for column in COLUMNS if column.task in tasks]
     rows = [
@@ -111,15 +111,15 @@ def summary_as_markdown(summary: Record) -> str:
     ]
     chance = ["random order", _ABSENT, *(_chance(models, column) for column in columns)]
     blocks: list[Block] = [
-        Paragraph("In percent, of the worse direction; S with its 95 % interval over pieces."),
+        Paragraph("Scores of the worse direction in percent; S with its 95 % interval over pieces."),
         Table(["model", "parameters, M", *(column.title for column in columns)], [*rows, chance]),
-        Bullets([f"`{name}`: {_said(task)}" for name, task in tasks.items()]),
+        Bullets([f"`{name}`: {_task_text(task)}" for name, task in tasks.items()]),
         *_robustness(models),
     ]
     return as_markdown(f"Suite {summary['suite']}", blocks)
 
 
-def _said(task: Record) -> str:
+def _task_text(task: Record) -> str:
     if "corpus" not in task:
         return f"{task['question']}: no result."
     split = f", split {task['split']}" if task["split"] else ""
@@ -141,27 +141,27 @@ def _cell(figures: Record, column: Column) -> str:
 
 
 def _chance(models: Sequence[Record], column: Column) -> str:
-    """Of the column's last score: of forgiven repeats chance is not known."""
+    """The chance level of the column's last score: that of `repeats_forgiven` is unknown."""
     figures = [one["figures"][column.key(column.scores[-1])] for one in models]
     level = next((figure["chance"] for figure in figures if figure is not None), None)
     return _ABSENT if level is None else f"{level:.2g}"
 
 
 def _robustness(models: Sequence[Record]) -> list[Block]:
-    """A table for each change: S by its amount, the paper's below ours."""
+    """A table for each change: S by amount, the paper's row below ours."""
     curves = next((one[_ROBUSTNESS] for one in models if one[_ROBUSTNESS]), None)
     if curves is None:
         return []
-    text = f"S when one side is changed; the last row is the paper's {_PUBLISHED_ARM}, a larger model on other sound."
+    text = f"S when one modality is changed. Last row: the paper's {_PUBLISHED_ARM}, a larger model on other audio."
     blocks: list[Block] = [Heading("Robustness"), Paragraph(text)]
     for change, unit in dict.fromkeys((point["change"], point["unit"]) for point in curves):
         amounts = [point["amount"] for point in curves if point["change"] == change]
-        rows = [[one["name"], *_along(one[_ROBUSTNESS], change, amounts, "S")] for one in models]
-        rows.append([f"{_PUBLISHED_ARM}, published", *_along(curves, change, amounts, f"paper_{_PUBLISHED_ARM}")])
+        rows = [[one["name"], *_curve_cells(one[_ROBUSTNESS], change, amounts, "S")] for one in models]
+        rows.append([f"{_PUBLISHED_ARM}, published", *_curve_cells(curves, change, amounts, f"paper_{_PUBLISHED_ARM}")])
         blocks.append(Table([f"{change}, {unit}", *amounts], rows))
     return blocks
 
 
-def _along(curves: Sequence[Record] | None, change: str, amounts: Sequence[str], score: str) -> list[str]:
+def _curve_cells(curves: Sequence[Record] | None, change: str, amounts: Sequence[str], score: str) -> list[str]:
     found = {point["amount"]: point[score] for point in curves or () if point["change"] == change}
     return [cell(found.get(amount)) for amount in amounts]

@@ -1,12 +1,11 @@
 """Comparison of several models by a suite of tasks. Each result is written at once, so a stopped suite resumes.
 
 results/MODEL.TASK.json   one result each, computed again only when model, data, seed or settings differ
-suite.json, suite.md      the table, after every model; models of an earlier table keep their rows
+suite.json, suite.md      the table, written after every model; earlier models with the same inputs keep their rows
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -18,16 +17,17 @@ from antiphon.errors import AntiphonError, look_up
 from antiphon.evaluation.runner import choose, origin
 from antiphon.experiments.comparison.report import summarise, summary_as_markdown
 from antiphon.experiments.comparison.tasks import SUITES, Competitor, Record, Role, Run, Task
+from antiphon.experiments.results import ResultStore
 from antiphon.io.files import write_json, write_text_atomic
 from antiphon.models.loading import load_model
 from antiphon.models.protocol import Embedder
 from antiphon.types import JsonResult
 
 Corpora = Mapping[Role, tuple[Corpus, str | None]]
-"""The recordings of each role, and the split they are of."""
+"""The recordings of each role, and the split that they belong to."""
 _log = logging.getLogger(__name__)
 ROBUSTNESS_RECORDINGS = 46
-"""How many recordings robustness is measured on, if nobody says otherwise."""
+"""Default number of recordings for the robustness task."""
 
 
 class Comparison(JsonResult):
@@ -104,11 +104,10 @@ def compare(
         corpora["real"] = choose(as_corpus(real), "strict", None, recordings)
     tasks = [task for task in planned if task.corpus in corpora]
     questions = {task.name: task.question for task in tasks}
-    (out / "results").mkdir(parents=True, exist_ok=True)
     rows = _earlier_rows(out, tasks, corpora, seed)
     summary: Record = {}
     for competitor in competitors:
-        found = _carry_out(competitor, tasks, corpora, out, seed)
+        found = _run_tasks(competitor, tasks, corpora, out, seed)
         parameters = competitor.embedder.parameters
         rows[competitor.name] = {"name": competitor.name, "parameters": parameters, "results": found}
         summary = summarise(suite, questions, list(rows.values()))
@@ -149,18 +148,14 @@ def _load_competitor(model: str | Path | Embedder) -> Competitor:
 
 
 def _earlier_rows(out: Path, tasks: Sequence[Task], corpora: Corpora, seed: int) -> dict[str, Record]:
-    """The rows of the table in `out` by model, with the results of the tasks that are planned now."""
-    try:
-        models = json.loads((out / "suite.json").read_text(encoding="utf-8"))["models"]
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}
+    """The rows of the table in `out` by model, with those results whose inputs are the same as now."""
+    table, store = ResultStore(out).read("suite"), _results(out)
     rows = {}
-    for model in models:
+    for model in [] if table is None else table["models"]:
         found = {}
         for task in tasks:
             corpus, _ = corpora[task.corpus]
-            made_of = _made_of(model["model_hash"], corpus, seed, task)
-            result = _kept(_place(out, model["name"], task), made_of)
+            result = store.find(_key(model["name"], task), _identity(model["model_hash"], corpus, seed, task))
             if result is not None:
                 found[task.name] = result
         if found:
@@ -168,48 +163,41 @@ def _earlier_rows(out: Path, tasks: Sequence[Task], corpora: Corpora, seed: int)
     return rows
 
 
-def _carry_out(
+def _run_tasks(
     competitor: Competitor, tasks: Sequence[Task], corpora: Corpora, out: Path, seed: int
 ) -> dict[str, Record]:
-    """The results of a model by task, those that are not in the folder measured and written there."""
-    results = {}
+    """The results of a model by task. Those that the folder lacks are computed and written there."""
+    store, results = _results(out), {}
     for role, together in groupby(tasks, key=lambda task: task.corpus):
         corpus, split = corpora[role]
         run = Run(competitor, corpus, seed)
         for task in together:
             if task.network_only and competitor.network is None:
                 continue
-            path = _place(out, competitor.name, task)
-            made_of = _made_of(competitor.embedder.fingerprint, corpus, seed, task)
-            result = _kept(path, made_of)
+            key, identity = _key(competitor.name, task), _identity(competitor.embedder.fingerprint, corpus, seed, task)
+            result = store.find(key, identity)
             if result is None:
-                about = origin(competitor.embedder, corpus, split) | made_of
                 began = time.perf_counter()
-                result = about | task.measure(run)
-                write_json(path, result)
+                result = origin(competitor.embedder, corpus, split) | identity | task.measure(run)
+                store.put(key, identity, result)
                 _log.info("%s, %s: %.0f s", competitor.name, task.name, time.perf_counter() - began)
             results[task.name] = result
     return results
 
 
-def _place(out: Path, model: str, task: Task) -> Path:
-    return out / "results" / f"{model}.{task.name}.json"
+def _results(out: Path) -> ResultStore:
+    return ResultStore(out / "results")
 
 
-def _made_of(model_hash: str, corpus: Corpus, seed: int, task: Task) -> Record:
-    """The facts that a result depends on; it is computed again when one of them changes."""
+def _key(model: str, task: Task) -> str:
+    return f"{model}.{task.name}"
+
+
+def _identity(model_hash: str, corpus: Corpus, seed: int, task: Task) -> Record:
+    """The inputs of a result: it is computed again when one of them changes."""
     return {
         "model_hash": model_hash,
         "data_hash": corpus.manifest_hash,
         "seed": seed,
         "settings": task.measure.settings,
     }
-
-
-def _kept(path: Path, made_of: Record) -> Record | None:
-    """An earlier result, if it is whole and was made of the same."""
-    try:
-        result: Record = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    return result if made_of.items() <= result.items() else None

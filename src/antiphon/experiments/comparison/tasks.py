@@ -1,4 +1,4 @@
-"""What a suite measures, as data: its tasks, the recordings each is about, the models that enter."""
+"""Suites as data: tasks, the recordings that each task uses, and the models under comparison."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from antiphon.models.network import DualEncoder
 from antiphon.models.protocol import Embedder
 
 Role = Literal["rendered", "sample", "real"]
-"""Which recordings: the corpus's, a few of them, or those of the real one."""
+"""The recordings of a task: all of the corpus, a few of them, or those of the real corpus."""
 Record = dict[str, Any]
 
 
@@ -30,43 +30,43 @@ class Competitor:
 
     @property
     def network(self) -> DualEncoder | None:
-        """None for what is not one network: a baseline."""
+        """The neural network; None for a baseline, which has none."""
         return self.embedder.model if isinstance(self.embedder, ModelEmbedder) else None
 
 
 class Run:
-    """An entrant before recordings, which are embedded when first asked for and once for each grid."""
+    """A model on a corpus. The recordings are embedded at first use, once for each grid."""
 
-    def __init__(self, entrant: Competitor, corpus: Corpus, seed: int) -> None:
-        self.entrant, self.corpus, self.seed = entrant, corpus, seed
+    def __init__(self, competitor: Competitor, corpus: Corpus, seed: int) -> None:
+        self.competitor, self.corpus, self.seed = competitor, corpus, seed
         self._segments: dict[WindowGrid, EmbeddedSegments] = {}
 
     def segments(self, grid: WindowGrid) -> EmbeddedSegments:
-        """Both sides of every window of the grid, of the model's own length."""
+        """Embeddings of both modalities of every window of the grid. The window length is the model's."""
         if grid not in self._segments:
-            self._segments[grid] = embed_corpus(self.entrant.embedder, self.corpus, grid)
+            self._segments[grid] = embed_corpus(self.competitor.embedder, self.corpus, grid)
         return self._segments[grid]
 
 
 class Measure(Protocol):
-    """What a task measures: called with a trial, it gives facts that are JSON-ready."""
+    """The measurement of a task: called with a `Run`, it returns facts that are JSON-ready."""
 
     @property
     def settings(self) -> Record:
-        """What the facts depend on besides model, recordings and seed, as JSON has it."""
+        """The further inputs of the facts, next to model, recordings and seed; JSON-ready."""
         ...
 
-    def __call__(self, trial: Run) -> Record: ...
+    def __call__(self, run: Run) -> Record: ...
 
 
 def _without_window(grid: WindowGrid) -> Record:
-    """A grid but for the length of its windows, which is each model's own."""
+    """A grid without its window length, which each model sets itself."""
     return {"hop_s": grid.hop_s, "max_windows": grid.max_windows}
 
 
 @dataclass(frozen=True)
 class Retrieval:
-    """A protocol: every window's other side, see `evaluate`."""
+    """A retrieval protocol: the other modality of every window, see `antiphon.evaluation.protocols`."""
 
     protocol: str
     grid: WindowGrid = PAPER_GRID
@@ -75,13 +75,13 @@ class Retrieval:
     def settings(self) -> Record:
         return {"protocol": self.protocol, "grid": _without_window(self.grid)}
 
-    def __call__(self, trial: Run) -> Record:
-        return score_segments(trial.segments(self.grid), self.protocol, trial.seed)
+    def __call__(self, run: Run) -> Record:
+        return score_segments(run.segments(self.grid), self.protocol, run.seed)
 
 
 @dataclass(frozen=True)
 class Localisation:
-    """Stretches that begin anywhere, see `localise`."""
+    """Localisation of queries with arbitrary start times, see `localise`."""
 
     queries: Queries
 
@@ -89,34 +89,34 @@ class Localisation:
     def settings(self) -> Record:
         return asdict(self.queries) | {"grid": _without_window(self.queries.grid)}
 
-    def __call__(self, trial: Run) -> Record:
-        return localise(trial.entrant.embedder, trial.corpus, self.queries, trial.seed)
+    def __call__(self, run: Run) -> Record:
+        return localise(run.competitor.embedder, run.corpus, self.queries, run.seed)
 
 
 class Robustness:
-    """The analysis of that name. Raises `ValueError` for what is not one network, which it looks into."""
+    """The analysis `robustness`, which needs a network. Raises `ValueError` for a baseline."""
 
     @property
     def settings(self) -> Record:
-        from antiphon.experiments.analysis.robustness import SWEEPS  # brings matplotlib
+        from antiphon.experiments.analysis.robustness import SWEEPS  # imports matplotlib
 
         return {"amounts": {sweep.name: list(sweep.amounts) for sweep in SWEEPS}}
 
-    def __call__(self, trial: Run) -> Record:
+    def __call__(self, run: Run) -> Record:
         from antiphon.experiments.analysis import ModelUnderTest
         from antiphon.experiments.analysis.robustness import ANALYSIS
 
-        if trial.entrant.network is None:
-            raise ValueError(f"{trial.entrant.name} is not one network: robustness is measured of trained models")
-        subject = ModelUnderTest(trial.entrant.network, trial.entrant.name, trial.corpus, trial.seed)
-        return ANALYSIS.run(subject).facts
+        if run.competitor.network is None:
+            raise ValueError(f"{run.competitor.name} has no network: robustness is measured on trained models")
+        tested = ModelUnderTest(run.competitor.network, run.competitor.name, run.corpus, run.seed)
+        return ANALYSIS.run(tested).facts
 
 
 @dataclass(frozen=True)
 class Task:
-    """A measure on the recordings of a role; `question` says it in words.
+    """A measurement on the recordings of a role; `question` describes it in words.
 
-    `network_only` leaves out what is not one network.
+    `network_only` leaves out baselines, which have no network.
     """
 
     name: str
@@ -131,28 +131,28 @@ _WHOLE_RECORDINGS = WindowGrid(max_windows=None)
 SUITES: Mapping[str, tuple[Task, ...]] = MappingProxyType(
     {
         "default": (
-            Task("paper", "the other side of a window, protocol of the paper", "rendered", Retrieval("paper")),
-            Task("strict", "the other side of a window, strict protocol", "rendered", Retrieval("strict")),
+            Task("paper", "the other modality of a window, protocol of the paper", "rendered", Retrieval("paper")),
+            Task("strict", "the other modality of a window, strict protocol", "rendered", Retrieval("strict")),
             Task(
                 "anywhere",
-                "the place of 4 s that begin anywhere, to within 0.5 s",
+                "localisation of 4 s from an arbitrary start time, within 0.5 s",
                 "rendered",
                 Localisation(Queries(length_s=4.0, tolerance_s=0.5, times=8)),
             ),
-            Task("robustness", "S when one side is changed", "sample", Robustness(), network_only=True),
+            Task("robustness", "S when one modality is changed", "sample", Robustness(), network_only=True),
             Task(
                 "real",
-                "the other side of a window, strict protocol, whole recordings",
+                "the other modality of a window, strict protocol, whole recordings",
                 "real",
                 Retrieval("strict", _WHOLE_RECORDINGS),
             ),
             Task(
                 "real-10s",
-                "the place of 10 s that begin anywhere, to within 1 s, whole recordings",
+                "localisation of 10 s from an arbitrary start time, within 1 s, whole recordings",
                 "real",
                 Localisation(Queries(length_s=10.0, tolerance_s=1.0, grid=_WHOLE_RECORDINGS, times=8)),
             ),
         ),
     }
 )
-"""Tasks on the same recordings stand together: their windows are embedded once."""
+"""Tasks on the same recordings are adjacent, so that their windows are embedded once."""

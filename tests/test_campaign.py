@@ -23,7 +23,7 @@ from waiting import LIMIT_S, until
 GRID = """
 title = "Two arms"
 question = "Does it run?"
-foundation = { arm = "D0", epochs = 1 }
+init_from = { arm = "D0", epochs = 1 }
 [[runs]]
 arms = ["D0", "A4"]
 epochs = 1
@@ -194,6 +194,6 @@ def test_a_run_that_fails_is_named_with_its_log(folder: Path, tmp_path: Path):
     open_campaign(out, campaign)
     run_folder(out, INIT_FROM).mkdir(parents=True)
     (run_folder(out, INIT_FROM) / "in the way").write_text("", encoding="utf-8")
-    with pytest.raises(AntiphonError, match=r"1 of 3 runs failed; the first: foundation: .*not empty.*foundation\.log"):
+    with pytest.raises(AntiphonError, match=r"1 of 3 runs failed; the first: init_from: .*not empty.*init_from\.log"):
         execute_campaign(out, campaign, jobs=2)
     assert not record_path(out, "D0").exists()

@@ -70,7 +70,7 @@ def render(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     made = render("demo", out=folder, soundfont="additive", split="test", max_seconds=1.0, jobs=1)
     >>> len(made), made.duration_s
-    (14, 14.0)
+    (8, 8.0)
     """
     out = Path(out)
     source = as_corpus(corpus)

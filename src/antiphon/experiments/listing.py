@@ -136,7 +136,7 @@ def describe(what: str | Path, *, split: str | None = None) -> dict[str, Any]:
     >>> facts["kind"], facts["dimensions"], facts["window_s"]
     ('model', 4800, 4.0)
     >>> describe("demo", split="test")["recordings"]
-    14
+    8
     """
     spec = str(what)
     if is_model(spec):

@@ -111,7 +111,7 @@ def train(
     ...     run = train("demo", arm="D0", preset="tiny", split="test", epochs=1, out=f"{folder}/run")
     ...     steps, dimensions = run.result["steps"], run.load_model().dimensions
     >>> steps, dimensions
-    (10, 128)
+    (10, 32)
     """
     arm, preset = _arm_and_preset(recipe, arm, preset)
     prepared = prepare_run(

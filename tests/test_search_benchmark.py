@@ -190,8 +190,8 @@ class TestCounting:
         result = self.count("scores", [(sound, right), (sound, wrong), (notes, right)])
         counts = {name: (facts["count"], facts["of"]) for name, facts in result["measures"].items()}
         assert counts["work"] == (2, 3)
-        assert counts["work, asked with sound"] == (1, 2)
-        assert counts["work, asked with notes"] == (1, 1)
+        assert counts["work, queried with sound"] == (1, 2)
+        assert counts["work, queried with notes"] == (1, 1)
 
     def test_of_keys(self):
         asks, right = query("/music/a.mid", semitones=-3), found("/music/a.mid", 10.0)

@@ -18,7 +18,7 @@ NOTEBOOKS = {
         "Find music",
         ("embed_and_compare", "build_and_search", "pair_two_folders", "align_and_write_midi"),
     ),
-    "train_models": ("Train models", ("train_a_small_arm",)),
+    "train_models": ("Train models", ("train_a_small_arm", "add_a_descriptor")),
 }
 """Name → title and the scripts that the notebook consists of."""
 _CELL = "# %%"

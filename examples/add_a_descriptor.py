@@ -1,7 +1,4 @@
-"""Add a descriptor from outside the package, train an arm with it on the demo corpus, and score the model.
-
-Takes less than a minute on two cores: python examples/add_a_descriptor.py
-"""
+"""Add a descriptor from outside the package, train an arm with it, and score the model."""
 
 import tempfile
 from pathlib import Path
@@ -9,13 +6,9 @@ from pathlib import Path
 import torch
 
 import antiphon
-from antiphon.corpora import open_corpus
-from antiphon.evaluation.runner import evaluate_model
-from antiphon.models.arms import Arm, Injected
 from antiphon.models.descriptors import View
-from antiphon.models.loading import load_model
-from antiphon.training.config import prepare_run
-from antiphon.training.loop import start_run
+
+# %% A descriptor is a function of a batch, without learned parameters
 
 
 def loudness(view: View) -> torch.Tensor:
@@ -23,11 +16,14 @@ def loudness(view: View) -> torch.Tensor:
     return torch.log1p(view.magnitude).mean(dim=1).unsqueeze(-1)
 
 
-antiphon.register_descriptor(name="loudness", modality="audio", dimensions=["level"], compute=loudness)
-antiphon.register_arm(Arm("loudness", (Injected("loudness", into="audio", by="film"),)))
+antiphon.register_descriptor(name="loudness", modality="audio", dimensions=["level"], compute=loudness, replace=True)
 
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        start_run(Path(folder, "run"), *prepare_run(["demo"], "loudness", "tiny", epochs=1))
-        scores = evaluate_model(load_model(Path(folder, "run")), open_corpus("demo"), "paper", recordings=4)
-    print(f"S = {scores['S']:.1f} %, chance {scores['chance']['R@10']:.1f} %")
+# %% An arm says where it is injected, and by which mechanism
+arm = antiphon.Arm("loudness", (antiphon.Injected("loudness", into="audio", by="film"),))
+antiphon.register_arm(arm, replace=True)
+
+# %% Train the arm for one epoch of the smallest preset, and score it
+with tempfile.TemporaryDirectory() as folder:
+    run = antiphon.train("demo", arm="loudness", preset="tiny", epochs=1, out=Path(folder, "run"))
+    scores = antiphon.evaluate(run.load_model(), "demo", recordings=4)
+print(f"S = {scores['S']:.1f} %, chance {scores['chance']['R@10']:.1f} %")

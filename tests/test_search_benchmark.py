@@ -202,8 +202,8 @@ class TestCounting:
         result = self.count("scores", [(sound, right), (sound, wrong), (notes, right)])
         counts = {name: (facts["count"], facts["of"]) for name, facts in result["measures"].items()}
         assert counts["work"] == (2, 3)
-        assert counts["work, queried by sound"] == (1, 2)
-        assert counts["work, queried by notes"] == (1, 1)
+        assert counts["work, queried with sound"] == (1, 2)
+        assert counts["work, queried with notes"] == (1, 1)
 
     def test_transpositions(self):
         asked, right = query("/music/a.mid", semitones=-3), found("/music/a.mid", 10.0)

@@ -16,6 +16,7 @@ from antiphon.version import __version__ as __version__
 _HOME = {
     "Alignment": "index.aligning",
     "AntiphonError": "errors",
+    "Arm": "models.arms",
     "BuildReport": "index.build",
     "CacheReport": "io.cache",
     "CampaignStatus": "experiments.campaign.runner",
@@ -26,6 +27,7 @@ _HOME = {
     "Embeddings": "models.protocol",
     "Evaluation": "evaluation.runner",
     "Index": "index.library",
+    "Injected": "models.arms",
     "Match": "index.match",
     "MissingDecoder": "errors",
     "Notes": "io.notes",
@@ -108,6 +110,8 @@ if TYPE_CHECKING:
     from antiphon.io.cache import sample_cache as sample_cache
     from antiphon.io.notes import Notes as Notes
     from antiphon.io.notes import read_notes as read_notes
+    from antiphon.models.arms import Arm as Arm
+    from antiphon.models.arms import Injected as Injected
     from antiphon.models.arms import register_arm as register_arm
     from antiphon.models.descriptors import register_descriptor as register_descriptor
     from antiphon.models.injection import register_mechanism as register_mechanism

@@ -27,9 +27,26 @@ _STRICT = ConfigDict(extra="forbid")
 
 @dataclass(frozen=True, config=_STRICT)
 class Injected:
-    """One descriptor injected `into` a tower or its head by a mechanism, which takes `options`.
+    """One descriptor injected into a tower or its head by a mechanism.
 
-    `values` other than `real` replace the descriptor in training and in inference: a control condition (paper §7).
+    Attributes
+    ----------
+    descriptor : str
+        A name of `antiphon list descriptors`.
+    into : {"audio", "notes"}
+        The tower.
+    by : str
+        A name of `antiphon list mechanisms`.
+    options : dict
+        Options of the mechanism.
+    values : {"real", "zero", "noise", "shuffle"}
+        Values other than `real` replace the descriptor in training and in inference: a control condition (paper §7).
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> antiphon.Injected("a4", into="audio").by
+    'concat'
     """
 
     descriptor: str
@@ -72,7 +89,27 @@ _AUDIO_NOTES = Pair("audio", "notes")
 
 @dataclass(frozen=True, config=_STRICT)
 class Arm:
-    """A row of the paper's tables: the baseline model plus injections, in order."""
+    """A row of the paper's tables: the baseline model plus injections.
+
+    Attributes
+    ----------
+    name : str
+    injected : tuple of Injected
+        In the order in which they act.
+    branch : Branch, optional
+        Descriptors that are embedded for the loss alone.
+    pairs : tuple of Pair
+        The pairs of embeddings that the loss matches; by default audio and notes.
+    late_fusion : LateFusion, optional
+        Descriptors that are concatenated with the embeddings.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> arm = antiphon.Arm("mine", (antiphon.Injected("a4", into="audio", by="film"),))
+    >>> arm.injections_in_words
+    ['a4 into audio by film']
+    """
 
     name: str
     injected: tuple[Injected, ...] = ()

@@ -1,4 +1,4 @@
-"""Variants: each changes what it says and nothing else, or says why it cannot."""
+"""Variants: each changes its own settings only, or raises an error with the reason."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ CHANGES = {
     ("default", "clean-notes"): {"training.augmentation.notes"},
     ("default", "exact-fit"): {"training.augmentation.loose"},
     ("default", "in-tune"): {"training.augmentation.detune_cents"},
-    ("default", "no-groups"): {"training.group", "training.near_s", "training.beside_s"},
+    ("default", "no-groups"): {"training.group", "training.near_s", "training.adjacent_s"},
     ("default", "overlaps-masked"): {"training.near_s"},
     ("default", "whole-windows"): {"training.augmentation.partial"},
-    ("default", "no-queue"): {"training.memory"},
-    ("default", "no-neighbours"): {"training.near_s", "training.beside_s"},
-    ("default", "vicreg"): {"training.loss", "training.memory"},
-    ("default", "sigmoid"): {"training.loss", "training.memory"},
+    ("default", "no-queue"): {"training.queue_size"},
+    ("default", "no-neighbours"): {"training.near_s", "training.adjacent_s"},
+    ("default", "vicreg"): {"training.loss", "training.queue_size"},
+    ("default", "sigmoid"): {"training.loss", "training.queue_size"},
 }
 SUITED = pytest.mark.parametrize(("preset", "variant"), CHANGES)
 

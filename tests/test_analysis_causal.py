@@ -1,4 +1,4 @@
-"""Ablation, robustness and perturbation of models whose answers are known, and the form of what they find."""
+"""Ablation, robustness and perturbation of models with known results, and the form of the results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def model_of(arm: str) -> DualEncoder:
     return DualEncoder(ModelConfig(find_arm(arm), find_preset("tiny").sizes)).eval()
 
 
-def deaf_to(model: DualEncoder, number: int, columns: slice) -> None:
+def ignore_dimensions(model: DualEncoder, number: int, columns: slice) -> None:
     """The weights that the mixing layer of an injection has for these dimensions of its descriptor become zero."""
     injection = model.injections[number]
     assert isinstance(injection, Concat)
@@ -49,7 +49,7 @@ def few(demo: Corpus) -> Corpus:
 
 @pytest.fixture(scope="session")
 def find(few: Corpus) -> Callable[[str, str], AnalysisResult]:
-    """What an analysis finds of an arm, found once."""
+    """The result of an analysis of an arm, computed once."""
 
     @cache
     def found(name: str, arm: str) -> AnalysisResult:
@@ -69,22 +69,22 @@ class TestAblation:
         assert [one.name for one in replacements(model_of("a4r")).values()] == ["zero A4", "noise A4", "shuffle A4"]
         assert "zero all" in [one.name for one in replacements(model_of("a4r-pcd")).values()]
 
-    def test_a_model_deaf_to_its_descriptors_loses_nothing(self, few: Corpus):
+    def test_a_model_that_ignores_its_descriptors_loses_nothing(self, few: Corpus):
         model = model_of("d4a4")
-        hearing = embed_conditions(ModelUnderTest(model, "tiny", few, 42), list(replacements(model).values()))
+        original = embed_conditions(ModelUnderTest(model, "tiny", few, 42), list(replacements(model).values()))
         for number in range(2):
-            deaf_to(model, number, slice(None))
-        deaf = embed_conditions(ModelUnderTest(model, "tiny", few, 42), list(replacements(model).values()))
-        for name, segments in deaf.under.items():
-            heard = np.abs(hearing.under[name].audio - hearing.intact.audio).max()
-            heard += np.abs(hearing.under[name].notes - hearing.intact.notes).max()
-            assert heard > 1e-4
-            np.testing.assert_allclose(segments.audio, deaf.intact.audio, atol=1e-6)
-            np.testing.assert_allclose(segments.notes, deaf.intact.notes, atol=1e-6)
+            ignore_dimensions(model, number, slice(None))
+        ignoring = embed_conditions(ModelUnderTest(model, "tiny", few, 42), list(replacements(model).values()))
+        for name, segments in ignoring.under.items():
+            moved = np.abs(original.under[name].audio - original.intact.audio).max()
+            moved += np.abs(original.under[name].notes - original.intact.notes).max()
+            assert moved > 1e-4
+            np.testing.assert_allclose(segments.audio, ignoring.intact.audio, atol=1e-6)
+            np.testing.assert_allclose(segments.notes, ignoring.intact.notes, atol=1e-6)
 
-    def test_a_model_deaf_to_one_descriptor_loses_nothing_with_it_alone(self, few: Corpus):
+    def test_a_model_that_ignores_one_descriptor_loses_nothing_with_it_alone(self, few: Corpus):
         model = model_of("d4a4")
-        deaf_to(model, 0, slice(None))  # d4
+        ignore_dimensions(model, 0, slice(None))  # d4
         conditions = replacements(model)
         found = embed_conditions(ModelUnderTest(model, "tiny", few, 42), list(conditions.values()))
         for (values, which), condition in conditions.items():
@@ -92,16 +92,16 @@ class TestAblation:
             np.testing.assert_allclose(segments.notes, found.intact.notes, atol=1e-6)
             assert (np.abs(segments.audio - found.intact.audio).max() > 1e-4) == ("a4" in which), values
 
-    def test_what_is_beside_an_embedding_is_its_side_alone(self, few: Corpus):
+    def test_a_late_fusion_descriptor_changes_its_own_modality_alone(self, few: Corpus):
         model = model_of("onsets")
         assert model.late_fusion is not None
         conditions = replacements(model)
         found = embed_conditions(ModelUnderTest(model, "tiny", few, 42), list(conditions.values()))
         for (_, which), condition in conditions.items():
             segments = found.under[condition.name]
-            heard = np.abs(segments.audio - found.intact.audio).max() > 1e-3
-            read = np.abs(segments.notes - found.intact.notes).max() > 1e-3
-            assert (heard, read) == ("onset_strength" in which, "predicted_onsets" in which)
+            audio_moved = np.abs(segments.audio - found.intact.audio).max() > 1e-3
+            notes_moved = np.abs(segments.notes - found.intact.notes).max() > 1e-3
+            assert (audio_moved, notes_moved) == ("onset_strength" in which, "predicted_onsets" in which)
 
 
 class TestPerturbation:
@@ -126,7 +126,7 @@ class TestPerturbation:
 
     def test_a_dimension_without_weight_moves_nothing(self):
         model, batch = model_of("d4a4"), random_batch()
-        deaf_to(model, 1, slice(3, 4))  # a4, fourth octave
+        ignore_dimensions(model, 1, slice(3, 4))  # a4, fourth octave
         dimensions = dimensions_of(model)
         measured, _ = distances(model, batch, model.describe(batch), dimensions)
         still = dimensions.index(Dimension("a4", 3, "audio"))
@@ -171,7 +171,7 @@ def test_every_sweep_has_its_panel_and_its_conditions(find):
 
 @pytest.mark.parametrize(("name", "arm"), [("ablation", "D0"), ("perturbation", "D0"), ("perturbation", "onsets")])
 def test_an_arm_without_descriptors_is_refused(few: Corpus, name: str, arm: str):
-    """The thousands of numbers beside an embedding are ablated together, and not moved one by one."""
+    """Late-fusion descriptors have thousands of dimensions: they are ablated together, and not perturbed one by one."""
     with pytest.raises(AntiphonError, match=f"arm {arm}: nothing to"):
         ANALYSES[name].run(ModelUnderTest(model_of(arm), "tiny", few, 42))
 
@@ -186,16 +186,16 @@ def test_an_arm_without_descriptors_is_refused(few: Corpus, name: str, arm: str)
         ("perturbation", "film-d4", 4),
     ],
 )
-def test_a_finding_is_ready_to_be_written(find, tmp_path, name: str, arm: str, rows: int):
-    finding = find(name, arm)
-    assert len(finding.rows) == rows
-    assert len({tuple(row) for row in finding.rows}) == 1
-    assert json.loads(json.dumps(finding.facts, allow_nan=False))["windows"] == 15
-    finding.figure.savefig(tmp_path / "figure.png")
-    assert "| " in finding.summary
+def test_a_result_is_ready_to_be_written(find, tmp_path, name: str, arm: str, rows: int):
+    result = find(name, arm)
+    assert len(result.rows) == rows
+    assert len({tuple(row) for row in result.rows}) == 1
+    assert json.loads(json.dumps(result.facts, allow_nan=False))["windows"] == 15
+    result.figure.savefig(tmp_path / "figure.png")
+    assert "| " in result.summary
 
 
-def test_what_the_paper_found_stands_beside_ours(find):
+def test_the_papers_figures_are_next_to_ours(find):
     ablation = {row["condition"]: row for row in find("ablation", "d4a4").rows}
     assert ablation["zero A4"]["paper_S"] == 7.8
     assert ablation["zero A4"]["paper_difference"] == pytest.approx(-76.0)

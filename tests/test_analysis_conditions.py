@@ -1,4 +1,4 @@
-"""The engine under ablation and robustness: rows under conditions against rows made by hand, and their scores."""
+"""Embedding under conditions: rows against rows computed by hand, and their scores."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def few(demo: Corpus) -> Corpus:
 
 
 @pytest.fixture
-def subject(few: Corpus) -> ModelUnderTest:
+def tested(few: Corpus) -> ModelUnderTest:
     return ModelUnderTest(model_of("d4a4"), "tiny", few, 42)
 
 
@@ -55,7 +55,7 @@ def up(batch: Batch, generator: torch.Generator) -> Batch:
 
 
 def mirrored(batch: Batch, generator: torch.Generator) -> Batch:
-    """Intervals turned round: D4 tells, where it does not tell a transposition."""
+    """Intervals inverted: D4 changes, which a transposition leaves unchanged."""
     return replace(batch, notes=replace(batch.notes, pitch=127 - batch.notes.pitch))
 
 
@@ -92,42 +92,42 @@ def played(one: Recording, tempo: float) -> list[Notes]:
 class TestEmbedConditions:
     def test_windows_have_the_models_own_length(self, few: Corpus):
         sizes = replace(find_preset("tiny").sizes, window_s=2.0)
-        subject = ModelUnderTest(DualEncoder(ModelConfig(find_arm("d4a4"), sizes)).eval(), "short", few, 42)
-        found, expected = embed_conditions(subject, []).intact, embed_corpus(ModelEmbedder(subject.model, "s"), few)
+        tested = ModelUnderTest(DualEncoder(ModelConfig(find_arm("d4a4"), sizes)).eval(), "short", few, 42)
+        found, expected = embed_conditions(tested, []).intact, embed_corpus(ModelEmbedder(tested.model, "s"), few)
         assert found.table.window_s == expected.table.window_s == 2.0
         assert found.table.start_s.tolist() == expected.table.start_s.tolist()
         assert len(found.table) == 3 * int(LENGTH_S - 2 + 1)
         np.testing.assert_allclose(found.audio, expected.audio, atol=1e-4)
         np.testing.assert_allclose(found.notes, expected.notes, atol=1e-4)
 
-    def test_intact_and_unchanged_rows_are_those_of_the_embedder(self, subject: ModelUnderTest):
-        found = embed_conditions(subject, [Condition("same", "both", same), Condition("nothing", "notes")])
-        expected = embed_corpus(ModelEmbedder(subject.model, "tiny"), subject.corpus)
+    def test_intact_and_unchanged_rows_are_those_of_the_embedder(self, tested: ModelUnderTest):
+        found = embed_conditions(tested, [Condition("same", "both", same), Condition("nothing", "notes")])
+        expected = embed_corpus(ModelEmbedder(tested.model, "tiny"), tested.corpus)
         for segments in (found.intact, found.under["same"], found.under["nothing"]):
-            assert [one.id for one in segments.table.recordings] == [one.id for one in subject.corpus.recordings]
+            assert [one.id for one in segments.table.recordings] == [one.id for one in tested.corpus.recordings]
             np.testing.assert_array_equal(segments.table.start_s, expected.table.start_s)
             np.testing.assert_allclose(segments.audio, expected.audio, atol=2e-5)
             np.testing.assert_allclose(segments.notes, expected.notes, atol=2e-5)
 
-    def test_a_descriptor_at_zero_is_encoding_with_zeros(self, subject: ModelUnderTest):
-        found = embed_conditions(subject, [Condition("zero A4", "audio", descriptors=zero_a4)]).under["zero A4"]
+    def test_a_descriptor_at_zero_is_encoding_with_zeros(self, tested: ModelUnderTest):
+        found = embed_conditions(tested, [Condition("zero A4", "audio", descriptors=zero_a4)]).under["zero A4"]
         rows = []
         with torch.no_grad():
-            for one in subject.corpus.recordings:
+            for one in tested.corpus.recordings:
                 batch = windows_of(one)
-                described = subject.model.describe(batch)
+                described = tested.model.describe(batch)
                 described["a4"] = Tokens(torch.zeros_like(described["a4"].values))
-                rows.append(subject.model.encode("audio", batch, described)[0].numpy())
+                rows.append(tested.model.encode("audio", batch, described)[0].numpy())
         np.testing.assert_allclose(found.audio, unit(np.concatenate(rows)), atol=2e-5)
 
-    def test_changed_notes_are_embedding_the_changed_notes(self, subject: ModelUnderTest):
-        """Which asks for their descriptors too."""
-        found = embed_conditions(subject, [Condition("mirrored", "notes", mirrored)])
+    def test_changed_notes_are_embedding_the_changed_notes(self, tested: ModelUnderTest):
+        """Their descriptors change too."""
+        found = embed_conditions(tested, [Condition("mirrored", "notes", mirrored)])
         rows = []
         with torch.no_grad():
-            for one in subject.corpus.recordings:
+            for one in tested.corpus.recordings:
                 batch = mirrored(windows_of(one), torch.Generator())
-                rows.append(subject.model.encode("notes", batch, subject.model.describe(batch))[0].numpy())
+                rows.append(tested.model.encode("notes", batch, tested.model.describe(batch))[0].numpy())
         np.testing.assert_allclose(found.under["mirrored"].notes, unit(np.concatenate(rows)), atol=2e-5)
         assert np.abs(found.under["mirrored"].notes - found.intact.notes).max() > 1e-3
 
@@ -141,8 +141,8 @@ class TestEmbedConditions:
             return batch
 
         (one,) = few.recordings[:1]
-        subject = ModelUnderTest(model_of("d4a4"), "tiny", replace(few, recordings=(one,)), 42)
-        embed_conditions(subject, [Condition("played", "notes", see, tempo=tempo)])
+        tested = ModelUnderTest(model_of("d4a4"), "tiny", replace(few, recordings=(one,)), 42)
+        embed_conditions(tested, [Condition("played", "notes", see, tempo=tempo)])
         (batch,) = seen
         intact, oracle = windows_of(one), played(one, tempo)
         places = [int((intact.audio == sound).all(dim=1).nonzero()) for sound in batch.audio]
@@ -198,22 +198,22 @@ class TestEmbedConditions:
                 assert (rows is not intact) == (side in reached[condition.name])
                 assert ((np.abs(rows - intact).max(axis=1) > 1e-4) == (side in reached[condition.name])).all()
 
-    def test_chance_depends_on_the_seed_and_the_name_alone(self, subject: ModelUnderTest):
+    def test_chance_depends_on_the_seed_and_the_name_alone(self, tested: ModelUnderTest):
         noise, other = Condition("noisy", "audio", noisy), Condition("noisier", "audio", noisy)
-        first = embed_conditions(subject, [noise, other]).under
-        again = embed_conditions(subject, [other, Condition("up", "notes", up), noise]).under
-        elsewhere = embed_conditions(replace(subject, seed=7), [noise]).under
+        first = embed_conditions(tested, [noise, other]).under
+        again = embed_conditions(tested, [other, Condition("up", "notes", up), noise]).under
+        elsewhere = embed_conditions(replace(tested, seed=7), [noise]).under
         np.testing.assert_array_equal(first["noisy"].audio, again["noisy"].audio)
         assert np.abs(first["noisy"].audio - first["noisier"].audio).max() > 1e-4
         assert np.abs(first["noisy"].audio - elsewhere["noisy"].audio).max() > 1e-4
 
-    def test_batches_mix_recordings_so_that_most_stand_ins_are_of_another(self, subject: ModelUnderTest, monkeypatch):
+    def test_batches_mix_recordings_so_that_most_stand_ins_are_of_another(self, tested: ModelUnderTest, monkeypatch):
         monkeypatch.setattr(
             "antiphon.experiments.analysis.conditions._BATCH", 6
         )  # as many as the windows of one recording
         owners: list[tuple[int, int]] = []
         with torch.no_grad():
-            own = [subject.model.describe(windows_of(one))["a4"].values for one in subject.corpus.recordings]
+            own = [tested.model.describe(windows_of(one))["a4"].values for one in tested.corpus.recordings]
 
         def owner(values: torch.Tensor) -> int:
             return int(np.argmin([float((mine - values).abs().amax(dim=(1, 2)).min()) for mine in own]))
@@ -223,7 +223,7 @@ class TestEmbedConditions:
             owners.extend(zip(map(owner, found["a4"].values), map(owner, moved.values), strict=True))
             return {**found, "a4": moved}
 
-        embed_conditions(subject, [Condition("shuffle A4", "audio", descriptors=shuffle)])
+        embed_conditions(tested, [Condition("shuffle A4", "audio", descriptors=shuffle)])
         assert len(owners) == 18
         assert sum(mine != other for mine, other in owners) >= 9
 
@@ -259,16 +259,16 @@ class TestEmbedConditions:
             assert set(np.flatnonzero(~segments.notes.any(axis=1)).tolist()) == empty[name]
             assert segments.audio.any(axis=1).all()
 
-    def test_files_that_cannot_be_read_are_skipped_and_named(self, subject: ModelUnderTest, tmp_path):
+    def test_files_that_cannot_be_read_are_skipped_and_named(self, tested: ModelUnderTest, tmp_path):
         (tmp_path / "broken.flac").write_bytes(b"nothing of the kind")
-        first, *others = subject.corpus.recordings
+        first, *others = tested.corpus.recordings
         broken = replace(first, audio_path=tmp_path / "broken.flac")
-        found = embed_conditions(replace(subject, corpus=replace(subject.corpus, recordings=(broken, *others))), [])
+        found = embed_conditions(replace(tested, corpus=replace(tested.corpus, recordings=(broken, *others))), [])
         assert [one.id for one in found.intact.table.recordings] == [one.id for one in others]
         (named,) = found.facts()["skipped"]
         assert "broken.flac" in named
         with pytest.raises(AntiphonError, match=r"none of its 1 recordings can be read.*broken\.flac"):
-            embed_conditions(replace(subject, corpus=replace(subject.corpus, recordings=(broken,))), [])
+            embed_conditions(replace(tested, corpus=replace(tested.corpus, recordings=(broken,))), [])
 
     @pytest.mark.parametrize(
         "lies",
@@ -279,17 +279,17 @@ class TestEmbedConditions:
         ],
         ids=["windows", "descriptors", "tempo"],
     )
-    def test_a_condition_that_changes_the_other_side_is_refused(self, subject: ModelUnderTest, lies: Condition):
-        with pytest.raises(ValueError, match="condition lies: it is said to change"):
-            embed_conditions(subject, [lies])
+    def test_a_condition_that_changes_the_other_side_is_refused(self, tested: ModelUnderTest, lies: Condition):
+        with pytest.raises(ValueError, match="condition lies: declared to change"):
+            embed_conditions(tested, [lies])
 
-    def test_two_conditions_of_one_name_are_refused(self, subject: ModelUnderTest):
-        with pytest.raises(ValueError, match="one name"):
-            embed_conditions(subject, [Condition("up", "notes", up)] * 2)
+    def test_two_conditions_of_one_name_are_refused(self, tested: ModelUnderTest):
+        with pytest.raises(ValueError, match="the same name"):
+            embed_conditions(tested, [Condition("up", "notes", up)] * 2)
 
 
-def test_scores_are_those_of_the_papers_protocol(subject: ModelUnderTest):
-    segments = embed_conditions(subject, [Condition("noisy", "audio", noisy), Condition("nothing", "notes")])
+def test_scores_are_those_of_the_papers_protocol(tested: ModelUnderTest):
+    segments = embed_conditions(tested, [Condition("noisy", "audio", noisy), Condition("nothing", "notes")])
     scores = score_conditions(segments, 42)
     for score, embedded in ((scores.intact, segments.intact), (scores.under["noisy"], segments.under["noisy"])):
         expected = score_embeddings(embedded, "paper", 42)

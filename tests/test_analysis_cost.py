@@ -1,4 +1,4 @@
-"""What a window costs: the paper's 163, counts against PyTorch's own counter, and the clock and memory beside them."""
+"""The cost of a window: the paper's 163, counts against PyTorch's own counter, time and memory."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_reverse_cross_attention_saves_what_the_paper_says():
         assert count.pairs("self-attention", "towers.notes.") == 4 * 40**2
 
 
-def test_cross_attention_asks_from_every_frame():
+def test_cross_attention_has_a_query_for_every_frame():
     assert [(site.queries, site.keys) for site in count_in_paper("A4x").among("cross-attention")] == [(2400, 188)]
     assert count_in_paper("D4r").tokens("notes") == 40
 
@@ -176,7 +176,7 @@ def test_memory_is_that_of_a_process_of_its_own():
     assert 50 < before < peak < before + 400
 
 
-def test_the_finding_puts_an_arm_beside_d0(demo: Corpus, monkeypatch: pytest.MonkeyPatch):
+def test_the_result_compares_an_arm_with_d0(demo: Corpus, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(cost, "peak_mib", lambda config, load, device: (300.0 + load.learning, 200.0))
     found = ANALYSES["cost"].run(small_subject(demo, "a4r", recordings=2))
     assert list(found.facts["counts"]) == ["these sizes", "preset paper"]

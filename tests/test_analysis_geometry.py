@@ -1,4 +1,4 @@
-"""Alignment, uniformity, gap and hubs against loops and planted cases; the map with and without its packages."""
+"""Alignment, uniformity, gap and hubness against loops and planted cases; the map with and without its packages."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_equal_occurrence_is_no_hubness():
     assert hubness(np.full(8, 10)) == {"skewness": 0.0, "anti-hubs": 0.0, "largest": 10.0}
 
 
-def test_chance_is_that_of_blind_draws():
+def test_chance_level_is_that_of_random_draws():
     rng = np.random.default_rng(0)
     drawn = np.concatenate([
         np.bincount(np.concatenate([rng.choice(40, 3, replace=False) for _ in range(40)]), minlength=40)
@@ -125,10 +125,10 @@ def test_maps_keep_clusters_apart_and_are_the_same_each_time(name: str, package:
 
 
 @pytest.mark.usefixtures("without_packages")
-def test_the_finding_tells_of_every_window(demo: Corpus):
-    subject = small_subject(demo, recordings=4)
-    found = ANALYSES["geometry"].run(subject)
-    audio, notes = embed_sample(subject.model, sample_windows(subject))
+def test_the_result_has_a_row_for_every_window(demo: Corpus):
+    tested = small_subject(demo, recordings=4)
+    found = ANALYSES["geometry"].run(tested)
+    audio, notes = embed_sample(tested.model, sample_windows(tested))
     assert [row["N10 of notes"] for row in found.rows] == k_occurrence(audio, notes).tolist()
     assert len(found.rows) == found.facts["windows"] == 32
     for way in ("notes", "audio"):
@@ -138,7 +138,7 @@ def test_the_finding_tells_of_every_window(demo: Corpus):
     assert found.facts["alignment"] == pytest.approx(2 - 2 * cosine)
     assert found.facts["map"] == "PCA"
     assert found.facts["hubness"]["a2m"]["largest"] == max(row["N10 of notes"] for row in found.rows)
-    assert "drawn blindly" in found.summary
+    assert "random draws" in found.summary
 
 
 @pytest.mark.usefixtures("without_packages")

@@ -42,7 +42,7 @@ class TestRegression:
             weights = np.linalg.lstsq(rows, np.vstack([y - y.mean(axis=0), np.zeros((3, 2))]), rcond=None)[0]
             np.testing.assert_allclose(fit.predict(x), scaled @ weights + y.mean(axis=0), atol=1e-10)
 
-    def test_a_constant_column_has_no_say(self):
+    def test_a_constant_column_has_no_effect(self):
         rng = np.random.default_rng(0)
         x, y = rng.normal(size=(20, 2)), rng.normal(size=(20, 1))
         with_constant = np.hstack([x, np.full((20, 1), 7.0)])
@@ -58,8 +58,8 @@ class TestRegression:
         assert min(r2(y, *out_of_fold(x, y, groups, 0))) > 0.98
         assert max(r2(y, *out_of_fold(rng.permutation(x), y, groups, 0))) < 0.03
 
-    def test_has_not_seen_the_group_that_it_is_tested_on(self):
-        """Targets that only the group tells, inputs that only tell the group: perfect for whom it leaks to."""
+    def test_is_tested_on_groups_outside_its_training_rows(self):
+        """Inputs and targets depend only on the group: a regression with leakage would be perfect."""
         rng = np.random.default_rng(2)
         groups = np.repeat(np.arange(12), 15)
         x = np.eye(12)[groups] + rng.normal(0.0, 0.01, (180, 12))
@@ -83,7 +83,7 @@ class TestRegression:
         assert np.square(predicted - y).sum() < 0.6 * sum(unpenalised)
         assert np.square(predicted - y).sum() < 1.25 * np.square(constant - y).sum()
 
-    def test_the_constant_beside_predictions_is_the_mean_of_other_groups(self):
+    def test_the_constant_prediction_is_the_mean_of_other_groups(self):
         rng = np.random.default_rng(4)
         y, groups = rng.normal(size=(30, 2)), np.repeat(np.arange(3), 10)
         _, constant = out_of_fold(rng.normal(size=(30, 4)), y, groups, 0)
@@ -142,9 +142,9 @@ class TestTargets:
             np.testing.assert_allclose(steps[row], moved, atol=1e-6)
 
 
-class TestFinding:
+class TestResult:
     @pytest.mark.parametrize("arm", ["d4a4", "film-a4"])
-    def test_four_probes_with_chance_and_the_paper_beside_them(self, demo: Corpus, arm: str):
+    def test_four_probes_with_chance_level_and_the_papers_figures(self, demo: Corpus, arm: str):
         found = ANALYSES["probes"].run(small_subject(demo, arm))
         rows = {row["probe"]: row for row in found.rows}
         assert list(rows) == [

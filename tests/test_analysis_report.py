@@ -1,4 +1,4 @@
-"""Running analyses: what is written, what is run again, what the report shows."""
+"""Running analyses: the files, the analyses that are run again, the report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SUMMARY = "Of `32` windows.\n\n| layer | CKA |\n|-------|----:|\n| **a<b** | 0.5
 
 
 @pytest.fixture
-def subject(demo: Corpus) -> ModelUnderTest:
+def tested(demo: Corpus) -> ModelUnderTest:
     return small_subject(demo, recordings=2, windows=2)
 
 
@@ -37,18 +37,18 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Three analyses in the registry's place, counted: `plain`, `refusing` and, on demand, `breaking`."""
     counted: Counter[str] = Counter()
 
-    def plain(subject: ModelUnderTest) -> AnalysisResult:
+    def plain(tested: ModelUnderTest) -> AnalysisResult:
         counted["plain"] += 1
         facts = {"value": np.float32(0.5), "nothing": math.nan, 3: [math.inf]}
         return AnalysisResult(facts, [{"x": 1, "y": "a,b"}, {"x": 2, "y": ""}], Figure(figsize=(2, 1)), SUMMARY)
 
-    def refusing(subject: ModelUnderTest) -> AnalysisResult:
+    def refusing(tested: ModelUnderTest) -> AnalysisResult:
         counted["refusing"] += 1
         raise AntiphonError("D0 has no descriptors")
 
-    def breaking(subject: ModelUnderTest) -> AnalysisResult:
+    def breaking(tested: ModelUnderTest) -> AnalysisResult:
         counted["breaking"] += 1
-        found = plain(subject)
+        found = plain(tested)
         found.figure.savefig = None  # type: ignore[assignment, method-assign]
         return found
 
@@ -64,8 +64,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 @pytest.mark.usefixtures("runs")
-def test_each_finding_becomes_json_csv_and_a_picture(subject: ModelUnderTest, tmp_path: Path):
-    found = run_analyses(["plain"], subject, tmp_path / "out")
+def test_each_result_becomes_json_csv_and_a_picture(tested: ModelUnderTest, tmp_path: Path):
+    found = run_analyses(["plain"], tested, tmp_path / "out")
     out = tmp_path / "out"
     assert sorted(path.name for path in out.iterdir()) == [
         "plain.csv", "plain.json", "plain.png", "report.html", "report.md",
@@ -79,34 +79,34 @@ def test_each_finding_becomes_json_csv_and_a_picture(subject: ModelUnderTest, tm
     assert (out / "plain.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_what_is_there_is_not_run_again_unless_something_changed(
-    subject: ModelUnderTest, runs: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_analysis_is_not_run_again_unless_an_input_changed(
+    tested: ModelUnderTest, runs: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def again(changed: ModelUnderTest = subject) -> int:
+    def again(changed: ModelUnderTest = tested) -> int:
         run_analyses(["plain"], changed, tmp_path)
         return runs["plain"]
 
     assert [again(), again(), again()] == [1, 1, 1]
     (tmp_path / "plain.csv").unlink()
     assert again() == 2
-    assert again(replace(subject, seed=1)) == 3
-    assert again(replace(subject, corpus=replace(subject.corpus, recordings=subject.corpus.recordings[:1]))) == 4
-    other = DualEncoder(subject.model.config).eval()
-    assert again(replace(subject, model=other)) == 5
-    assert again(replace(subject, model=other, name="another name")) == 5
+    assert again(replace(tested, seed=1)) == 3
+    assert again(replace(tested, corpus=replace(tested.corpus, recordings=tested.corpus.recordings[:1]))) == 4
+    other = DualEncoder(tested.model.config).eval()
+    assert again(replace(tested, model=other)) == 5
+    assert again(replace(tested, model=other, name="another name")) == 5
     (tmp_path / "plain.png").unlink()
-    assert again(replace(subject, model=other)) == 6
+    assert again(replace(tested, model=other)) == 6
     (tmp_path / "plain.json").write_text("{ cut off", encoding="utf-8")
-    assert again(replace(subject, model=other)) == 7
+    assert again(replace(tested, model=other)) == 7
     monkeypatch.setattr(report, "code_version", lambda: {"version": "1", "commit": "abd"})
-    assert again(replace(subject, model=other)) == 8
+    assert again(replace(tested, model=other)) == 8
 
 
-def test_an_analysis_that_does_not_apply_leaves_its_reason(subject: ModelUnderTest, runs: Counter[str], tmp_path: Path):
+def test_an_analysis_that_does_not_apply_leaves_its_reason(tested: ModelUnderTest, runs: Counter[str], tmp_path: Path):
     for suffix in ("csv", "png"):
         (tmp_path / f"refusing.{suffix}").write_text("of an earlier run", encoding="utf-8")
     for times in (1, 2):
-        found = run_analyses(["refusing", "plain"], subject, tmp_path)
+        found = run_analyses(["refusing", "plain"], tested, tmp_path)
         assert found["analyses"]["refusing"]["reason"] == "D0 has no descriptors"
         assert runs["refusing"] == times
     assert not list(tmp_path.glob("refusing.[cp]*"))
@@ -116,27 +116,27 @@ def test_an_analysis_that_does_not_apply_leaves_its_reason(subject: ModelUnderTe
         assert "What of plain?" in text
 
 
-def test_a_run_that_breaks_off_leaves_no_record(subject: ModelUnderTest, runs: Counter[str], tmp_path: Path):
+def test_a_run_that_breaks_off_leaves_no_record(tested: ModelUnderTest, runs: Counter[str], tmp_path: Path):
     with pytest.raises(TypeError):
-        run_analyses(["plain", "breaking"], subject, tmp_path)
+        run_analyses(["plain", "breaking"], tested, tmp_path)
     assert (tmp_path / "plain.json").exists()
     assert not (tmp_path / "breaking.json").exists()
-    run_analyses(["plain"], subject, tmp_path)
+    run_analyses(["plain"], tested, tmp_path)
     assert runs["plain"] == 2  # once of them for `breaking`
 
 
 @pytest.mark.usefixtures("runs")
-def test_the_report_keeps_what_was_found_before_of_the_same_subject_only(subject: ModelUnderTest, tmp_path: Path):
-    run_analyses(["plain"], subject, tmp_path)
-    run_analyses(["refusing"], subject, tmp_path)
+def test_the_report_keeps_earlier_results_of_the_same_inputs_only(tested: ModelUnderTest, tmp_path: Path):
+    run_analyses(["plain"], tested, tmp_path)
+    run_analyses(["refusing"], tested, tmp_path)
     assert "What of plain?" in (tmp_path / "report.md").read_text(encoding="utf-8")
-    run_analyses(["refusing"], replace(subject, seed=7), tmp_path)
+    run_analyses(["refusing"], replace(tested, seed=7), tmp_path)
     assert "What of plain?" not in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("runs")
-def test_the_html_needs_no_other_file_and_escapes_what_it_shows(subject: ModelUnderTest, tmp_path: Path):
-    run_analyses(["plain"], replace(subject, name="<b>bold</b>"), tmp_path)
+def test_the_html_is_self_contained_and_escapes_its_texts(tested: ModelUnderTest, tmp_path: Path):
+    run_analyses(["plain"], replace(tested, name="<b>bold</b>"), tmp_path)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     sources = re.findall(r'(?:src|href)="([^"]*)"', text)
     assert sources
@@ -147,16 +147,16 @@ def test_the_html_needs_no_other_file_and_escapes_what_it_shows(subject: ModelUn
     markdown = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert SUMMARY in markdown
     assert "![What of plain?](plain.png)" in markdown
-    assert f"{sum(one.numel() for one in subject.model.parameters()):,}".replace(",", " ") in markdown
+    assert f"{sum(one.numel() for one in tested.model.parameters()):,}".replace(",", " ") in markdown
 
 
 @pytest.mark.usefixtures("runs")
-def test_names_and_sound_are_asked_for_before_anything_runs(subject: ModelUnderTest, tmp_path: Path):
+def test_names_and_audio_are_checked_before_anything_runs(tested: ModelUnderTest, tmp_path: Path):
     with pytest.raises(UnknownName, match="did you mean 'plain'"):
-        run_analyses(["plain", "plian"], subject, tmp_path / "out")
-    silent = tuple(replace(one, audio_path=None) for one in subject.corpus.recordings)
+        run_analyses(["plain", "plian"], tested, tmp_path / "out")
+    silent = tuple(replace(one, audio_path=None) for one in tested.corpus.recordings)
     with pytest.raises(AntiphonError, match="has sound; name a parallel"):
-        run_analyses(["plain"], replace(subject, corpus=replace(subject.corpus, recordings=silent)), tmp_path / "out")
+        run_analyses(["plain"], replace(tested, corpus=replace(tested.corpus, recordings=silent)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -179,12 +179,12 @@ def test_facts_become_json():
 
 def test_real_analyses_from_end_to_end(demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(geometry, "find_spec", lambda name: object() if name == "numpy" else None)
-    subject = small_subject(demo, "d4-a4r")
-    before = {name: tensor.clone() for name, tensor in subject.model.state_dict().items()}
+    tested = small_subject(demo, "d4-a4r")
+    before = {name: tensor.clone() for name, tensor in tested.model.state_dict().items()}
     names = ["similarity", "probes", "geometry"]
-    found = run_analyses(names, subject, tmp_path)
+    found = run_analyses(names, tested, tmp_path)
     assert list(found["analyses"]) == names
-    again = run_analyses(names, subject, tmp_path / "again")
+    again = run_analyses(names, tested, tmp_path / "again")
     for name in names:
         record, same = found["analyses"][name], again["analyses"][name]
         assert record["reason"] is None
@@ -193,5 +193,5 @@ def test_real_analyses_from_end_to_end(demo: Corpus, tmp_path: Path, monkeypatch
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert text.count("data:image/png;base64,") == 3
     assert text.index("Geometry:") < text.index("Probes:") < text.index("Similarity:")
-    assert not subject.model.training
+    assert not tested.model.training
     assert all(torch.equal(before[name], tensor) for name, tensor in tiny_model("d4-a4r").state_dict().items())

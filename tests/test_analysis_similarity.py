@@ -51,7 +51,7 @@ def test_cka_is_the_normalised_hsic_of_linear_kernels(sides: tuple[np.ndarray, n
     assert linear_cka(y, x) == pytest.approx(expected, abs=1e-12)
 
 
-def test_cka_does_not_see_rotation_scale_or_place(sides: tuple[np.ndarray, np.ndarray]):
+def test_cka_is_invariant_to_rotation_scale_and_translation(sides: tuple[np.ndarray, np.ndarray]):
     x, y = sides
     rotation = ortho_group.rvs(6, random_state=1)
     assert linear_cka(3.7 * x @ rotation + 11, y) == pytest.approx(linear_cka(x, y), abs=1e-12)
@@ -66,7 +66,7 @@ def test_rsa_is_spearman_of_all_pairs_of_cosine_distances(sides: tuple[np.ndarra
     assert rsa(x, y) == pytest.approx(expected, abs=1e-12)
 
 
-def test_rsa_sees_directions_alone(sides: tuple[np.ndarray, np.ndarray]):
+def test_rsa_depends_on_directions_alone(sides: tuple[np.ndarray, np.ndarray]):
     x, y = sides
     longer = x * np.random.default_rng(1).uniform(0.1, 10, (14, 1))
     assert rsa(longer @ ortho_group.rvs(6, random_state=1), y) == pytest.approx(rsa(x, y), abs=1e-12)
@@ -74,16 +74,16 @@ def test_rsa_sees_directions_alone(sides: tuple[np.ndarray, np.ndarray]):
 
 
 @pytest.mark.parametrize("measure", [linear_cka, rsa])
-def test_what_does_not_vary_is_like_nothing(measure, sides: tuple[np.ndarray, np.ndarray]):
+def test_a_constant_representation_has_similarity_0(measure, sides: tuple[np.ndarray, np.ndarray]):
     assert measure(np.ones((14, 3)), sides[0]) == 0.0
     assert measure(np.zeros((14, 3)), sides[0]) == 0.0
 
 
 @pytest.mark.parametrize("arm", ["D0", "d4-a4r", "film-dual", "d4a4cm"])
 def test_layers_are_means_over_the_unpadded_positions_of_each_window(demo: Corpus, arm: str):
-    subject = small_subject(demo, arm, recordings=2, windows=10)
-    sample = sample_windows(subject)
-    found = layer_means(subject.model, sample)
+    tested = small_subject(demo, arm, recordings=2, windows=10)
+    sample = sample_windows(tested)
+    found = layer_means(tested.model, sample)
     assert list(found) == LAYERS
     alone: dict[str, np.ndarray] = {}
 
@@ -93,12 +93,12 @@ def test_layers_are_means_over_the_unpadded_positions_of_each_window(demo: Corpu
     for row in (0, 17):  # in different batches
         window = pick(sample.batches[row // 16], row % 16)  # unpadded
         for side in MODALITIES:
-            subject.model.encode(side, window, subject.model.describe(window), observe)
+            tested.model.encode(side, window, tested.model.describe(window), observe)
         for name in LAYERS:
             np.testing.assert_allclose(found[name][row], alone[name], atol=2e-5)
 
 
-def test_the_finding_holds_both_matrices_and_chance_beside_them(demo: Corpus):
+def test_the_result_has_both_matrices_and_chance_levels(demo: Corpus):
     found = ANALYSES["similarity"].run(small_subject(demo))
     layers = layer_means(small_subject(demo).model, sample_windows(small_subject(demo)))
     assert found.facts["layers"] == LAYERS
@@ -117,6 +117,6 @@ def test_the_finding_holds_both_matrices_and_chance_beside_them(demo: Corpus):
 
 
 def test_two_windows_are_too_few(demo: Corpus):
-    subject = small_subject(demo, recordings=2, windows=1)
+    tested = small_subject(demo, recordings=2, windows=1)
     with pytest.raises(AntiphonError, match="2 windows; similarity needs at least 3"):
-        ANALYSES["similarity"].run(ModelUnderTest(subject.model, "tiny", subject.corpus, 42))
+        ANALYSES["similarity"].run(ModelUnderTest(tested.model, "tiny", tested.corpus, 42))

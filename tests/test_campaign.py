@@ -1,4 +1,4 @@
-"""Campaigns: grids become runs, runs leave records, and a campaign that was killed goes on."""
+"""Campaigns: grids become runs, runs write records, and a killed campaign resumes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def campaign_of(folder: Path, music: Path, text: str = GRID) -> Campaign:
 
 class TestGrids:
     @pytest.mark.parametrize("name", builtin_grids())
-    def test_each_has_runs_of_arms_that_there_are_under_names_of_their_own(self, name: str):
+    def test_each_has_runs_of_known_arms_with_unique_names(self, name: str):
         runs = plan(load_grid(name))
         assert len({run.name for run in runs}) == len(runs) > 1
         assert all(run.arm in ARMS for run in runs)
@@ -91,7 +91,7 @@ class TestGrids:
             (("title", "= title"), UnreadableInput, "not TOML"),
         ],
     )
-    def test_what_is_wrong_in_a_grid_is_named(self, tmp_path: Path, change: tuple[str, str], error, says: str):
+    def test_an_error_in_a_grid_is_named(self, tmp_path: Path, change: tuple[str, str], error, says: str):
         with pytest.raises(error, match=says):
             load_grid(write_grid(tmp_path, GRID.replace(*change)))
 

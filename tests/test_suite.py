@@ -1,4 +1,4 @@
-"""A suite: every result once, one table of all; a stopped one goes on."""
+"""A suite: every result is computed once, one table of all; a stopped suite resumes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """What is computed: whole corpora embedded, places sought."""
+    """Numbers of computations: embeddings of whole corpora, localisations."""
     counted: Counter[str] = Counter()
 
     def counting(name: str, function: Any) -> Any:
@@ -72,13 +72,13 @@ def test_every_task_for_every_model_from_one_command(demo: Corpus, model: Path, 
     expected = {f"{name}.{task}" for name in ("template", "tiny") for task in TASKS} - {"template.robustness"}
     assert set(found) == expected
     for name, result in found.items():
-        entrant, task = name.split(".")
+        competitor, task = name.split(".")
         assert result["corpus"] == ("music" if task.startswith("real") else "demo")
         assert result["split"] == (None if task.startswith("real") else "test")
         assert result["recordings"] == (1 if task == "robustness" else 2)
         assert result["seed"] == 42
         assert result["code"]["version"]
-        assert result["model_hash"] == load_model("template" if entrant == "template" else model).fingerprint
+        assert result["model_hash"] == load_model("template" if competitor == "template" else model).fingerprint
         assert result["settings"]
         assert "window_s" not in result["settings"].get("grid", {})
     alone = evaluate("template", demo, protocol="strict", recordings=2)
@@ -97,7 +97,9 @@ def test_every_task_for_every_model_from_one_command(demo: Corpus, model: Path, 
         assert f"\n{start}" in text
 
 
-def test_what_is_there_is_not_computed_again(demo: Corpus, model: Path, tmp_path: Path, calls: Counter[str]):
+def test_a_result_is_not_computed_again_unless_an_input_changed(
+    demo: Corpus, model: Path, tmp_path: Path, calls: Counter[str]
+):
     def computed(*models: str, **how: Any) -> list[int]:
         calls.clear()
         run_template(tmp_path, demo, *models, **how)
@@ -141,7 +143,7 @@ def test_a_model_that_is_gone_keeps_its_row(demo: Corpus, model: Path, tmp_path:
     together = json.loads((tmp_path / "suite.json").read_text(encoding="utf-8"))
     assert together["models"][:2] == summary["models"]
     assert "\n| ours " in (tmp_path / "suite.md").read_text(encoding="utf-8")
-    # In place, and only what was asked the same.
+    # Rows stay in their order, and only with the same inputs.
     assert rows("template") == ["template", "ours", "another"]
     assert calls["localise"] == 0
     (tmp_path / "results" / "another.strict.json").unlink()
@@ -167,7 +169,7 @@ def test_a_stopped_suite_goes_on(demo: Corpus, tmp_path: Path, monkeypatch: pyte
     assert "Robustness" not in text
 
 
-MADE_OF = {
+SHARED = {
     "model_hash": "1234",
     "corpus": "somewhere",
     "split": "test",
@@ -188,7 +190,7 @@ def scores(a2m: float, m2a: float, name: str = "R@1") -> dict[str, Any]:
         "chance": {name: 0.25, "R@10": 4.0, "place": 0.5},
         "intervals_95": {"pieces": spread},
         "skipped": ["x.mid: it holds no notes"],
-        **MADE_OF,
+        **SHARED,
     }
 
 
@@ -213,7 +215,7 @@ class TestReport:
         assert cells["one"] == ["1.23", "50.0 [1.0, 99.0]", "70.0", "30.0", "–"]
         assert cells["random order"] == ["–", "4", "0.25", "0.25", "–"]
 
-    def test_puts_what_is_not_forgiven_in_brackets(self):
+    def test_puts_the_second_score_in_brackets(self):
         result = scores(60.0, 50.0, "repeats_forgiven")
         for way, place, low in (("a2m", 20.0, 10.0), ("m2a", 30.0, 20.0)):
             result[way]["place"] = place
@@ -228,7 +230,7 @@ class TestReport:
             {"change": "noise", "amount": amount, "unit": "dB", "S": s, "paper_d4a4": NOISE["d4a4"].get(float(amount))}
             for amount, s in (("40", 97.0), ("7", 60.5))
         ]
-        trained = MADE_OF | {"skipped": [], "curves": curve}
+        trained = SHARED | {"skipped": [], "curves": curve}
         rows = [
             {"name": "template", "parameters": 0, "results": {}},
             {"name": "ours", "parameters": 10, "results": {"robustness": trained}},
@@ -266,7 +268,7 @@ def test_options_that_do_not_go_together(words: list[str], says: str):
         (["--suite", "default", "--model", "template", "--real", "nowhere"], "nowhere: not a corpus"),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_is_computed(
+def test_errors_are_raised_before_anything_is_computed(
     words: list[str], says: str, demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ):
     monkeypatch.setattr(sys, "argv", ["antiphon", "evaluate", "demo", *words, "--out", str(tmp_path / "out")])
@@ -277,8 +279,8 @@ def test_what_is_wrong_is_said_before_anything_is_computed(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_model_is_named_or_called_as_it_calls_itself(model: Path):
+def test_a_model_has_the_given_name_or_its_own(model: Path):
     assert "=" in model.name
-    entrants = load_competitors(["template", str(model), f"b={model}", "c=template"])
-    assert [one.name for one in entrants] == ["template", "A4", "b", "c"]
-    assert [one.network is None for one in entrants] == [True, False, False, True]
+    competitors = load_competitors(["template", str(model), f"b={model}", "c=template"])
+    assert [one.name for one in competitors] == ["template", "A4", "b", "c"]
+    assert [one.network is None for one in competitors] == [True, False, False, True]

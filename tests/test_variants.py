@@ -1,4 +1,4 @@
-"""Variants: each changes its settings only, or raises an error that says why it cannot."""
+"""Variants: each changes its own settings only, or raises an error with the reason."""
 
 from __future__ import annotations
 

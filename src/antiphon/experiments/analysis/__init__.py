@@ -1,8 +1,8 @@
-"""What a trained model has learned, and what it rests on (paper §7). One file per analysis, each defining `ANALYSIS`.
+"""Analyses of trained models (paper §7): one module for each analysis, which defines `ANALYSIS`.
 
-An analysis looks at a `Subject` and gives a `Finding`: facts as JSON, rows as CSV, a picture, and a few sentences.
-`antiphon analyze` runs one or all of them and writes what they find. Models are changed through the explicit hooks of
-`antiphon.models.network` alone: descriptors handed to `encode`, and its observer of layers.
+An analysis takes a `ModelUnderTest` and returns an `AnalysisResult`: facts as JSON, rows as CSV, a figure, and a
+summary. `antiphon analyze` runs one or all of them and writes the results. Analyses change models only through the
+explicit hooks of `antiphon.models.network`: the descriptors passed to `encode`, and its observer of layers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from antiphon.registry import Registry
 
 @dataclass(frozen=True)
 class ModelUnderTest:
-    """A model in evaluation mode, on its device, and the recordings with sound to look at it with."""
+    """A model in evaluation mode, on its device, and the recordings with audio to analyse it on."""
 
     model: DualEncoder
     name: str
@@ -29,16 +29,16 @@ class ModelUnderTest:
 
     @property
     def arm(self) -> str:
-        """The arm's name, under which the paper's figures are found."""
+        """The name of the arm, which selects the paper's figures."""
         return self.model.config.arm.name
 
 
 @dataclass(frozen=True)
 class AnalysisResult:
-    """What an analysis gives.
+    """The result of an analysis.
 
-    `facts` is JSON-ready; `rows` have the same keys each and become a CSV; `figure` becomes a PNG; `summary` is
-    Markdown of a few sentences or a table, the paper's figures beside ours where there are any.
+    `facts` is JSON-ready. `rows`, all with the same keys, become a CSV file; `figure` becomes a PNG file. `summary` is
+    Markdown of a few sentences or a table, with the paper's figures next to ours where the paper has them.
     """
 
     facts: dict[str, Any]
@@ -49,7 +49,7 @@ class AnalysisResult:
 
 @dataclass(frozen=True)
 class Analysis:
-    """A named question to a model. `run` raises `AntiphonError` where the question does not apply to the arm."""
+    """A named question about a model. `run` raises `AntiphonError` where the question does not apply to the arm."""
 
     name: str
     question: str

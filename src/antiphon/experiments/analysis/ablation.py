@@ -1,10 +1,10 @@
-"""Causal ablation: what is S worth when a trained model gets descriptors that say nothing of the window (paper §7)?
+"""Causal ablation: S of a trained model with uninformative descriptors (paper §7).
 
-At inference each descriptor is replaced by zeros, by Gaussian noise of its own mean and standard deviation, or by
-another window's, one descriptor at a time and all together. Noise takes its statistics from the batch, and another
-window is one of the same batch, as in the paper; batches are 32 windows at random from 32 recordings (the paper: 16
-from all), so that the other window is of the same recording about once in 32, or once in as many as there are. Beyond
-the paper: intervals over pieces, of S and of its change.
+At inference each descriptor is replaced by zeros, by Gaussian noise of its own mean and standard deviation, or by the
+descriptor of another window; one descriptor at a time, and all together. As in the paper, the noise has the statistics
+of the batch, and the other window is of the same batch. A batch is 32 random windows of 32 recordings (the paper: 16
+windows of all recordings), so that the other window is of the same recording with a probability of about 1 in 32, or 1
+in the number of recordings if there are fewer. In addition to the paper: intervals of S and of its change over pieces.
 """
 
 from __future__ import annotations
@@ -38,19 +38,18 @@ _VALUES: tuple[Values, ...] = tuple(value for value in get_args(Values) if value
 
 
 def replacements(model: DualEncoder) -> dict[tuple[Values, tuple[str, ...]], Condition]:
-    """Every ablation of a model, named as the paper names them: `zero A4`, …, `shuffle both`.
+    """Every ablation of a model, with the paper's names: `zero A4`, …, `shuffle both`.
 
-    Keys are the values put in and the descriptors they replace. Raises `AntiphonError` for an arm that embeds windows
-    without descriptors.
+    Keys are the new values and the replaced descriptors. Raises `AntiphonError` for an arm without descriptors.
     """
     names = tuple(dict.fromkeys(model.descriptor_names(*MODALITIES)))
     if not names:
         raise AntiphonError(
             f"arm {model.config.arm.name}: nothing to ablate, it embeds windows without descriptors; "
-            "antiphon list arms tells which arms inject some"
+            "antiphon list arms shows which arms inject some"
         )
-    chosen = [(name,) for name in names] + ([names] if len(names) > 1 else [])
-    return {(values, which): _replacement(values, which, names) for which in chosen for values in _VALUES}
+    replaced = [(name,) for name in names] + ([names] if len(names) > 1 else [])
+    return {(values, which): _replacement(values, which, names) for which in replaced for values in _VALUES}
 
 
 def _replacement(values: Values, which: tuple[str, ...], names: tuple[str, ...]) -> Condition:
@@ -62,28 +61,28 @@ def _replacement(values: Values, which: tuple[str, ...], names: tuple[str, ...])
     return Condition(f"{values} {title}", sides.pop() if len(sides) == 1 else "both", descriptors=change)
 
 
-def _run(subject: ModelUnderTest) -> AnalysisResult:
-    conditions = replacements(subject.model)
-    segments = embed_conditions(subject, list(conditions.values()))
-    scores = score_conditions(segments, subject.seed)
-    paper = paper_row(ABLATION, subject.arm) or {}
+def _run(tested: ModelUnderTest) -> AnalysisResult:
+    conditions = replacements(tested.model)
+    segments = embed_conditions(tested, list(conditions.values()))
+    scores = score_conditions(segments, tested.seed)
+    paper = paper_row(ABLATION, tested.arm) or {}
     rows = [_row("none", "real", (), scores.intact, paper)] + [
         _row(condition.name, values, which, scores.under[condition.name], paper)
         for (values, which), condition in conditions.items()
     ]
     facts = segments.facts() | {"chance": scores.chance, "conditions": rows, "paper": dict(paper)}
-    return AnalysisResult(facts, rows, _draw(subject, rows, scores), _summary(facts, rows))
+    return AnalysisResult(facts, rows, _draw(tested, rows, scores), _summary(facts, rows))
 
 
 def _row(name: str, values: str, which: Sequence[str], score: Score, paper: Mapping[str, float]) -> dict[str, Any]:
     published = paper.get(name)
-    lost = None if published is None else round(published - paper["none"], 1)
-    about = {"condition": name, "values": values, "descriptors": " ".join(which)}
-    return about | score.row() | {"paper_S": published, "paper_difference": lost}
+    change = None if published is None else round(published - paper["none"], 1)
+    condition = {"condition": name, "values": values, "descriptors": " ".join(which)}
+    return condition | score.row() | {"paper_S": published, "paper_difference": change}
 
 
-def _draw(subject: ModelUnderTest, rows: Sequence[Mapping[str, Any]], scores: ConditionedScores) -> Figure:
-    figure = new_figure(f"{subject.name}: descriptors replaced at inference", 8.5, 1.6 + 0.32 * len(rows))
+def _draw(tested: ModelUnderTest, rows: Sequence[Mapping[str, Any]], scores: ConditionedScores) -> Figure:
+    figure = new_figure(f"{tested.name}: descriptors replaced at inference", 8.5, 1.6 + 0.32 * len(rows))
     bars(
         figure.subplots(),
         [row["condition"] for row in rows],
@@ -118,10 +117,10 @@ def _summary(facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str
     )
     return (
         f"S in percent, protocol `paper`, {facts['windows']} windows of {facts['recordings']} recordings; a random "
-        f"order gets {facts['chance']:.1f}. Directions are recalls at 10. The change is the replacement's doing "
-        "alone: weights and all else that the towers see stay as they are. The paper's models are larger and saw other "
-        f"data, so that what compares is which descriptor matters, and which replacement hurts.\n\n{table}"
+        f"order has {facts['chance']:.1f}. Directions are recalls at 10. Only the descriptors are replaced: weights "
+        "and all other inputs of the towers are unchanged. The paper's models are larger and trained on other data: "
+        f"compare which descriptors matter and which replacements lower S, not levels of S.\n\n{table}"
     )
 
 
-ANALYSIS = Analysis("ablation", "What is S worth when the descriptors say nothing of the window?", _run)
+ANALYSIS = Analysis("ablation", "How much does S fall when the descriptors are uninformative?", _run)

@@ -1,8 +1,8 @@
-"""A corpus embedded once as it is and once under each of several conditions: what ablation and robustness rest on.
+"""A corpus embedded unchanged and under each of several conditions, for ablation, perturbation and robustness.
 
-A condition changes the windows of a side, the descriptors computed from a side, or both. All conditions share one pass
-over the recordings and, where their windows stay as they are, one computation of the descriptors; a tower that sees
-nothing of the change is not run again.
+A condition changes the windows of a modality, the descriptors computed from a modality, or both. All conditions share
+one pass over the recordings and, where they leave the windows unchanged, one computation of the descriptors. A tower
+that a change does not reach is not run again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from antiphon.types import MODALITIES, Modality
 
 _BATCH = 32
 _TOGETHER = 32
-"""Recordings held at a time, about 10 MB each, whose windows are mixed."""
+"""Number of recordings in memory, about 10 MB each, whose windows are mixed."""
 
 Rows = NDArray[np.float32]
 BatchChange = Callable[[Batch, torch.Generator], Batch]
@@ -46,13 +46,13 @@ DescriptorChange = Callable[[Mapping[str, Tokens], torch.Generator], Mapping[str
 
 @dataclass(frozen=True)
 class Condition:
-    """A change of one side or both: first of its windows, then of the descriptors computed from it.
+    """A change of one modality or both: first of the windows, then of the descriptors computed from them.
 
-    What belongs to the other side is handed back as the same object. A descriptor is of the side that it is computed
-    from, whichever tower takes it, so that a change of the notes reaches an audio tower that takes D4. `tempo` plays
-    the whole file's notes so many times as fast, windows beginning at the same musical moments as before; `batch` sees
-    the windows then, on the model's device, and `descriptors` those of the changed batch by name. Both get a generator
-    of the condition's own, on that device.
+    The parts of the other modality must be returned as the same objects. A descriptor belongs to the modality that it
+    is computed from, whichever tower takes it: a change of the notes reaches an audio tower that takes D4. `tempo` is
+    the factor on the speed of the whole file's notes; windows begin at the same musical moments as before. Then `batch`
+    changes the windows, on the model's device, and `descriptors` changes the descriptors of the changed batch, by name.
+    Both get a generator of the condition's own, on that device.
     """
 
     name: str
@@ -63,16 +63,16 @@ class Condition:
 
     @property
     def sides(self) -> tuple[Modality, ...]:
-        """The sides that it changes."""
+        """The modalities that the condition changes."""
         return MODALITIES if self.side == "both" else (self.side,)
 
     @property
     def changes_windows(self) -> bool:
-        """Whether it changes windows, and not only descriptors."""
+        """Whether the condition changes windows, and not only descriptors."""
         return self.batch is not None or self.tempo != 1.0
 
     def towers(self, model: DualEncoder) -> tuple[Modality, ...]:
-        """The towers that see something of the change."""
+        """The towers that the change reaches."""
         reached = set(self.sides) if self.changes_windows else set()
         if self.changes_windows or self.descriptors is not None:
             reached |= {into for name, into in model.config.arm.taken if DESCRIPTORS[name].side in self.sides}
@@ -86,9 +86,9 @@ class Condition:
         sample_rate_hz: int,
         generator: torch.Generator,
     ) -> tuple[Batch, Mapping[str, Tokens]]:
-        """The changed batch and its descriptors; `notes_at` gives the notes of the batch's windows at a tempo.
+        """The changed batch and its descriptors. `notes_at` returns the notes of the batch's windows at a tempo.
 
-        Raises `ValueError` when it changes what it does not say.
+        Raises `ValueError` when the condition changes a modality other than `side`.
         """
         if self.changes_windows:
             changed = batch if self.tempo == 1.0 else replace(batch, notes=notes_at(self.tempo))
@@ -96,27 +96,27 @@ class Condition:
                 changed = self.batch(changed, generator)
             kept = [getattr(changed, side) is getattr(batch, side) for side in MODALITIES if side not in self.sides]
             if not all(kept):
-                raise ValueError(f"condition {self.name}: it is said to change {self.side}, but changes the other side")
-            anew = [name for name in found if DESCRIPTORS[name].side in self.sides]
-            batch, found = changed, {**found, **describe(changed, anew, sample_rate_hz)}
+                raise ValueError(f"condition {self.name}: declared to change {self.side}, but changes the other one")
+            reached = [name for name in found if DESCRIPTORS[name].side in self.sides]
+            batch, found = changed, {**found, **describe(changed, reached, sample_rate_hz)}
         if self.descriptors is not None:
             altered = self.descriptors(found, generator)
             for name, tokens in found.items():
                 if DESCRIPTORS[name].side not in self.sides and altered[name] is not tokens:
-                    raise ValueError(f"condition {self.name}: it is said to change {self.side}, but changes {name}")
+                    raise ValueError(f"condition {self.name}: declared to change {self.side}, but changes {name}")
             found = altered
         return batch, found
 
 
 @dataclass(frozen=True)
 class ConditionedSegments:
-    """The segments as they are, and under each condition by its name; all have one table."""
+    """The unchanged segments, and those under each condition by its name; all have the same table."""
 
     intact: EmbeddedSegments
     under: dict[str, EmbeddedSegments]
 
     def facts(self) -> dict[str, Any]:
-        """What they were made from, as JSON: windows, recordings, and what was skipped and why."""
+        """JSON-ready facts: numbers of windows and recordings, and the errors of skipped recordings."""
         table = self.intact.table
         return {
             "windows": len(table),
@@ -127,22 +127,23 @@ class ConditionedSegments:
 
 @torch.inference_mode()
 def embed_conditions(
-    subject: ModelUnderTest, conditions: Sequence[Condition], grid: WindowGrid = PAPER_GRID
+    tested: ModelUnderTest, conditions: Sequence[Condition], grid: WindowGrid = PAPER_GRID
 ) -> ConditionedSegments:
-    """Embed both sides of every window, unchanged and under each condition, decoding each recording once.
+    """Embed both modalities of every window, unchanged and under each condition. Each recording is decoded once.
 
-    Rows are those of `antiphon.models.corpus_embedding.embed_corpus`: unit vectors float32 [n, D] in the order of the
-    table, zeros for a silent window or one without notes, before the change or after it. Batches of 32 are drawn at
-    random from 32 recordings read together, so that a window's neighbours in a batch are other pieces (of its own
-    recording about once in 32, or once in as many recordings as there are). Chance depends on the subject's seed and
-    the condition's name alone: equal calls on one device give equal rows. Recordings that cannot be read are skipped;
-    raises `AntiphonError` when none can. Windows have the length of the model's, whatever `grid` says.
+    Rows are as in `antiphon.models.corpus_embedding.embed_corpus`: unit vectors float32 [n, D] in the order of the
+    table; zeros for a window that is silent or without notes, before or after the change. Batches of 32 are drawn at
+    random from 32 recordings, so that the other windows of a batch are of other recordings (of the same one with a
+    probability of about 1 in 32, or 1 in the number of recordings if there are fewer). Random draws depend only on the
+    seed and the name of the condition: equal calls on one device give equal rows. Recordings that cannot be read are
+    skipped. Windows have the model's window length, whatever that of `grid`. Raises `AntiphonError` when no recording
+    can be read.
     """
     if len({condition.name for condition in conditions}) < len(conditions):
-        raise ValueError("two conditions have one name")
-    model, corpus = subject.model, subject.corpus.with_sound()
-    generators = [seeded(subject, condition.name) for condition in conditions]
-    rng = np.random.default_rng(subject.seed)
+        raise ValueError("two conditions have the same name")
+    model, corpus = tested.model, tested.corpus.with_sound()
+    generators = [seeded(tested, condition.name) for condition in conditions]
+    rng = np.random.default_rng(tested.seed)
     skipped: dict[int, UnreadableInput] = {}
     made: list[dict[Modality, dict[int, Rows]]] = [
         {side: {} for side in condition.towers(model)} for condition in conditions
@@ -157,12 +158,12 @@ def embed_conditions(
             for rows in (intact, *made):
                 for by_number in rows.values():
                     by_number[number] = np.zeros((len(opened.starts_s), model.dimensions), np.float32)
-        for places in _mixed(waiting, sizes.window_s, rng):
-            begins = [(waiting[number], float(waiting[number].starts_s[window])) for number, window in places]
-            windows = _Windows(begins, sizes.window_s, _device(model))
+        for chosen in _mixed(waiting, sizes.window_s, rng):
+            starts = [(waiting[number], float(waiting[number].starts_s[window])) for number, window in chosen]
+            windows = _Windows(starts, sizes.window_s, _device(model))
             for rows, embedded in zip((intact, *made), _embed(model, windows, conditions, generators), strict=True):
                 for side, vectors in embedded.items():
-                    for (number, window), vector in zip(places, vectors, strict=True):
+                    for (number, window), vector in zip(chosen, vectors, strict=True):
                         rows[side][number][window] = vector
         waiting.clear()
 
@@ -174,7 +175,7 @@ def embed_conditions(
         if len(waiting) == _TOGETHER:
             embed_waiting()
     embed_waiting()
-    errors = (*subject.corpus.skipped, *(error for _, error in sorted(skipped.items())))
+    errors = (*tested.corpus.skipped, *(error for _, error in sorted(skipped.items())))
     kept = sorted(intact["audio"])
     if not kept:
         raise AntiphonError(f"{corpus.name}: none of its {len(corpus)} recordings can be read; first: {errors[0]}")
@@ -187,10 +188,10 @@ def embed_conditions(
     return ConditionedSegments(EmbeddedSegments(table, whole["audio"], whole["notes"], errors), under)
 
 
-def seeded(subject: ModelUnderTest, name: str) -> torch.Generator:
-    """A generator on the model's device for one purpose: the subject's seed and a name decide what it draws."""
-    seed = np.random.SeedSequence([subject.seed, zlib.crc32(name.encode())]).generate_state(1, np.uint64)
-    return torch.Generator(_device(subject.model)).manual_seed(int(seed[0] >> np.uint64(1)))
+def seeded(tested: ModelUnderTest, name: str) -> torch.Generator:
+    """A generator on the model's device for one purpose, seeded by the seed and a name."""
+    seed = np.random.SeedSequence([tested.seed, zlib.crc32(name.encode())]).generate_state(1, np.uint64)
+    return torch.Generator(_device(tested.model)).manual_seed(int(seed[0] >> np.uint64(1)))
 
 
 def _device(model: DualEncoder) -> torch.device:
@@ -199,43 +200,43 @@ def _device(model: DualEncoder) -> torch.device:
 
 @dataclass(frozen=True)
 class _Windows:
-    """Windows of several recordings, to be cut and collated on a device: each a recording and its start in seconds."""
+    """Windows of several recordings, to be cut and collated on a device: recording and start in seconds of each."""
 
-    begins: Sequence[tuple[OpenedRecording, float]]
+    starts: Sequence[tuple[OpenedRecording, float]]
     window_s: float
     device: torch.device
 
     def batch(self) -> Batch:
-        """Both sides as they are."""
-        sound = np.stack([opened.sound(start_s, self.window_s) for opened, start_s in self.begins])
+        """Both modalities, unchanged."""
+        sound = np.stack([opened.sound(start_s, self.window_s) for opened, start_s in self.starts])
         return Batch(torch.from_numpy(sound).to(self.device), self.notes())
 
     def notes(self, tempo: float = 1.0) -> NoteBatch:
         """The windows' notes, played `tempo` times as fast: those of [start, start + window_s · tempo) of the file."""
-        cut = (opened.notes.window(start_s, self.window_s * tempo) for opened, start_s in self.begins)
+        cut = (opened.notes.window(start_s, self.window_s * tempo) for opened, start_s in self.starts)
         return collate_notes([scale_times(notes, tempo) for notes in cut]).to(self.device)
 
 
 def _mixed(
     waiting: Mapping[int, OpenedRecording], window_s: float, rng: np.random.Generator
 ) -> Iterator[list[tuple[int, int]]]:
-    """The windows that hold anything, in random order, as batches of nearly equal size: recording and window."""
-    places = [
+    """(recording, window) of those with audio or notes, in random order, in batches of nearly equal size."""
+    kept = [
         (number, index)
         for number, opened in waiting.items()
         for index, start_s in enumerate(opened.starts_s.tolist())
         if len(opened.notes.window(start_s, window_s)) or not is_silent(opened.sound(start_s, window_s))
     ]
-    if places:
-        order = rng.permutation(len(places))
-        for part in np.array_split(order, math.ceil(len(places) / _BATCH)):
-            yield [places[i] for i in part]
+    if kept:
+        order = rng.permutation(len(kept))
+        for part in np.array_split(order, math.ceil(len(kept) / _BATCH)):
+            yield [kept[i] for i in part]
 
 
 def _embed(
     model: DualEncoder, windows: _Windows, conditions: Sequence[Condition], generators: Sequence[torch.Generator]
 ) -> Iterator[dict[Modality, Rows]]:
-    """The rows of windows as they are, then under each condition those of the towers that see its change."""
+    """The rows of the unchanged windows, then for each condition the rows of the towers that its change reaches."""
     batch, rate = windows.batch(), model.config.sizes.sample_rate_hz
     found = describe(batch, model.descriptor_names(*MODALITIES), rate)
     usable = _usable(batch)
@@ -247,7 +248,7 @@ def _embed(
 
 
 def _usable(batch: Batch) -> dict[Modality, Tensor]:
-    """Which windows hold anything: not silent, not without notes."""
+    """The windows [B] whose audio is not silent, and those that have notes."""
     return {"audio": ~(batch.audio.abs().amax(dim=1) < SILENCE_PEAK), "notes": (~batch.notes.padding).any(dim=1)}
 
 
@@ -265,9 +266,10 @@ def _joined(rows: Mapping[int, Rows], kept: Sequence[int]) -> Rows:
 
 @dataclass(frozen=True)
 class Score:
-    """S and both directions' R@10 in percent, S's interval, its difference to the intact S and that one's interval.
+    """S and R@10 of both directions in percent, and the difference of S from the intact S, both with intervals.
 
-    Intervals are 95 % bootstrap intervals [low, high] over pieces; that of the difference resamples both alike.
+    Intervals are 95 % bootstrap intervals [low, high] over pieces. That of the difference resamples the same pieces in
+    both.
     """
 
     S: float
@@ -280,7 +282,7 @@ class Score:
     difference_high: float
 
     def row(self) -> dict[str, float]:
-        """The numbers by name, to 2 decimals."""
+        """The numbers by name, rounded to 2 decimals."""
         return {name: round(value, 2) for name, value in asdict(self).items()}
 
 
@@ -303,9 +305,9 @@ def score_conditions(segments: ConditionedSegments, seed: int) -> ConditionedSco
     _, sizes = pool_ranks(segments.intact.audio[pools.query], segments.intact.notes, pools.candidate)
 
     def hits(found: EmbeddedSegments) -> NDArray[np.float64]:
-        """R@10 of each query, in percent, both ways [q, 2]."""
-        ways = (found.audio, found.notes), (found.notes, found.audio)
-        ranks = (pool_ranks(asking[pools.query], answering, pools.candidate)[0] for asking, answering in ways)
+        """R@10 of each query in percent, in both directions [q, 2]."""
+        directions = (found.audio, found.notes), (found.notes, found.audio)
+        ranks = (pool_ranks(queries[pools.query], rows, pools.candidate)[0] for queries, rows in directions)
         return np.stack([per_query(rank)["R@10"] for rank in ranks], axis=1)
 
     def score(found: EmbeddedSegments) -> Score:

@@ -1,8 +1,8 @@
-"""Query–key pairs and FLOPs, counted at the modules that a window passes.
+"""Query–key pairs and FLOPs of a window, counted at the modules of a model.
 
-Conventions. Counts are of one window without padding. A multiply-add is 2 FLOPs; matrix products and convolutions are
-counted, what is linear in the number of tokens (norms, softmax, residuals) and the descriptors are not. Pairs are
-queries × keys of one head. Counting adds hooks that read shapes, and takes them away again.
+Conventions. Counts are of one window without padding. A multiply-add is 2 FLOPs. Matrix products and convolutions are
+counted; operations linear in the number of tokens (norms, softmax, residuals) and the descriptors are not. Pairs are
+queries × keys of one head. Counting adds hooks that read shapes, and removes them afterwards.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ PARTS = {
     "feed_forward": "feed-forward",
     "elsewhere": "front end, injections, heads",
 }
-"""Fields of a `Site`, in words."""
+"""Fields of a `Site`, with their names in reports."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """One module as one window passed it. FLOPs of attention's scores and values, of its projections, of the
-    feed-forward block; of any other Linear or convolution `elsewhere`, which has neither queries nor keys."""
+    """The cost of one module for one window: FLOPs of attention's scores and values, of its projections, and of the
+    feed-forward block. `elsewhere` holds those of any other Linear or convolution, which has no queries and keys."""
 
     module: str
     kind: str
@@ -59,16 +59,16 @@ class Site:
 
 @dataclass(frozen=True)
 class Count:
-    """All modules that a window passes on its way to both embeddings, in the order they ran."""
+    """All modules that compute the two embeddings of a window, in the order of execution."""
 
     sites: tuple[Site, ...]
 
     def among(self, kind: str, within: str = "") -> list[Site]:
-        """The sites of a kind, of modules whose name begins so."""
+        """The sites of a kind, of modules whose name begins with `within`."""
         return [site for site in self.sites if site.kind == kind and site.module.startswith(within)]
 
     def tokens(self, side: str) -> int:
-        """What the first transformer layer of a tower gets; 0 in a tower that has none."""
+        """Number of input tokens of the first transformer layer of a tower; 0 for a tower without one."""
         attending = self.among("self-attention", f"towers.{side}.")
         return attending[0].queries if attending else 0
 
@@ -76,11 +76,11 @@ class Count:
         return sum(site.pairs for site in self.among(kind, within))
 
     def flops(self, part: str | None = None) -> int:
-        """FLOPs of one part, or all."""
+        """FLOPs of one part, or of all."""
         return sum(site.flops if part is None else getattr(site, part) for site in self.sites)
 
     def totals(self) -> dict[str, int]:
-        """In figures: tokens, query–key pairs, FLOPs by what they are for and in all."""
+        """Tokens, query–key pairs, FLOPs by part, and all FLOPs."""
         return {
             "audio tokens": self.tokens("audio"),
             "notes tokens": self.tokens("notes"),
@@ -93,7 +93,7 @@ class Count:
 
 
 def count_cost(model: DualEncoder, batch: Batch, descriptors: Mapping[str, Tokens]) -> Count:
-    """Embed both sides of one window and count. Raises `ValueError` for more windows than one."""
+    """Embed both modalities of one window and count. Raises `ValueError` for a batch of several windows."""
     if len(batch.audio) != 1:
         raise ValueError(f"costs are those of one window, got a batch of {len(batch.audio)}")
     with _counting(model) as sites, torch.inference_mode():
@@ -106,7 +106,7 @@ def count_cost(model: DualEncoder, batch: Batch, descriptors: Mapping[str, Token
 def _counting(model: nn.Module) -> Iterator[list[Site]]:
     sites: list[Site] = []
     hooks = []
-    attention = "\n"  # name of the last module whose own Linears it counts itself
+    attention = "\n"  # the last module that counts its inner Linears itself
     for name, module in model.named_modules():
         if isinstance(module, TransformerLayer | Attend):
             attention = f"{name}."
@@ -157,10 +157,10 @@ def _products(positions: int, *modules: nn.Linear | nn.Conv1d) -> int:
 
 
 def count_of_shapes(config: ModelConfig, notes: int) -> Count:
-    """`count_cost` of a model that is never filled with numbers, for a window with that many notes.
+    """`count_cost` of a model without weights (on PyTorch's meta device), for a window with that many notes.
 
-    Controls, whose descriptors are replaced, count as what they control for. Modules that look at values while they
-    are made or run cannot be counted so, and get real ones.
+    Controls, whose descriptors are replaced, count like the arms that they control for. A model with modules that
+    read values when they are built or run is built with real weights.
     """
     arm = config.arm
     config = replace(config, arm=replace(arm, injected=tuple(replace(one, values="real") for one in arm.injected)))
@@ -176,7 +176,7 @@ def count_of_shapes(config: ModelConfig, notes: int) -> Count:
 
 
 def _on_meta(batch: Batch, descriptors: Mapping[str, Tokens]) -> tuple[Batch, dict[str, Tokens]]:
-    """Shapes alone. What was one tensor stays one, since mechanisms ask whether two masks are the same."""
+    """The same shapes on the meta device. One tensor stays one object: mechanisms compare masks by identity."""
     made: dict[int, Tensor] = {}
 
     def shape(tensor: Tensor) -> Tensor:

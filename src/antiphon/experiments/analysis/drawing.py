@@ -1,4 +1,4 @@
-"""Plots that several analyses share: bars, curves and heat maps, ours in blue, the paper's in orange."""
+"""Plots that several analyses share: bars, curves and heat maps; ours in blue, the paper's in orange."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from numpy.typing import ArrayLike
 
 OURS, PAPER, REFERENCE = "#1f5fa8", "#c4621b", "#6b7280"
 ARM_COLOURS = {"D0": REFERENCE, "d4a4": PAPER, "a4r": "#2e8b57", "d4-a4r": "#8e5ea2"}
-"""The paper's arms where several of them are drawn."""
+"""Colours of the paper's arms in plots of several arms."""
 _DARK = 0.55
 
 
 def new_figure(title: str, width: float = 8.5, height: float = 5.0) -> Figure:
-    """An empty figure with a title; its size in inches."""
+    """An empty figure with a title. Width and height are in inches."""
     figure = Figure(figsize=(width, height), layout="constrained", dpi=110)
-    figure.suptitle(title, fontsize=11, parse_math=False)  # names of models may hold dollar signs
+    figure.suptitle(title, fontsize=11, parse_math=False)  # names of models may contain dollar signs
     return figure
 
 
@@ -33,9 +33,9 @@ def bars(
     paper: Sequence[float | None] | None = None,
     lines: Mapping[str, float] | None = None,
 ) -> None:
-    """Horizontal bars, the first at the top; None leaves a gap.
+    """Horizontal bars, the first at the top. None leaves a gap.
 
-    `intervals` [low, high] as whiskers, `paper` as diamonds, `lines` as labelled vertical lines.
+    `intervals` [low, high] are drawn as whiskers, `paper` as diamonds, `lines` as labelled vertical lines.
     """
     drawn = [0.0 if value is None else value for value in values]
     axes.barh(range(len(labels)), drawn, height=0.62, color=OURS, alpha=0.75, label="here")
@@ -58,7 +58,7 @@ def bars(
 
 @dataclass(frozen=True)
 class Curve:
-    """A line to draw: y over x; `band` is an interval [low, high] around each point; paper's curves are dashed."""
+    """A line of y against x. `band` is an interval [low, high] around each point; the paper's curves are dashed."""
 
     label: str
     x: Sequence[float]
@@ -69,7 +69,7 @@ class Curve:
 
 
 def curves(axes: Axes, lines: Sequence[Curve], title: str, xlabel: str, ylabel: str) -> None:
-    """Curves over one another, without a legend, so that a figure of several panels may have one for all."""
+    """Several curves in one panel, without a legend, so that a figure of several panels can have one for all."""
     for line in lines:
         style = {"linestyle": "--", "marker": "D", "markersize": 4.0, "fillstyle": "none", "linewidth": 1.1}
         if not line.from_paper:
@@ -93,7 +93,7 @@ def heat_map(
     limits: tuple[float, float] | None = None,
     decimals: int = 2,
 ) -> None:
-    """A matrix [rows, columns] as colours with its numbers written in; nan is left white. `limits` of the colours."""
+    """A matrix [rows, columns] as colours with its numbers; nan stays white. `limits` are those of the colour scale."""
     values = np.asarray(matrix, np.float64)
     if values.shape != (len(rows), len(columns)):
         raise ValueError(f"a matrix of shape {values.shape} does not fit {len(rows)} rows and {len(columns)} columns")
@@ -111,13 +111,13 @@ def heat_map(
 
 
 def tidy(axes: Axes, title: str) -> None:
-    """What all plots have in common: a small title at the left, and no frame above and at the right."""
+    """The common style of all plots: a small title at the left, no frame at the top and at the right."""
     axes.set_title(title, loc="left", fontsize=9, parse_math=False)
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def descriptor_title(name: str) -> str:
-    """A descriptor as the paper writes it.
+    """The name of a descriptor as in the paper.
 
     >>> descriptor_title("a4"), descriptor_title("band_energy")
     ('A4', 'band energy')

@@ -1,7 +1,7 @@
-"""How the two sides lie in the common space: alignment, uniformity, the gap between them, hubs, and a map of it.
+"""Geometry of the common space: alignment, uniformity, modality gap, hubness, and a map of the embeddings.
 
-The paper shows maps and names alignment, uniformity and hubness without figures (§7). Everything is computed on unit
-vectors, whose cosines rank what is retrieved.
+The paper shows maps and names alignment, uniformity and hubness without figures (§7). All measures are computed on unit
+vectors, whose cosines rank the candidates in retrieval.
 """
 
 from __future__ import annotations
@@ -35,34 +35,34 @@ Rows = NDArray[np.float64]
 
 
 def alignment(x: Rows, y: Rows) -> float:
-    """Mean squared distance of the two vectors of a pair, [n, D] each: 0 when they coincide, 2 for unrelated unit
+    """Mean squared distance of the two vectors of a pair, [n, D] each: 0 when they are equal, 2 for unrelated unit
     vectors in many dimensions, at most 4 (Wang and Isola 2020, α = 2)."""
     return float(np.square(x - y).sum(axis=1).mean())
 
 
 def uniformity(x: Rows) -> float:
-    """log of the mean over all pairs of exp(−2·‖x − y‖²), [n, D]: 0 when all unit vectors coincide, towards −4 when
-    they are spread evenly in many dimensions (Wang and Isola 2020, t = 2). Needs two vectors."""
+    """log of the mean over all pairs of exp(−2·‖x − y‖²), [n, D]: 0 when all unit vectors are equal, close to −4
+    when they are spread evenly in many dimensions (Wang and Isola 2020, t = 2). Needs two vectors."""
     exponents = -2 * pdist(x, "sqeuclidean")
     return float(logsumexp(exponents) - np.log(len(exponents)))
 
 
 def modality_gap(x: Rows, y: Rows) -> float:
-    """Distance of the two sides' centroids, [n, D] each: 0 to 2 for unit vectors (Liang et al. 2022)."""
+    """Distance of the two modalities' centroids, [n, D] each: 0 to 2 for unit vectors (Liang et al. 2022)."""
     return float(np.linalg.norm(x.mean(axis=0) - y.mean(axis=0)))
 
 
 def k_occurrence(queries: Rows, candidates: Rows, k: int = NEIGHBOURS) -> NDArray[np.int64]:
-    """How many queries [q, D] have each candidate [n, D] among their k best by cosine: int [n], adding up to q·k.
+    """Number of queries [q, D] that have each candidate [n, D] among their k best by cosine: int [n] with the sum q·k.
 
-    The number N_k of Radovanović et al. 2010, between the two sides. Ties go to the candidate that comes first.
+    The number N_k of Radovanović et al. 2010, across modalities. A tie goes to the first candidate.
     """
     nearest = np.argsort(-(queries @ candidates.T), axis=1, kind="stable")[:, :k]
     return np.bincount(nearest.reshape(-1), minlength=len(candidates))
 
 
 def hubness(occurrence: NDArray[np.int64]) -> dict[str, float]:
-    """Skewness of N_k (0.0 when all are equal), share of candidates that no query finds (anti-hubs), and the largest.
+    """Skewness of N_k (0.0 when all are equal), share of candidates that no query finds, and largest N_k.
 
     >>> hubness(np.array([0, 0, 0, 4]))["anti-hubs"]
     0.75
@@ -77,7 +77,7 @@ def hubness(occurrence: NDArray[np.int64]) -> dict[str, float]:
 
 
 def hubness_by_chance(candidates: int, k: int = NEIGHBOURS) -> dict[str, float]:
-    """What `hubness` is expected to be when each of as many queries draws its k candidates blindly: N_k is binomial."""
+    """Expected `hubness` when as many queries as candidates draw their k at random: N_k is binomial."""
     share = k / candidates
     spread = np.sqrt(candidates * share * (1 - share))
     return {"skewness": float((1 - 2 * share) / spread), "anti-hubs": float((1 - share) ** candidates)}
@@ -85,7 +85,7 @@ def hubness_by_chance(candidates: int, k: int = NEIGHBOURS) -> dict[str, float]:
 
 def _umap(rows: Rows, seed: int) -> Rows:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what is not installed beside it, and of small inputs
+        warnings.simplefilter("ignore")  # about optional packages and small inputs
         umap: Any = importlib.import_module("umap")
         neighbours = min(15, len(rows) - 1)
         fit = umap.UMAP(n_neighbors=neighbours, metric="cosine", random_state=seed, n_jobs=1)
@@ -112,21 +112,21 @@ _MAPS: tuple[tuple[str, str, Callable[[Rows, int], Rows]], ...] = (
 
 
 def flatten(rows: Rows, seed: int) -> tuple[str, Rows]:
-    """A map [n, 2] of vectors [n, D], D ≥ 2, and the method's name: UMAP where umap-learn is installed, else t-SNE
-    where scikit-learn is, else PCA. The extra `antiphon[analysis]` brings both."""
+    """The name of the method, and a map [n, 2] of vectors [n, D], D ≥ 2: UMAP where umap-learn is installed, else
+    t-SNE where scikit-learn is, else PCA. The extra `antiphon[analysis]` installs both packages."""
     name, _, method = next(one for one in _MAPS if find_spec(one[1]) is not None)
     return name, method(rows, seed)
 
 
-def _run(subject: ModelUnderTest) -> AnalysisResult:
-    sample = sample_windows(subject)
+def _run(tested: ModelUnderTest) -> AnalysisResult:
+    sample = sample_windows(tested)
     count = len(sample)
     if count <= NEIGHBOURS:
-        raise AntiphonError(f"{subject.corpus.name}: {count} windows; geometry needs more than {NEIGHBOURS}")
-    audio, notes = embed_sample(subject.model, sample)
+        raise AntiphonError(f"{tested.corpus.name}: {count} windows; geometry needs more than {NEIGHBOURS}")
+    audio, notes = embed_sample(tested.model, sample)
     cosines = audio @ notes.T
     occurrences = {"a2m": k_occurrence(audio, notes), "m2a": k_occurrence(notes, audio)}
-    hubs = {direction: hubness(occurrence) for direction, occurrence in occurrences.items()}
+    by_direction = {direction: hubness(occurrence) for direction, occurrence in occurrences.items()}
     facts: dict[str, Any] = {
         "windows": count,
         "recordings": len(sample.recordings),
@@ -136,12 +136,12 @@ def _run(subject: ModelUnderTest) -> AnalysisResult:
         "modality gap": modality_gap(audio, notes),
         "cosine of pairs": float(np.diagonal(cosines).mean()),
         "cosine of others": float((cosines.sum() - np.trace(cosines)) / (count * (count - 1))),
-        "hubness": hubs | {"by chance": hubness_by_chance(count)},
+        "hubness": by_direction | {"by chance": hubness_by_chance(count)},
     }
-    figure = new_figure(f"{subject.name}: {count} windows in the common space", 12, 6)
+    figure = new_figure(f"{tested.name}: {count} windows in the common space", 12, 6)
     left, right = figure.subplots(1, 2, width_ratios=(2.2, 1))
-    facts["map"], points = flatten(np.concatenate([audio, notes]), subject.seed)
-    _draw_map(figure, left, facts["map"], points[:count], points[count:], sample, subject.seed)
+    facts["map"], points = flatten(np.concatenate([audio, notes]), tested.seed)
+    _draw_map(figure, left, facts["map"], points[:count], points[count:], sample, tested.seed)
     _draw_occurrence(right, occurrences)
     rows = [
         {
@@ -161,22 +161,22 @@ def _run(subject: ModelUnderTest) -> AnalysisResult:
 
 
 def _draw_map(figure: Figure, axes: Axes, method: str, audio: Rows, notes: Rows, sample: Sample, seed: int) -> None:
-    """Both sides of every window, pairs joined; a few recordings in colour, those with most windows first."""
+    """Audio and notes of every window, with lines between pairs; the recordings with most windows are in colour."""
     order = np.random.default_rng(seed).permutation(len(sample.recordings))
     windows = np.bincount(sample.recording, minlength=len(sample.recordings))
     shown = np.sort(order[np.argsort(-windows[order], kind="stable")][:_SHOWN])
     rest = ~np.isin(sample.recording, shown)
-    for side, marker in ((audio, "o"), (notes, "^")):
-        axes.plot(*side[rest].T, marker, color="0.82", markersize=2.5, markeredgewidth=0)
-    for place, number in enumerate(shown):
-        colour, kept = f"C{place}", sample.recording == number
+    for points, marker in ((audio, "o"), (notes, "^")):
+        axes.plot(*points[rest].T, marker, color="0.82", markersize=2.5, markeredgewidth=0)
+    for index, number in enumerate(shown):
+        colour, kept = f"C{index}", sample.recording == number
         ends = np.stack([audio[kept], notes[kept]])
         axes.plot(ends[..., 0], ends[..., 1], color=colour, linewidth=0.6, alpha=0.5)
         title = sample.recordings[number].title
         short = title if len(title) <= _TITLE else title[: _TITLE - 1] + "…"
         axes.plot(*ends[0].T, "o", color=colour, markersize=4.5, markeredgewidth=0, zorder=3, label=short)
         axes.plot(*ends[1].T, "^", color=colour, markersize=5.5, markeredgecolor="white", markeredgewidth=0.4, zorder=3)
-    tidy(axes, f"{method}: ● sound, ▲ notes, lines join pairs; {len(shown)} recordings in colour")
+    tidy(axes, f"{method}: ● audio, ▲ notes, lines connect pairs; {len(shown)} recordings in colour")
     axes.set_xticks([])
     axes.set_yticks([])
     legend = figure.legend(loc="outside lower center", ncols=4, fontsize=7, frameon=False)
@@ -186,22 +186,22 @@ def _draw_map(figure: Figure, axes: Axes, method: str, audio: Rows, notes: Rows,
 
 def _draw_occurrence(axes: Axes, occurrences: dict[str, NDArray[np.int64]]) -> None:
     largest = max(int(occurrence.max()) for occurrence in occurrences.values())
-    width = -(-(largest + 1) // 40)  # whole numbers, or some bars would count more of them than others
+    width = -(-(largest + 1) // 40)  # an integer, so that every bar counts equally many values
     edges = (np.arange(0, largest + width + 1, width) - 0.5).tolist()
     for (direction, occurrence), colour in zip(occurrences.items(), (OURS, PAPER), strict=True):
         axes.hist(occurrence, edges, histtype="step", color=colour, linewidth=1.6, label=_DIRECTIONS[direction])
-    axes.axvline(NEIGHBOURS, color=REFERENCE, linestyle="--", linewidth=1, label="if all were found alike")
-    axes.set_xlabel(f"N{NEIGHBOURS}: in the {NEIGHBOURS} best of so many queries")
+    axes.axvline(NEIGHBOURS, color=REFERENCE, linestyle="--", linewidth=1, label="if all were found equally often")
+    axes.set_xlabel(f"N{NEIGHBOURS}: number of queries with the window among their {NEIGHBOURS} best")
     axes.set_ylabel("windows")
     axes.set_yscale("log")
     axes.legend(fontsize=8, frameon=False)
-    tidy(axes, "hubs")
+    tidy(axes, "hubness")
 
 
 def _summary(facts: dict[str, Any]) -> str:
-    hubs = facts["hubness"]
+    found = facts["hubness"]
     table = as_table(
-        ["hubs", *_DIRECTIONS.values(), "drawn blindly"],
+        ["hubness", *_DIRECTIONS.values(), "random draws"],
         [
             [title, *(cell(factor * value, digits) if value is not None else "–" for value in values)]
             for title, key, factor, digits in (
@@ -209,16 +209,16 @@ def _summary(facts: dict[str, Any]) -> str:
                 ("anti-hubs, found by no query, %", "anti-hubs", 100, 1),
                 (f"largest N{NEIGHBOURS}", "largest", 1, 0),
             )
-            for values in [[hubs[which].get(key) for which in (*_DIRECTIONS, "by chance")]]
+            for values in [[found[which].get(key) for which in (*_DIRECTIONS, "by chance")]]
         ],
     )
     return (
         f"{facts['windows']} windows of {facts['recordings']} recordings. Alignment {cell(facts['alignment'], 3)} "
-        f"(0 is best), uniformity {cell(facts['uniformity']['audio'], 3)} for sound and "
-        f"{cell(facts['uniformity']['notes'], 3)} for notes (lower is more even), gap between the sides' centroids "
+        f"(0 is best), uniformity {cell(facts['uniformity']['audio'], 3)} for audio and "
+        f"{cell(facts['uniformity']['notes'], 3)} for notes (lower is more even), distance of the centroids "
         f"{cell(facts['modality gap'], 3)}. The mean cosine of pairs is {cell(facts['cosine of pairs'], 3)}, of others "
         f"{cell(facts['cosine of others'], 3)}. The paper gives no figures for these.\n\n{table}"
     )
 
 
-ANALYSIS = Analysis("geometry", "How do the two sides lie in the common space?", _run)
+ANALYSIS = Analysis("geometry", "How are the two modalities distributed in the common space?", _run)

@@ -1,4 +1,4 @@
-"""Seconds and memory that a model takes to embed a batch, or to learn from it. Weights and windows are random."""
+"""Time and memory of a model for embedding a batch, or for a training step. Weights and windows are random."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Load:
-    """What a pass takes in: `windows` of sound with `notes` notes each; `learning` adds the backward pass."""
+    """The input of a pass: `windows` of audio with `notes` notes each. `learning` adds the backward pass."""
 
     windows: int
     notes: int
@@ -30,7 +30,7 @@ class Load:
 
 
 def random_windows(config: ModelConfig, load: Load) -> Batch:
-    """Noise and random notes of the model's window length: speed and memory depend on shapes alone."""
+    """Noise and random notes of the model's window length: time and memory depend only on shapes."""
     sizes, rng = config.sizes, np.random.default_rng(_SEED)
     audio = rng.normal(0.0, 0.1, (load.windows, round(sizes.window_s * sizes.sample_rate_hz))).astype(np.float32)
     notes = [
@@ -46,7 +46,7 @@ def random_windows(config: ModelConfig, load: Load) -> Batch:
 
 
 def pass_through(model: DualEncoder, batch: Batch, learning: bool) -> None:
-    """Embed both sides, descriptors included; in `learning`, everything that a loss sees, and all gradients."""
+    """Embed both modalities, descriptors included. With `learning`, compute all inputs of a loss and all gradients."""
     if not learning:
         with torch.inference_mode():
             found = model.describe(batch)
@@ -54,8 +54,8 @@ def pass_through(model: DualEncoder, batch: Batch, learning: bool) -> None:
                 model.encode(side, batch, found)
         return
     encoded = model(batch)
-    seen = [encoded.audio, encoded.notes, *encoded.penalties.values()]
-    loss = sum((tensor.square().mean() for tensor in seen), start=torch.zeros((), device=batch.audio.device))
+    inputs = [encoded.audio, encoded.notes, *encoded.penalties.values()]
+    loss = sum((tensor.square().mean() for tensor in inputs), start=torch.zeros((), device=batch.audio.device))
     if encoded.branch is not None:
         loss = loss + encoded.branch.square().mean()
     loss.backward()
@@ -68,8 +68,8 @@ def built(config: ModelConfig, load: Load, device: torch.device) -> tuple[DualEn
 
 
 def best_seconds(calls: Mapping[str, Callable[[], object]], repeats: int, limit_s: float) -> dict[str, float]:
-    """Least wall time of each call. They take turns, so that another load on the machine meets all alike: `repeats`
-    times after a warm-up, or as often as fits into `limit_s` seconds for all together, once at least."""
+    """Shortest wall time of each call in seconds. Calls alternate, so that other load on the machine affects all of
+    them equally: `repeats` times after a warm-up, or as often as `limit_s` seconds in total allow, at least once."""
     best = dict.fromkeys(calls, float("inf"))
     began = time.perf_counter()
     for turn in range(1, repeats + 2):
@@ -77,7 +77,7 @@ def best_seconds(calls: Mapping[str, Callable[[], object]], repeats: int, limit_
             started = time.perf_counter()
             call()
             best[name] = min(best[name], time.perf_counter() - started)
-        if (time.perf_counter() - began) * (turn + 1) / turn > limit_s:  # the next turn would pass it
+        if (time.perf_counter() - began) * (turn + 1) / turn > limit_s:  # the next turn would exceed it
             break
     return best
 
@@ -85,7 +85,7 @@ def best_seconds(calls: Mapping[str, Callable[[], object]], repeats: int, limit_
 def seconds_per_window(
     configs: Sequence[ModelConfig], load: Load, device: torch.device, repeats: int = 5, limit_s: float = 60.0
 ) -> list[float]:
-    """Seconds a window for each model, the best of several passes of `load`."""
+    """Seconds per window for each model, the best of several passes of `load`."""
 
     def timed(config: ModelConfig) -> Callable[[], object]:
         model, batch = built(config, load, device)
@@ -102,10 +102,10 @@ def seconds_per_window(
 
 
 def peak_mib(config: ModelConfig, load: Load, device: torch.device) -> tuple[float, float]:
-    """Peak memory in MiB of one pass in a fresh process, and what that process held before it, model included.
+    """Peak memory of one pass in a new process, and the memory of that process before the pass, model included; in MiB.
 
-    On a CPU the process's resident memory, Python and PyTorch included; on a GPU, what tensors take there. nan where
-    the system does not tell.
+    On a CPU this is the resident memory of the process, with Python and PyTorch; on a GPU, the memory of the tensors
+    there. nan where the system does not report it.
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context, torch.set_num_threads, (torch.get_num_threads(),)) as pool:

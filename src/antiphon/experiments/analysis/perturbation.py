@@ -1,14 +1,15 @@
-"""Perturbation: how far does an embedding move when one dimension of a descriptor does (paper §7)?
+"""Perturbation: the distance that an embedding moves when one dimension of a descriptor changes (paper §7).
 
-Each dimension is raised by ε = 0.1 at every unpadded frame, and set to zero; what counts is the mean L2 distance that
-the embedding of the tower moves. The paper does not say whether its embedding is normalised: `raw` is the head's
-output, which its figures beyond 1 for so small an ε suggest, `unit` the unit vector that retrieval compares. Distances
-depend on the scale of a model's raw embedding, so that what compares with the paper is the pattern over the bands.
+Each dimension is raised by ε = 0.1 at every unpadded frame, and set to zero. The measure is the mean L2 distance that
+the embedding of the tower moves. The paper does not state whether its embedding is normalised: `raw` is the output of
+the head, which the paper's figures above 1 for such a small ε suggest; `unit` is the unit vector that retrieval
+compares. Distances depend on the scale of a model's raw embedding, so compare only the pattern over the bands with the
+paper.
 
-Beyond the paper: S with each dimension at zero. Its linear correlations are those of a dimension's time mean and time
-standard deviation with each dimension of the raw embedding, over windows, as mean |r|; n windows that have nothing to
-do with one another give √(2 / (π(n − 1))) on average. A4 is scaled to mean 0 and deviation 1 in every window, so that
-neither says anything of it.
+In addition to the paper: S with each dimension at zero. The linear correlations are those of a dimension's time mean
+and time standard deviation with each dimension of the raw embedding, over windows, as mean |r|; n unrelated windows
+give √(2 / (π(n − 1))) on average. A4 is scaled to mean 0 and deviation 1 in every window, so it has no such
+correlations.
 """
 
 from __future__ import annotations
@@ -53,14 +54,14 @@ from antiphon.types import MODALITIES, Modality
 EPSILON = 0.1
 _MEASURES = ("raised_raw", "raised_unit", "zeroed_raw", "zeroed_unit")
 _LEAST_SPREAD = 1e-3
-"""A standard deviation over windows below which a statistic is constant but for rounding."""
+"""A statistic with a smaller standard deviation over windows is constant except for rounding."""
 
 Rows = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """One dimension of a descriptor, and the tower that takes it."""
+    """One dimension of a descriptor, and the tower that takes the descriptor."""
 
     descriptor: str
     index: int
@@ -68,12 +69,12 @@ class Dimension:
 
     @property
     def title(self) -> str:
-        """Such as `A4 47 Hz`."""
+        """The name of the dimension, such as `A4 47 Hz`."""
         name = DESCRIPTORS[self.descriptor].dimensions[self.index]
         return f"{descriptor_title(self.descriptor)} {name.replace('_hz', ' Hz').replace('_', ' ')}"
 
     def raised(self, tokens: Tokens, by: float) -> Tokens:
-        """The descriptor with this dimension raised wherever it is not padded."""
+        """The descriptor with this dimension raised at every unpadded position."""
         values = tokens.values.clone()
         values[..., self.index] += by if tokens.padding is None else by * ~tokens.padding
         return Tokens(values, tokens.padding)
@@ -85,7 +86,7 @@ class Dimension:
         return Tokens(values, tokens.padding)
 
     def condition(self) -> Condition:
-        """This dimension at zero in every window."""
+        """The condition with this dimension at zero in every window."""
 
         def change(found: Mapping[str, Tokens], generator: torch.Generator) -> Mapping[str, Tokens]:
             return {**found, self.descriptor: self.zeroed(found[self.descriptor])}
@@ -94,12 +95,12 @@ class Dimension:
 
 
 def dimensions_of(model: DualEncoder) -> list[Dimension]:
-    """Every dimension of every descriptor a model's towers take. Raises `AntiphonError` when there are none."""
+    """Every dimension of every descriptor that the towers of a model take. Raises `AntiphonError` without any."""
     taken = dict.fromkeys((injected.descriptor, injected.into) for injected in model.config.arm.injected)
     if not taken:
         raise AntiphonError(
             f"arm {model.config.arm.name}: nothing to perturb, its towers take no descriptors; "
-            "antiphon list arms tells which arms inject some"
+            "antiphon list arms shows which arms inject some"
         )
     return [Dimension(name, index, into) for name, into in taken for index in range(len(DESCRIPTORS[name].dimensions))]
 
@@ -112,8 +113,8 @@ def distances(
     dimensions: Sequence[Dimension],
     epsilon: float = EPSILON,
 ) -> tuple[Rows, dict[Modality, Rows]]:
-    """L2 distances that each window's embedding moves: [B, dimensions, 4], in the order raised raw, raised unit,
-    zeroed raw, zeroed unit. `found` are the batch's descriptors. Gives the raw embeddings [B, D] they start from too.
+    """L2 distances that the embedding of each window moves: [B, dimensions, 4], in the order raised raw, raised unit,
+    zeroed raw, zeroed unit; and the unchanged raw embeddings [B, D]. `found` are the descriptors of the batch.
     """
     base = {side: model.encode(side, batch, found)[0] for side in {one.into for one in dimensions}}
 
@@ -136,14 +137,14 @@ def _array(values: Tensor) -> Rows:
 def _over_time(tokens: Tokens) -> Tensor:
     """Mean and standard deviation over unpadded positions [B, K, 2]; zeros where a row has none."""
     mean = tokens.mean()
-    apart = Tokens((tokens.values - mean.unsqueeze(1)).square(), tokens.padding)
-    return torch.stack([mean, apart.mean().sqrt()], dim=-1)
+    squared = Tokens((tokens.values - mean.unsqueeze(1)).square(), tokens.padding)
+    return torch.stack([mean, squared.mean().sqrt()], dim=-1)
 
 
 def mean_correlation(statistic: Rows, embedded: Rows) -> float | None:
     """Mean over the embedding's dimensions [n, D] of |Pearson's r| with a statistic [n] of the same windows.
 
-    None where the statistic is constant, or there are fewer than 3 windows; constant dimensions are left out.
+    None where the statistic is constant, or for fewer than 3 windows. Constant dimensions are left out.
     """
     varying = embedded.std(axis=0) > 0
     if len(statistic) < 3 or statistic.std() < _LEAST_SPREAD or not varying.any():
@@ -153,13 +154,13 @@ def mean_correlation(statistic: Rows, embedded: Rows) -> float | None:
     return float(np.abs(r).mean())
 
 
-def _run(subject: ModelUnderTest) -> AnalysisResult:
-    dimensions = dimensions_of(subject.model)
-    sample = sample_windows(subject)
-    moved, correlations = _measure(subject.model, sample, dimensions)
+def _run(tested: ModelUnderTest) -> AnalysisResult:
+    dimensions = dimensions_of(tested.model)
+    sample = sample_windows(tested)
+    moved, correlations = _measure(tested.model, sample, dimensions)
     conditions = {one.title: one.condition() for one in dimensions}
-    segments = embed_conditions(subject, list(conditions.values()))
-    scores = score_conditions(segments, subject.seed)
+    segments = embed_conditions(tested, list(conditions.values()))
+    scores = score_conditions(segments, tested.seed)
     rows = [
         {"dimension": one.title, "descriptor": one.descriptor, "into": one.into}
         | {name: round(value, 6) for name, value in zip(_MEASURES, means, strict=True)}
@@ -174,25 +175,25 @@ def _run(subject: ModelUnderTest) -> AnalysisResult:
         "S": scores.intact.row(),
         "chance": scores.chance,
         "correlation_by_chance": round(math.sqrt(2 / (math.pi * max(1, len(sample) - 1))), 4),
-        "rank_correlation_with_paper": _likeness(rows),
+        "rank_correlation_with_paper": _rank_correlations(rows),
         "dimensions": rows,
     }
-    return AnalysisResult(facts, rows, _draw(subject, facts), _summary(facts))
+    return AnalysisResult(facts, rows, _draw(tested, facts), _summary(facts))
 
 
 @torch.inference_mode()
 def _measure(
     model: DualEncoder, sample: Sample, dimensions: Sequence[Dimension]
 ) -> tuple[Rows, list[tuple[float | None, float | None]]]:
-    """Distances of all windows [n, dimensions, 4]; each dimension's correlations, of its mean and of its spread."""
+    """Distances of all windows [n, dimensions, 4]; the correlations of each dimension's mean and standard deviation."""
     device = next(model.parameters()).device
     moved, statistics, embedded = [], [], []
     for batch in track(sample.batches, "perturbing"):
         batch = batch.to(device)
         found = describe(batch, model.descriptor_names(*MODALITIES), model.config.sizes.sample_rate_hz)
-        apart, base = distances(model, batch, found, dimensions)
+        batch_distances, base = distances(model, batch, found, dimensions)
         over_time = {name: _over_time(tokens) for name, tokens in found.items()}
-        moved.append(apart)
+        moved.append(batch_distances)
         embedded.append(base)
         statistics.append(_array(torch.stack([over_time[one.descriptor][:, one.index] for one in dimensions], dim=1)))
     whole = {side: np.concatenate([part[side] for part in embedded]) for side in embedded[0]}
@@ -203,8 +204,8 @@ def _measure(
     return np.concatenate(moved), correlations
 
 
-def _likeness(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
-    """Spearman's ρ of our bands of A4 with each of the paper's arms; nothing without A4, None where all are equal."""
+def _rank_correlations(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Spearman's ρ of our bands of A4 with each of the paper's arms; empty without A4, None where all are equal."""
     bands = [row for row in rows if row["descriptor"] == "a4"]
     if not bands:
         return {}
@@ -219,11 +220,11 @@ def _likeness(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | 
     }
 
 
-def _draw(subject: ModelUnderTest, facts: Mapping[str, Any]) -> Figure:
+def _draw(tested: ModelUnderTest, facts: Mapping[str, Any]) -> Figure:
     rows: Sequence[Mapping[str, Any]] = facts["dimensions"]
     names = [row["dimension"] for row in rows]
     bands = [row for row in rows if row["descriptor"] == "a4"]
-    figure = new_figure(f"{subject.name}: one dimension of a descriptor at a time", 12, 3.6 + 0.36 * len(rows))
+    figure = new_figure(f"{tested.name}: one dimension of a descriptor at a time", 12, 3.6 + 0.36 * len(rows))
     panels = figure.subplots(2, 2).flat
     moved = f"embedding's mean L2 change, raw, {facts['sampled']} windows"
     bars(panels[0], names, [row["raised_raw"] for row in rows], f"raised by {EPSILON:g} at every frame", moved)
@@ -244,7 +245,7 @@ def _draw(subject: ModelUnderTest, facts: Mapping[str, Any]) -> Figure:
 
 
 def _draw_pattern(axes: Axes, bands: Sequence[Mapping[str, Any]]) -> None:
-    """The bands' share of the largest change, ours and the paper's."""
+    """The change of each band as a share of the largest, ours and the paper's."""
 
     def pattern(label: str, key: str, colour: str, from_paper: bool) -> Curve:
         values = np.array([row[key] for row in bands], np.float64)
@@ -253,7 +254,13 @@ def _draw_pattern(axes: Axes, bands: Sequence[Mapping[str, Any]]) -> None:
 
     lines = [pattern(f"paper, {arm}", f"paper_{arm}", ARM_COLOURS[arm], True) for arm in PERTURBATION]
     lines += [pattern("here, raw", "raised_raw", OURS, False), pattern("here, unit", "raised_unit", "#7fb2e5", False)]
-    curves(axes, lines, "A4: which octaves move the embedding", "octave from, Hz", "change, share of the largest")
+    curves(
+        axes,
+        lines,
+        "A4: change of the embedding by octave",
+        "lower edge of the octave, Hz",
+        "change, share of the largest",
+    )
     axes.set_xticks(range(len(bands)), [row["dimension"].split()[1] for row in bands])
     axes.set_ylim(0, 1.05)
     axes.legend(fontsize=7, frameon=False)
@@ -291,11 +298,11 @@ def _summary(facts: Mapping[str, Any]) -> str:
     return (
         f"Mean L2 change of the embedding over {facts['sampled']} windows when one dimension is raised by {EPSILON:g} "
         "at every frame, or set to zero; `raw` before, `unit` after scaling to unit length. Distances depend on a "
-        f"model's scale, so that only their pattern compares with the paper's.{pattern} S with the dimension at zero, "
+        f"model's scale: compare only their pattern with the paper's.{pattern} S with the dimension at zero, "
         f"over {facts['windows']} windows of {facts['recordings']} recordings: {cell(facts['S']['S'])} intact. `r` "
         "is the mean absolute linear correlation of its time mean or deviation with the embedding's dimensions; "
-        f"unrelated windows would give {facts['correlation_by_chance']:.3f}, and a dimension scaled window by window, "
-        f"as those of A4 are, has none (–).\n\n{table}"
+        f"unrelated windows would have {facts['correlation_by_chance']:.3f}. A dimension scaled in each window, "
+        f"such as those of A4, has none (–).\n\n{table}"
     )
 
 

@@ -1,10 +1,10 @@
-"""What can be read off an embedding of one side about the other side: ridge regression (paper §7).
+"""Probes: ridge regression of properties of one modality on the embedding of the other (paper §7).
 
-Conventions. Inputs are the unit vectors that retrieval compares. Recordings of one work are always in the same fold,
-so that a probe is tested on music that it has not seen; the paper does not say how it split its windows. R² is that of
-predictions out of sample (Campbell and Thompson 2008): squared error over that of always saying the mean of the
-windows that were fitted. A probe that has learned nothing is therefore at 0, where the mean of the windows that are
-tested, unknown to it, would put it below.
+Conventions. Inputs are the unit vectors that retrieval compares. Recordings of one work are always in the same fold, so
+that a probe is tested on music outside its training folds; the paper does not state its split. R² is that of
+out-of-sample predictions (Campbell and Thompson 2008): 1 − squared error / squared error of the mean of the training
+windows. A probe that has learned nothing therefore has 0. With the mean of the test windows, which it does not know, it
+would be below 0.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from antiphon.types import MODALITIES, Modality
 
 FOLDS = 5
 STRENGTHS = tuple(10.0**power for power in range(-2, 6))
-"""Ridge strengths to choose from."""
+"""The ridge strengths λ to choose from."""
 _FEWEST_WORKS = 3
 _STEPS = 25
 _KINDS = ("weighted by variance", "uniform")
@@ -45,7 +45,7 @@ Groups = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Ridge:
-    """A fitted map, `predict` [n, D] → [n, K]."""
+    """A fitted linear map: `predict` maps [n, D] to [n, K]."""
 
     mean_x: Rows
     scale_x: Rows
@@ -61,7 +61,7 @@ def fit_ridge(x: Rows, y: Rows, strengths: Sequence[float]) -> list[Ridge]:
 
     Columns of x are standardised, those of y centred; weights = (XᵀX + λ·1)⁻¹ Xᵀ y in closed form (Hoerl and Kennard
     1970), through one singular value decomposition for all λ. The mean is not penalised. Constant columns of x have
-    no say.
+    no effect.
     """
     mean_x, mean_y, spread = x.mean(axis=0), y.mean(axis=0), x.std(axis=0)
     scale = np.where(spread > 1e-12, spread, np.inf)
@@ -74,7 +74,7 @@ def fit_ridge(x: Rows, y: Rows, strengths: Sequence[float]) -> list[Ridge]:
 
 
 def folds_of(groups: Groups, count: int, rng: np.random.Generator) -> Groups:
-    """A fold for every row [n], 0 … count − 1: rows of one group together, folds about equally large."""
+    """The fold of every row [n], 0 … count − 1. Rows of a group share a fold; folds are of about equal size."""
     names, member = np.unique(groups, return_inverse=True)
     sizes = np.bincount(member)
     fold, filled = np.zeros(len(names), np.int64), np.zeros(min(count, len(names)), np.int64)
@@ -86,33 +86,33 @@ def folds_of(groups: Groups, count: int, rng: np.random.Generator) -> Groups:
 
 
 def out_of_fold(x: Rows, y: Rows, groups: Groups, seed: int) -> tuple[Rows, Rows]:
-    """Predictions [n, K] of y [n, K] from x [n, D], each by a ridge regression that has not seen its group; and beside
-    them the mean of the rows that were fitted.
+    """Predictions [n, K] of y [n, K] from x [n, D] by ridge regressions without the rows of the same group; and the
+    mean of their training rows [n, K].
 
-    Up to five folds. The strength is chosen anew for each, by the squared error of up to five folds within the rows
-    that are fitted. Needs at least three groups.
+    Up to five folds. For each, the strength is chosen by the squared error over up to five folds of its training rows.
+    Needs at least three groups.
     """
     rng = np.random.default_rng(seed)
     predicted, constant = np.empty_like(y), np.empty_like(y)
     fold = folds_of(groups, FOLDS, rng)
     for number in range(fold.max() + 1):
-        seen = np.flatnonzero(fold != number)
-        inner = folds_of(groups[seen], FOLDS, rng)
+        training = np.flatnonzero(fold != number)
+        inner = folds_of(groups[training], FOLDS, rng)
         errors = np.zeros(len(STRENGTHS))
         for part in range(inner.max() + 1):
-            fitted, tested = seen[inner != part], seen[inner == part]
+            fitted, held_out = training[inner != part], training[inner == part]
             fits = fit_ridge(x[fitted], y[fitted], STRENGTHS)
-            errors += [float(np.square(fit.predict(x[tested]) - y[tested]).sum()) for fit in fits]
+            errors += [float(np.square(fit.predict(x[held_out]) - y[held_out]).sum()) for fit in fits]
         chosen = STRENGTHS[int(np.argmin(errors))]
-        held_out = fold == number
-        predicted[held_out] = fit_ridge(x[seen], y[seen], [chosen])[0].predict(x[held_out])
-        constant[held_out] = y[seen].mean(axis=0)
+        test = fold == number
+        predicted[test] = fit_ridge(x[training], y[training], [chosen])[0].predict(x[test])
+        constant[test] = y[training].mean(axis=0)
     return predicted, constant
 
 
 def r2(y: Rows, predicted: Rows, constant: Rows) -> tuple[float, float]:
-    """1 − squared error / squared error of a constant prediction, all [n, K]: over target dimensions weighted by the
-    latter, and uniformly. Dimensions in which the constant is always right are left out; 0.0 when it is in all.
+    """1 − squared error / squared error of a constant prediction, all [n, K]: the mean over target dimensions, weighted
+    by the latter error, and unweighted. Dimensions where the constant has no error are left out; 0.0 without any other.
 
     >>> r2(np.array([[0.0, 5.0], [2.0, 5.0]]), np.array([[0.0, 5.0], [1.0, 5.0]]), np.array([[1.0, 5.0]]))
     (0.5, 0.5)
@@ -128,8 +128,8 @@ def r2(y: Rows, predicted: Rows, constant: Rows) -> tuple[float, float]:
 def mean_chroma(view: View) -> Tensor:
     """Share of each pitch class in the window's energy: [B, 12], summing to 1; zeros for silence.
 
-    Energies are averaged over frames before they become shares, so that a pause, whose chroma is that of noise, counts
-    as little as it is heard.
+    Energies are averaged over frames before they become shares, so that a pause, whose chroma is that of noise, has the
+    small weight of its energy.
     """
     return share(pitch_class_energy(view.magnitude, view.sample_rate_hz).mean(dim=1))
 
@@ -137,8 +137,8 @@ def mean_chroma(view: View) -> Tensor:
 def centroid_hz(view: View) -> Tensor:
     """Spectral centroid Σ f·|X| / Σ |X| in Hz of the spectrum averaged over frames: [B, 1]; 0 for silence.
 
-    Averaging centroids frame by frame instead would measure the pauses: the rounding noise of 16-bit sound alone has
-    its centroid near a quarter of the sample rate.
+    A mean of the frames' centroids would measure the pauses: rounding noise of 16-bit audio alone has its centroid
+    near a quarter of the sample rate.
     """
     spectrum = view.magnitude.mean(dim=2)
     hz = torch.arange(spectrum.shape[1], device=spectrum.device) * (view.sample_rate_hz / N_FFT)
@@ -157,7 +157,7 @@ def interval_histogram(notes: NoteBatch) -> Tensor:
 
 
 def _targets(sample: Sample, sample_rate_hz: int) -> dict[str, tuple[Modality, Rows]]:
-    """The paper's four probes under its names: from which side, and to what [n, K]."""
+    """The paper's four probes by its names: the modality of the embedding, and the target [n, K]."""
     parts: dict[str, list[Rows]] = {}
     for batch in sample.batches:
         view = View(batch, sample_rate_hz)
@@ -172,30 +172,30 @@ def _targets(sample: Sample, sample_rate_hz: int) -> dict[str, tuple[Modality, R
     return {
         "midi to chroma": ("notes", whole["chroma"]),
         "midi to centroid": ("notes", whole["centroid"]),
-        # Pitches that no window has can be neither predicted nor missed.
+        # Pitches that no window has are left out: nothing about them can be predicted.
         "audio to pitch histogram": ("audio", whole["pitches"][:, whole["pitches"].any(axis=0)]),
         "audio to interval histogram": ("audio", whole["intervals"]),
     }
 
 
-def _run(subject: ModelUnderTest) -> AnalysisResult:
-    sample = sample_windows(subject)
+def _run(tested: ModelUnderTest) -> AnalysisResult:
+    sample = sample_windows(tested)
     works = len(set(sample.work.tolist()))
     if works < _FEWEST_WORKS:
         raise AntiphonError(
-            f"{subject.corpus.name}: windows of {works} works; probes need at least {_FEWEST_WORKS}, so that they can "
-            "be tested on music that they have not seen"
+            f"{tested.corpus.name}: windows of {works} works; probes need at least {_FEWEST_WORKS}, so that they can "
+            "be tested on music outside their training folds"
         )
-    embedded = dict(zip(MODALITIES, embed_sample(subject.model, sample), strict=True))
-    others = np.random.default_rng(subject.seed).permutation(len(sample))
+    embedded = dict(zip(MODALITIES, embed_sample(tested.model, sample), strict=True))
+    others = np.random.default_rng(tested.seed).permutation(len(sample))
     rows = []
-    for probe, (side, target) in _targets(sample, subject.model.config.sizes.sample_rate_hz).items():
+    for probe, (side, target) in _targets(sample, tested.model.config.sizes.sample_rate_hz).items():
         row: dict[str, Any] = {"probe": probe, "dimensions": target.shape[1]}
         for title, x in (("", embedded[side]), (", shuffled", embedded[side][others])):
-            found = r2(target, *out_of_fold(x, target, sample.work, subject.seed))
+            found = r2(target, *out_of_fold(x, target, sample.work, tested.seed))
             row |= {f"R² {kind}{title}": value for kind, value in zip(_KINDS, found, strict=True)}
         rows.append(row)
-    paper = compared_arms(PROBES, subject.arm)
+    paper = compared_arms(PROBES, tested.arm)
     facts = {
         "windows": len(sample),
         "recordings": len(sample.recordings),
@@ -204,8 +204,8 @@ def _run(subject: ModelUnderTest) -> AnalysisResult:
         "probes": rows,
         "paper": {name: dict(figures) for name, figures in paper.items()},
     }
-    figure = new_figure(f"{subject.name}: what one side's embedding tells of the other, {len(sample)} windows", 11, 3.4)
-    own = paper_row(PROBES, subject.arm) or {}
+    figure = new_figure(f"{tested.name}: R² of probes, {len(sample)} windows", 11, 3.4)
+    own = paper_row(PROBES, tested.arm) or {}
     labels = [row["probe"] for row in rows]
     for axes, kind in zip(figure.subplots(1, 2, sharey=True), _KINDS, strict=True):
         values = [row[f"R² {kind}"] for row in rows]
@@ -236,11 +236,11 @@ def _summary(facts: dict[str, Any], paper: Mapping[str, Mapping[str, float]]) ->
     )
     return (
         f"Ridge regression from unit embeddings over {facts['windows']} windows of {facts['works']} works, tested on "
-        "works that the fit has not seen, R² against the mean of those it has; shuffled: the same with embeddings of "
-        "other windows. From notes to the sound's mean chroma and spectral centroid, from sound to the notes' pitches "
-        "(those that occur) and steps between successive notes. The paper says neither how it split its windows nor "
-        f"how it averaged over dimensions.\n\n{table}"
+        "works outside the training folds, R² against the mean of the training windows; shuffled: the same with "
+        "embeddings of other windows. From notes to the audio's mean chroma and spectral centroid, from audio to the "
+        "notes' pitches (those that occur) and steps between successive notes. The paper states neither its split nor "
+        f"its average over dimensions.\n\n{table}"
     )
 
 
-ANALYSIS = Analysis("probes", "What does one side's embedding tell of the other side?", _run)
+ANALYSIS = Analysis("probes", "Which properties of one modality does the embedding of the other predict?", _run)

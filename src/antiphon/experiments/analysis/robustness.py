@@ -1,10 +1,11 @@
-"""Robustness: how fast does S fall when one side no longer fits the other as it did (paper §7)?
+"""Robustness: the loss of S when one modality is changed (paper §7).
 
-Notes transposed by semitones and by octaves, their velocities scaled, white noise added to the sound, the sound shifted
-in time; nothing is trained anew. What the paper leaves open is settled so: notes transposed out of 0–127 are left out;
-velocities are rounded and kept within 1–127; the level of noise is set window by window, and nothing is clipped after
-it; a positive shift delays the sound within its window, whose notes stay where they are. Beyond the paper: the whole
-file of notes played slower or faster than the recording, its windows beginning at the same musical moments.
+Notes are transposed by semitones and by octaves, their velocities are scaled, white noise is added to the audio, and
+the audio is shifted in time; nothing is trained again. The paper leaves some details open. Here notes that are
+transposed out of 0–127 are left out; velocities are rounded and clamped to 1–127; the level of noise is set for each
+window, and the sum is not clipped; a positive shift delays the audio within its window, and the notes stay. In addition
+to the paper: the whole file of notes is played slower or faster than the recording, and its windows begin at the same
+musical moments.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from antiphon.experiments.reporting import cell
 from antiphon.models.batch import NoteBatch
 
 PAPER_ARMS = ("D0", "d4a4", "a4r")
-"""The arms whose curves the paper gives."""
+"""The arms with curves in the paper."""
 
 
 def transposed(notes: NoteBatch, semitones: int) -> NoteBatch:
-    """Every pitch raised; notes that leave 0–127 are left out, and those behind them move up, as if never played."""
+    """Every pitch raised. Notes that leave 0–127 are removed, and later notes move up in their place."""
     pitch = notes.pitch + semitones
     padding = notes.padding | (pitch < 0) | (pitch > 127)
     order = torch.argsort(padding.to(torch.int8), dim=1, stable=True)
@@ -56,7 +57,7 @@ def with_noise(audio: torch.Tensor, snr_db: float, generator: torch.Generator) -
 
 
 def shifted(audio: torch.Tensor, samples: int) -> torch.Tensor:
-    """Each window [B, S] delayed by `samples` (negative: brought forward); zeros come in, what leaves is lost."""
+    """Each window [B, S] delayed by `samples` (negative: advanced). Samples shifted in are zero."""
     moved = torch.zeros_like(audio)
     if samples >= 0:
         moved[:, samples:] = audio[:, : audio.shape[1] - samples]
@@ -67,9 +68,9 @@ def shifted(audio: torch.Tensor, samples: int) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Sweep:
-    """One curve: S by the amount of a change; `intact` is the amount that changes nothing.
+    """One curve: S by the amount of a change. `intact` is the amount without a change.
 
-    `change` makes the condition of a name and an amount; `paper` is the paper's S by arm and amount.
+    `change` returns the condition for a name and an amount. `paper` is the paper's S by arm and amount.
     """
 
     name: str
@@ -81,15 +82,15 @@ class Sweep:
     paper: Mapping[str, Mapping[float, float]]
 
     def condition_name(self, amount: float) -> str:
-        """Such as `velocity 0.8`."""
+        """The name of the condition, such as `velocity 0.8`."""
         return f"{self.name} {amount:g}"
 
     def conditions(self) -> list[Condition]:
-        """One for each amount but `intact`."""
+        """One condition for each amount except `intact`."""
         return [self.change(self.condition_name(one), one) for one in self.amounts if one != self.intact]
 
     def paper_curve(self, arm: str) -> dict[float, float]:
-        """The paper's S at each amount that it gives for an arm, and without any change; empty where it has none."""
+        """The paper's S at each of its amounts for an arm, and without a change; empty where it has none."""
         curve = dict(paper_row(self.paper, arm) or {})
         if curve and arm in SCORES:
             curve.setdefault(self.intact, SCORES[arm].s)
@@ -119,24 +120,24 @@ def _shift(name: str, samples: float) -> Condition:
 
 
 CLEAN_DB = 50.0
-"""Where sound without noise stands on the axis of SNR."""
+"""Position of audio without noise on the axis of SNR."""
 
 SWEEPS = (
     Sweep("transposition", "Notes transposed", "semitones", (-6, -3, -1, 0, 1, 3, 6), 0, _transpose, TRANSPOSITION),
     Sweep("octaves", "Notes transposed by octaves", "semitones", (-24, -12, 0, 12, 24), 0, _transpose, OCTAVES),
     Sweep("velocity", "Velocities scaled", "factor", (0.5, 0.8, 1.0, 1.2, 1.5), 1.0, _scale_velocity, VELOCITY),
     Sweep("speed", "Notes played slower or faster", "factor", (0.9, 0.95, 1.0, 1.05, 1.1), 1.0, _play, {}),
-    Sweep("noise", "White noise in the sound", "SNR, dB", (CLEAN_DB, 40, 30, 20, 10, 5), CLEAN_DB, _add_noise, NOISE),
-    Sweep("shift", "Sound shifted, zeros filled in", "samples", (-8000, -4000, 0, 4000, 8000), 0, _shift, TIME_SHIFT),
+    Sweep("noise", "White noise in the audio", "SNR, dB", (CLEAN_DB, 40, 30, 20, 10, 5), CLEAN_DB, _add_noise, NOISE),
+    Sweep("shift", "Audio shifted, filled with zeros", "samples", (-8000, -4000, 0, 4000, 8000), 0, _shift, TIME_SHIFT),
 )
 
 
-def _run(subject: ModelUnderTest) -> AnalysisResult:
-    segments = embed_conditions(subject, [condition for sweep in SWEEPS for condition in sweep.conditions()])
-    scores = score_conditions(segments, subject.seed)
+def _run(tested: ModelUnderTest) -> AnalysisResult:
+    segments = embed_conditions(tested, [condition for sweep in SWEEPS for condition in sweep.conditions()])
+    scores = score_conditions(segments, tested.seed)
     rows = [_row(sweep, amount, scores) for sweep in SWEEPS for amount in sweep.amounts]
     facts = segments.facts() | {"chance": scores.chance, "curves": rows}
-    return AnalysisResult(facts, rows, _draw(subject, rows, scores.chance), _summary(subject, facts, rows))
+    return AnalysisResult(facts, rows, _draw(tested, rows, scores.chance), _summary(tested, facts, rows))
 
 
 def _row(sweep: Sweep, amount: float, scores: ConditionedScores) -> dict[str, Any]:
@@ -151,8 +152,8 @@ def _of(rows: Sequence[Mapping[str, Any]], sweep: Sweep) -> list[Mapping[str, An
     return [row for row in rows if row["change"] == sweep.name]
 
 
-def _draw(subject: ModelUnderTest, rows: Sequence[Mapping[str, Any]], chance: float) -> Figure:
-    title = f"{subject.name}: S when one side is changed, at inference; bands: 95 % over pieces"
+def _draw(tested: ModelUnderTest, rows: Sequence[Mapping[str, Any]], chance: float) -> Figure:
+    title = f"{tested.name}: S when one modality is changed, at inference; bands: 95 % over pieces"
     figure = new_figure(title, 12, 7.2)
     for axes, sweep in zip(figure.subplots(2, 3).flat, SWEEPS, strict=True):
         found = _of(rows, sweep)
@@ -162,7 +163,7 @@ def _draw(subject: ModelUnderTest, rows: Sequence[Mapping[str, Any]], chance: fl
             if (curve := sweep.paper_curve(arm))
         ]
         band = [(row["low"], row["high"]) for row in found]
-        lines.append(Curve(f"here, {subject.arm}", sweep.amounts, [row["S"] for row in found], band, colour=OURS))
+        lines.append(Curve(f"here, {tested.arm}", sweep.amounts, [row["S"] for row in found], band, colour=OURS))
         curves(axes, lines, sweep.title, sweep.unit, "S, %")
         axes.axhline(chance, color="black", linewidth=0.9, linestyle=":", label="chance here")
         axes.set_ylim(0, 100)
@@ -176,7 +177,7 @@ def _draw(subject: ModelUnderTest, rows: Sequence[Mapping[str, Any]], chance: fl
     return figure
 
 
-def _summary(subject: ModelUnderTest, facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+def _summary(tested: ModelUnderTest, facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
     table = as_table(
         ["change", "amount", "S", "95 % over pieces", "change of S", *(f"paper {arm}" for arm in PAPER_ARMS)],
         [
@@ -193,14 +194,14 @@ def _summary(subject: ModelUnderTest, facts: Mapping[str, Any], rows: Sequence[M
     )
     return (
         f"S in percent, protocol `paper`, {facts['windows']} windows of {facts['recordings']} recordings; a random "
-        f"order gets {facts['chance']:.1f}. Notes are transposed in semitones (those that leave 0–127 are left out), "
-        "velocities multiplied (kept within 1–127); the notes' speed is in multiples of the recording's, and the paper "
-        "has none of it; noise is white, at the SNR given in dB; shifts are in samples at "
-        f"{subject.model.config.sizes.sample_rate_hz} Hz, later where positive. The paper's models are larger and saw "
-        f"other data: what compares is the shape of a curve.\n\n{table}"
+        f"order has {facts['chance']:.1f}. Notes are transposed in semitones (those that leave 0–127 are left out); "
+        "velocities are multiplied (clamped to 1–127); speed is a multiple of the recording's, without figures in the "
+        "paper; noise is white, at the SNR in dB; shifts are in samples at "
+        f"{tested.model.config.sizes.sample_rate_hz} Hz, positive ones later. The paper's models are larger and "
+        f"trained on other data: compare the shapes of the curves.\n\n{table}"
     )
 
 
 ANALYSIS = Analysis(
-    "robustness", "How fast does S fall when one side is transposed, scaled, played faster, noisy or shifted?", _run
+    "robustness", "How much does S fall when one modality is transposed, scaled, played faster, noisy or shifted?", _run
 )

@@ -1,4 +1,4 @@
-"""Windows to look at a model with: drawn once from a seed, spread over the recordings, each with sound and notes."""
+"""The sample of windows for an analysis: drawn from a seed, spread over the recordings, each with audio and notes."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from antiphon.progress import track
 from antiphon.types import MODALITIES
 
 WINDOWS = 500
-"""As many as the paper looked at (§7)."""
+"""Size of the paper's sample (§7)."""
 _BATCH = 16
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """n windows, those of one recording side by side and in order of time.
+    """n windows; those of one recording are adjacent and in order of time.
 
-    `batches` hold them on the CPU, in the same order; `recording` int [n] points into `recordings`; `start_s` float
-    [n] is where each begins in its recording.
+    `batches` holds them on the CPU, in the same order. `recording` int [n] indexes `recordings`. `start_s` float [n] is
+    the start of each window in its recording.
     """
 
     batches: tuple[Batch, ...]
@@ -50,21 +50,23 @@ class Sample:
         return work_numbers(self.recordings)[self.recording]
 
 
-def sample_windows(subject: ModelUnderTest, count: int = WINDOWS) -> Sample:
-    """Up to `count` windows on the grid of every second, at most 100 a recording, as the paper cuts them (§1).
+def sample_windows(tested: ModelUnderTest, count: int = WINDOWS) -> Sample:
+    """Up to `count` windows on the paper's grid (§1): one every second, at most 100 from a recording.
 
-    Every recording gives its equal share; what a short one cannot give, the longer ones do. With more recordings than
-    windows, recordings are drawn too. Windows that are silent or have no notes are passed over; recordings that cannot
-    be read are `skipped`. Each needed recording is decoded once. The same subject gives the same windows. Raises
-    `AntiphonError` when there are none.
+    Every recording contributes an equal share; longer recordings make up for those too short. With more recordings than
+    windows, recordings are drawn too. Silent windows and windows without notes are left out; recordings that cannot be
+    read are `skipped`. Each recording that is needed is decoded once. The same model, corpus and seed give the same
+    windows. Raises `AntiphonError` when there are none.
     """
-    sizes = subject.model.config.sizes
+    sizes = tested.model.config.sizes
     grid = WindowGrid(window_s=sizes.window_s)
-    rng = np.random.default_rng(subject.seed)
-    corpus = subject.corpus.with_sound()
+    rng = np.random.default_rng(tested.seed)
+    corpus = tested.corpus.with_sound()
     starts = [rng.permutation(grid.starts_s(recording.duration_s)) for recording in corpus.recordings]
     drawn = rng.permutation([number for number, found in enumerate(starts) if len(found)])[:count]
-    visits = sorted(drawn.tolist(), key=lambda number: len(starts[number]))  # the shortest first, to pass on their rest
+    visits = sorted(
+        drawn.tolist(), key=lambda number: len(starts[number])
+    )  # shortest first, so that longer ones make up
     found: dict[int, list[tuple[float, NDArray[np.float32], Notes]]] = {}
     skipped, wanted = list(corpus.skipped), count
     for visited, number in enumerate(track(visits, "reading")):
@@ -81,7 +83,7 @@ def sample_windows(subject: ModelUnderTest, count: int = WINDOWS) -> Sample:
     kept = sorted(number for number, windows in found.items() if windows)
     if not kept:
         reason = f"; first: {skipped[0]}" if skipped else f" (are they shorter than {sizes.window_s:g} s, or silent?)"
-        raise AntiphonError(f"{corpus.name}: no window of its {len(corpus)} recordings has sound and notes{reason}")
+        raise AntiphonError(f"{corpus.name}: no window of its {len(corpus)} recordings has audio and notes{reason}")
     windows = [window for number in kept for window in found[number]]
     parts = [windows[begin : begin + _BATCH] for begin in range(0, len(windows), _BATCH)]
     return Sample(
@@ -96,7 +98,7 @@ def sample_windows(subject: ModelUnderTest, count: int = WINDOWS) -> Sample:
 def _usable(
     opened: OpenedRecording, starts_s: NDArray[np.float64], count: int, window_s: float
 ) -> list[tuple[float, NDArray[np.float32], Notes]]:
-    """The first `count` of these windows that have sound and notes, in order of time."""
+    """The first `count` of these windows that have audio and notes, in order of time."""
     usable: list[tuple[float, NDArray[np.float32], Notes]] = []
     for start in starts_s.tolist():
         sound, notes = opened.sound(start, window_s), opened.notes.window(start, window_s)
@@ -111,9 +113,9 @@ def _usable(
 def embed_sample(
     model: DualEncoder, sample: Sample, observe: Observer | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both sides of every window: unit vectors [n, D] of sound and of notes, on the model's device, in float64.
+    """Embeddings of every window: unit vectors float64 [n, D] of audio and of notes, computed on the model's device.
 
-    `observe` is called with each layer's tokens, batch by batch, in the order of the sample.
+    `observe` is called with the tokens of each layer, batch by batch, in the order of the sample.
     """
     device = next(model.parameters()).device
     names = model.descriptor_names(*MODALITIES)

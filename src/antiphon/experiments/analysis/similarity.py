@@ -1,4 +1,4 @@
-"""Do the two towers come to see windows alike? CKA and RSA between all their layers (paper §7)."""
+"""Similarity of the representations of the two towers: CKA and RSA between all their layers (paper §7)."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ Rows = NDArray[np.float64]
 
 
 def linear_cka(x: ArrayLike, y: ArrayLike) -> float:
-    """Likeness of two representations of the same n things, 0 to 1: [n, D], [n, E] of any units → number.
+    """Linear CKA: similarity of two representations of the same n items, 0 to 1: [n, D], [n, E] of any units → number.
 
     ‖YᵀX‖² / (‖XᵀX‖·‖YᵀY‖) in Frobenius norms, columns centred (Kornblith et al. 2019, equation 5, in its feature
-    form). Rotating or scaling a side changes nothing. The estimate is biased upwards where there are no more things
-    than dimensions: compare it with that of shuffled rows. 0.0 when a side is constant.
+    form). It is invariant to rotation and scale of either representation. The estimate is biased upwards where items
+    are not more than dimensions: compare it with that of shuffled rows. 0.0 for a constant representation.
 
     >>> linear_cka([[1, 0], [0, 1], [2, 2]], [[0, 2], [-2, 0], [-4, 4]])
     1.0
@@ -42,10 +42,10 @@ def linear_cka(x: ArrayLike, y: ArrayLike) -> float:
 
 
 def rsa(x: ArrayLike, y: ArrayLike) -> float:
-    """Whether two representations of the same n things find the same ones alike, −1 to 1: [n, D], [n, E] → number.
+    """Agreement of two representations of the same n items about distances, −1 to 1: [n, D], [n, E] → number.
 
-    Spearman's ρ of their cosine distances, each pair of things once (Kriegeskorte et al. 2008). A row of zeros is at
-    distance 1 of all others. 0.0 when all distances of a side are equal, or with fewer than three things.
+    Spearman's ρ of their cosine distances, each pair of items once (Kriegeskorte et al. 2008). A row of zeros is at
+    distance 1 from all others. 0.0 when all distances of a representation are equal, or for fewer than three items.
 
     >>> round(rsa([[1, 0], [1, 1], [0, 1]], [[2, 0], [3, 4], [0, 9]]), 3)
     0.866
@@ -62,7 +62,7 @@ def _ranked_distances(x: ArrayLike) -> Rows:
     """Ranks of the cosine distances of all pairs [n (n − 1) / 2], ties at their mean rank."""
     rows = np.asarray(x, np.float64)
     unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float64).tiny)
-    # Rounded, since what is equally far apart must be a tie whatever the order of additions in a matrix product.
+    # Rounded, so that equal distances are ties whatever the order of additions in a matrix product.
     return rankdata(np.round(1 - (unit @ unit.T)[np.triu_indices(len(rows), 1)], 12))
 
 
@@ -73,28 +73,28 @@ def _correlation(x: Rows, y: Rows) -> float:
 
 
 def layer_means(model: DualEncoder, sample: Sample) -> dict[str, Rows]:
-    """What each transformer layer gives, averaged over its unpadded positions: "audio 1" … → [n, width], float64.
+    """Output of each transformer layer, averaged over its unpadded positions: "audio 1" … → [n, width], float64.
 
-    Injections after a layer are included. The paper averages over time too; whether it masks padding it does not say.
+    Injections after a layer are included. The paper averages over time too; it does not state whether it masks padding.
     """
-    seen: dict[str, list[Rows]] = {}
+    outputs: dict[str, list[Rows]] = {}
 
     def observe(side: Modality, layer: int, tokens: Tokens) -> None:
-        seen.setdefault(f"{side} {layer + 1}", []).append(tokens.mean().double().cpu().numpy())
+        outputs.setdefault(f"{side} {layer + 1}", []).append(tokens.mean().double().cpu().numpy())
 
     embed_sample(model, sample, observe)
-    return {name: np.concatenate(parts) for name, parts in seen.items()}
+    return {name: np.concatenate(parts) for name, parts in outputs.items()}
 
 
-def _run(subject: ModelUnderTest) -> AnalysisResult:
-    sample = sample_windows(subject)
+def _run(tested: ModelUnderTest) -> AnalysisResult:
+    sample = sample_windows(tested)
     if len(sample) < _FEWEST:
-        raise AntiphonError(f"{subject.corpus.name}: {len(sample)} windows; similarity needs at least {_FEWEST}")
-    layers = layer_means(subject.model, sample)
+        raise AntiphonError(f"{tested.corpus.name}: {len(sample)} windows; similarity needs at least {_FEWEST}")
+    layers = layer_means(tested.model, sample)
     names = list(layers)
     audio, notes = (np.flatnonzero([name.startswith(side) for name in names]) for side in MODALITIES)
-    # By chance: the same numbers, but each window of sound beside the notes of another.
-    others = np.random.default_rng(subject.seed).permutation(len(sample))
+    # Chance level: the same measures, with each window's audio paired with the notes of another window.
+    others = np.random.default_rng(tested.seed).permutation(len(sample))
     shuffled = [layers[names[number]][others] for number in notes]
     measures: dict[str, tuple[Callable[[Rows], Rows], Callable[[Rows, Rows], float]]] = {
         "CKA": (_centred, linear_cka),
@@ -106,12 +106,12 @@ def _run(subject: ModelUnderTest) -> AnalysisResult:
         "skipped": [str(error) for error in sample.skipped],
         "layers": names,
     }
-    figure = new_figure(f"{subject.name}: likeness of layers over {len(sample)} windows", 12, 5.5)
-    for axes, (measure, (prepare, likeness)) in zip(figure.subplots(1, 2), measures.items(), strict=True):
-        seen = [prepare(rows) for rows in layers.values()]
-        matrix = _matrix(seen, seen, likeness)
+    figure = new_figure(f"{tested.name}: similarity of layers over {len(sample)} windows", 12, 5.5)
+    for axes, (measure, (prepare, similarity)) in zip(figure.subplots(1, 2), measures.items(), strict=True):
+        prepared = [prepare(rows) for rows in layers.values()]
+        matrix = _matrix(prepared, prepared, similarity)
         between = matrix[np.ix_(audio, notes)]
-        by_chance = _matrix([seen[number] for number in audio], [prepare(rows) for rows in shuffled], likeness)
+        by_chance = _matrix([prepared[number] for number in audio], [prepare(rows) for rows in shuffled], similarity)
         facts[measure] = {
             "matrix": matrix.tolist(),
             "mean": float(between.mean()),
@@ -123,7 +123,7 @@ def _run(subject: ModelUnderTest) -> AnalysisResult:
         heat_map(axes, matrix, names, names, title, limits=(min(0.0, float(matrix.min())), 1.0))
         for edge in (axes.axhline, axes.axvline):
             edge(len(audio) - 0.5, color="black", linewidth=1.5)
-    paper = compared_arms(SIMILARITY, subject.arm)
+    paper = compared_arms(SIMILARITY, tested.arm)
     facts["paper"] = {name: dict(figures) for name, figures in paper.items()}
     rows = [
         {"layer": names[i], "other": names[j]} | {measure: facts[measure]["matrix"][i][j] for measure in measures}
@@ -132,8 +132,8 @@ def _run(subject: ModelUnderTest) -> AnalysisResult:
     return AnalysisResult(facts, rows, figure, _summary(facts, paper, len(audio) * len(notes)))
 
 
-def _matrix(left: Sequence[Rows], right: Sequence[Rows], likeness: Callable[[Rows, Rows], float]) -> Rows:
-    return np.array([[likeness(one, other) for other in right] for one in left])
+def _matrix(left: Sequence[Rows], right: Sequence[Rows], similarity: Callable[[Rows, Rows], float]) -> Rows:
+    return np.array([[similarity(one, other) for other in right] for one in left])
 
 
 def _summary(facts: dict[str, Any], paper: Mapping[str, Mapping[str, float]], pairs: int) -> str:
@@ -148,18 +148,18 @@ def _summary(facts: dict[str, Any], paper: Mapping[str, Mapping[str, float]], pa
         [
             [
                 title,
-                cell(facts[measure][what], 3),
-                cell(facts[measure][f"{what} of shuffled windows"], 3),
+                cell(facts[measure][statistic], 3),
+                cell(facts[measure][f"{statistic} of shuffled windows"], 3),
                 *(cell(figures.get(key), 3) for figures in paper.values()),
             ]
-            for (measure, what), (title, key) in lines.items()
+            for (measure, statistic), (title, key) in lines.items()
         ],
     )
     return (
         f"{facts['windows']} windows of {facts['recordings']} recordings, each layer's output averaged over time. "
-        "The column of shuffled windows pairs every window of sound with the notes of another: CKA is biased upwards "
-        f"where windows are not many more than a layer is wide.\n\n{table}"
+        "Shuffled windows pair every window's audio with the notes of another window: CKA is biased upwards "
+        f"unless there are many more windows than dimensions of a layer.\n\n{table}"
     )
 
 
-ANALYSIS = Analysis("similarity", "How alike do the layers of the two towers see windows?", _run)
+ANALYSIS = Analysis("similarity", "How similar are the representations in the layers of the two towers?", _run)

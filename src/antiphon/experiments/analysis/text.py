@@ -1,4 +1,4 @@
-"""What the summaries of several analyses share: tables as Markdown, and the paper's row for an arm."""
+"""Parts of summaries that several analyses share: tables as Markdown, and the paper's figures for an arm."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def as_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def paper_row(figures: Mapping[str, Figures], arm: str) -> Figures | None:
-    """The paper's figures for an arm, in upper or lower case, or None where it has none.
+    """The paper's figures for an arm, ignoring case, or None where it has none.
 
     >>> paper_row({"a4r": 82.0}, "A4r")
     82.0
@@ -32,7 +32,7 @@ def paper_row(figures: Mapping[str, Figures], arm: str) -> Figures | None:
 
 
 def compared_arms(figures: Mapping[str, Figures], arm: str) -> dict[str, Figures]:
-    """The paper's figures to put beside those of an arm: its own, where there are any, and the reference's.
+    """The paper's figures to compare an arm with: those of the same arm, if any, and those of the reference.
 
     >>> compared_arms({"D0": 75.2, "a4r": 80.7, "d4a4": 84.0}, "A4r")
     {'paper, A4r': 80.7, 'paper, D0': 75.2}

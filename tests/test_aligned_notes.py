@@ -75,7 +75,7 @@ def test_a_pair_and_a_hit_of_the_same_stretch_have_the_same_notes(tmp_path: Path
         tempo=2.0,
         semitones=3,
     )
-    monkeypatch.setattr(aligned, "_way", lambda *_: WARP)
+    monkeypatch.setattr(aligned, "_warping_path", lambda *_: WARP)
     content = aligned.aligned_midi(question, hit, path, None, 24_000, tmp_path)  # type: ignore[arg-type]
     (tmp_path / "served.mid").write_bytes(content)
     write_midi(notes_of_pair(paired), tmp_path / "paired.mid")

@@ -178,7 +178,8 @@ class TestFolder:
         (out / "runs" / "foundation").mkdir(parents=True)
         (out / "runs" / "foundation.log").touch()
         campaign = load_campaign(out)
-        assert campaign.runs == tuple(plan(load_grid(name)))
+        planned = [(run.name, run.arm, run.seed, run.from_init) for run in plan(load_grid(name))]
+        assert [(run.name, run.arm, run.seed, run.from_init) for run in campaign.runs] == planned  # epochs were scaled
         campaign = replace(campaign, question="The same question in other words?")
         for _ in range(2):
             assert open_campaign(out, campaign) == campaign

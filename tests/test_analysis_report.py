@@ -56,8 +56,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         name: Analysis(name, f"What of {name}?", run)
         for name, run in (("plain", plain), ("refusing", refusing), ("breaking", breaking))
     }
-    registry: Registry[Analysis] = Registry("analysis", "antiphon.experiments.analysis", "ANALYSIS")
-    registry.__dict__["_entries"] = table
+    registry = Registry("analysis", Analysis, "antiphon.experiments.analysis", "ANALYSIS", "antiphon.analyses")
+    registry.__dict__.update(_entries=table, _filled=True)
     monkeypatch.setattr(report, "ANALYSES", registry)
     monkeypatch.setattr(report, "code_version", lambda: {"version": "1", "commit": "abc"})
     return counted

@@ -266,8 +266,8 @@ def register_arm(arm: Arm, *, replace: bool = False) -> Arm:
     >>> import antiphon
     >>> film = antiphon.Injected("a4", into="audio", by="film")
     >>> arm = antiphon.register_arm(antiphon.Arm("mine", (film,)))
-    >>> [one["injected"] for one in antiphon.catalogue("arms") if one["name"] == "mine"]
-    [['a4 into audio by film']]
+    >>> arm.name, arm.injections_in_words
+    ('mine', ['a4 into audio by film'])
     >>> antiphon.register_arm(antiphon.Arm("D0", (film,)))
     Traceback (most recent call last):
     antiphon.errors.AntiphonError: an arm named 'D0' exists already; choose another name

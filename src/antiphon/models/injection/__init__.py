@@ -104,8 +104,10 @@ def register_mechanism(mechanism: Mechanism, *, replace: bool = False) -> Mechan
     ...     def forward(self, tokens, descriptor):
     ...         return Tokens(tokens.values + self.project(descriptor.mean()).unsqueeze(1), tokens.padding)
     >>> mechanism = antiphon.register_mechanism(Mechanism("shift", "tokens", Shift))
+    >>> {"name": "shift", "place": "tokens"} in antiphon.catalogue("mechanisms")
+    True
     >>> arm = antiphon.register_arm(antiphon.Arm("A4s", (antiphon.Injected("a4", into="audio", by="shift"),)))
-    >>> [one["injected"] for one in antiphon.catalogue("arms") if one["name"] == "A4s"]
-    [['a4 into audio by shift']]
+    >>> arm.injections_in_words
+    ['a4 into audio by shift']
     """
     return MECHANISMS.register(mechanism, replace=replace)

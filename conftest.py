@@ -21,6 +21,31 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def _examples_write_elsewhere(request: pytest.FixtureRequest) -> None:
-    """Examples in docstrings run in an empty folder."""
+    """Examples in docstrings run in an empty folder, and registrations end with them."""
     if isinstance(request.node, pytest.DoctestItem):
         request.getfixturevalue("monkeypatch").chdir(request.getfixturevalue("tmp_path"))
+        request.getfixturevalue("registrations")
+
+
+@pytest.fixture
+def registrations() -> Iterator[None]:
+    """Entries, arms and presets that a test registers are removed after it."""
+    from antiphon.corpora import CORPUS_KINDS
+    from antiphon.models import arms
+    from antiphon.models.descriptors import DESCRIPTORS
+    from antiphon.models.injection import MECHANISMS
+    from antiphon.models.towers import TOWERS
+    from antiphon.training import presets
+    from antiphon.training.losses import LOSSES
+    from antiphon.training.schedules import SCHEDULES
+
+    registries = (CORPUS_KINDS, DESCRIPTORS, MECHANISMS, TOWERS, LOSSES, SCHEDULES)
+    names = [set(registry) for registry in registries]
+    tables = [(table, dict(table)) for table in (arms._arms, presets._presets)]
+    yield
+    for registry, before in zip(registries, names, strict=True):
+        for name in set(registry) - before:
+            registry.unregister(name)
+    for table, earlier in tables:
+        table.clear()
+        table.update(earlier)

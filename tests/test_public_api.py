@@ -15,10 +15,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 import antiphon
 from antiphon.corpora import Corpus
+from antiphon.models.descriptors import View
 from antiphon.models.loading import trained_folder
+from antiphon.training import recipes
+from antiphon.training.recipes import Recipe
 
 HEAVY = ("torch", "numpy", "faiss", "rich", "soundfile", "pydantic", "typer")
 
@@ -71,6 +76,7 @@ def _examples(name: str) -> list[doctest.DocTest]:
     return [one for one in found if one.examples and re.search(r"^ *Examples\n", one.docstring, re.MULTILINE)]
 
 
+@pytest.mark.usefixtures("registrations")
 @pytest.mark.parametrize("name", antiphon.__all__)
 def test_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     examples = _examples(name)
@@ -118,11 +124,23 @@ def test_parameters_are_described(function: Callable[..., Any]) -> None:
     assert named == wanted
 
 
-def test_the_example_of_the_documentation(demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _level(view: View) -> Tensor:
+    """The mean magnitude of each frame: float32 [B, T, 1]."""
+    return torch.log1p(view.magnitude).mean(dim=1).unsqueeze(-1)
+
+
+@pytest.mark.usefixtures("registrations")
+def test_the_example_of_the_documentation(
+    demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
+    # The preset of the shipped model trains for hours.
+    monkeypatch.setattr(recipes, "RECIPES", {"default": Recipe(arm="D0", preset="tiny")})
     recording = demo.recordings[0]
     Path("scores").mkdir()
+    Path("recordings").mkdir()
     shutil.copy(recording.notes_path, "scores/bwv858.mid")
+    shutil.copy(recording.audio_path, "recordings/first.flac")
     shutil.copy(recording.audio_path, "tape.flac")
 
     model = antiphon.load_model("default")
@@ -132,14 +150,32 @@ def test_the_example_of_the_documentation(demo: Corpus, tmp_path: Path, monkeypa
     matches = index.search("tape.flac", start_s=5, length_s=20, top=3, by_work=True)
     for match in matches:
         print(match.file, match.start_s, match.tempo, match.confidence)
+    pairs = antiphon.pair("recordings/", "scores/")
+    alignment = antiphon.align("tape.flac", "scores/bwv858.mid")
+    alignment.to_midi().save("aligned.mid")
     corpus = antiphon.open_corpus("demo", split="test")
+    capsys.readouterr()
+    print(antiphon.evaluate(model, corpus, protocol="strict"))
+    printed = capsys.readouterr().out
+    run = antiphon.train(corpus, recipe="default", out="runs/mine")
+    antiphon.register_descriptor(name="level", modality="audio", dimensions=["level"], compute=_level)
 
     assert a.vectors.dtype == n.vectors.dtype == np.float32
     assert a.start_s.dtype == n.start_s.dtype == np.float64
     assert a.vectors.shape == (len(a.start_s), model.dimensions)
     assert matches[0].file == str(tmp_path / "scores" / "bwv858.mid")
     assert matches[0].start_s == pytest.approx(5, abs=0.5)
-    assert len(corpus) > 0
+    assert [(pair.recording, pair.file) for pair in pairs] == [("recordings/first.flac", matches[0].file)]
+    assert alignment.confidence > 0.9
+    assert np.nanmedian(np.abs(alignment.recording_s - alignment.onset_s)) < 0.05
+    found = antiphon.read_notes("aligned.mid").onset_s
+    assert found == pytest.approx(np.sort(alignment.recording_s[np.isfinite(alignment.recording_s)]), abs=0.01)
+    assert len(corpus) == 8
+    assert printed.startswith("default on demo, split test, protocol strict: S ")
+    assert 50 < float(re.search(r"S (\d+\.\d) %", printed)[1]) <= 100
+    assert (run.result["arm"], run.result["preset"], run.result["recordings"]) == ("D0", "tiny", 8)
+    assert run.load_model().embed_audio("tape.flac").vectors.shape == (len(a.start_s), 32)
+    assert {"name": "level", "side": "audio", "dimensions": 1} in antiphon.catalogue("descriptors")
     index.close()
 
 

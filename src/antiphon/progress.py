@@ -27,8 +27,9 @@ def report_progress(listener: Listener) -> Iterator[None]:
 
     Examples
     --------
+    >>> import antiphon
     >>> from antiphon.progress import track
-    >>> with report_progress(lambda task, done, total: print(task, done, total)):
+    >>> with antiphon.report_progress(lambda task, done, total: print(task, done, total)):
     ...     letters = list(track("ab", "reading"))
     reading 0 2
     reading 1 2

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import antiphon
 from antiphon.cli.shared import (
+    LIKELY,
+    AgainstOption,
     JsonOption,
     KeepGoingOption,
     ModelOption,
+    OnlyOption,
     app,
     index_app,
     output_folder,
@@ -20,26 +24,15 @@ from antiphon.cli.shared import (
     within,
 )
 from antiphon.cli.terminal import console
-from antiphon.types import MODALITIES, Modality
 
 if TYPE_CHECKING:
     from antiphon import BuildReport
-
-
-def _modality(value: str) -> Modality:
-    try:
-        return next(known for known in MODALITIES if known == value)
-    except StopIteration:
-        raise typer.BadParameter(f"{value!r} is neither audio nor notes.") from None
 
 
 FoldersArgument = Annotated[
     list[Path], typer.Argument(metavar="FOLDER…", help="audio and note files, or folders with such files at any depth")
 ]
 IndexOption = Annotated[Path, typer.Option("--index", metavar="DIR", help="an index that was built before")]
-OnlyOption = Annotated[
-    Modality | None, typer.Option(parser=_modality, metavar="audio|notes", help="index one modality only")
-]
 WorksOption = Annotated[
     str | None,
     typer.Option(
@@ -65,9 +58,7 @@ def index_build(
 
     Example: antiphon index build scores/ recordings/ --out library
     """
-    from antiphon import Index
-
-    with Index.build(folders, model, out=out, only=only, works=works) as built:
+    with antiphon.Index.build(folders, model, out=out, only=only, works=works) as built:
         assert built.report is not None
         _print_report(built.report, out, keep_going, json_)
 
@@ -85,9 +76,7 @@ def index_add(
 
     Example: antiphon index add new-scores/ --index library
     """
-    from antiphon import Index
-
-    with Index.open(index) as opened:
+    with antiphon.Index.open(index) as opened:
         _print_report(opened.add(folders, only=only, works=works), index, keep_going, json_)
 
 
@@ -115,13 +104,11 @@ def index_relocate(
 
     Example: antiphon index relocate /mnt/old/scores=/media/new/scores --index library
     """
-    from antiphon import Index
-
     pairs = [move.partition("=") for move in moves]
     for old, _, new in pairs:
         if not old or not new:
             raise typer.BadParameter(f"{old or new!r}: two folders with = between them, OLD=NEW")
-    with Index.open(index) as opened:
+    with antiphon.Index.open(index) as opened:
         for old, _, new in pairs:
             typer.echo(f"{opened.relocate(old, new)} files, now below {new}")
 
@@ -135,10 +122,7 @@ def search_command(
         float | None, typer.Option("--length", help="length of the query, seconds", callback=positive)
     ] = None,
     top: Annotated[int, typer.Option("--top", help="number of matches", callback=within(1))] = 10,
-    against: Annotated[
-        Modality | None,
-        typer.Option(parser=_modality, metavar="audio|notes", help="modality to search; by default the other one"),
-    ] = None,
+    against: AgainstOption = None,
     composer: Annotated[str, typer.Option(help="only works of this composer; a part of the name is enough")] = "",
     split: Annotated[str, typer.Option(help="only recordings of this split")] = "",
     folder: Annotated[Path | None, typer.Option(metavar="DIR", help="only files below this folder")] = None,
@@ -157,10 +141,7 @@ def search_command(
 
     Example: antiphon search take1.flac --index library --start 10 --length 20
     """
-    from antiphon import Index
-    from antiphon.alignment.confidence import LIKELY
-
-    with Index.open(index) as opened:
+    with antiphon.Index.open(index) as opened:
         matches = opened.search(
             query,
             start_s=start,

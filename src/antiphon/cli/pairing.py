@@ -10,6 +10,7 @@ import typer
 
 import antiphon
 from antiphon.cli.shared import (
+    LIKELY,
     JsonOption,
     ModelOption,
     app,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 TransposeOption = Annotated[
     bool, typer.Option("--transpose", help="recordings may be up to 6 semitones off, and out of tune")
 ]
-_LIKELY = 0.5
 
 
 @app.command()
@@ -44,7 +44,7 @@ def pair(
     many: Annotated[bool, typer.Option("--many", help="several recordings may have the same note file")] = False,
     min_confidence: Annotated[
         float, typer.Option(help="leave out pairs of lower confidence", callback=within(0.0, 1.0))
-    ] = _LIKELY,
+    ] = LIKELY,
     transpose: TransposeOption = False,
     write: Annotated[
         Path | None,
@@ -150,7 +150,7 @@ def _alignment_as_text(alignment: Alignment) -> str:
         return f"no part of {alignment.notes} was found in {alignment.recording}"
     aligned = int((alignment.recording_s == alignment.recording_s).sum())  # NaN differs from itself
     return (
-        f"confidence {alignment.confidence:.2f}{'' if alignment.confidence >= _LIKELY else ': probably other music'}\n"
+        f"confidence {alignment.confidence:.2f}{'' if alignment.confidence >= LIKELY else ': probably other music'}\n"
         f"{match.query_start_s:.2f}–{match.query_end_s:.2f} s of {alignment.recording} are "
         f"{match.start_s:.2f}–{match.end_s:.2f} s of {alignment.notes}\n{aligned} of {len(alignment)} notes have a time"
     )

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from antiphon.cli.terminal import console as errors
+from antiphon.types import MODALITIES, Modality
 
 
 class OneLineErrors(TyperGroup):
@@ -85,6 +86,16 @@ index_app = typer.Typer(help="Build and update an index of a library.", no_args_
 app.add_typer(index_app, name="index")
 
 MAX_SEED = 2**63 - 1  # PyTorch takes no more
+LIKELY = 0.5
+"""Equal to `antiphon.alignment.confidence.LIKELY`, whose module is slow to import."""
+
+
+def _modality(value: str) -> Modality:
+    try:
+        return next(known for known in MODALITIES if known == value)
+    except StopIteration:
+        raise typer.BadParameter(f"{value!r} is neither audio nor notes.") from None
+
 
 CorpusArgument = Annotated[
     str,
@@ -101,6 +112,13 @@ RecordingsOption = Annotated[
     int | None, typer.Option(help="use this number of recordings, evenly spread (all)", callback=within(1), metavar="N")
 ]
 KeepGoingOption = Annotated[bool, typer.Option("--keep-going/--strict", help="exit code 0 or 2 when some files failed")]
+OnlyOption = Annotated[
+    Modality | None, typer.Option(parser=_modality, metavar="audio|notes", help="index one modality only")
+]
+AgainstOption = Annotated[
+    Modality | None,
+    typer.Option(parser=_modality, metavar="audio|notes", help="modality to search; by default the other one"),
+]
 SeedOption = Annotated[
     int, typer.Option("--seed", help="seed of everything drawn at random", callback=within(0, MAX_SEED))
 ]

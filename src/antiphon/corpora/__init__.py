@@ -43,7 +43,8 @@ class Recording:
 
     Examples
     --------
-    >>> recording = open_corpus("demo").recordings[0]
+    >>> import antiphon
+    >>> recording = antiphon.open_corpus("demo").recordings[0]
     >>> recording.composer, recording.title, recording.split
     ('Aurel Hinterbach', 'Chorale No. 1 in G major', 'train')
     """
@@ -74,7 +75,8 @@ class Corpus:
 
     Examples
     --------
-    >>> corpus = open_corpus("demo")
+    >>> import antiphon
+    >>> corpus = antiphon.open_corpus("demo")
     >>> len(corpus), corpus.splits
     (41, {'train': 25, 'validation': 8, 'test': 8})
     >>> len(corpus.split("test").with_sound().spread(3))
@@ -159,9 +161,39 @@ def register_corpus_kind(kind: CorpusKind, *, replace: bool = False) -> CorpusKi
     """Add a kind of corpus for the running process, and return it.
 
     Other processes, such as campaign workers, see it only where an installed package declares it as an entry point of
-    group `antiphon.corpora`. `replace` permits a name that an earlier call registered.
+    group `antiphon.corpora`.
 
-    Raises `AntiphonError` for a name that is taken.
+    Parameters
+    ----------
+    kind
+        Its name, a rank (kinds are tried in ascending order), a function that recognises a spec, and a function that
+        opens a spec as a `Corpus`.
+    replace
+        Permits a name that an earlier call registered, as when a notebook cell runs twice.
+
+    Returns
+    -------
+    CorpusKind
+        The entry that was added.
+
+    Raises
+    ------
+    AntiphonError
+        When the name is taken.
+    TypeError
+        For an entry of another class.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> from antiphon.corpora import CorpusKind
+    >>> def open_excerpt(spec):
+    ...     return antiphon.open_corpus("demo").spread(int(spec.removeprefix("demo-")))
+    >>> kind = antiphon.register_corpus_kind(
+    ...     CorpusKind("excerpt", rank=1, recognises=lambda spec: spec.startswith("demo-"), open=open_excerpt)
+    ... )
+    >>> len(antiphon.open_corpus("demo-5"))
+    5
     """
     return CORPUS_KINDS.register(kind, replace=replace)
 
@@ -195,7 +227,7 @@ def open_corpus(spec: str | Path, *, audio: str | Path | None = None, split: str
     >>> corpus = antiphon.open_corpus("demo", split="test")
     >>> corpus.name, len(corpus), len(corpus) < len(antiphon.open_corpus("demo"))
     ('demo', 8, True)
-    >>> open_corpus("no-such-folder")
+    >>> antiphon.open_corpus("no-such-folder")
     Traceback (most recent call last):
     antiphon.errors.AntiphonError: no-such-folder: not a corpus: neither a folder nor the word 'demo'
     """

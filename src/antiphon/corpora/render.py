@@ -66,9 +66,8 @@ def render(
 
     Examples
     --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     made = render("demo", out=folder, soundfont="additive", split="test", max_seconds=1.0, jobs=1)
+    >>> import antiphon
+    >>> made = antiphon.render("demo", out="sound", soundfont="additive", split="test", max_seconds=1.0, jobs=1)
     >>> len(made), made.duration_s
     (8, 8.0)
     """

@@ -15,11 +15,29 @@ from antiphon.types import JsonResult
 
 
 class Evaluation(JsonResult):
-    """The scores of one model on one corpus, as `antiphon evaluate --json` prints them; `str()` is a table.
+    """The scores of one model on one corpus: a read-only mapping; `str()` is a table.
 
-    `S` is the lower recall@10 of both directions in percent. `a2m` (sound finds notes) and `m2a` (notes find sound)
-    hold recalls at 1, 5, 10 and 20 in percent and MRR from 0 to 1 in pools of 256; `whole_pool` holds the same among
-    all windows. The other keys are the 95 % intervals, the chance level, and the model, data and code scored.
+    The keys are those that `antiphon evaluate --json` prints. Further ones have the 95 % intervals, the chance level,
+    and the model, data and code scored.
+
+    Attributes
+    ----------
+    S : float
+        A key, as the following ones: the lower recall@10 of both directions in percent.
+    a2m, m2a : dict of str to float
+        Sound finds notes, and notes find sound, in pools of 256: `R@1`, `R@5`, `R@10` and `R@20` in percent, and `MRR`
+        from 0 to 1.
+    whole_pool : dict
+        The same among all windows.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> scores = antiphon.evaluate("template", "demo", recordings=1)
+    >>> scores["S"] == min(scores["a2m"]["R@10"], scores["m2a"]["R@10"])
+    True
+    >>> print(str(scores).partition(":")[0])
+    template on demo, split validation, protocol paper
     """
 
     def __str__(self) -> str:
@@ -67,7 +85,8 @@ def evaluate(
 
     Examples
     --------
-    >>> scores = evaluate("template", "demo", recordings=2)
+    >>> import antiphon
+    >>> scores = antiphon.evaluate("template", "demo", recordings=2)
     >>> scores["queries"], scores["protocol"], 0 <= scores["S"] <= 100
     (77, 'paper', True)
     """

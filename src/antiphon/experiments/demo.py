@@ -45,7 +45,25 @@ class DemoQuery:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """The queries of a demo in the order of the recordings."""
+    """The queries of a demo in the order of the recordings.
+
+    Attributes
+    ----------
+    queries : tuple of DemoQuery
+        Each query, its best match, and whether piece and place are right.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> from antiphon.experiments.demo import DemoQuery
+    >>> recording = antiphon.open_corpus("demo").recordings[0]
+    >>> match = antiphon.Match("chorale.mid", 10.0, 20.0, 10.0, 20.0, 1.0, 0, 0.5, 0.9)
+    >>> right = DemoQuery(recording, 10.0, match, right_piece=True, right_place=True)
+    >>> elsewhere = DemoQuery(recording, 25.0, match, right_piece=True, right_place=False)
+    >>> result = antiphon.DemoResult((right, elsewhere))
+    >>> result.right_piece, result.right_place
+    (100.0, 50.0)
+    """
 
     queries: tuple[DemoQuery, ...]
 
@@ -101,11 +119,10 @@ def demo(
 
     Examples
     --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     result = demo(folder, model="template", queries=2)
-    >>> result.right_piece
-    100.0
+    >>> import antiphon
+    >>> result = antiphon.demo("demo", model="template", queries=1)
+    >>> len(result.queries), result.right_piece
+    (1, 100.0)
     """
     out = Path(out)
     corpus = open_corpus("demo")

@@ -103,7 +103,8 @@ def catalogue(kind: str) -> list[dict[str, Any]]:
 
     Examples
     --------
-    >>> catalogue("recipes")
+    >>> import antiphon
+    >>> antiphon.catalogue("recipes")
     [{'name': 'default', 'arm': 'D0', 'preset': 'default'}]
     """
     return look_up("list", kind, LISTS)()
@@ -132,10 +133,11 @@ def describe(what: str | Path, *, split: str | None = None) -> dict[str, Any]:
 
     Examples
     --------
-    >>> facts = describe("template")
+    >>> import antiphon
+    >>> facts = antiphon.describe("template")
     >>> facts["kind"], facts["dimensions"], facts["window_s"]
     ('model', 4800, 4.0)
-    >>> describe("demo", split="test")["recordings"]
+    >>> antiphon.describe("demo", split="test")["recordings"]
     8
     """
     spec = str(what)

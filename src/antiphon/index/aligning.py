@@ -40,19 +40,32 @@ class Alignment:
 
     Attributes
     ----------
-    recording, notes
-        The two files.
-    confidence
+    recording, notes : str
+        The paths of the two files.
+    confidence : float
         Probability from 0 to 1 that the recording plays these notes, the mean over its excerpts. Below 0.5 the times
         are not to be relied on.
-    match
+    match : Match or None
         The matched parts of both files, of which the recording is the query; None where nothing was found.
-    pitch, velocity
-        uint8 [N], MIDI numbers as written in the note file.
-    onset_s, offset_s
-        float64 [N], seconds in the note file. Notes end when the pedal releases them.
-    recording_s, recording_offset_s
-        float64 [N], the same moments in seconds of the recording; NaN for notes outside the match.
+    pitch, velocity : uint8 [N]
+        MIDI numbers as written in the note file.
+    onset_s, offset_s : float64 [N]
+        Seconds in the note file. Notes end when the pedal releases them.
+    recording_s, recording_offset_s : float64 [N]
+        The same moments in seconds of the recording; NaN for notes outside the match.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> one = antiphon.open_corpus("demo").recordings[0]
+    >>> alignment = antiphon.align(one.audio_path, one.notes_path, model="template")
+    >>> len(alignment), alignment.pitch.dtype, alignment.recording_s.shape
+    (191, dtype('uint8'), (191,))
+    >>> alignment.to_csv().splitlines()[0]
+    'note,pitch,velocity,onset_s,offset_s,recording_s,recording_offset_s'
+    >>> alignment.to_midi().save("aligned.mid")
+    >>> len(antiphon.read_notes("aligned.mid"))
+    191
     """
 
     recording: str
@@ -148,9 +161,10 @@ def align(
 
     Examples
     --------
-    >>> from antiphon.corpora import open_corpus
-    >>> one = open_corpus("demo").recordings[0]
-    >>> alignment = align(one.audio_path, one.notes_path, model="template")
+    >>> import numpy as np
+    >>> import antiphon
+    >>> one = antiphon.open_corpus("demo").recordings[0]
+    >>> alignment = antiphon.align(one.audio_path, one.notes_path, model="template")
     >>> error_s = alignment.recording_s - alignment.onset_s
     >>> bool(alignment.confidence > 0.9), bool(np.nanmedian(np.abs(error_s)) < 0.05)
     (True, True)

@@ -49,7 +49,26 @@ _PER_SCORE = 10.0  # log odds that a score of 1 adds to a pair
 class Pair(Match):
     """The match of a recording, which is the query, with a note file.
 
-    `score` and `confidence` are means over the excerpts. `path` maps seconds of the recording to seconds of the file.
+    Attributes
+    ----------
+    recording : str
+        Path of the recording.
+    path : Warp
+        The warping path: `path.at` maps seconds of the recording to seconds of the file.
+    score, confidence : float
+        As in `Match`, means over the excerpts.
+
+    The other attributes are those of `Match`.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> one = antiphon.open_corpus("demo").recordings[0]
+    >>> (pair,) = antiphon.pair(one.audio_path, one.notes_path, model="template", index="index")
+    >>> pair.recording == str(one.audio_path), pair.file == str(one.notes_path), pair.confidence > 0.9
+    (True, True, True)
+    >>> bool(abs(pair.path.at(20.0) - 20.0) < 0.1)
+    True
     """
 
     recording: str
@@ -71,10 +90,31 @@ class Unpaired:
 
 @dataclass(frozen=True)
 class Pairing:
-    """The pairs in the order of the recordings, the unpaired recordings and note files, and the unusable files.
+    """The pairs of recordings and note files, which iterating yields, and the files without a partner.
 
-    Iterating yields the pairs. `root` is the folder of the recordings, whose subfolders `write_aligned` repeats;
-    without it all files are written to one folder.
+    Attributes
+    ----------
+    pairs : tuple of Pair
+        In the order of the recordings.
+    recordings : tuple of Unpaired
+        The recordings without a note file, each with the most likely file and its confidence.
+    files : tuple of str
+        Paths of the note files without a recording.
+    skipped : tuple of UnreadableInput
+        The files that could not be used, each with the reason.
+    root : Path or None
+        The folder of the recordings, whose subfolders `write_aligned` repeats; None writes all files to one folder.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> one = antiphon.open_corpus("demo").recordings[0]
+    >>> pairing = antiphon.pair(one.audio_path, one.notes_path, model="template", index="index")
+    >>> len(pairing), pairing.recordings, pairing.files
+    (1, (), ())
+    >>> (written,) = pairing.write_aligned("aligned")
+    >>> written.stem == one.id, len(antiphon.read_notes(written))
+    (True, 191)
     """
 
     pairs: tuple[Pair, ...]
@@ -172,16 +212,16 @@ def pair(
 
     Examples
     --------
-    >>> import shutil, tempfile
-    >>> from antiphon.corpora import open_corpus
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     one, other = open_corpus("demo").recordings[:30:15]
-    ...     for path in (one.audio_path, one.notes_path, other.notes_path):
-    ...         _ = shutil.copy(path, folder)
-    ...     found = pair(folder, folder, model="template", index=f"{folder}/index")
-    ...     (match,) = found
-    >>> Path(match.file).stem == one.id, len(found.files)
-    (True, 1)
+    >>> import shutil
+    >>> from pathlib import Path
+    >>> import antiphon
+    >>> one, other = antiphon.open_corpus("demo").recordings[:30:15]
+    >>> Path("music").mkdir()
+    >>> for path in (one.audio_path, one.notes_path, other.notes_path):
+    ...     _ = shutil.copy(path, "music")
+    >>> pairing = antiphon.pair("music", "music", model="template", index="index")
+    >>> [Path(pair.file).stem == one.id for pair in pairing], len(pairing.files)
+    ([True], 1)
     """
     folder = Path(recordings)
     if not folder.exists():

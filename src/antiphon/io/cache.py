@@ -90,7 +90,26 @@ def evict(kind: str, limit_bytes: int, keep: Collection[Path] = ()) -> list[Cach
 class CacheReport:
     """The cache folder after a call, and the entries that the call removed.
 
-    `samples_limit_bytes` is the limit of decoded samples that training keeps.
+    Attributes
+    ----------
+    folder : Path
+        The cache folder.
+    samples_limit_bytes : int
+        Largest total size of the decoded samples that training keeps, in bytes.
+    entries : tuple of CacheEntry
+        The entries that remain: kind, path, size in bytes and time of last use, least recently used first.
+    removed : tuple of CacheEntry
+        The entries that the call removed.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import antiphon
+    >>> from antiphon.io.cache import CacheEntry
+    >>> entry = CacheEntry("samples", Path("cache/samples/0a1b"), size_bytes=2 * 10**9, used_s=1.7e9)
+    >>> report = antiphon.CacheReport(Path("cache"), 100 * 10**9, entries=(entry,), removed=())
+    >>> report.as_dict()["kinds"], report.as_dict()["samples_limit_gb"]
+    ({'samples': {'entries': 1, 'gb': 2.0}}, 100.0)
     """
 
     folder: Path
@@ -130,7 +149,8 @@ def sample_cache(limit_gb: float | None = None) -> CacheReport:
 
     Examples
     --------
-    >>> report = sample_cache()
+    >>> import antiphon
+    >>> report = antiphon.sample_cache()
     >>> len(report.removed), report.samples_limit_bytes > 0
     (0, True)
     """
@@ -154,7 +174,8 @@ def clear_cache() -> CacheReport:
 
     Examples
     --------
-    >>> report = clear_cache()  # doctest: +SKIP
+    >>> import antiphon
+    >>> report = antiphon.clear_cache()  # doctest: +SKIP
     >>> len(report.entries)  # doctest: +SKIP
     0
     """

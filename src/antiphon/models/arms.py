@@ -240,11 +240,35 @@ def register_arm(arm: Arm, *, replace: bool = False) -> Arm:
     """Add an arm for the running process, and return it.
 
     Saved models, run folders and campaigns contain the whole arm; only its descriptors and mechanisms must be available
-    where they are opened. `replace` permits a name that an earlier call registered.
+    where they are opened.
 
-    Raises `AntiphonError` for a name that is taken, `UnknownName` for a descriptor or mechanism that does not exist.
+    Parameters
+    ----------
+    arm
+        The arm; its name must not be that of an arm of the package.
+    replace
+        Permits a name that an earlier call registered, as when a notebook cell runs twice.
 
-    >>> register_arm(Arm("D0", (Injected("a4", "audio", "film"),)))
+    Returns
+    -------
+    Arm
+        The arm that was added.
+
+    Raises
+    ------
+    AntiphonError
+        When the name is taken.
+    UnknownName
+        For a descriptor or a mechanism that does not exist.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> film = antiphon.Injected("a4", into="audio", by="film")
+    >>> arm = antiphon.register_arm(antiphon.Arm("mine", (film,)))
+    >>> arm.name, arm.injections_in_words
+    ('mine', ['a4 into audio by film'])
+    >>> antiphon.register_arm(antiphon.Arm("D0", (film,)))
     Traceback (most recent call last):
     antiphon.errors.AntiphonError: an arm named 'D0' exists already; choose another name
     """

@@ -254,14 +254,39 @@ def is_built_in(preset: Preset) -> bool:
 def register_preset(preset: Preset, *, replace: bool = False) -> Preset:
     """Add a preset for the running process, and return it.
 
-    Saved models, run folders and campaigns contain the sizes and the training settings, not only the name. `replace`
-    permits a name that an earlier call registered.
+    Saved models, run folders and campaigns contain the sizes and the training settings, not only the name.
 
-    Raises `AntiphonError` for a name that is taken, `UnknownName` for a tower, loss or schedule that does not exist.
+    Parameters
+    ----------
+    preset
+        The preset; its name must not be that of a preset of the package.
+    replace
+        Permits a name that an earlier call registered, as when a notebook cell runs twice.
 
-    >>> register_preset(find_preset("tiny"))
+    Returns
+    -------
+    Preset
+        The preset that was added.
+
+    Raises
+    ------
+    AntiphonError
+        When the name is taken.
+    UnknownName
+        For a tower, a loss or a schedule that does not exist.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import antiphon
+    >>> text = 'presets.quick = {base = "tiny", training = {epochs = 1, batch_size = 4}}'
+    >>> _ = Path("presets.toml").write_text(text, encoding="utf-8")
+    >>> preset = antiphon.register_preset(antiphon.load_presets("presets.toml")["quick"])
+    >>> {"name": "quick"} in antiphon.catalogue("presets")
+    True
+    >>> antiphon.register_preset(preset)
     Traceback (most recent call last):
-    antiphon.errors.AntiphonError: a preset named 'tiny' exists already; choose another name
+    antiphon.errors.AntiphonError: a preset named 'quick' exists already; choose another name
     """
     if preset.name in (_BUILT_IN if replace else _presets):
         raise AntiphonError(f"a preset named {preset.name!r} exists already; choose another name")
@@ -277,8 +302,31 @@ def load_presets(path: str | Path) -> dict[str, Preset]:
     merged key by key. Another `audio_tower` or `notes_tower` begins with no options. Of `rates`, a rule without
     `learning_rate` freezes the parameters.
 
-    Raises `UnreadableInput` that names file and key: for an unknown key, base, tower, loss or schedule (with the
-    nearest valid names), and for the name of a preset of the package.
+    Parameters
+    ----------
+    path
+        The TOML file.
+
+    Returns
+    -------
+    dict of str to Preset
+        The presets by name; `register_preset` adds one to those that `train` knows.
+
+    Raises
+    ------
+    UnreadableInput
+        For an unknown key, base, tower, loss or schedule (with the nearest valid names), and for the name of a preset
+        of the package. The message names file and key.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import antiphon
+    >>> text = 'presets.quick = {base = "tiny", training = {epochs = 1, batch_size = 4}}'
+    >>> _ = Path("presets.toml").write_text(text, encoding="utf-8")
+    >>> quick = antiphon.load_presets("presets.toml")["quick"]
+    >>> quick.name, quick.training.epochs, quick.training.batch_size, quick.sizes.dimensions
+    ('quick', 1, 4, 32)
     """
     path = Path(path)
     return presets_of(read_toml(path), path)

@@ -57,7 +57,8 @@ def analyze(
 
     Examples
     --------
-    >>> found = analyze("similarity", "demo", model="default", out="analysis", recordings=2)  # doctest: +SKIP
+    >>> import antiphon
+    >>> found = antiphon.analyze("similarity", "demo", model="default", out="maps", recordings=2)  # doctest: +SKIP
     >>> found["analyses"]["similarity"]["reason"] is None  # doctest: +SKIP
     True
     """

@@ -67,7 +67,8 @@ def run_campaign(
 
     Examples
     --------
-    >>> found = run_campaign("screening", out="screening", preset="tiny")  # doctest: +SKIP
+    >>> import antiphon
+    >>> found = antiphon.run_campaign("screening", out="screening", preset="tiny")  # doctest: +SKIP
     >>> [record["run"] for record in found["records"]][:2]  # doctest: +SKIP
     ['init_from', 'D0']
     """

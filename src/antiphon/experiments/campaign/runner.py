@@ -46,9 +46,26 @@ class _Running:
 class CampaignStatus:
     """The state of a campaign while it runs.
 
-    `records` are those of the finished runs, `planned` is the number of all runs. `running` maps the name of each run
-    at work to its training progress, whose `share` is 1 during its evaluation. `left_s` estimates the seconds until
-    the end, None before 5 % of the work is done.
+    Attributes
+    ----------
+    records : sequence of dict
+        The records of the finished runs.
+    planned : int
+        The number of all runs.
+    running : dict of str to Progress
+        The training progress of each run at work, by name; its `share`, from 0 to 1, is 1 during the evaluation.
+    left_s : float or None
+        Estimated seconds until the end, None before 5 % of the work is done.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> from antiphon.training.run_log import Progress
+    >>> running = {"D0": Progress(step=50, steps=200, segments_per_second=80.0)}
+    >>> status = antiphon.CampaignStatus(records=[], planned=30, running=running, left_s=7200.0)
+    >>> for name, progress in status.running.items():
+    ...     print(f"{len(status.records)} of {status.planned} done; {name} at {100 * progress.share:.0f} %")
+    0 of 30 done; D0 at 25 %
     """
 
     records: Sequence[Record]

@@ -31,7 +31,31 @@ ROBUSTNESS_RECORDINGS = 46
 
 
 class Comparison(JsonResult):
-    """The table of a suite, as `suite.json` holds it; `str()` is the same as Markdown."""
+    """The table of a suite, as `suite.json` holds it: a read-only mapping; `str()` is the same as Markdown.
+
+    Attributes
+    ----------
+    suite : str
+        A key, as the following ones: the name of the suite.
+    tasks : dict of str to dict
+        The question of each task by name, and the data, seed and settings of its results.
+    models : list of dict
+        For each model `name`, `parameters`, `model_hash`, `robustness` and `figures`; a figure has its `value` in
+        percent and its 95 % interval, and is None where the result is missing.
+    skipped : list of str
+        The files that could not be used, each with the reason.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> from antiphon.experiments.comparison.report import summarise
+    >>> rows = [{"name": "template", "parameters": 0, "results": {}}]
+    >>> table = antiphon.Comparison(summarise("default", {"paper": "the protocol of the paper"}, rows))
+    >>> table["models"][0]["figures"]
+    {'paper S': None, 'paper R@1': None}
+    >>> print(str(table).splitlines()[0])
+    # Suite default
+    """
 
     def __str__(self) -> str:
         return summary_as_markdown(self.as_dict())
@@ -88,7 +112,8 @@ def compare(
 
     Examples
     --------
-    >>> table = compare(["template", "default"], "demo", out="suite", recordings=2)  # doctest: +SKIP
+    >>> import antiphon
+    >>> table = antiphon.compare(["template", "default"], "demo", out="suite", recordings=2)  # doctest: +SKIP
     >>> [model["name"] for model in table["models"]]  # doctest: +SKIP
     ['template', 'default']
     """

@@ -112,6 +112,11 @@ def register_descriptor(
     replace
         Permits a name that an earlier call registered, as when a notebook cell runs twice.
 
+    Returns
+    -------
+    Descriptor
+        The descriptor that was added.
+
     Raises
     ------
     AntiphonError
@@ -122,16 +127,15 @@ def register_descriptor(
     Examples
     --------
     >>> import torch
-    >>> from antiphon.models.descriptors import register_descriptor
-    >>> level = register_descriptor(
-    ...     name="doctest_level",
+    >>> import antiphon
+    >>> level = antiphon.register_descriptor(
+    ...     name="level",
     ...     modality="audio",
     ...     dimensions=["level"],
     ...     compute=lambda view: torch.log1p(view.magnitude).mean(dim=1).unsqueeze(-1),
     ... )
-    >>> DESCRIPTORS["doctest_level"] is level
-    True
-    >>> DESCRIPTORS.unregister("doctest_level")
+    >>> [one for one in antiphon.catalogue("descriptors") if one["name"] == "level"]
+    [{'name': 'level', 'side': 'audio', 'dimensions': 1}]
     """
     given = bool(name or dimensions or compute is not None)
     if descriptor is not None and not given:

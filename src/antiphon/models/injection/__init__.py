@@ -68,8 +68,46 @@ def register_mechanism(mechanism: Mechanism, *, replace: bool = False) -> Mechan
     """Add a mechanism of injection for the running process, and return it.
 
     Other processes, such as campaign workers, see it only where an installed package declares it as an entry point of
-    group `antiphon.mechanisms`. `replace` permits a name that an earlier call registered.
+    group `antiphon.mechanisms`.
 
-    Raises `AntiphonError` for a name that is taken.
+    Parameters
+    ----------
+    mechanism
+        Its name, its injection point, and a function `build(shape, dimensions, **options)` that makes the `nn.Module`
+        for the `Shape` of a tower and the K dimensions of a descriptor.
+    replace
+        Permits a name that an earlier call registered, as when a notebook cell runs twice.
+
+    Returns
+    -------
+    Mechanism
+        The entry that was added.
+
+    Raises
+    ------
+    AntiphonError
+        When the name is taken.
+    TypeError
+        For an entry of another class.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> import antiphon
+    >>> from antiphon.models.batch import Tokens
+    >>> from antiphon.models.injection import Mechanism
+    >>> class Shift(nn.Module):
+    ...     def __init__(self, shape, dimensions):
+    ...         super().__init__()
+    ...         self.project = nn.Linear(dimensions, shape.width)
+    ...
+    ...     def forward(self, tokens, descriptor):
+    ...         return Tokens(tokens.values + self.project(descriptor.mean()).unsqueeze(1), tokens.padding)
+    >>> mechanism = antiphon.register_mechanism(Mechanism("shift", "tokens", Shift))
+    >>> {"name": "shift", "place": "tokens"} in antiphon.catalogue("mechanisms")
+    True
+    >>> arm = antiphon.register_arm(antiphon.Arm("A4s", (antiphon.Injected("a4", into="audio", by="shift"),)))
+    >>> arm.injections_in_words
+    ['a4 into audio by shift']
     """
     return MECHANISMS.register(mechanism, replace=replace)

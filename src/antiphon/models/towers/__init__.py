@@ -90,8 +90,36 @@ def register_tower(tower: TowerKind, *, replace: bool = False) -> TowerKind:
     """Add a tower for the running process, and return it.
 
     Other processes, such as campaign workers, see it only where an installed package declares it as an entry point of
-    group `antiphon.towers`. `replace` permits a name that an earlier call registered.
+    group `antiphon.towers`.
 
-    Raises `AntiphonError` for a name that is taken.
+    Parameters
+    ----------
+    tower
+        Its name, its modality, and a function `build(**options)` that makes the `Tower` from the options of a preset.
+    replace
+        Permits a name that an earlier call registered, as when a notebook cell runs twice.
+
+    Returns
+    -------
+    TowerKind
+        The entry that was added.
+
+    Raises
+    ------
+    AntiphonError
+        When the name is taken.
+    TypeError
+        For an entry of another class.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> import antiphon
+    >>> from antiphon.models.towers import TowerKind
+    >>> from antiphon.models.towers.piano_roll import piano_roll_tower
+    >>> build = partial(piano_roll_tower, frames=100, frame_s=0.04)
+    >>> tower = antiphon.register_tower(TowerKind("coarse_piano_roll", "notes", build))
+    >>> [one for one in antiphon.catalogue("towers") if one["name"] == "coarse_piano_roll"]
+    [{'name': 'coarse_piano_roll', 'side': 'notes'}]
     """
     return TOWERS.register(tower, replace=replace)

@@ -42,8 +42,39 @@ def register_loss(loss: Loss, *, replace: bool = False) -> Loss:
     """Add a loss for the running process, and return it.
 
     Other processes, such as campaign workers, see it only where an installed package declares it as an entry point of
-    group `antiphon.losses`. `replace` permits a name that an earlier call registered.
+    group `antiphon.losses`.
 
-    Raises `AntiphonError` for a name that is taken.
+    Parameters
+    ----------
+    loss
+        Its name, and a function of the embeddings float32 [B, D] of audio and notes, of the false negatives, and of the
+        queued embeddings, that returns scalar terms by name.
+    replace
+        Permits a name that an earlier call registered, as when a notebook cell runs twice.
+
+    Returns
+    -------
+    Loss
+        The entry that was added.
+
+    Raises
+    ------
+    AntiphonError
+        When the name is taken.
+    TypeError
+        For an entry of another class.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import antiphon
+    >>> from antiphon.training.losses import Loss
+    >>> def distance(audio, notes, false_negatives, queued):
+    ...     return {"distance": (audio - notes).square().mean()}
+    >>> loss = antiphon.register_loss(Loss("distance", distance))
+    >>> {"name": "distance"} in antiphon.catalogue("losses")
+    True
+    >>> loss.compute(torch.zeros(4, 8), torch.ones(4, 8), None, None)
+    {'distance': tensor(1.)}
     """
     return LOSSES.register(loss, replace=replace)

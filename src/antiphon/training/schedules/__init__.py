@@ -23,8 +23,36 @@ def register_schedule(schedule: Schedule, *, replace: bool = False) -> Schedule:
     """Add a learning-rate schedule for the running process, and return it.
 
     Other processes, such as campaign workers, see it only where an installed package declares it as an entry point of
-    group `antiphon.schedules`. `replace` permits a name that an earlier call registered.
+    group `antiphon.schedules`.
 
-    Raises `AntiphonError` for a name that is taken.
+    Parameters
+    ----------
+    schedule
+        Its name, and a function `multiplier(step, steps, warmup)` of the step, the number of steps, and the number of
+        warm-up steps, that returns a factor from 0 to 1.
+    replace
+        Permits a name that an earlier call registered, as when a notebook cell runs twice.
+
+    Returns
+    -------
+    Schedule
+        The entry that was added.
+
+    Raises
+    ------
+    AntiphonError
+        When the name is taken.
+    TypeError
+        For an entry of another class.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> from antiphon.training.schedules import Schedule
+    >>> falling = antiphon.register_schedule(Schedule("falling", lambda step, steps, warmup: 1 - step / steps))
+    >>> {"name": "falling"} in antiphon.catalogue("schedules")
+    True
+    >>> [falling.multiplier(step, 4, 0) for step in range(4)]
+    [1.0, 0.75, 0.5, 0.25]
     """
     return SCHEDULES.register(schedule, replace=replace)

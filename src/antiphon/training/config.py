@@ -17,10 +17,10 @@ from antiphon.io.formats import Document, Format, renamed
 from antiphon.models.arms import Arm, find_arm
 from antiphon.models.loading import lasting_name, trained_folder
 from antiphon.models.saving import RUN_CONFIG, weights_hash, with_late_fusion
+from antiphon.models.sizes import Sizes
 from antiphon.training.presets import Preset, TrainingSettings
 from antiphon.training.schedules import SCHEDULES
 from antiphon.training.variants import varied_preset
-from antiphon.types import Sizes
 
 RESULT = "result.json"
 _RENAMED = {"foundation": "init_from", "foundation_hash": "init_from_hash"}

@@ -2,6 +2,7 @@
 # make venv   only the environment                 make bench  measured speeds, with peers
 # make docs   the documentation, in site/      make notebooks  the notebooks of the examples, after a change of those
 # make web    the page of `antiphon serve`, bundled into the package; needs Node 18 or newer, with npm
+# make matrix the package with every Python at hand, and with the lowest versions of its dependencies
 # make api    the API's OpenAPI document and the page's types, after a change of the server's models or routes
 PYTHON ?= python3
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
@@ -10,7 +11,7 @@ export UV_FIND_LINKS := $(PIP_FIND_LINKS)
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: demo test venv lint types bench docs notebooks web api clean
+.PHONY: demo test venv lint types matrix bench docs notebooks web api clean
 venv: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
@@ -32,6 +33,9 @@ lint: venv
 
 types: venv
 	$(BIN)/mypy
+
+matrix: venv
+	$(BIN)/python tests/matrix.py $(MATRIX)
 
 bench: venv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r benchmarks/requirements.txt
@@ -57,4 +61,4 @@ api: venv
 	cd web && npm ci && npm run api
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache dist site web/node_modules $(PAGE)
+	rm -rf .venv .matrix .mypy_cache .ruff_cache .pytest_cache dist site web/node_modules $(PAGE)

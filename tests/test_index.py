@@ -256,7 +256,7 @@ class TestFolders:
             db.execute("UPDATE meta SET value = '2' WHERE key = 'format'")
         db.close()
         with pytest.raises(
-            UnreadableInput, match="format is 2, this version reads 3 and 4: build another with: antiphon"
+            UnreadableInput, match="format is 2, this version of Antiphon reads 3 and 4: build another with: antiphon"
         ):
             Store(out)
         with pytest.raises(UnreadableInput, match="its format is 2"):

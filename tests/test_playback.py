@@ -18,6 +18,7 @@ from antiphon.models.batch import Batch
 from antiphon.models.embedder import ModelEmbedder
 from antiphon.models.loading import load_model
 from antiphon.models.network import DualEncoder, ModelConfig
+from antiphon.models.sizes import Sizes
 from antiphon.models.towers import Elasticity, constant_q
 from antiphon.models.towers.constant_q import ConstantQFrames, half_rate
 from antiphon.models.towers.convolutional import level_normalised
@@ -25,7 +26,7 @@ from antiphon.models.towers.spectrogram import MelFrames
 from antiphon.rendering.additive import AdditivePiano
 from antiphon.signal.spectra import power_spectrum
 from antiphon.training.presets import find_preset
-from antiphon.types import AS_RECORDED, Playback, Sizes
+from antiphon.types import AS_RECORDED, Playback
 from builders import RATE_HZ, WINDOW, random_batch, random_notes
 
 STARTS = np.array([0.0, 2.5, 5.3])

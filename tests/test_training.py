@@ -33,7 +33,7 @@ from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.models.saving import RUN_MODEL, load_dual_encoder, save_model, weights_hash
 from antiphon.training import loop
 from antiphon.training.batches import TrainingBatches, open_sample_cache
-from antiphon.training.config import RunConfig, prepare_run, read_config, write_config
+from antiphon.training.config import RunConfig, prepare_run
 from antiphon.training.initialisation import start_from
 from antiphon.training.loop import resume_run, start_run
 from antiphon.training.losses import LOSSES
@@ -325,17 +325,6 @@ class TestRun:
         save_model(DualEncoder(ModelConfig(find_arm("A4"), find_preset("tiny").sizes)), tmp_path / "other", "")
         with pytest.raises(AntiphonError, match="its weights are not those that"):
             resume_run(run, init_from=tmp_path / "other")
-
-    def test_without_a_format_number_opens_and_a_newer_format_names_an_upgrade(self, tmp_path: Path):
-        _, config = prepare_run(["demo"], "d4a4", "tiny", split="test", epochs=1)
-        write_config(tmp_path, config)
-        plain = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
-        assert plain.pop("format") == 1
-        (tmp_path / "run.json").write_text(json.dumps(plain), encoding="utf-8")
-        assert to_plain(read_config(tmp_path)) == to_plain(config)
-        (tmp_path / "run.json").write_text(json.dumps(plain | {"format": 2, "new": 1}), encoding="utf-8")
-        with pytest.raises(AntiphonError, match=r"its format is 2, .* reads up to 1: upgrade Antiphon$"):
-            resume_run(tmp_path)
 
     def test_a_folder_without_a_run_is_named(self, tmp_path: Path):
         with pytest.raises(AntiphonError, match="not a run folder"):

@@ -6,9 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ConfigDict
-from pydantic.dataclasses import dataclass as validated_dataclass
-
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -53,20 +50,6 @@ class Overlap:
 
     samples: Tensor
     begin: Tensor
-
-
-@validated_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class Sizes:
-    """The towers with their options, and the dimensions; without `head_hidden` the heads are linear."""
-
-    audio_tower: str
-    audio_options: dict[str, Any]
-    notes_tower: str
-    notes_options: dict[str, Any]
-    head_hidden: int | None
-    dimensions: int
-    sample_rate_hz: int = 24_000
-    window_s: float = 4.0
 
 
 class JsonResult(Mapping[str, Any]):

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
@@ -23,6 +22,8 @@ def live_table() -> Iterator[Callable[[CampaignStatus], None] | None]:
     if not console.is_terminal:
         yield None
         return
+    from rich.live import Live
+
     live = Live(console=console, transient=True, auto_refresh=False)
 
     def show(status: CampaignStatus) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from antiphon.progress import report_progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 stdout = Console(highlight=False)
 console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -49,10 +52,12 @@ class _Bars:
     def __init__(self) -> None:
         self._progress: Progress | None = None
         self._task: str | None = None
-        self._id = TaskID(0)
+        self._id: TaskID
 
     def update(self, task: str, done: int, total: int | None) -> None:
         """The listener for `report_progress`."""
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
         if task != self._task:
             self.stop()
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -215,8 +215,9 @@ class Database:
 
     def _check(self, found: str) -> None:
         if found not in ("", OLDER, FORMAT):
+            newer = found.isdecimal() and int(found) > int(FORMAT)
             raise UnreadableInput(
                 self.path.parent,
-                f"its format is {found}, this version reads {OLDER} and {FORMAT}: "
-                "build another with: antiphon index build",
+                f"its format is {found}, this version of Antiphon reads {OLDER} and {FORMAT}: "
+                f"{'upgrade Antiphon' if newer else 'build another with: antiphon index build'}",
             )

@@ -20,8 +20,9 @@ from antiphon.models.descriptors.alter import alter
 from antiphon.models.heads import NORMS, LinearHead, ProjectionHead
 from antiphon.models.injection import MECHANISMS, Annealed, InjectionPoint, Penalties, Shape
 from antiphon.models.late_fusion import LateFusionProjection
+from antiphon.models.sizes import Sizes
 from antiphon.models.towers import TOWERS, Tower
-from antiphon.types import MODALITIES, Modality, Sizes
+from antiphon.types import MODALITIES, Modality
 
 _INJECTION_POINTS: tuple[InjectionPoint, ...] = get_args(InjectionPoint)
 

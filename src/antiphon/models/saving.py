@@ -13,6 +13,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.files import atomic_folder, write_text_atomic
@@ -23,7 +24,6 @@ from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.models.towers import TOWERS
 from antiphon.registry import Registry
 
-_TENSORS_BEFORE = {"discriminant.map": "late_fusion.map"}
 _LATE_FUSION_BEFORE = {"beside": "late_fusion"}
 
 
@@ -32,12 +32,17 @@ def with_late_fusion(arm: Document) -> Document:
     return renamed(arm, _LATE_FUSION_BEFORE)
 
 
-_FORMAT = Format(
+def with_late_fusion_map(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of a model or a checkpoint from format 1, with the tensor of late fusion renamed."""
+    return renamed(weights, {"discriminant.map": "late_fusion.map"})
+
+
+MODEL_FORMAT = Format(
     "model",
     3,
     {
         1: lambda document: document | {"arm": with_late_fusion(document["arm"])},
-        2: lambda document: document,  # without origins
+        2: lambda document: document,  # without `origins`
     },
 )
 _CONFIG, _WEIGHTS, _CARD = "config.json", "model.safetensors", "README.md"
@@ -55,7 +60,7 @@ def save_model(model: DualEncoder, folder: Path, card: str) -> None:
             f"{folder}: contains more than a model ({unknown[0]}); save the model in a folder of its own"
         )
     with atomic_folder(folder) as temporary:
-        _FORMAT.write(temporary / _CONFIG, replace(model.config, origins=_origins(model.config)))
+        MODEL_FORMAT.write(temporary / _CONFIG, replace(model.config, origins=_origins(model.config)))
         save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary / _WEIGHTS)
         write_text_atomic(temporary / _CARD, card)
 
@@ -82,9 +87,9 @@ def load_dual_encoder(folder: str | Path) -> DualEncoder:
             raise UnreadableInput(folder, f"not a model folder: it has no {name}")
     identity = folder.stat().st_ino
     try:
-        config = _FORMAT.read(folder / _CONFIG, ModelConfig)
+        config = MODEL_FORMAT.read(folder / _CONFIG, ModelConfig)
         _check_parts(config, folder / _CONFIG)
-        weights = renamed(load_file(folder / _WEIGHTS), _TENSORS_BEFORE)
+        weights = with_late_fusion_map(load_file(folder / _WEIGHTS))
         if folder.stat().st_ino != identity:  # replaced meanwhile: config and weights may differ
             return load_dual_encoder(folder)
         model = DualEncoder(config)

@@ -8,6 +8,7 @@ import torch
 
 from antiphon.io.files import atomic_file
 from antiphon.models.network import DualEncoder
+from antiphon.models.saving import with_late_fusion_map
 from antiphon.training.embedding_queue import EmbeddingQueue
 
 _CHECKPOINT = "checkpoint.pt"
@@ -47,7 +48,7 @@ def load_checkpoint(
     if not path.exists():
         return 0, 0.0
     state = torch.load(path, map_location=device, weights_only=True)
-    model.load_state_dict(state["model"])
+    model.load_state_dict(with_late_fusion_map(state["model"]))
     optimiser.load_state_dict(state["optimiser"])
     if queue is not None:
         queue.load_state_dict(state["memory"])

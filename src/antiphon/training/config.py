@@ -17,10 +17,10 @@ from antiphon.io.formats import Document, Format, renamed
 from antiphon.models.arms import Arm, find_arm
 from antiphon.models.loading import lasting_name, trained_folder
 from antiphon.models.saving import RUN_CONFIG, weights_hash, with_late_fusion
+from antiphon.models.sizes import Sizes
 from antiphon.training.presets import Preset, TrainingSettings
 from antiphon.training.schedules import SCHEDULES
 from antiphon.training.variants import varied_preset
-from antiphon.types import Sizes
 
 RESULT = "result.json"
 _RENAMED = {"foundation": "init_from", "foundation_hash": "init_from_hash"}
@@ -32,13 +32,13 @@ _RENAMED_SETTINGS = {
 }
 
 
-def _from_0(document: Document) -> Document:
-    """Rename the keys of configs without a format number."""
+def _from_1(document: Document) -> Document:
+    """Rename keys. Some configs of format 1 have the new names already; these stay unchanged."""
     arm = with_late_fusion(document["arm"])
     return renamed(document, _RENAMED) | {"arm": arm, "training": renamed(document["training"], _RENAMED_SETTINGS)}
 
 
-_FORMAT = Format("run", 1, {0: _from_0})
+RUN_FORMAT = Format("run", 2, {0: lambda document: document, 1: _from_1})  # 0: without a number
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -160,12 +160,12 @@ def read_config(folder: Path) -> RunConfig:
     """The config of a run folder. Raises `AntiphonError` where it is missing or cannot be read."""
     if not (folder / RUN_CONFIG).is_file():
         raise AntiphonError(f"{folder}: not a run folder (it has no {RUN_CONFIG})")
-    return _FORMAT.read(folder / RUN_CONFIG, RunConfig)
+    return RUN_FORMAT.read(folder / RUN_CONFIG, RunConfig)
 
 
 def write_config(folder: Path, config: RunConfig) -> None:
     """Save a config in its run folder."""
-    _FORMAT.write(folder / RUN_CONFIG, config)
+    RUN_FORMAT.write(folder / RUN_CONFIG, config)
 
 
 def absolute_path(path: str | Path | None) -> str | None:

@@ -10,9 +10,9 @@ from antiphon.errors import AntiphonError
 from antiphon.models.arms import Arm
 from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.models.saving import load_dual_encoder, weights_hash
+from antiphon.models.sizes import Sizes
 from antiphon.training.config import RunConfig
 from antiphon.training.losses import LOSSES
-from antiphon.types import Sizes
 
 
 def build_model(config: RunConfig) -> DualEncoder:

@@ -15,10 +15,10 @@ from antiphon.augmentation import Augmentation, NoteAugmentation, SoundAugmentat
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput, look_up
 from antiphon.io.definitions import Document, choose, read_toml, split_reference, tables, validated
 from antiphon.io.formats import to_plain
+from antiphon.models.sizes import Sizes
 from antiphon.models.towers import TOWERS
 from antiphon.training.losses import LOSSES
 from antiphon.training.schedules import SCHEDULES
-from antiphon.types import Sizes
 
 _STRICT = ConfigDict(extra="forbid")
 

@@ -28,9 +28,7 @@ from antiphon.training.config import absolute_path
 from antiphon.training.presets import Preset, find_preset
 
 _PLAN = "campaign.json"
-
-
-_FORMAT = Format("campaign", 2, {0: plan_from_0, 1: plan_from_1})
+CAMPAIGN_FORMAT = Format("campaign", 2, {0: plan_from_0, 1: plan_from_1})
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -112,7 +110,7 @@ def open_campaign(folder: Path, campaign: Campaign) -> Campaign:
             raise AntiphonError(f"{folder} is neither empty nor a campaign; choose another folder")
         campaign = replace(campaign, data_hash=_data_hash(campaign))
         folder.mkdir(parents=True, exist_ok=True)
-        _FORMAT.write(folder / _PLAN, campaign)
+        CAMPAIGN_FORMAT.write(folder / _PLAN, campaign)
         return campaign
     stored = load_campaign(folder)
     rename_files(folder / "runs", record_store(folder))
@@ -130,13 +128,13 @@ def open_campaign(folder: Path, campaign: Campaign) -> Campaign:
         raise AntiphonError(f"{names}: the data have changed since {folder} began, or are others; begin a new campaign")
     found = replace(found, data_hash=data_hash)
     if found != stored:
-        _FORMAT.write(folder / _PLAN, found)
+        CAMPAIGN_FORMAT.write(folder / _PLAN, found)
     return found
 
 
 def load_campaign(folder: Path) -> Campaign:
     """The plan of a campaign folder. Raises `UnreadableInput`."""
-    return _FORMAT.read(folder / _PLAN, Campaign)
+    return CAMPAIGN_FORMAT.read(folder / _PLAN, Campaign)
 
 
 def _at_absolute_paths(campaign: Campaign) -> Campaign:

@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 
 from antiphon.alignment.aligned_notes import aligned_times
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.index.build import build_index
 from antiphon.index.excerpts import search_excerpts
+from antiphon.index.library import Index
 from antiphon.index.match import Match
 from antiphon.index.metadata import FileMetadata
 from antiphon.index.query import kind_of
-from antiphon.index.store import Store
 from antiphon.index.view import ALL
 from antiphon.index.whole_match import match_whole
 from antiphon.io.notes import Notes, read_notes
@@ -161,12 +160,13 @@ def align(
             raise UnreadableInput(path, f"{name} is expected here")
     embedder = load_model(model)
     table = read_notes(notes, sustain=True)
-    with tempfile.TemporaryDirectory(prefix="antiphon-") as folder:
-        report = build_index([notes], embedder, embedder.origin or embedder.name, folder, only="notes")
-        if report.failed:
-            raise report.failed[0]
-        with Store(folder) as store:
-            found = search_excerpts(recording, store.library("notes"), embedder, ALL, transpose)
+    with (
+        tempfile.TemporaryDirectory(prefix="antiphon-") as folder,
+        Index.build(notes, embedder, out=folder, only="notes") as index,
+    ):
+        if index.report is not None and index.report.failed:
+            raise index.report.failed[0]
+        found = search_excerpts(recording, index.view("notes"), embedder, ALL, transpose)
     confidence = found.mean("confidence")
     if not confidence:
         unknown = np.full(len(table), np.nan)

@@ -27,8 +27,8 @@ from antiphon.alignment.confidence import LIKELY
 from antiphon.alignment.dtw import Warp
 from antiphon.corpora import files_below
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.index.build import build_index
 from antiphon.index.excerpts import ExcerptMatches, search_excerpts
+from antiphon.index.library import Index
 from antiphon.index.match import MATCH_FIELDS, Match
 from antiphon.index.metadata import FileMetadata
 from antiphon.index.query import SUFFIXES
@@ -191,11 +191,12 @@ def pair(
         raise AntiphonError(f"{folder}: no audio files below it")
     embedder = load_model(model)
     kept = _cached_index(Path(scores), embedder) if index is None else Path(index)
-    report = build_index([scores], embedder, embedder.origin or embedder.name, kept, only="notes")
-    with Store(kept) as store:
-        found = pair_recordings(sound, store, embedder, Filters(folder=Path(scores)), many, min_confidence, transpose)
+    with Index.build(scores, embedder, out=kept, only="notes") as built:
+        filters = Filters(folder=Path(scores))
+        found = pair_recordings(sound, built.store, embedder, filters, many, min_confidence, transpose)
+        failed = () if built.report is None else built.report.failed
     root = folder if folder.is_dir() else folder.parent
-    return replace(found, skipped=(*report.failed, *found.skipped), root=root)
+    return replace(found, skipped=(*failed, *found.skipped), root=root)
 
 
 def _cached_index(scores: Path, embedder: Embedder) -> Path:

@@ -6,8 +6,6 @@ a pair (`antiphon.index.pairing`).
 
 from __future__ import annotations
 
-import csv
-import io
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from antiphon.index.metadata import FileMetadata
 from antiphon.index.query import kind_of
 from antiphon.index.view import ALL
 from antiphon.index.whole_match import match_whole
+from antiphon.io.csv_tables import csv_text
 from antiphon.io.notes import Notes, read_notes
 from antiphon.models.loading import load_model
 from antiphon.models.protocol import Embedder
@@ -93,11 +92,7 @@ class Alignment:
 
     def to_csv(self) -> str:
         """CSV text with a row for each note; a time that is not known is empty."""
-        text = io.StringIO()
-        table = csv.DictWriter(text, ("note", *_COLUMNS), lineterminator="\n")
-        table.writeheader()
-        table.writerows(self._rows())
-        return text.getvalue()
+        return csv_text(("note", *_COLUMNS), self._rows())
 
     def _rows(self) -> list[dict[str, Any]]:
         columns = [getattr(self, name) for name in _COLUMNS]

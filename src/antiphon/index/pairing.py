@@ -8,9 +8,7 @@ one work may be, the one whose onsets agree better is taken. Each pair is then a
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import math
 from collections import Counter
@@ -36,6 +34,7 @@ from antiphon.index.store import Store
 from antiphon.index.view import ALL, Filters
 from antiphon.index.whole_match import match_whole
 from antiphon.io.cache import cache_folder
+from antiphon.io.csv_tables import csv_text
 from antiphon.io.notes import Notes, read_notes
 from antiphon.models.loading import load_model
 from antiphon.models.protocol import Embedder
@@ -104,13 +103,12 @@ class Pairing:
 
     def to_csv(self) -> str:
         """CSV text: a row for each pair, then the unpaired recordings, then the unpaired note files."""
-        text = io.StringIO()
-        table = csv.DictWriter(text, ("recording", *MATCH_FIELDS), lineterminator="\n")
-        table.writeheader()
-        table.writerows(pair.as_dict() for pair in self.pairs)
-        table.writerows({"recording": one.recording} for one in self.recordings)
-        table.writerows({"file": file} for file in self.files)
-        return text.getvalue()
+        rows = [
+            *(pair.as_dict() for pair in self.pairs),
+            *({"recording": one.recording} for one in self.recordings),
+            *({"file": file} for file in self.files),
+        ]
+        return csv_text(("recording", *MATCH_FIELDS), rows)
 
     def write_aligned(self, folder: str | Path) -> list[Path]:
         """Write the notes of each pair at the recording's times as MIDI, and return the paths.

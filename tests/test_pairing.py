@@ -418,7 +418,7 @@ class TestBenchmark:
         shutil.copy(demo.recordings[0].notes_path, tmp_path / "13.mid")
         task = draw_task(demo, [tmp_path], 7, recordings=9, files=12, without=2)
         assert {path.name for path in task.files if path.parent == tmp_path.resolve()} == {"10.mid", "11.mid", "12.mid"}
-        with pytest.raises(AntiphonError, match=r"not enough for 9 recordings × 13 files: .* 3 files besides"):
+        with pytest.raises(AntiphonError, match=r"not enough for 9 recordings × 13 files: .* 3 further files"):
             draw_task(demo, [tmp_path], 7, recordings=9, files=13, without=2)
 
     def test_two_spellings_may_be_one_work(self, demo: Corpus):

@@ -1,5 +1,5 @@
-"""`python -m benchmarks.results`: write the tables of README.md, docs/results.md and docs/default-model.md from the
-JSON files in results/."""
+"""`python -m benchmarks.results`: write the tables of README.md, docs/background/results.md and
+docs/background/model-card.md from the JSON files in results/."""
 
 from __future__ import annotations
 

@@ -218,18 +218,22 @@ def score_localisation(recordings: Sequence[EmbeddedRecording], queries: Queries
     intervals over pieces. `library`: the number of windows.
     """
     search = _Search(recordings, queries)
-    hits = {(way, score): own for way in _DIRECTIONS for score, own in search.hits(*_DIRECTIONS[way]).items()}
+    hits = {
+        (direction, score): own
+        for direction in _DIRECTIONS
+        for score, own in search.hits(*_DIRECTIONS[direction]).items()
+    }
     means = resampled_means(hits, search.work[search.owner], seed)
     result: dict[str, Any] = {
         "library": sum(len(one.library["audio"]) for one in recordings),
         "queries": len(search.owner),
-        **{way: {"queries": len(search.owner)} for way in _DIRECTIONS},
+        **{direction: {"queries": len(search.owner)} for direction in _DIRECTIONS},
         "chance": search.chance(),
-        "intervals_95": {"pieces": {way: {} for way in _DIRECTIONS}},
+        "intervals_95": {"pieces": {direction: {} for direction in _DIRECTIONS}},
     }
-    for way, score in hits:
-        result[way][score] = float(hits[way, score].mean())
-        result["intervals_95"]["pieces"][way][score] = interval_95(means[way, score])
+    for direction, score in hits:
+        result[direction][score] = float(hits[direction, score].mean())
+        result["intervals_95"]["pieces"][direction][score] = interval_95(means[direction, score])
     return result
 
 

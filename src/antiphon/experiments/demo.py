@@ -11,14 +11,10 @@ import numpy as np
 from antiphon.corpora import Recording, open_corpus
 from antiphon.errors import AntiphonError
 from antiphon.experiments.pictures import draw_match
-from antiphon.index.build import build_index
+from antiphon.index.library import Index
 from antiphon.index.match import Match
-from antiphon.index.search import SearchOptions, search
-from antiphon.index.store import Store
-from antiphon.index.view import Filters
 from antiphon.io.audio import read_samples
 from antiphon.io.notes import read_notes
-from antiphon.models.loading import load_model
 from antiphon.models.protocol import Embedder
 from antiphon.progress import track
 
@@ -126,21 +122,18 @@ def demo(
     """
     out = Path(out)
     corpus = open_corpus("demo")
-    embedder = load_model(model)
     folder = corpus.recordings[0].notes_path.parent
-    report = build_index([folder], embedder, embedder.origin or embedder.name, out / "index", only="notes")
-    if report.failed:
-        raise AntiphonError(f"the demo corpus is damaged: {report.failed[0]}; remove {folder} and run again")
     by_path = {recording.notes_path.resolve(): recording for recording in corpus.recordings}
-    # An index of an earlier demo contains the files of that demo too.
-    options = SearchOptions(top=1, filters=Filters(folder=folder))
     rng = np.random.default_rng(_SEED)
     found = []
-    with Store(out / "index") as store:
+    with Index.build(folder, model, out=out / "index", only="notes") as index:
+        if index.report is not None and index.report.failed:
+            raise AntiphonError(f"the demo corpus is damaged: {index.report.failed[0]}; remove {folder} and run again")
         for recording in track(corpus.recordings[:queries], "searching"):
             start_s = round(float(rng.uniform(0.0, recording.duration_s - _QUERY_S)), 2)
             assert recording.audio_path is not None
-            match = search(recording.audio_path, store, embedder, start_s, _QUERY_S, options)[0]
+            # An index of an earlier demo contains the files of that demo too.
+            match = index.search(recording.audio_path, start_s=start_s, length_s=_QUERY_S, top=1, folder=folder)[0]
             performance = by_path[Path(match.file)]
             right_place = performance.id == recording.id and abs(match.start_s - start_s) <= TOLERANCE_S
             found.append(DemoQuery(recording, start_s, match, performance.work == recording.work, right_place))

@@ -10,7 +10,8 @@ from antiphon.corpora import open_corpus
 from antiphon.corpora.segment_table import PAPER_GRID, SegmentTable
 from antiphon.errors import look_up
 from antiphon.experiments.campaign.grid import builtin_grids, load_grid, plan
-from antiphon.index.store import Store, is_index
+from antiphon.index.library import Index
+from antiphon.index.store import is_index
 from antiphon.models.arms import ARMS
 from antiphon.models.descriptors import DESCRIPTORS
 from antiphon.models.embedder import ModelEmbedder
@@ -144,19 +145,8 @@ def describe(what: str | Path, *, split: str | None = None) -> dict[str, Any]:
     if is_model(spec):
         return _describe_model(load_model(spec))
     if is_index(Path(spec)):
-        with Store(Path(spec)) as store:
-            counts = store.counts()
-            return {
-                "kind": "index",
-                "model": store.meta("model"),
-                "recordings": sum(recordings for recordings, _, _ in counts.values()),
-                "hours": round(sum(hours for _, _, hours in counts.values()), 3),
-                "segments": sum(windows for _, windows, _ in counts.values()),
-                **{f"{kind}_recordings": recordings for kind, (recordings, _, _) in counts.items()},
-                "works": store.count_works(),
-                **{f"{kind}_neighbours": facts for kind, facts in store.neighbours().items()},
-                "failed": {name: reason for name, (_, reason) in store.failed().items()},
-            }
+        with Index.open(spec) as index:
+            return index.facts()
     corpus = open_corpus(spec)
     skipped = [str(error) for error in corpus.skipped]
     corpus = corpus if split is None else corpus.split(split)

@@ -6,8 +6,6 @@ a pair (`antiphon.index.pairing`).
 
 from __future__ import annotations
 
-import csv
-import io
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +16,14 @@ from numpy.typing import NDArray
 
 from antiphon.alignment.aligned_notes import aligned_times
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.index.build import build_index
 from antiphon.index.excerpts import search_excerpts
+from antiphon.index.library import Index
 from antiphon.index.match import Match
 from antiphon.index.metadata import FileMetadata
 from antiphon.index.query import kind_of
-from antiphon.index.store import Store
 from antiphon.index.view import ALL
 from antiphon.index.whole_match import match_whole
+from antiphon.io.csv_tables import csv_text
 from antiphon.io.notes import Notes, read_notes
 from antiphon.models.loading import load_model
 from antiphon.models.protocol import Embedder
@@ -107,11 +105,7 @@ class Alignment:
 
     def to_csv(self) -> str:
         """CSV text with a row for each note; a time that is not known is empty."""
-        text = io.StringIO()
-        table = csv.DictWriter(text, ("note", *_COLUMNS), lineterminator="\n")
-        table.writeheader()
-        table.writerows(self._rows())
-        return text.getvalue()
+        return csv_text(("note", *_COLUMNS), self._rows())
 
     def _rows(self) -> list[dict[str, Any]]:
         columns = [getattr(self, name) for name in _COLUMNS]
@@ -175,12 +169,13 @@ def align(
             raise UnreadableInput(path, f"{name} is expected here")
     embedder = load_model(model)
     table = read_notes(notes, sustain=True)
-    with tempfile.TemporaryDirectory(prefix="antiphon-") as folder:
-        report = build_index([notes], embedder, embedder.origin or embedder.name, folder, only="notes")
-        if report.failed:
-            raise report.failed[0]
-        with Store(folder) as store:
-            found = search_excerpts(recording, store.library("notes"), embedder, ALL, transpose)
+    with (
+        tempfile.TemporaryDirectory(prefix="antiphon-") as folder,
+        Index.build(notes, embedder, out=folder, only="notes") as index,
+    ):
+        if index.report is not None and index.report.failed:
+            raise index.report.failed[0]
+        found = search_excerpts(recording, index.view("notes"), embedder, ALL, transpose)
     confidence = found.mean("confidence")
     if not confidence:
         unknown = np.full(len(table), np.nan)

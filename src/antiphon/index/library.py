@@ -13,7 +13,7 @@ from antiphon.index.build import BuildReport, build_index
 from antiphon.index.match import Match
 from antiphon.index.metadata import FileMetadata, Works
 from antiphon.index.query import Source, kind_of
-from antiphon.index.search import SearchOptions, search, what_to_search
+from antiphon.index.search import SearchOptions, default_modality, search
 from antiphon.index.store import IndexedRecording, Store
 from antiphon.index.view import Filters, IndexView
 from antiphon.models.loading import load_model
@@ -329,7 +329,7 @@ class Index:
 
     def modality_to_search(self, query: Source) -> Modality:
         """The modality that `search` compares a query with by default. Raises `UnreadableInput` as `search` does."""
-        return what_to_search(kind_of(query), self.store.counts())
+        return default_modality(kind_of(query), self.store.counts())
 
     def modalities(self) -> tuple[Modality, ...]:
         """The modalities that the index contains."""

@@ -8,9 +8,7 @@ one work may be, the one whose onsets agree better is taken. Each pair is then a
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import math
 from collections import Counter
@@ -27,8 +25,8 @@ from antiphon.alignment.confidence import LIKELY
 from antiphon.alignment.dtw import Warp
 from antiphon.corpora import files_below
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.index.build import build_index
 from antiphon.index.excerpts import ExcerptMatches, search_excerpts
+from antiphon.index.library import Index
 from antiphon.index.match import MATCH_FIELDS, Match
 from antiphon.index.metadata import FileMetadata
 from antiphon.index.query import SUFFIXES
@@ -36,6 +34,7 @@ from antiphon.index.store import Store
 from antiphon.index.view import ALL, Filters
 from antiphon.index.whole_match import match_whole
 from antiphon.io.cache import cache_folder
+from antiphon.io.csv_tables import csv_text
 from antiphon.io.notes import Notes, read_notes
 from antiphon.models.loading import load_model
 from antiphon.models.protocol import Embedder
@@ -144,13 +143,12 @@ class Pairing:
 
     def to_csv(self) -> str:
         """CSV text: a row for each pair, then the unpaired recordings, then the unpaired note files."""
-        text = io.StringIO()
-        table = csv.DictWriter(text, ("recording", *MATCH_FIELDS), lineterminator="\n")
-        table.writeheader()
-        table.writerows(pair.as_dict() for pair in self.pairs)
-        table.writerows({"recording": one.recording} for one in self.recordings)
-        table.writerows({"file": file} for file in self.files)
-        return text.getvalue()
+        rows = [
+            *(pair.as_dict() for pair in self.pairs),
+            *({"recording": one.recording} for one in self.recordings),
+            *({"file": file} for file in self.files),
+        ]
+        return csv_text(("recording", *MATCH_FIELDS), rows)
 
     def write_aligned(self, folder: str | Path) -> list[Path]:
         """Write the notes of each pair at the recording's times as MIDI, and return the paths.
@@ -231,11 +229,12 @@ def pair(
         raise AntiphonError(f"{folder}: no audio files below it")
     embedder = load_model(model)
     kept = _cached_index(Path(scores), embedder) if index is None else Path(index)
-    report = build_index([scores], embedder, embedder.origin or embedder.name, kept, only="notes")
-    with Store(kept) as store:
-        found = pair_recordings(sound, store, embedder, Filters(folder=Path(scores)), many, min_confidence, transpose)
+    with Index.build(scores, embedder, out=kept, only="notes") as built:
+        filters = Filters(folder=Path(scores))
+        found = pair_recordings(sound, built.store, embedder, filters, many, min_confidence, transpose)
+        failed = () if built.report is None else built.report.failed
     root = folder if folder.is_dir() else folder.parent
-    return replace(found, skipped=(*report.failed, *found.skipped), root=root)
+    return replace(found, skipped=(*failed, *found.skipped), root=root)
 
 
 def _cached_index(scores: Path, embedder: Embedder) -> Path:

@@ -100,7 +100,7 @@ def find_in_every(
         left[[one.chain[0].recording for one in found]] = False
         if not left.any():
             break
-        more = [one for part in used.candidates(left) for one in part]
+        more = [one for part in used.ranked(left) for one in part]
         if not more:
             break
     return found
@@ -111,12 +111,12 @@ def _best_pass(
 ) -> tuple[list[RankedChain], list[RankedChain], _SearchPassRun]:
     """Both parts of the chains of the search pass with the greatest evidence, and that pass."""
     best = _SearchPassRun(FIRST, query, library, embedder, transpose)
-    found, others = best.candidates(among)
+    found, others = best.ranked(among)
     if not found or confidence(found[0].evidence) < LIKELY:
         second = _SearchPassRun(SECOND, query, library, embedder, transpose)
-        candidates, rest = second.candidates(among)
-        if candidates and (not found or candidates[0].evidence > found[0].evidence):
-            found, others, best = candidates, rest, second
+        ranked, rest = second.ranked(among)
+        if ranked and (not found or ranked[0].evidence > found[0].evidence):
+            found, others, best = ranked, rest, second
     return found, others, best
 
 
@@ -133,7 +133,7 @@ class _SearchPassRun:
         self._stretches = search_pass.stretches(query.duration_s)
         self._chance: dict[int, float] = {}
 
-    def candidates(self, among: NDArray[np.bool_] | None) -> tuple[list[RankedChain], list[RankedChain]]:
+    def ranked(self, among: NDArray[np.bool_] | None) -> tuple[list[RankedChain], list[RankedChain]]:
         """The 40 heaviest chains through the recordings for which `among` [recordings] is True (all), by descending
         evidence; and the others.
         """
@@ -145,27 +145,27 @@ class _SearchPassRun:
             found = list(self._alignments(begin_s, length_s, rows))
             chance = self._chance.setdefault(stretch, chance_score(found))
             links += normalised_links(stretch, begin_s, length_s, found, chance)
-        candidates = [RankedChain(chain, self._stretches) for chain in chains(links, _HEAVIEST)]
-        return sorted(candidates[:_HEAVIEST], key=lambda one: -one.evidence), candidates[_HEAVIEST:]
+        ranked = [RankedChain(chain, self._stretches) for chain in chains(links, _HEAVIEST)]
+        return sorted(ranked[:_HEAVIEST], key=lambda one: -one.evidence), ranked[_HEAVIEST:]
 
     def _alignments(self, begin_s: float, length_s: float, rows: _Rows) -> Iterator[tuple[Candidate, LocalAlignment]]:
         """The candidates of one stretch, with the local alignment at each."""
         frames = self._query.frames(begin_s, begin_s + length_s)
-        by_way: dict[tuple[float, int], list[Candidate]] = defaultdict(list)
-        for place in self._places(begin_s, length_s, rows):
-            by_way[place.tempo, place.semitones].append(place)
-        for (tempo, semitones), places in by_way.items():
+        by_playback: dict[tuple[float, int], list[Candidate]] = defaultdict(list)
+        for candidate in self._candidates(begin_s, length_s, rows):
+            by_playback[candidate.tempo, candidate.semitones].append(candidate)
+        for (tempo, semitones), candidates in by_playback.items():
             kept, regions, begins_s = [], [], []
-            for place in places:
-                region = region_s(place.start_s, length_s, tempo)
+            for candidate in candidates:
+                region = region_s(candidate.start_s, length_s, tempo)
                 try:
-                    regions.append(self._known(place.recording, *region))
+                    regions.append(self._known(candidate.recording, *region))
                 except UnreadableInput:  # moved or removed since the index was built
                     continue
-                kept.append(place)
+                kept.append(candidate)
                 begins_s.append(region[0])
-            fits = TempoSearch(transpose_frames(frames, -semitones), tempo).align(regions, begins_s)
-            yield from zip(kept, fits, strict=True)
+            alignments = TempoSearch(transpose_frames(frames, -semitones), tempo).align(regions, begins_s)
+            yield from zip(kept, alignments, strict=True)
 
     def _known(self, recording: int, begin_s: float, end_s: float) -> Frames:
         """Onset frames of a library file. Raises `UnreadableInput` where it no longer exists."""
@@ -176,7 +176,7 @@ class _SearchPassRun:
             raise UnreadableInput(path, "no such file")
         return note_frames(self._library.onsets_in(recording), begin_s, end_s)
 
-    def _places(self, begin_s: float, length_s: float, rows: _Rows) -> list[Candidate]:
+    def _candidates(self, begin_s: float, length_s: float, rows: _Rows) -> list[Candidate]:
         """The candidates for which the windows of a stretch vote, embedded at every playback."""
         windows_s, vectors = [], []
         for playback, _ in self._playbacks:
@@ -193,11 +193,11 @@ class _SearchPassRun:
         cosine, row = self._library.neighbours.nearest(np.concatenate(vectors), _NEAREST, rows)
         recording = np.where(row < 0, -1, np.searchsorted(self._library.offset, row, side="right") - 1)
         ends = np.cumsum([len(window_s) for window_s in windows_s])
-        places: list[Candidate] = []
+        candidates: list[Candidate] = []
         for (playback, most), window_s, end in zip(self._playbacks, windows_s, ends, strict=True):
             own = slice(end - len(window_s), end)
             if len(window_s):
-                places += vote(
+                candidates += vote(
                     window_s,
                     cosine[own],
                     recording[own],
@@ -206,7 +206,7 @@ class _SearchPassRun:
                     -playback.semitones,
                     most,
                 )
-        return places
+        return candidates
 
 
 def _playbacks_of(search_pass: SearchPass, embedder: Embedder, transpose: bool) -> list[tuple[Playback, int]]:

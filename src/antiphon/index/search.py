@@ -80,12 +80,12 @@ def search(
     confidence below `LIKELY` is more likely false than true. Raises `UnreadableInput` for a query that cannot be used,
     `AntiphonError` for filters that leave no recording.
     """
-    against = options.against or what_to_search(kind_of(query), store.counts())
+    against = options.against or default_modality(kind_of(query), store.counts())
     store.check_model(embedder)
     return search_library(query, store.library(against), embedder, start_s, length_s, options)
 
 
-def what_to_search(kind: Modality, held: Container[Modality]) -> Modality:
+def default_modality(kind: Modality, held: Container[Modality]) -> Modality:
     """The other modality than that of the query, or the same where the index contains no other."""
     other: Modality = "notes" if kind == "audio" else "audio"
     return other if other in held else kind
@@ -109,25 +109,25 @@ def search_library(
         group_of = library.work_of if options.by_work else library.paths.__getitem__
         found = find_in_every(opened, library, embedder, group_of, options.top, *how)
         best = _best_of_each(found, group_of, options)
-    return [_match(candidate, opened, start_s, library) for candidate in best]
+    return [_match(ranked, opened, start_s, library) for ranked in best]
 
 
 def _best_of_each(
     found: Sequence[RankedChain], group_of: Callable[[int], str], options: SearchOptions
 ) -> list[RankedChain]:
-    """The best candidate of each group, then others unless `by_work`; `top` of them, by descending evidence."""
+    """The best chain of each group, then others unless `by_work`; `top` of them, by descending evidence."""
     firsts: dict[str, RankedChain] = {}
-    for candidate in found:
-        firsts.setdefault(group_of(candidate.chain[0].recording), candidate)
+    for ranked in found:
+        firsts.setdefault(group_of(ranked.chain[0].recording), ranked)
     chosen = list(firsts.values())
     if not options.by_work:
         kept = set(map(id, chosen))
-        chosen += [candidate for candidate in found if id(candidate) not in kept]
+        chosen += [ranked for ranked in found if id(ranked) not in kept]
     return sorted(chosen[: options.top], key=lambda one: -one.evidence)
 
 
-def _match(candidate: RankedChain, query: Query, start_s: float, library: IndexView) -> Match:
-    chain = candidate.chain
+def _match(ranked: RankedChain, query: Query, start_s: float, library: IndexView) -> Match:
+    chain = ranked.chain
     first, last = chain[0], chain[-1]
     recording = first.recording
     about = library.describe_recording(recording)
@@ -147,7 +147,7 @@ def _match(candidate: RankedChain, query: Query, start_s: float, library: IndexV
         tempo=round(tempo / query.speed, 4),
         semitones=first.semitones,
         score=round(sum(link.score for link in chain) / len(chain), 4),
-        confidence=round(confidence(candidate.evidence), 4),
+        confidence=round(confidence(ranked.evidence), 4),
         work=about.work,
         composer=about.composer,
         title=about.title,

@@ -97,34 +97,34 @@ class IndexView:
         Raises `UnknownName` for a composer or a split that no recording has, `AntiphonError` when none meets all.
         """
         about = [self.describe_recording(recording) for recording in range(len(self.paths))]
-        fits = np.ones(len(self.paths), bool)
+        kept = np.ones(len(self.paths), bool)
         if filters.composer:
             part = filters.composer.casefold()
             composers = [one.composer for one in about]
-            fits &= _fitting("composer", filters.composer, composers, [part in one.casefold() for one in composers])
+            kept &= _matching("composer", filters.composer, composers, [part in one.casefold() for one in composers])
         if filters.split:
             splits = [one.split for one in about]
-            fits &= _fitting("split", filters.split, splits, [one == filters.split for one in splits])
+            kept &= _matching("split", filters.split, splits, [one == filters.split for one in splits])
         if filters.folder is not None:
             folder = Path(filters.folder).resolve()
-            fits &= [Path(path).is_relative_to(folder) for path in self.paths]
-        if not fits.any():
+            kept &= [Path(path).is_relative_to(folder) for path in self.paths]
+        if not kept.any():
             given = ", ".join(f"{name} {value}" for name, value in vars(filters).items() if value)
             raise AntiphonError(f"none of {len(self.paths)} recordings fits {given}")
-        return fits
+        return kept
 
     def rows_of(self, recordings: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """True for the rows [n] of the recordings that are True [recordings]."""
         return np.repeat(recordings, np.diff(self.offset))
 
 
-def _fitting(column: str, wanted: str, values: list[str], fits: list[bool]) -> NDArray[np.bool_]:
+def _matching(column: str, wanted: str, values: list[str], matches: list[bool]) -> NDArray[np.bool_]:
     known = sorted({*values} - {""})
     if not known:
         raise AntiphonError(f"no recording has a {column}; name a table with: antiphon index build FOLDER --works FILE")
-    if not any(fits):
+    if not any(matches):
         raise UnknownName(column, wanted, known)
-    return np.array(fits)
+    return np.array(matches)
 
 
 def onsets_of(notes: Notes) -> NDArray[np.void]:

@@ -1,9 +1,10 @@
-"""CSV tables written by users, with one-line errors."""
+"""CSV tables: those of users are read with one-line errors, results are written as text."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Sequence
+import io
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,3 +33,18 @@ def check_columns(path: Path, what: str, columns: Sequence[str], found: Collecti
     """Raises `UnreadableInput` when a table lacks one of `columns`."""
     if missing := [name for name in columns if name not in found]:
         raise UnreadableInput(path, f"no column {', '.join(missing)}; a {what} has {', '.join(columns)}")
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """A CSV table with a header. A column that a row does not have is empty there.
+
+    Raises `ValueError` for a row with any other column.
+
+    >>> csv_text(["file", "start_s"], [{"file": "a.mid", "start_s": 1.5}, {"file": "b.mid"}])
+    'file,start_s\\na.mid,1.5\\nb.mid,\\n'
+    """
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue()

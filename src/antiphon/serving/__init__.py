@@ -1,1 +1,1 @@
-"""HTTP server of an index, with a web page. `docs/serving.md` describes the API; `antiphon serve` starts the server."""
+"""HTTP server of an index, with a web page, started by `antiphon serve`; described in `docs/reference/server.md`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from antiphon.index.match import Match
-from antiphon.index.search import SearchOptions, search_library, what_to_search
+from antiphon.index.search import SearchOptions, default_modality, search_library
 from antiphon.index.view import ALL, Filters
 from antiphon.models.protocol import Embedder
 from antiphon.serving import models
@@ -63,7 +63,7 @@ def check_against(kind: Modality, options: models.SearchOptions, snapshot: Snaps
 
     Raises `ServingError` 422 where the library has no such files, and `AntiphonError` for an unknown composer.
     """
-    against = options.against or what_to_search(kind, snapshot.libraries)
+    against = options.against or default_modality(kind, snapshot.libraries)
     if against not in snapshot.libraries:
         held = " and ".join(snapshot.libraries) or "no files yet"
         raise ServingError(422, "nothing_to_search", f"the library has no {against} to search; it has {held}")

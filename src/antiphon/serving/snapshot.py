@@ -49,7 +49,7 @@ class Snapshot:
             raise ServingError(404, "no_recording", f"there is no recording {id_}; /api/recordings lists them")
         return self.by_id[id_], self.paths[id_]
 
-    def fitting(self, text: str, kind: Modality | None, composer: str) -> list[models.Recording]:
+    def select(self, text: str, kind: Modality | None, composer: str) -> list[models.Recording]:
         """Recordings with every word of `text` in file, composer or title, and `composer` in the composer's name."""
         words, part = text.casefold().split(), composer.casefold()
         return [

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import io
 from pathlib import Path
 from typing import Any
 
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
+from antiphon.io.csv_tables import csv_text
 from antiphon.io.files import write_text_atomic
 from antiphon.models.saving import RUN_CONFIG
 from antiphon.training.config import read_config
@@ -53,12 +53,7 @@ class RunLog(contextlib.AbstractContextManager["RunLog"]):
         path = folder / _LOG
         kept = [row for row in _rows(path) if int(row["step"]) <= done]
         self._columns = list(kept[0]) if kept else None
-        text = io.StringIO()
-        if self._columns is not None:
-            table = csv.DictWriter(text, self._columns, lineterminator="\n")
-            table.writeheader()
-            table.writerows(kept)
-        write_text_atomic(path, text.getvalue())
+        write_text_atomic(path, csv_text(self._columns, kept) if self._columns is not None else "")
         self._file = path.open("a", encoding="utf-8", newline="")
         self._board: Any = None
         with contextlib.suppress(ImportError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 import time
@@ -26,6 +25,7 @@ from antiphon.experiments.reporting import (
     cell,
 )
 from antiphon.experiments.results import ResultStore
+from antiphon.io.csv_tables import csv_text
 from antiphon.io.files import atomic_file, write_text_atomic
 from antiphon.models.embedder import ModelEmbedder
 from antiphon.provenance import code_version
@@ -101,10 +101,7 @@ def _run_analysis(analysis: Analysis, tested: ModelUnderTest, inputs: Record, st
 def _write_files(result: AnalysisResult, name: str, store: ResultStore) -> None:
     with atomic_file(store.path(name, "png")) as temporary:
         result.figure.savefig(temporary, format="png")
-    with atomic_file(store.path(name, "csv")) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(result.rows[0]) if result.rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(result.rows)
+    write_text_atomic(store.path(name, "csv"), csv_text(list(result.rows[0]) if result.rows else [], result.rows))
 
 
 def json_ready(value: Any) -> Any:

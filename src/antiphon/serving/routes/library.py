@@ -49,7 +49,7 @@ async def recordings(
     composer: Annotated[str, Query(max_length=200, description="Part of the composer's name.")] = "",
 ) -> models.Recordings:
     """List the recordings of the library, sorted by file."""
-    found = service.snapshot.fitting(text, kind, composer)
+    found = service.snapshot.select(text, kind, composer)
     return models.Recordings(total=len(found), items=found[offset : offset + limit])
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 from collections.abc import AsyncIterator
 from pathlib import Path as FilePath
 from typing import Annotated, Any
@@ -15,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from antiphon.index.match import MATCH_FIELDS
+from antiphon.io.csv_tables import csv_text
 from antiphon.serving import models
 from antiphon.serving.aligned_midi import aligned_midi
 from antiphon.serving.errors import Busy, ServingError, error_responses
@@ -207,12 +206,9 @@ def aligned(service: ServiceOf, id: Id, n: Annotated[int, Path(ge=0, le=1000)]) 
 )
 async def hits_csv(service: ServiceOf, id: Id) -> Response:
     """Get the matches as a CSV table."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, ("kind", *MATCH_FIELDS), lineterminator="\n")
-    table.writeheader()
-    for hit in service.searches.get(id).hits:
-        table.writerow({"kind": hit.recording.kind} | hit.match_fields())
-    return Response(text.getvalue(), media_type="text/csv", headers=_download("hits.csv"))
+    rows = [{"kind": hit.recording.kind} | hit.match_fields() for hit in service.searches.get(id).hits]
+    text = csv_text(("kind", *MATCH_FIELDS), rows)
+    return Response(text, media_type="text/csv", headers=_download("hits.csv"))
 
 
 @router.get("/{id}/hits.json", responses=error_responses(404))

@@ -1,4 +1,4 @@
-"""A plot of all schedules: `python -m antiphon.training.schedules.picture docs/schedules.png`."""
+"""A plot of all schedules: `python -m antiphon.training.schedules.picture docs/images/schedules.png`."""
 
 from __future__ import annotations
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from antiphon.corpora import Corpus, open_corpus
+from antiphon.corpora.rendered import write_manifest
 from antiphon.index.build import build_index
+from antiphon.io.audio import read_samples, write_flac
+from antiphon.io.files import atomic_folder
+from antiphon.io.notes import read_notes, write_midi
 from antiphon.models.loading import load_model
 
 # A busy machine is slow, which no example is to blame for.
@@ -56,6 +62,31 @@ def threads() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def demo(cache: Path) -> Corpus:
     return open_corpus("demo")
+
+
+SHORT_S = 24.0
+"""Duration of the recordings of `short_demo`."""
+
+
+@pytest.fixture(scope="session")
+def short_demo(demo: Corpus, cache: Path) -> Corpus:
+    """The first 24 s of every second recording of the demo corpus, made once for all test workers."""
+    folder = cache.parent / "short"
+    with FileLock(cache.parent / "short.lock"):
+        if not folder.exists():
+            with atomic_folder(folder) as temporary:
+                _write_short(demo, temporary)
+    return open_corpus(folder)
+
+
+def _write_short(demo: Corpus, folder: Path) -> None:
+    rate_hz = 24_000
+    recordings = [replace(one, duration_s=SHORT_S) for one in demo.recordings[::2]]
+    for one in recordings:
+        assert one.audio_path is not None
+        write_midi(read_notes(one.notes_path).window(0.0, SHORT_S), folder / f"{one.id}.mid")
+        write_flac(folder / f"{one.id}.flac", read_samples(one.audio_path, rate_hz, 0.0, SHORT_S), rate_hz)
+    write_manifest(folder, recordings, {"sample_rate_hz": rate_hz, "corpus": "short"})
 
 
 @pytest.fixture(scope="session")

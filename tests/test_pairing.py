@@ -6,9 +6,10 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from benchmarks.search.pairing import MEASURES, Task, draw_task, may_be_one_work
 from benchmarks.search.scoring import summarise
 from typer.testing import CliRunner, Result
 
+import antiphon
 from antiphon.cli import app
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
@@ -305,6 +307,22 @@ def distances_s(found: Notes, true: Notes) -> np.ndarray:
 
 
 class TestCommand:
+    @pytest.fixture(scope="class", autouse=True)
+    def pair_once(self) -> Iterator[None]:
+        """The command pairs equal folders with equal options once; the tests below compare forms of its output."""
+        with pytest.MonkeyPatch.context() as patch:
+            found: dict[str, antiphon.Pairing] = {}
+
+            def pair(*folders: Path, **options: Any) -> antiphon.Pairing:
+                key = repr((folders, options))
+                if key not in found:
+                    found[key] = compute(*folders, **options)
+                return found[key]
+
+            compute = antiphon.pair
+            patch.setattr(antiphon, "pair", pair)
+            yield
+
     def test_prints_the_table(self, place: Path, brief: Path, tmp_path: Path):
         result = command(brief, place / "midi", "--index", tmp_path / "index")
         assert result.exit_code == 0, result.output

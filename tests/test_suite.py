@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from typer.testing import CliRunner
 from antiphon.cli import app, main
 from antiphon.corpora import Corpus
 from antiphon.evaluation.runner import evaluate
+from antiphon.experiments.comparison import run as suite_run
 from antiphon.experiments.comparison import tasks as suite_tasks
 from antiphon.experiments.comparison.report import summarise, summary_as_markdown
 from antiphon.experiments.comparison.run import compare, load_competitors
-from antiphon.experiments.comparison.tasks import SUITES
+from antiphon.experiments.comparison.tasks import SUITES, Localisation, Task
 from antiphon.experiments.published import NOISE
 from antiphon.models.loading import load_model
 from antiphon.models.saving import save_model
@@ -32,6 +34,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "a=4"
     save_model(tiny_model("A4"), folder, "A tiny model with random weights.")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def few_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two queries per recording instead of eight where a task localises."""
+
+    def with_few(task: Task) -> Task:
+        if not isinstance(task.measure, Localisation):
+            return task
+        return replace(task, measure=Localisation(replace(task.measure.queries, times=2)))
+
+    monkeypatch.setattr(suite_run, "SUITES", {name: tuple(map(with_few, tasks)) for name, tasks in SUITES.items()})
 
 
 @pytest.fixture

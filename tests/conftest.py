@@ -43,7 +43,24 @@ def _fluidsynth_missing() -> str:
 REQUIREMENTS: dict[str, Callable[[], str]] = {"shared_data": _shared_data_missing, "fluidsynth": _fluidsynth_missing}
 
 
+SLOW_FILES = {
+    f"test_{name}.py"
+    for name in (
+        "analysis_conditions analysis_cost analysis_report analysis_sample av_audio broken_input campaign "
+        "campaign_report cli commands contributing docs evaluation examples extension index_crash index_moving "
+        "injection late_fusion localisation model_names neighbours openmp page pairing public_api "
+        "rendering search search_benchmark serving serving_command serving_jobs serving_limits shipped_models suite "
+        "template training training_api works"
+    ).split()
+}
+"""Files that train, serve, start processes or build many indexes: not part of `make check`."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` deselects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.name in SLOW_FILES:
+            item.add_marker(pytest.mark.slow)
     for marker, missing in REQUIREMENTS.items():
         marked = [item for item in items if item.get_closest_marker(marker)]
         if marked and (reason := missing()):

@@ -306,23 +306,25 @@ def distances_s(found: Notes, true: Notes) -> np.ndarray:
     return off_s
 
 
+@pytest.fixture(scope="class")
+def pair_once() -> Iterator[None]:
+    """The command computes the pairs of equal folders with equal options once; the tests compare forms of output."""
+    with pytest.MonkeyPatch.context() as patch:
+        found: dict[str, antiphon.Pairing] = {}
+
+        def pair(*folders: Path, **options: Any) -> antiphon.Pairing:
+            key = repr((folders, options))
+            if key not in found:
+                found[key] = compute(*folders, **options)
+            return found[key]
+
+        compute = antiphon.pair
+        patch.setattr(antiphon, "pair", pair)
+        yield
+
+
+@pytest.mark.usefixtures("pair_once")
 class TestCommand:
-    @pytest.fixture(scope="class", autouse=True)
-    def pair_once(self) -> Iterator[None]:
-        """The command pairs equal folders with equal options once; the tests below compare forms of its output."""
-        with pytest.MonkeyPatch.context() as patch:
-            found: dict[str, antiphon.Pairing] = {}
-
-            def pair(*folders: Path, **options: Any) -> antiphon.Pairing:
-                key = repr((folders, options))
-                if key not in found:
-                    found[key] = compute(*folders, **options)
-                return found[key]
-
-            compute = antiphon.pair
-            patch.setattr(antiphon, "pair", pair)
-            yield
-
     def test_prints_the_table(self, place: Path, brief: Path, tmp_path: Path):
         result = command(brief, place / "midi", "--index", tmp_path / "index")
         assert result.exit_code == 0, result.output
@@ -436,7 +438,7 @@ class TestBenchmark:
         shutil.copy(demo.recordings[0].notes_path, tmp_path / "13.mid")
         task = draw_task(demo, [tmp_path], 7, recordings=9, files=12, without=2)
         assert {path.name for path in task.files if path.parent == tmp_path.resolve()} == {"10.mid", "11.mid", "12.mid"}
-        with pytest.raises(AntiphonError, match=r"not enough for 9 recordings × 13 files: .* 3 files besides"):
+        with pytest.raises(AntiphonError, match=r"not enough for 9 recordings × 13 files: .* 3 further files"):
             draw_task(demo, [tmp_path], 7, recordings=9, files=13, without=2)
 
     def test_two_spellings_may_be_one_work(self, demo: Corpus):

@@ -145,7 +145,9 @@ def test_a_result_is_not_computed_again_unless_an_input_changed(
 def test_a_model_that_is_gone_keeps_its_row(short_demo: Corpus, model: Path, tmp_path: Path, calls: Counter[str]):
     def rows(*models: str, **how: Any) -> list[str]:
         calls.clear()
-        return [one["name"] for one in run_template(tmp_path, short_demo, *models, robustness_recordings=1, **how)["models"]]
+        return [
+            one["name"] for one in run_template(tmp_path, short_demo, *models, robustness_recordings=1, **how)["models"]
+        ]
 
     gone = tmp_path / "gone"
     shutil.copytree(model, gone)
@@ -165,7 +167,9 @@ def test_a_model_that_is_gone_keeps_its_row(short_demo: Corpus, model: Path, tmp
     assert rows("template", seed=1) == ["template"]
 
 
-def test_a_stopped_suite_goes_on(short_demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: Counter[str]):
+def test_a_stopped_suite_goes_on(
+    short_demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: Counter[str]
+):
     def stopped(*_: Any) -> Any:
         raise KeyboardInterrupt
 

@@ -1,4 +1,5 @@
 # make demo   a recording finds its notes          make test   linter, types, tests
+# make check  linter, types, and the quick tests, before a commit
 # make venv   only the environment                 make bench  measured speeds, with peers
 # make docs   the documentation, in site/      make notebooks  the notebooks of the examples, after a change of those
 # make web    the page of `antiphon serve`, bundled into the package; needs Node 18 or newer, with npm
@@ -11,7 +12,11 @@ export UV_FIND_LINKS := $(PIP_FIND_LINKS)
 BIN := .venv/bin
 JOBS ?= 2
 
+<<<<<<< HEAD
 .PHONY: demo test venv lint types matrix bench docs notebooks web api clean
+=======
+.PHONY: demo test check venv lint types bench docs notebooks web api clean
+>>>>>>> speed
 venv: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
@@ -24,8 +29,14 @@ venv: .venv/installed
 demo: venv
 	$(BIN)/antiphon demo
 
+# One thread a worker, or they wait for each other. Neighbouring tests, which share fixtures, stay on one worker.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
 test: lint types
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)  # one thread a worker, or they wait for each other
+	$(PYTEST)
+
+check: lint types
+	$(PYTEST) -m "not slow" tests
 
 lint: venv
 	$(BIN)/ruff check .

@@ -6,9 +6,10 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from benchmarks.search.pairing import MEASURES, Task, draw_task, may_be_one_work
 from benchmarks.search.scoring import summarise
 from typer.testing import CliRunner, Result
 
+import antiphon
 from antiphon.cli import app
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
@@ -304,6 +306,24 @@ def distances_s(found: Notes, true: Notes) -> np.ndarray:
     return off_s
 
 
+@pytest.fixture(scope="class")
+def pair_once() -> Iterator[None]:
+    """The command computes the pairs of equal folders with equal options once; the tests compare forms of output."""
+    with pytest.MonkeyPatch.context() as patch:
+        found: dict[str, antiphon.Pairing] = {}
+
+        def pair(*folders: Path, **options: Any) -> antiphon.Pairing:
+            key = repr((folders, options))
+            if key not in found:
+                found[key] = compute(*folders, **options)
+            return found[key]
+
+        compute = antiphon.pair
+        patch.setattr(antiphon, "pair", pair)
+        yield
+
+
+@pytest.mark.usefixtures("pair_once")
 class TestCommand:
     def test_prints_the_table(self, place: Path, brief: Path, tmp_path: Path):
         result = command(brief, place / "midi", "--index", tmp_path / "index")

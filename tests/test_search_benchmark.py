@@ -428,11 +428,11 @@ class TestRunning:
         assert indexes.failed == []
 
     def test_the_command_prints_and_writes_rows_and_keeps_earlier_ones(
-        self, demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+        self, short_demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ):
         page = tmp_path / "page.md"
         page.write_text("before\n<!-- search: begin -->\n<!-- search: end -->\nafter\n", encoding="utf-8")
-        how = "--corpus demo --model template --queries 4".split()
+        how = ["--corpus", short_demo.spec, *"--model template --queries 4 --threads 1".split()]
         how += ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "results" / "search.json")]
         for rows in (("sound-10s", "real"), ("absent", "notes-4s")):
             argv = ["benchmarks.search", *how, "--update", str(page), "--rows", *rows]
@@ -443,12 +443,12 @@ class TestRunning:
         results = json.loads((tmp_path / "results" / "search.json").read_text(encoding="utf-8"))
         assert list(results["rows"]) == ["sound-10s", "absent", "notes-4s"]
         assert results["rows"]["notes-4s"]["measures"]["performance"]["count"] >= 2
-        assert results["rows"]["notes-4s"]["library"]["recordings"] == len(demo)
+        assert results["rows"]["notes-4s"]["library"]["recordings"] == len(short_demo)
         row_facts = results["rows"]["sound-10s"]
         assert row_facts["measures"]["performance"]["of"] == 4
         assert row_facts["measures"]["performance"]["count"] >= 2
         assert row_facts["model_hash"] == TemplateEmbedder.fingerprint
-        assert row_facts["library"]["recordings"] == len(demo)
+        assert row_facts["library"]["recordings"] == len(short_demo)
         assert row_facts["seed"] == 42
         assert str(tmp_path) not in (tmp_path / "results" / "search.json").read_text(encoding="utf-8")
         assert page.read_text(encoding="utf-8").startswith("before\n<!-- search: begin -->\n| row ")

@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from antiphon.cli import app
+from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
 from antiphon.index.store import Store
 from antiphon.models.loading import load_model
@@ -81,15 +82,20 @@ def test_an_index_of_another_model_is_refused(served_index: Path):
         open_snapshot(served_index, load_model("default"))
 
 
-@pytest.mark.slow
-def test_the_demo_index_has_both_modalities_and_is_built_once(cache: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_demo_index_has_both_modalities_and_is_built_once(
+    short_demo: Corpus, cache: Path, monkeypatch: pytest.MonkeyPatch
+):
+    opened: list[str] = []
     monkeypatch.setattr(run, "load_model", lambda _: load_model("template"))
+    monkeypatch.setattr(run, "open_corpus", lambda spec: opened.append(spec) or short_demo)
     index = run.demo_index()
     assert index.is_relative_to(cache)
+    count = len(short_demo)
     with Store(index) as store:
-        assert {kind: count for kind, (count, _, _) in store.counts().items()} == {"audio": 41, "notes": 41}
+        assert {kind: found for kind, (found, _, _) in store.counts().items()} == {"audio": count, "notes": count}
         assert {about.composer for about in store.about().values()} - {""}
-        assert store.count_works() == 35
+        assert store.count_works() == len({one.work for one in short_demo.recordings})
     changed = os.stat(index / "index.sqlite").st_mtime_ns
     assert run.demo_index() == index
     assert os.stat(index / "index.sqlite").st_mtime_ns == changed
+    assert set(opened) == {"demo"}

@@ -27,9 +27,9 @@ from waiting import LIMIT_S, until
 
 
 @pytest.fixture
-def index(demo: Corpus, tmp_path: Path) -> Path:
+def index(short_demo: Corpus, tmp_path: Path) -> Path:
     """A separate index, because the tests change it."""
-    return index_of_three(demo, tmp_path)
+    return index_of_three(short_demo, tmp_path)
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def add(client: TestClient, *files: tuple[str, bytes]) -> dict[str, Any]:
     return finished(client, f"/api/jobs/{answer.json()['id']}")
 
 
-def test_added_files_can_be_found(client: TestClient, index: Path, demo: Corpus):
-    one = demo.recordings[7]
+def test_added_files_can_be_found(client: TestClient, index: Path, short_demo: Corpus):
+    one = short_demo.recordings[8]
     assert one.audio_path is not None
     ids = {it["file"].rsplit("/", 1)[-1]: it["id"] for it in recordings(client, "notes")}
     before = search(client, one.audio_path.read_bytes(), "q.flac", length_s="12")

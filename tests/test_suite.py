@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from typer.testing import CliRunner
 from antiphon.cli import app, main
 from antiphon.corpora import Corpus
 from antiphon.evaluation.runner import evaluate
+from antiphon.experiments.comparison import run as suite_run
 from antiphon.experiments.comparison import tasks as suite_tasks
 from antiphon.experiments.comparison.report import summarise, summary_as_markdown
 from antiphon.experiments.comparison.run import compare, load_competitors
-from antiphon.experiments.comparison.tasks import SUITES
+from antiphon.experiments.comparison.tasks import SUITES, Localisation, Task
 from antiphon.experiments.published import NOISE
 from antiphon.models.loading import load_model
 from antiphon.models.saving import save_model
@@ -32,6 +34,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "a=4"
     save_model(tiny_model("A4"), folder, "A tiny model with random weights.")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def few_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two queries per recording instead of eight where a task localises."""
+
+    def with_few(task: Task) -> Task:
+        if not isinstance(task.measure, Localisation):
+            return task
+        return replace(task, measure=Localisation(replace(task.measure.queries, times=2)))
+
+    monkeypatch.setattr(suite_run, "SUITES", {name: tuple(map(with_few, tasks)) for name, tasks in SUITES.items()})
 
 
 @pytest.fixture
@@ -59,9 +73,9 @@ def results(out: Path) -> dict[str, Any]:
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (out / "results").iterdir()}
 
 
-def test_every_task_for_every_model_from_one_command(demo: Corpus, model: Path, folder: Path, tmp_path: Path):
+def test_every_task_for_every_model_from_one_command(short_demo: Corpus, model: Path, folder: Path, tmp_path: Path):
     out = tmp_path / "suite"
-    words = ["evaluate", "demo", "--suite", "default", "--model", "template", "--model", f"tiny={model}"]
+    words = ["evaluate", short_demo.spec, "--suite", "default", "--model", "template", "--model", f"tiny={model}"]
     words += ["--real", str(folder), "--recordings", "2", "--robustness-recordings", "1", "--out", str(out), "--json"]
     done = CliRunner().invoke(app, words, catch_exceptions=False)
     assert done.exit_code == 0, done.output
@@ -73,7 +87,7 @@ def test_every_task_for_every_model_from_one_command(demo: Corpus, model: Path, 
     assert set(found) == expected
     for name, result in found.items():
         competitor, task = name.split(".")
-        assert result["corpus"] == ("music" if task.startswith("real") else "demo")
+        assert result["corpus"] == ("music" if task.startswith("real") else "short")
         assert result["split"] == (None if task.startswith("real") else "test")
         assert result["recordings"] == (1 if task == "robustness" else 2)
         assert result["seed"] == 42
@@ -81,7 +95,7 @@ def test_every_task_for_every_model_from_one_command(demo: Corpus, model: Path, 
         assert result["model_hash"] == load_model("template" if competitor == "template" else model).fingerprint
         assert result["settings"]
         assert "window_s" not in result["settings"].get("grid", {})
-    alone = evaluate("template", demo, protocol="strict", recordings=2)
+    alone = evaluate("template", short_demo, protocol="strict", recordings=2)
     assert alone.items() <= found["template.strict"].items()
     assert found["tiny.real"]["whole_pool"]["n"] > 2 * 20
     assert found["tiny.real-10s"]["length_s"] == 10.0
@@ -98,17 +112,17 @@ def test_every_task_for_every_model_from_one_command(demo: Corpus, model: Path, 
 
 
 def test_a_result_is_not_computed_again_unless_an_input_changed(
-    demo: Corpus, model: Path, tmp_path: Path, calls: Counter[str]
+    short_demo: Corpus, model: Path, tmp_path: Path, calls: Counter[str]
 ):
     def computed(*models: str, **how: Any) -> list[int]:
         calls.clear()
-        run_template(tmp_path, demo, *models, **how)
+        run_template(tmp_path, short_demo, *models, **how)
         return [calls["embed_corpus"], calls["localise"]]
 
     assert computed() == [1, 1]  # paper and strict share the embedding
-    first = run_template(tmp_path, demo)
+    first = run_template(tmp_path, short_demo)
     assert computed() == [0, 0]
-    assert run_template(tmp_path, demo) == first
+    assert run_template(tmp_path, short_demo) == first
     (tmp_path / "results" / "template.strict.json").unlink()
     assert computed() == [1, 0]
     (tmp_path / "results" / "template.anywhere.json").write_text("{ cut off", encoding="utf-8")
@@ -128,10 +142,12 @@ def test_a_result_is_not_computed_again_unless_an_input_changed(
     assert computed(seed=1, split="validation") == [0, 1]
 
 
-def test_a_model_that_is_gone_keeps_its_row(demo: Corpus, model: Path, tmp_path: Path, calls: Counter[str]):
+def test_a_model_that_is_gone_keeps_its_row(short_demo: Corpus, model: Path, tmp_path: Path, calls: Counter[str]):
     def rows(*models: str, **how: Any) -> list[str]:
         calls.clear()
-        return [one["name"] for one in run_template(tmp_path, demo, *models, robustness_recordings=1, **how)["models"]]
+        return [
+            one["name"] for one in run_template(tmp_path, short_demo, *models, robustness_recordings=1, **how)["models"]
+        ]
 
     gone = tmp_path / "gone"
     shutil.copytree(model, gone)
@@ -151,17 +167,19 @@ def test_a_model_that_is_gone_keeps_its_row(demo: Corpus, model: Path, tmp_path:
     assert rows("template", seed=1) == ["template"]
 
 
-def test_a_stopped_suite_goes_on(demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: Counter[str]):
+def test_a_stopped_suite_goes_on(
+    short_demo: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: Counter[str]
+):
     def stopped(*_: Any) -> Any:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(suite_tasks, "localise", stopped)
         with pytest.raises(KeyboardInterrupt):
-            run_template(tmp_path, demo)
+            run_template(tmp_path, short_demo)
     assert set(results(tmp_path)) == {"template.paper", "template.strict"}
     calls.clear()
-    summary = run_template(tmp_path, demo)
+    summary = run_template(tmp_path, short_demo)
     assert (calls["embed_corpus"], calls["localise"]) == (0, 1)
     assert list(summary["tasks"]) == ["paper", "strict", "anywhere", "robustness"]  # no --real, none of its tasks
     text = (tmp_path / "suite.md").read_text(encoding="utf-8")

@@ -12,11 +12,7 @@ export UV_FIND_LINKS := $(PIP_FIND_LINKS)
 BIN := .venv/bin
 JOBS ?= 2
 
-<<<<<<< HEAD
-.PHONY: demo test venv lint types matrix bench docs notebooks web api clean
-=======
-.PHONY: demo test check venv lint types bench docs notebooks web api clean
->>>>>>> speed
+.PHONY: demo test check venv lint types matrix bench docs notebooks web api clean
 venv: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt

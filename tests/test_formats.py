@@ -82,5 +82,5 @@ def test_a_file_that_is_not_json_is_refused(tmp_path: Path, content: bytes | Non
     ],
 )
 def test_the_documentation_names_the_current_format(folder: str, current: int | str):
-    assert f"\n## {folder} folder, format {current}\n" in (ROOT / "docs/reference/file-formats.md").read_text("utf-8")
-    assert f"\n| {folder.lower()} folder | {current} | " in (ROOT / "UPGRADING.md").read_text("utf-8")
+    assert f"\n## {folder} folder, format {current}\n" in (ROOT / "docs/reference/file-formats.md").read_text(encoding="utf-8")
+    assert f"\n| {folder.lower()} folder | {current} | " in (ROOT / "UPGRADING.md").read_text(encoding="utf-8")

@@ -74,7 +74,9 @@ def test_the_project_works_from_list_to_campaign(project: Path, demo: Corpus):
     (project / "loudness.toml").unlink()  # run, model and campaign contain all that they need
     done = antiphon(project, evaluate, "--json")
     assert json.loads(done.stdout)["model"] == "loudness", done.stderr
-    records = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (project / "campaign/results").iterdir()}
+    records = {
+        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (project / "campaign/results").iterdir()
+    }
     assert sorted(records) == ["D0", "loudness"]
     assert all(record["training"]["steps"] == 4 for record in records.values())
     assert all(record["preset"] == "quick" for record in records.values())

@@ -10,13 +10,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from antiphon.errors import UnreadableInput
-from antiphon.experiments.campaign import layout
-from antiphon.index import formats as index_formats
 from antiphon.io.formats import Document, Format
-from antiphon.models import saving
-from antiphon.training import config as run_config
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -70,17 +64,3 @@ def test_a_file_that_is_not_json_is_refused(tmp_path: Path, content: bytes | Non
         (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(UnreadableInput, match=r"a\.json: not a test's config"):
         FORMAT.read(tmp_path / "a.json", Settings)
-
-
-@pytest.mark.parametrize(
-    ("folder", "current"),
-    [
-        ("Model", saving._FORMAT.current),
-        ("Run", run_config._FORMAT.current),
-        ("Campaign", layout._FORMAT.current),
-        ("Index", index_formats.FORMAT),
-    ],
-)
-def test_the_documentation_names_the_current_format(folder: str, current: int | str):
-    assert f"\n## {folder} folder, format {current}\n" in (ROOT / "docs/reference/file-formats.md").read_text(encoding="utf-8")
-    assert f"\n| {folder.lower()} folder | {current} | " in (ROOT / "UPGRADING.md").read_text(encoding="utf-8")

@@ -46,7 +46,7 @@ REQUIREMENTS: dict[str, Callable[[], str]] = {"shared_data": _shared_data_missin
 SLOW_FILES = {
     f"test_{name}.py"
     for name in (
-        "analysis_conditions analysis_cost analysis_report analysis_sample av_audio broken_input campaign "
+        "aligning analysis_conditions analysis_cost analysis_report analysis_sample av_audio broken_input campaign "
         "campaign_report cli commands contributing docs evaluation examples extension index_crash index_moving "
         "injection late_fusion localisation model_names neighbours openmp page pairing public_api "
         "rendering search search_benchmark serving serving_command serving_jobs serving_limits shipped_models suite "

@@ -109,10 +109,12 @@ def test_a_page_that_was_bundled_before_is_packed_without_node(clone: Path):
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_serve_says_how_to_get_a_page_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool):
+def test_serve_says_how_to_get_a_page_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, there: bool
+):
     monkeypatch.setattr(run, "is_bundled", lambda: there)
     monkeypatch.setattr(run, "_serve", lambda *_: None)
     result = CliRunner().invoke(app, ["serve", "--index", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert ("make web" in result.stderr) is not there
-    assert ("pip install" in result.stderr) is not there
+    assert ("make web" in caplog.text) is not there
+    assert ("pip install" in caplog.text) is not there

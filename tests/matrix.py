@@ -121,7 +121,8 @@ def check(interpreter: Interpreter, resolution: str, tests: Sequence[str]) -> Ou
             print(done.stderr, file=sys.stderr)
             return Outcome(name, resolution, ("",) * len(SHOWN), False, "not installed")
     # Old versions of dependencies call deprecated functions of other packages, which are the latest.
-    warnings = ("-W", "ignore::DeprecationWarning") if resolution == LOWEST else ()
+    ignored = ("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning") if resolution == LOWEST else ()
+    warnings = [word for rule in ignored for word in ("-W", rule)]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [str(python), "-m", "pytest", "-q", "--tb=line", "-p", "no:cacheprovider", *warnings, *tests],

@@ -1,6 +1,7 @@
 """MkDocs hooks: the API pages and the CLI page are generated from the code; links to files outside of docs/ resolve.
 
-`cli_page()` and `api_pages()` return Markdown, so that tests can check that they are complete.
+`cli_page()` and `api_pages()` return Markdown, so that tests can check that they are complete. Every build checks
+the table of all names in `reference/python-api.md` and makes links of its subjects.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import typer
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -37,6 +39,8 @@ _TITLES = {
     "progress": "Progress",
 }
 """Subpackage → title of its API page, in the order of the navigation. Others follow under their own names."""
+_NAMES_PAGE = "reference/python-api.md"
+_NAMES_TABLE = re.compile(r"(?<=<!-- names: begin -->\n).*?(?=<!-- names: end -->)", re.S)
 _LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 
 
@@ -53,6 +57,23 @@ def api_pages() -> dict[str, str]:
             blocks = "\n\n".join(f"::: antiphon.{name}" for name in sorted(members, key=str.casefold))
             pages[f"reference/api/antiphon.{room}.md"] = f"# {title}\n\n{blocks}\n"
     return pages
+
+
+def names_table(*, links: bool) -> str:
+    """Markdown: the subjects and names of `api_pages`, a row for each page, with `links` to them."""
+    rows = ["| subject | names |", "|---|---|"]
+    for path, text in api_pages().items():
+        title = text.splitlines()[0].removeprefix("# ")
+        names = ", ".join(f"`{name}`" for name in re.findall(r"^::: antiphon\.(\w+)$", text, re.M))
+        rows.append(f"| {f'[{title}](api/{Path(path).name})' if links else title} | {names} |")
+    return "\n".join(rows) + "\n"
+
+
+def _with_linked_names(markdown: str) -> str:
+    """The page of all names with links in its table. Raises `PluginError` where its table is out of date."""
+    if (table := _NAMES_TABLE.search(markdown)) is None or table[0] != names_table(links=False):
+        raise PluginError(f"{_NAMES_PAGE}: its table of names is out of date; it should be\n{names_table(links=False)}")
+    return _NAMES_TABLE.sub(lambda _: names_table(links=True), markdown)
 
 
 def cli_page() -> str:
@@ -115,8 +136,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Let links to files outside of docs/ lead to their copies in the site."""
+    """Let links to files outside of docs/ lead to their copies in the site, and link the table of names."""
     uri = PurePosixPath(page.file.src_uri)
+    if page.file.src_uri == _NAMES_PAGE:
+        markdown = _with_linked_names(markdown)
     outside = uri.parts[0] == OUTSIDE
     source = ROOT / uri.relative_to(OUTSIDE) if outside else ROOT / "docs" / uri
 

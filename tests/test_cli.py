@@ -248,8 +248,8 @@ def test_the_additive_piano_takes_the_sample_rates_that_render_takes(rate_hz: in
     ("words", "says"),
     [
         (["--sample-rate", "4000", "--soundfont", "additive"], "4000 is out of range; it takes 8000 to 96000"),
-        (["--max-seconds", "-5"], "-5 is not a finite number above 0"),
-        (["--max-seconds", "0"], "0 is not a finite number above 0"),
+        (["--max-seconds", "-5"], "-5 is out of range; it takes a finite number above 0"),
+        (["--max-seconds", "0"], "0 is out of range; it takes a finite number above 0"),
     ],
 )
 def test_render_refuses_what_it_cannot_render(words: list[str], says: str, tmp_path: Path, monkeypatch, capsys):

@@ -262,7 +262,7 @@ class TestEmbedder:
 
     @pytest.mark.parametrize("hop_s", [0, -1, float("nan"), float("inf")])
     def test_a_hop_that_is_none(self, hop_s: float) -> None:
-        with pytest.raises(ValueError, match="hop_s is"):
+        with pytest.raises(antiphon.AntiphonError, match="hop_s is"):
             antiphon.load_model("template").embed_notes(antiphon.Notes.of([], [], [], []), hop_s=hop_s)
 
     def test_stereo_is_refused(self) -> None:

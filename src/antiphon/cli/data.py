@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 import antiphon
+from antiphon.checks import COUNT, MIN_0, SAMPLE_RATE_HZ, SECONDS
 from antiphon.cli.shared import (
     CorpusArgument,
     JsonOption,
     SplitOption,
     app,
     output_folder,
-    positive,
     print_json,
     print_rows,
     report_skipped,
@@ -37,12 +37,12 @@ def render(
     ] = "FluidR3_GM",
     split: SplitOption = None,
     max_seconds: Annotated[
-        float | None, typer.Option(help="render only this much of each recording", callback=positive)
+        float | None, typer.Option(help="render only this much of each recording", callback=within(SECONDS))
     ] = None,
     jobs: Annotated[
-        int, typer.Option(help="number of processes, each of which loads the font once", callback=within(1))
+        int, typer.Option(help="number of processes, each of which loads the font once", callback=within(COUNT))
     ] = 2,
-    sample_rate: Annotated[int, typer.Option(help="Hz, 8000 to 96000", callback=within(8000, 96_000))] = 24_000,
+    sample_rate: Annotated[int, typer.Option(help="Hz, 8000 to 96000", callback=within(SAMPLE_RATE_HZ))] = 24_000,
     json_: JsonOption = False,
 ) -> None:
     """Render notes to sound. A stopped run resumes.
@@ -99,7 +99,7 @@ def cache(
         typer.Option(
             metavar="GB",
             help="remove the least recently used samples beyond this many gigabytes",
-            callback=within(0.0),
+            callback=within(MIN_0),
         ),
     ] = None,
     json_: JsonOption = False,

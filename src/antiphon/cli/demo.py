@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 import antiphon
+from antiphon.checks import COUNT
 from antiphon.cli.shared import JsonOption, ModelOption, app, output_folder, print_json, within
 from antiphon.cli.terminal import stdout
 
@@ -21,7 +22,7 @@ def demo(
     ] = Path("demo"),
     model: ModelOption = "default",
     queries: Annotated[
-        int | None, typer.Option(help="number of recordings to search with (all)", callback=within(1))
+        int | None, typer.Option(help="number of recordings to search with (all)", callback=within(COUNT))
     ] = None,
     json_: JsonOption = False,
 ) -> None:

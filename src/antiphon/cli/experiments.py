@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import antiphon
+from antiphon.checks import COUNT, MIN_0, SEED, check_not_input
 from antiphon.cli.campaign_table import live_table
 from antiphon.cli.shared import (
-    MAX_SEED,
     MODEL_HELP,
     TRAINED_MODEL_HELP,
     AudioOption,
@@ -53,7 +53,7 @@ def train(
     epochs: Annotated[
         int | None,
         typer.Option(
-            callback=within(0), help="instead of the preset's; 0 computes only the late fusion on --init-from"
+            callback=within(MIN_0), help="instead of the preset's; 0 computes only the late fusion on --init-from"
         ),
     ] = None,
     schedule: Annotated[str | None, typer.Option(help="see antiphon list schedules")] = None,
@@ -61,7 +61,7 @@ def train(
     init_from: Annotated[
         str | None, typer.Option(metavar="MODEL", help=f"start from a trained model's weights: {TRAINED_MODEL_HELP}")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="42 unless given", callback=within(0, MAX_SEED))] = None,
+    seed: Annotated[int | None, typer.Option(help="42 unless given", callback=within(SEED))] = None,
     resume: Annotated[Path | None, typer.Option("--resume", metavar="RUN", help="continue a stopped run")] = None,
     json_: JsonOption = False,
 ) -> None:
@@ -125,7 +125,9 @@ def evaluate(
     ] = None,
     robustness_recordings: Annotated[
         int | None,
-        typer.Option(help="with --suite: number of recordings for robustness (46)", callback=within(1), metavar="N"),
+        typer.Option(
+            help="with --suite: number of recordings for robustness (46)", callback=within(COUNT), metavar="N"
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -145,9 +147,13 @@ def evaluate(
         if len(model) > 1 or real is not None or robustness_recordings is not None:
             raise typer.BadParameter("a second --model, --real and --robustness-recordings need --suite")
         output_file(out)
+        opened = antiphon.open_corpus(corpus, audio=audio)
+        if out is not None:
+            files = [path for one in opened.recordings for path in (one.audio_path, one.notes_path) if path is not None]
+            check_not_input(out, [*files, *Path(corpus).glob("*.*"), *Path(model[0]).glob("*.*")])
         result: Evaluation | Comparison = antiphon.evaluate(
             model[0],
-            antiphon.open_corpus(corpus, audio=audio),
+            opened,
             protocol=protocol or "paper",
             split=split,
             seed=seed,
@@ -200,9 +206,9 @@ def campaign(
         typer.Option("--evaluate", metavar="CORPUS", help="what to score on, the headline first (the same)"),
     ] = None,
     recordings: RecordingsOption = None,
-    epochs_scale: Annotated[float, typer.Option(help="multiply the grid's epochs", callback=within(0.0))] = 1.0,
+    epochs_scale: Annotated[float, typer.Option(help="multiply the grid's epochs", callback=within(MIN_0))] = 1.0,
     jobs: Annotated[
-        int, typer.Option(help="number of runs at the same time, which share the cores", callback=within(1))
+        int, typer.Option(help="number of runs at the same time, which share the cores", callback=within(COUNT))
     ] = 1,
     json_: JsonOption = False,
 ) -> None:

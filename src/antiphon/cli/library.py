@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import antiphon
+from antiphon.checks import COUNT, MIN_0, SECONDS
 from antiphon.cli.shared import (
     LIKELY,
     AgainstOption,
@@ -18,7 +19,6 @@ from antiphon.cli.shared import (
     app,
     index_app,
     output_folder,
-    positive,
     print_json,
     report_skipped,
     within,
@@ -117,11 +117,11 @@ def index_relocate(
 def search_command(
     query: Annotated[Path, typer.Argument(metavar="QUERY", help="an audio file or a note file")],
     index: Annotated[Path, typer.Option("--index", metavar="DIR", help="the library to search")],
-    start: Annotated[float, typer.Option("--start", help="start of the query, seconds", callback=within(0.0))] = 0.0,
+    start: Annotated[float, typer.Option("--start", help="start of the query, seconds", callback=within(MIN_0))] = 0.0,
     length: Annotated[
-        float | None, typer.Option("--length", help="length of the query, seconds", callback=positive)
+        float | None, typer.Option("--length", help="length of the query, seconds", callback=within(SECONDS))
     ] = None,
-    top: Annotated[int, typer.Option("--top", help="number of matches", callback=within(1))] = 10,
+    top: Annotated[int, typer.Option("--top", help="number of matches", callback=within(COUNT))] = 10,
     against: AgainstOption = None,
     composer: Annotated[str, typer.Option(help="only works of this composer; a part of the name is enough")] = "",
     split: Annotated[str, typer.Option(help="only recordings of this split")] = "",

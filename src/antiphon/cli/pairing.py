@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import antiphon
+from antiphon.checks import PROBABILITY, check_not_input
 from antiphon.cli.shared import (
     LIKELY,
     JsonOption,
@@ -43,7 +44,7 @@ def pair(
     ] = None,
     many: Annotated[bool, typer.Option("--many", help="several recordings may have the same note file")] = False,
     min_confidence: Annotated[
-        float, typer.Option(help="leave out pairs of lower confidence", callback=within(0.0, 1.0))
+        float, typer.Option(help="leave out pairs of lower confidence", callback=within(PROBABILITY))
     ] = LIKELY,
     transpose: TransposeOption = False,
     write: Annotated[
@@ -68,6 +69,10 @@ def pair(
     """
     if json_ and csv_:
         raise typer.BadParameter("--json and --csv are two forms of one table; choose one")
+    if write is not None or out is not None:
+        from antiphon.index.pairing import check_outputs
+
+        check_outputs(audio_dir, midi_dir, out, write)
     pairing = antiphon.pair(
         audio_dir,
         midi_dir,
@@ -131,6 +136,8 @@ def align(
     suffix = None if out is None else out.suffix.lower()
     if suffix not in (None, ".csv", ".json", ".mid", ".midi"):
         raise typer.BadParameter(f"--out {out}: the suffix is .csv, .json, .mid or .midi")
+    if out is not None:
+        check_not_input(out, (recording, notes))
     alignment = antiphon.align(recording, notes, model=model, transpose=transpose)
     if out is not None:
         if suffix == ".csv":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from antiphon.checks import COUNT, SEED, Range
 from antiphon.cli.terminal import console as errors
 from antiphon.types import MODALITIES, Modality
 
@@ -27,27 +27,19 @@ class OneLineErrors(TyperGroup):
             raise typer.Exit(2) from None
 
 
-def within(low: float, high: float = math.inf) -> Callable[[Any], Any]:
-    """A check of an option's value: a finite number from `low` to `high`.
+def within(limits: Range) -> Callable[[Any], Any]:
+    """A check of an option's value.
 
     Typer's own limits are not used, because their message does not repeat the value and they accept NaN.
     """
-    takes = f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}"
 
     def check(value: float | None) -> float | None:
-        if value is not None and not (low <= value <= high and math.isfinite(value)):
+        if value is not None and value not in limits:
             given = value if isinstance(value, int) else f"{value:g}"
-            raise typer.BadParameter(f"{given} is out of range; it takes {takes}.")
+            raise typer.BadParameter(f"{given} is out of range; it takes {limits}.")
         return value
 
     return check
-
-
-def positive(value: float | None) -> float | None:
-    """Check the value of an option that takes a finite number above 0."""
-    if value is not None and not 0 < value < math.inf:
-        raise typer.BadParameter(f"{value:g} is not a finite number above 0.")
-    return value
 
 
 def output_folder(path: Path | None) -> Path | None:
@@ -85,7 +77,6 @@ app = typer.Typer(
 index_app = typer.Typer(help="Build and update an index of a library.", no_args_is_help=True)
 app.add_typer(index_app, name="index")
 
-MAX_SEED = 2**63 - 1  # PyTorch takes no more
 LIKELY = 0.5
 """Equal to `antiphon.alignment.confidence.LIKELY`, whose module is slow to import."""
 
@@ -109,7 +100,8 @@ TRAINED_MODEL_HELP = "default, a model folder or a run folder"
 MODEL_HELP = f"{TRAINED_MODEL_HELP}, or template (a baseline without training)"
 ModelOption = Annotated[str, typer.Option("--model", metavar="MODEL", help=MODEL_HELP)]
 RecordingsOption = Annotated[
-    int | None, typer.Option(help="use this number of recordings, evenly spread (all)", callback=within(1), metavar="N")
+    int | None,
+    typer.Option(help="use this number of recordings, evenly spread (all)", callback=within(COUNT), metavar="N"),
 ]
 KeepGoingOption = Annotated[bool, typer.Option("--keep-going/--strict", help="exit code 0 or 2 when some files failed")]
 OnlyOption = Annotated[
@@ -119,9 +111,7 @@ AgainstOption = Annotated[
     Modality | None,
     typer.Option(parser=_modality, metavar="audio|notes", help="modality to search; by default the other one"),
 ]
-SeedOption = Annotated[
-    int, typer.Option("--seed", help="seed of everything drawn at random", callback=within(0, MAX_SEED))
-]
+SeedOption = Annotated[int, typer.Option("--seed", help="seed of everything drawn at random", callback=within(SEED))]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
+from antiphon.checks import COUNT, SAMPLE_RATE_HZ, SECONDS
 from antiphon.corpora import Corpus, Recording, absolute_spec, as_corpus
 from antiphon.corpora.rendered import MANIFEST, open_rendered, write_manifest
 from antiphon.errors import AntiphonError, UnreadableInput
@@ -71,6 +72,9 @@ def render(
     >>> len(made), made.duration_s
     (8, 8.0)
     """
+    SECONDS.check("max_seconds", max_seconds)
+    COUNT.check("jobs", jobs)
+    SAMPLE_RATE_HZ.check("sample_rate_hz", sample_rate_hz)
     out = Path(out)
     source = as_corpus(corpus)
     source = source if split is None else source.split(split)

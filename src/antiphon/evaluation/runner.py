@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from antiphon.checks import COUNT, SEED
 from antiphon.corpora import Corpus, as_corpus
 from antiphon.evaluation.protocols import default_split, score_embeddings, scores_as_text
 from antiphon.models.corpus_embedding import EmbeddedSegments, embed_corpus
@@ -90,6 +91,8 @@ def evaluate(
     >>> scores["queries"], scores["protocol"], 0 <= scores["S"] <= 100
     (77, 'paper', True)
     """
+    SEED.check("seed", seed)
+    COUNT.check("recordings", recordings)
     embedder = load_model(model)
     chosen, split = choose(as_corpus(corpus), protocol, split, recordings)
     about = origin(embedder, chosen, split)

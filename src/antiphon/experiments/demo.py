@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from antiphon.checks import COUNT
 from antiphon.corpora import Recording, open_corpus
 from antiphon.errors import AntiphonError
 from antiphon.experiments.pictures import draw_match
@@ -120,6 +121,7 @@ def demo(
     >>> len(result.queries), result.right_piece
     (1, 100.0)
     """
+    COUNT.check("queries", queries)
     out = Path(out)
     corpus = open_corpus("demo")
     folder = corpus.recordings[0].notes_path.parent

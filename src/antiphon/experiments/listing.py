@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from antiphon.corpora import open_corpus
+from antiphon.corpora import CORPUS_KINDS, open_corpus
 from antiphon.corpora.segment_table import PAPER_GRID, SegmentTable
-from antiphon.errors import look_up
+from antiphon.errors import AntiphonError, look_up
 from antiphon.experiments.campaign.grid import builtin_grids, load_grid, plan
 from antiphon.index.library import Index
 from antiphon.index.store import is_index
@@ -147,6 +147,8 @@ def describe(what: str | Path, *, split: str | None = None) -> dict[str, Any]:
     if is_index(Path(spec)):
         with Index.open(spec) as index:
             return index.facts()
+    if not any(kind.recognises(spec) for kind in CORPUS_KINDS.values()):
+        raise AntiphonError(f"{spec}: neither a model, an index nor a corpus")
     corpus = open_corpus(spec)
     skipped = [str(error) for error in corpus.skipped]
     corpus = corpus if split is None else corpus.split(split)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.alignment.aligned_notes import aligned_times
+from antiphon.checks import check_path
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.excerpts import search_excerpts
 from antiphon.index.library import Index
@@ -32,7 +33,7 @@ Seconds = NDArray[np.float64]
 _COLUMNS = ("pitch", "velocity", "onset_s", "offset_s", "recording_s", "recording_offset_s")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Alignment:
     """The N notes of a file with their times in a recording, in the order of `read_notes`: by onset, then pitch.
 
@@ -76,6 +77,9 @@ class Alignment:
     offset_s: Seconds
     recording_s: Seconds
     recording_offset_s: Seconds
+
+    def __repr__(self) -> str:
+        return f"<Alignment of {self.notes} with {self.recording}: {len(self)} notes, confidence {self.confidence:.2f}>"
 
     def __len__(self) -> int:
         return len(self.pitch)
@@ -163,6 +167,8 @@ def align(
     >>> bool(alignment.confidence > 0.9), bool(np.nanmedian(np.abs(error_s)) < 0.05)
     (True, True)
     """
+    check_path("recording", "the path of a sound file", recording)
+    check_path("notes", "the path of a note file", notes)
     recording, notes = Path(recording), Path(notes)
     for path, kind, name in ((recording, "audio", "a sound file"), (notes, "notes", "a note file")):
         if kind_of(path) != kind:

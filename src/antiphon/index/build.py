@@ -83,6 +83,8 @@ def build_index(
     files are made. Raises `AntiphonError` when a folder is missing, contains no such file and never did, the index was
     built with another model, or the table of works cannot be used.
     """
+    if not folders:
+        raise AntiphonError("no folders were given to index; give at least one folder or file")
     kinds: tuple[Modality, ...] = ("audio", "notes") if only is None else (only,)
     found = {folder: _find(folder, kinds) for folder in map(Path, folders)}
     roots = [folder.resolve() for folder in found]

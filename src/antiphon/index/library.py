@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from antiphon.errors import look_up
+from antiphon.checks import check_path, wrong_type
+from antiphon.errors import AntiphonError, look_up
 from antiphon.index.build import BuildReport, build_index
 from antiphon.index.match import Match
 from antiphon.index.metadata import FileMetadata, Works
@@ -53,6 +54,10 @@ class Index:
     """
 
     def __init__(self, store: Store, model: Embedder | None = None, report: BuildReport | None = None) -> None:
+        if not isinstance(store, Store):
+            raise AntiphonError(
+                f"{store}: an index is opened by antiphon.Index.open(folder) and built by antiphon.Index.build(folders)"
+            )
         self.store = store
         self.report = report
         self._given_model = model
@@ -152,6 +157,7 @@ class Index:
         ...     len(index), index.model.name
         (1, 'template')
         """
+        check_path("folder", "the path of an index", folder)
         moves = {Path(old).resolve(): Path(new).resolve() for old, new in (roots or {}).items()}
         store = Store(folder, roots=moves)
         try:
@@ -376,6 +382,10 @@ class Index:
         """Close the database. The object cannot be used afterwards."""
         self._close()
 
+    def __repr__(self) -> str:
+        content = f"{len(self)} recordings" if self._close.alive else "closed"
+        return f"<Index {self.folder}: {content}>"
+
     def __enter__(self) -> Index:
         return self
 
@@ -387,7 +397,11 @@ class Index:
 
 
 def _listed(folders: Folders) -> list[str | Path]:
-    return [folders] if isinstance(folders, str | Path) else list(folders)
+    if isinstance(folders, str | Path):
+        return [folders]
+    if not isinstance(folders, Iterable):
+        raise wrong_type("folders", "a path or a list of paths", folders)
+    return list(folders)
 
 
 def _checked(modality: Modality | None) -> Modality | None:

@@ -23,6 +23,7 @@ from scipy.optimize import linear_sum_assignment
 from antiphon.alignment.aligned_notes import aligned_notes
 from antiphon.alignment.confidence import LIKELY
 from antiphon.alignment.dtw import Warp
+from antiphon.checks import PROBABILITY, check_not_input, check_path
 from antiphon.corpora import files_below
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.excerpts import ExcerptMatches, search_excerpts
@@ -87,7 +88,7 @@ class Unpaired:
     confidence: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pairing:
     """The pairs of recordings and note files, which iterating yields, and the files without a partner.
 
@@ -122,6 +123,10 @@ class Pairing:
     skipped: tuple[UnreadableInput, ...]
     root: Path | None = None
 
+    def __repr__(self) -> str:
+        counts = f"{len(self.pairs)} pairs, {len(self.recordings)} recordings without notes"
+        return f"<Pairing: {counts}, {len(self.files)} note files without recording, {len(self.skipped)} skipped>"
+
     def __iter__(self) -> Iterator[Pair]:
         return iter(self.pairs)
 
@@ -154,19 +159,42 @@ class Pairing:
         """Write the notes of each pair at the recording's times as MIDI, and return the paths.
 
         The files are named after the recordings and lie in the same subfolders below `folder`. Raises
-        `UnreadableInput` when a note file cannot be read any more.
+        `UnreadableInput` when a note file cannot be read any more, and `AntiphonError`, before anything is written,
+        where one of the files would overwrite a recording or a note file.
         """
-        paths = [Path(pair.recording) for pair in self.pairs]
-        names = [Path(path.name) if self.root is None else path.relative_to(self.root) for path in paths]
-        count = Counter(name.with_suffix("") for name in names)
-        written = []
-        for pair, name in zip(self.pairs, names, strict=True):
-            # Recordings of one name in two formats would otherwise be written to one file.
-            path = Path(folder) / (name.with_suffix(".mid") if count[name.with_suffix("")] == 1 else f"{name}.mid")
+        paths = _aligned_paths([Path(pair.recording) for pair in self.pairs], self.root, Path(folder))
+        inputs = {
+            *(name for pair in self.pairs for name in (pair.recording, pair.file)),
+            *(one.recording for one in self.recordings),
+            *self.files,
+            *(str(error.path) for error in self.skipped),
+        }
+        for path in paths:
+            check_not_input(path, inputs)
+        for pair, path in zip(self.pairs, paths, strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             notes_of_pair(pair).save(path)
-            written.append(path)
-        return written
+        return paths
+
+
+def _aligned_paths(recordings: Sequence[Path], root: Path | None, folder: Path) -> list[Path]:
+    """The MIDI file of each recording below `folder`."""
+    names = [Path(path.name) if root is None else path.relative_to(root) for path in recordings]
+    count = Counter(name.with_suffix("") for name in names)
+    # Recordings of one name in two formats would otherwise be written to one file.
+    return [
+        folder / (name.with_suffix(".mid") if count[name.with_suffix("")] == 1 else f"{name}.mid") for name in names
+    ]
+
+
+def check_outputs(recordings: Path, scores: Path, table: Path | None, folder: Path | None) -> None:
+    """Raise `AntiphonError` where the table of a pairing or the files of `write_aligned` would overwrite its inputs."""
+    sound = sorted(files_below(recordings, SUFFIXES["audio"]))
+    inputs = [*sound, *files_below(scores, SUFFIXES["notes"])]
+    root = recordings if recordings.is_dir() else recordings.parent
+    outputs = [] if folder is None else _aligned_paths(sound, root, folder)
+    for path in outputs if table is None else (table, *outputs):
+        check_not_input(path, inputs)
 
 
 def pair(
@@ -206,7 +234,8 @@ def pair(
     Raises
     ------
     AntiphonError
-        For a folder that is missing or holds no such files, and an index of another model.
+        For a folder that is missing or holds no such files or none that can be used, for an index of another model,
+        and for a `min_confidence` out of range.
 
     Examples
     --------
@@ -221,6 +250,9 @@ def pair(
     >>> [Path(pair.file).stem == one.id for pair in pairing], len(pairing.files)
     ([True], 1)
     """
+    check_path("recordings", "a folder of recordings or the path of a sound file", recordings)
+    check_path("scores", "a folder of note files or the path of one", scores)
+    PROBABILITY.check("min_confidence", min_confidence)
     folder = Path(recordings)
     if not folder.exists():
         raise AntiphonError(f"{folder}: no such folder")
@@ -230,11 +262,15 @@ def pair(
     embedder = load_model(model)
     kept = _cached_index(Path(scores), embedder) if index is None else Path(index)
     with Index.build(scores, embedder, out=kept, only="notes") as built:
+        report = built.report
+        assert report is not None
+        if report.embedded + report.taken_over + report.unchanged == 0:
+            reason = f"; the first: {report.failed[0]}" if report.failed else ""
+            raise AntiphonError(f"{scores}: none of its note files can be used{reason}")
         filters = Filters(folder=Path(scores))
         found = pair_recordings(sound, built.store, embedder, filters, many, min_confidence, transpose)
-        failed = () if built.report is None else built.report.failed
     root = folder if folder.is_dir() else folder.parent
-    return replace(found, skipped=(*failed, *found.skipped), root=root)
+    return replace(found, skipped=(*report.failed, *found.skipped), root=root)
 
 
 def _cached_index(scores: Path, embedder: Embedder) -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
+from antiphon.checks import check_path
 from antiphon.errors import UnreadableInput
 from antiphon.io.audio import AUDIO_SUFFIXES, Sound, audio_info, read_samples
 from antiphon.io.notes import NOTE_SUFFIXES, Notes, read_notes
@@ -116,7 +117,7 @@ def open_query(
 
 def _samples_of(source: Source, sample_rate_hz: int, start_s: float, length_s: float | None) -> NDArray[np.float32]:
     if isinstance(source, str | Path):
-        return read_sound(Path(source), sample_rate_hz, SHORTEST_S, start_s, length_s)
+        return read_sound(Path(source), sample_rate_hz, SHORTEST_S, start_s, length_s, "search")
     assert isinstance(source, Sound)
     begin = round(start_s * source.sample_rate_hz)
     end = None if length_s is None else begin + round(length_s * source.sample_rate_hz)
@@ -124,7 +125,7 @@ def _samples_of(source: Source, sample_rate_hz: int, start_s: float, length_s: f
     if begin and not len(stretch):
         raise UnreadableInput("query", f"it ends before second {start_s:g}")
     samples = Sound(stretch, source.sample_rate_hz).resampled(sample_rate_hz).samples
-    check_sound("query", samples, sample_rate_hz, SHORTEST_S)
+    check_sound("query", samples, sample_rate_hz, SHORTEST_S, "search")
     return samples
 
 
@@ -159,10 +160,13 @@ def kind_of(source: Source) -> Modality:
         return "audio"
     if isinstance(source, Notes):
         return "notes"
+    check_path("query", "a Sound, Notes or the path of an audio or note file", source)
     path = Path(source)
     for kind, suffixes in SUFFIXES.items():
         if path.suffix.lower() in suffixes:
             return kind
+    if path.is_dir():
+        raise UnreadableInput(path, "this is a folder; a sound file or a note file is expected")
     raise UnreadableInput(path, f"neither a sound file nor a note file by its suffix {path.suffix!r}")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 from antiphon.alignment.confidence import confidence
+from antiphon.checks import COUNT
 from antiphon.errors import AntiphonError
 from antiphon.index.match import Match
 from antiphon.index.query import Query, Source, kind_of, open_query
@@ -57,8 +58,7 @@ class SearchOptions:
     transpose: bool = False
 
     def __post_init__(self) -> None:
-        if self.top < 1:
-            raise AntiphonError(f"top {self.top}: a search gives 1 match or more")
+        COUNT.check("top", self.top)
         if self.by_work and self.repeats:
             raise AntiphonError("by_work gives one match for each work, repeats gives several: choose one")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from antiphon.checks import MIN_0
 from antiphon.errors import AntiphonError
 
 LIMIT_VARIABLE = "ANTIPHON_CACHE_LIMIT_GB"
@@ -154,8 +155,7 @@ def sample_cache(limit_gb: float | None = None) -> CacheReport:
     >>> len(report.removed), report.samples_limit_bytes > 0
     (0, True)
     """
-    if limit_gb is not None and not 0 <= limit_gb < math.inf:
-        raise AntiphonError(f"limit_gb is {limit_gb:g}; it takes a number of gigabytes, 0 or more")
+    MIN_0.check("limit_gb", limit_gb)
     return _report([] if limit_gb is None else evict("samples", round(limit_gb * GB)))
 
 

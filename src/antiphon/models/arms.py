@@ -11,9 +11,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
+from antiphon.checks import wrong_type
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput, look_up
 from antiphon.io.definitions import Document, choose, read_toml, split_reference, tables, validated
 from antiphon.models.batch import MAX_NOTES
@@ -25,8 +27,24 @@ from antiphon.types import Modality
 _STRICT = ConfigDict(extra="forbid")
 
 
+class _OneLineErrors:
+    """A base of dataclasses whose constructor raises `AntiphonError` of one line for a wrong argument."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_one_line(cls, values: Any, handler: Any) -> Any:
+        try:
+            return handler(values)
+        except ValidationError as error:
+            if not isinstance(values, ArgsKwargs):  # of a file, whose reader names the key
+                raise
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise AntiphonError(f"{cls.__name__}: {where}: {first['msg']}, got {first['input']!r}") from None
+
+
 @dataclass(frozen=True, config=_STRICT)
-class Injected:
+class Injected(_OneLineErrors):
     """One descriptor injected into a tower or its head by a mechanism.
 
     Attributes
@@ -57,7 +75,7 @@ class Injected:
 
 
 @dataclass(frozen=True, config=_STRICT)
-class Branch:
+class Branch(_OneLineErrors):
     """A third encoder, of descriptors, that serves the training loss only; embedding a window does not use it."""
 
     descriptors: tuple[str, ...]
@@ -66,7 +84,7 @@ class Branch:
 
 
 @dataclass(frozen=True, config=_STRICT)
-class LateFusion:
+class LateFusion(_OneLineErrors):
     """A descriptor of each modality, of equal shapes, concatenated with the embeddings. One linear projection, the same
     for both modalities, maps the result to `dimensions` numbers (`antiphon.models.late_fusion`)."""
 
@@ -76,7 +94,7 @@ class LateFusion:
 
 
 @dataclass(frozen=True, config=_STRICT)
-class Pair:
+class Pair(_OneLineErrors):
     """Two embeddings that the loss matches, and the weight of that term."""
 
     one: Literal["audio", "notes", "branch"]
@@ -88,7 +106,7 @@ _AUDIO_NOTES = Pair("audio", "notes")
 
 
 @dataclass(frozen=True, config=_STRICT)
-class Arm:
+class Arm(_OneLineErrors):
     """A row of the paper's tables: the baseline model plus injections.
 
     Attributes
@@ -272,6 +290,8 @@ def register_arm(arm: Arm, *, replace: bool = False) -> Arm:
     Traceback (most recent call last):
     antiphon.errors.AntiphonError: an arm named 'D0' exists already; choose another name
     """
+    if not isinstance(arm, Arm):
+        raise wrong_type("arm", "an antiphon.Arm", arm)
     if arm.name in (_BUILT_IN if replace else _arms):
         raise AntiphonError(f"an arm named {arm.name!r} exists already; choose another name")
     check_arm(arm)

@@ -19,24 +19,32 @@ from antiphon.progress import track
 
 
 def read_sound(
-    path: Path, sample_rate_hz: int, window_s: float, start_s: float = 0.0, length_s: float | None = None
+    path: Path,
+    sample_rate_hz: int,
+    needed_s: float,
+    start_s: float = 0.0,
+    length_s: float | None = None,
+    purpose: str = "window",
 ) -> NDArray[np.float32]:
     """Mono samples float32 [n] of a file, from `start_s` on, at most `length_s`.
 
-    Raises `UnreadableInput` for a file that cannot be read, for silence and for audio shorter than a window.
+    Raises `UnreadableInput` for a file that cannot be read, for silence and for audio shorter than the
+    `purpose` needs.
     """
     samples = read_samples(path, sample_rate_hz, start_s, length_s)
-    check_sound(path, samples, sample_rate_hz, window_s)
+    check_sound(path, samples, sample_rate_hz, needed_s, purpose)
     return samples
 
 
-def check_sound(name: str | Path, samples: NDArray[np.float32], sample_rate_hz: int, window_s: float) -> None:
-    """Raise `UnreadableInput`, which gives the name, for silence or sound shorter than a window."""
+def check_sound(
+    name: str | Path, samples: NDArray[np.float32], sample_rate_hz: int, needed_s: float, purpose: str
+) -> None:
+    """Raise `UnreadableInput`, which gives the name, for silence or sound shorter than the `purpose` needs."""
     if is_silent(samples):
         raise UnreadableInput(name, "it is silent (no sample above −80 dBFS)")
     found_s = len(samples) / sample_rate_hz
-    if found_s < window_s - HEADER_SLACK_S:
-        raise UnreadableInput(name, f"{found_s:.2f} s of sound is too short; a window needs {window_s:g} s")
+    if found_s < needed_s - HEADER_SLACK_S:
+        raise UnreadableInput(name, f"{found_s:.2f} s of sound is too short; a {purpose} needs {needed_s:g} s")
 
 
 @dataclass(frozen=True, eq=False)

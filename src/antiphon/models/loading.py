@@ -7,10 +7,12 @@ folder.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from antiphon.errors import AntiphonError
+from antiphon.checks import check_path
+from antiphon.errors import AntiphonError, UnknownName
 from antiphon.models.protocol import Embedder
 from antiphon.models.saving import RUN_MODEL, is_model_folder, is_run_folder, load_dual_encoder
 from antiphon.models.zoo import shipped_models
@@ -60,7 +62,7 @@ def load_model(model: str | Path | Embedder = "default") -> Embedder:
     Raises
     ------
     AntiphonError
-        There is no such model, or the run has not finished.
+        There is no such model, `UnknownName` where it is similar to a name; or the run has not finished.
     UnreadableInput
         The files of the folder are damaged.
 
@@ -73,6 +75,7 @@ def load_model(model: str | Path | Embedder = "default") -> Embedder:
     """
     if isinstance(model, Embedder):
         return model
+    check_path("model", "a name, a folder or an Embedder", model)
     if str(model) in BASELINES:
         from antiphon.models.template import TemplateEmbedder
 
@@ -110,6 +113,8 @@ def trained_folder(model: str | Path, purpose: str) -> Path:
             raise AntiphonError(f"{folder}: this run has no model yet; finish it with antiphon train --resume {folder}")
         return folder / RUN_MODEL
     if not folder.is_dir():
+        if Path(model).name == str(model) and get_close_matches(str(model), list_models(), cutoff=0.6):
+            raise UnknownName("model", str(model), list_models())
         names = ", ".join(list_models())
         raise AntiphonError(f"{model}: no such model: neither a model folder, a run folder nor one of {names}")
     return folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from antiphon.checks import SECONDS, check_path
 from antiphon.corpora.segment_table import WindowGrid
 from antiphon.io.audio import Sound, read_audio
 from antiphon.io.notes import Notes, read_notes
@@ -104,6 +104,9 @@ class Embedder(ABC):
     elastic: bool
     origin: str = ""
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {self.dimensions} dimensions, windows of {self.window_s:g} s>"
+
     def embed_audio(self, sound: Sound | str | Path, *, hop_s: float = 1.0) -> Embeddings:
         """Embed a recording of sound in windows.
 
@@ -124,9 +127,9 @@ class Embedder(ABC):
         UnreadableInput
             The file cannot be read.
         AntiphonError
-            The model cannot embed audio without notes.
+            The model cannot embed audio without notes, or the hop is not positive.
         ValueError
-            The hop is not positive, or the samples are not finite.
+            The samples are not finite.
 
         Examples
         --------
@@ -137,6 +140,7 @@ class Embedder(ABC):
         [0.0, 0.5, 1.0, 1.5, 2.0]
         """
         if not isinstance(sound, Sound):
+            check_path("sound", "a Sound or the path of an audio file", sound)
             sound = read_audio(sound, sample_rate_hz=self.sample_rate_hz)
         samples = as_samples(sound.samples)
         starts_s = self._starts_s(sound.duration_s, hop_s)
@@ -163,9 +167,7 @@ class Embedder(ABC):
         UnreadableInput
             The file cannot be read.
         AntiphonError
-            The model cannot embed notes without audio.
-        ValueError
-            The hop is not positive.
+            The model cannot embed notes without audio, or the hop is not positive.
 
         Examples
         --------
@@ -175,13 +177,13 @@ class Embedder(ABC):
         (2, 4800)
         """
         if not isinstance(notes, Notes):
+            check_path("notes", "Notes or the path of a note file", notes)
             notes = read_notes(notes)
         starts_s = self._starts_s(notes.end_s, hop_s)
         return Embeddings(self.embed_notes_windows(notes, starts_s), starts_s, self.window_s)
 
     def _starts_s(self, duration_s: float, hop_s: float) -> NDArray[np.float64]:
-        if not 0 < hop_s < math.inf:
-            raise ValueError(f"hop_s is {hop_s}; it takes a finite number of seconds above 0")
+        SECONDS.check("hop_s", hop_s)
         return WindowGrid(self.window_s, hop_s, None).starts_s(max(self.window_s, duration_s))
 
     @abstractmethod

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from antiphon.checks import MIN_0, SEED
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
 from antiphon.models.loading import load_model
@@ -128,6 +129,10 @@ def train(
     >>> run.result["steps"], sorted(run.result["loss"]), run.load_model().dimensions
     (10, ['covariance', 'invariance', 'variance'], 32)
     """
+    MIN_0.check("epochs", epochs)
+    SEED.check("seed", seed)
+    if not isinstance(corpus, Corpus | str | Path) and not len(corpus):
+        raise AntiphonError("corpus is an empty list; training needs a corpus")
     arm, preset = _arm_and_preset(recipe, arm, preset)
     prepared = prepare_run(
         _listed(corpus),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from antiphon.checks import COUNT, SEED
 from antiphon.corpora import Corpus, as_corpus
 from antiphon.evaluation.runner import choose
 from antiphon.experiments.analysis import ANALYSES, ModelUnderTest
@@ -62,6 +63,8 @@ def analyze(
     >>> found["analyses"]["similarity"]["reason"] is None  # doctest: +SKIP
     True
     """
+    SEED.check("seed", seed)
+    COUNT.check("recordings", recordings)
     names = list(ANALYSES) if analysis == "all" else [ANALYSES[analysis].name]
     chosen, _ = choose(as_corpus(corpus), "paper", split, recordings)
     embedder = model if isinstance(model, ModelEmbedder) else load_trained(model, "analyze")

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from antiphon.checks import COUNT, MIN_0
 from antiphon.experiments.campaign.grid import load_grid, own_arms, plan
 from antiphon.experiments.campaign.layout import Campaign, load_records
 from antiphon.experiments.campaign.runner import StatusListener, execute_campaign
@@ -72,6 +73,9 @@ def run_campaign(
     >>> [record["run"] for record in found["records"]][:2]  # doctest: +SKIP
     ['init_from', 'D0']
     """
+    COUNT.check("recordings", recordings)
+    COUNT.check("jobs", jobs)
+    MIN_0.check("epochs_scale", epochs_scale)
     grid = load_grid(str(name))
     size = grid.find_preset(preset)
     runs = tuple(plan(grid, epochs_scale))

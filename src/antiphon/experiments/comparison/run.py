@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from antiphon.checks import COUNT, SEED
 from antiphon.corpora import Corpus, as_corpus
 from antiphon.errors import AntiphonError, look_up
 from antiphon.evaluation.runner import choose, origin
@@ -117,6 +118,9 @@ def compare(
     >>> [model["name"] for model in table["models"]]  # doctest: +SKIP
     ['template', 'default']
     """
+    SEED.check("seed", seed)
+    COUNT.check("recordings", recordings)
+    COUNT.check("robustness_recordings", robustness_recordings)
     out = Path(out)
     planned = look_up("suite", suite, SUITES)
     competitors = load_competitors(models)

@@ -14,10 +14,12 @@ from typing import overload
 import torch
 from torch import Tensor
 
+from antiphon.checks import wrong_type
+from antiphon.errors import AntiphonError, UnknownName
 from antiphon.models.batch import Batch, NoteBatch, Tokens
 from antiphon.registry import Registry
 from antiphon.signal.spectra import in_parts, power, stft
-from antiphon.types import Modality
+from antiphon.types import MODALITIES, Modality
 
 N_FFT = 2048
 HOP = 512
@@ -54,6 +56,34 @@ class Descriptor:
     compute: Callable[[View], Tokens]
     frames: int | None = None
     elastic: bool = False
+
+    def __post_init__(self) -> None:
+        _check_parts(self.name, self.side, self.dimensions, self.compute)
+
+    def tokens(self, view: View) -> Tokens:
+        """Compute the descriptor. Raises `AntiphonError` for a result of another shape than the declared one."""
+        found = self.compute(view)
+        shape = tuple(found.values.shape) if isinstance(found.values, Tensor) else ()
+        expected = (len(view.audio), shape[1] if self.frames is None and len(shape) == 3 else self.frames)
+        if shape != (*expected, len(self.dimensions)):
+            returned = f"shape {list(shape)}" if shape else type(found.values).__name__
+            raise AntiphonError(
+                f"descriptor {self.name!r}: its function returned {returned}, expected [{expected[0]}, "
+                f"{self.frames or 'T'}, {len(self.dimensions)}]: windows, frames, dimensions"
+            )
+        return found
+
+
+def _check_parts(name: object, modality: object, dimensions: object, compute: object) -> None:
+    """Raise `AntiphonError` for a part of another type than a descriptor needs, `UnknownName` for the modality."""
+    if not isinstance(name, str) or not name:
+        raise wrong_type("name", "a text that is not empty", name)
+    if modality not in MODALITIES:
+        raise UnknownName("modality", str(modality), MODALITIES)
+    if not isinstance(dimensions, list | tuple) or not all(isinstance(one, str) for one in dimensions):
+        raise AntiphonError(f"descriptor {name!r}: dimensions is {dimensions!r}; expected a list of names")
+    if not callable(compute):
+        raise AntiphonError(f"descriptor {name!r}: compute is {compute!r}; expected a function of a View")
 
 
 DESCRIPTORS = Registry("descriptor", Descriptor, "antiphon.models.descriptors", "DESCRIPTOR", "antiphon.descriptors")
@@ -120,7 +150,7 @@ def register_descriptor(
     Raises
     ------
     AntiphonError
-        When the name is taken.
+        When the name is taken, and for a part of another type; `UnknownName` for another modality.
     TypeError
         When parts are missing, or given together with a `Descriptor`.
 
@@ -142,6 +172,7 @@ def register_descriptor(
         return DESCRIPTORS.register(descriptor, replace=replace)
     if descriptor is not None or not (name and dimensions and compute is not None):
         raise TypeError("register_descriptor takes a Descriptor, or name, modality, dimensions and compute by keyword")
+    _check_parts(name, modality, dimensions, compute)
     made = Descriptor(name, modality, tuple(dimensions), partial(_as_tokens, compute), frames, elastic)
     return DESCRIPTORS.register(made, replace=replace)
 
@@ -153,6 +184,9 @@ def _as_tokens(compute: Callable[[View], Tokens | Tensor], view: View) -> Tokens
 
 @torch.no_grad()
 def describe(batch: Batch, names: Iterable[str], sample_rate_hz: int) -> dict[str, Tokens]:
-    """Each named descriptor of the batch, computed once: name → Tokens [B, T, K]. Raises `UnknownName`."""
+    """Each named descriptor of the batch, computed once: name → Tokens [B, T, K].
+
+    Raises `UnknownName`, and `AntiphonError` where a descriptor has another shape than it declares.
+    """
     view = View(batch, sample_rate_hz)
-    return {name: DESCRIPTORS[name].compute(view) for name in dict.fromkeys(names)}
+    return {name: DESCRIPTORS[name].tokens(view) for name in dict.fromkeys(names)}

@@ -121,7 +121,7 @@ def test_demo_finds_the_right_pieces_and_draws_them(demo: Corpus, tmp_path: Path
     ("words", "says"),
     [
         (["evaluate", "nowhere", "--model", "template"], "nowhere: not a corpus"),
-        (["evaluate", "demo", "--model", "templat"], "no such model"),
+        (["evaluate", "demo", "--model", "templat"], "unknown model 'templat'; did you mean 'template'?"),
         (["evaluate", "demo", "--model", "template", "--protocol", "papr"], "did you mean 'paper'"),
         (["evaluate", "demo", "--model", "template", "--split", "tset"], "no recordings in split 'tset'"),
         (["train", "demo", "--arm", "d4a5", "--out", "x"], "did you mean 'd4a4'"),

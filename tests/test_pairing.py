@@ -394,7 +394,7 @@ class TestCommand:
             ("missing", place / "midi", "no such folder"),
             ("none", place / "midi", "no audio files below it"),
             (place / "audio", tmp_path / "none", "no notes files below it"),
-            (place / "audio", tmp_path / "notes", "holds no notes"),
+            (place / "audio", tmp_path / "notes", "none of its note files can be used"),
         ):
             result = command(tmp_path / audio, notes)
             assert result.exit_code != 0

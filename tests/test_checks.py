@@ -165,7 +165,7 @@ def test_aligned_notes_do_not_overwrite_a_score(tmp_path: Path) -> None:
 
 def test_scores_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     take, _ = _pair_files(tmp_path)
-    (tmp_path / "text.mid").write_text("no music")
+    (tmp_path / "text.mid").write_text("no music", encoding="utf-8")
     with pytest.raises(AntiphonError, match=r"text.mid: none of its note files can be used; the first: .*text.mid: "):
         antiphon.pair(take, tmp_path / "text.mid", model="template", index=tmp_path / "index")
 

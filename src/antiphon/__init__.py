@@ -48,6 +48,7 @@ _HOME = {
     "describe": "experiments.listing",
     "evaluate": "evaluation.runner",
     "list_models": "models.loading",
+    "load_arms": "models.arms",
     "load_model": "models.loading",
     "load_presets": "training.presets",
     "open_corpus": "corpora",
@@ -112,6 +113,7 @@ if TYPE_CHECKING:
     from antiphon.io.notes import read_notes as read_notes
     from antiphon.models.arms import Arm as Arm
     from antiphon.models.arms import Injected as Injected
+    from antiphon.models.arms import load_arms as load_arms
     from antiphon.models.arms import register_arm as register_arm
     from antiphon.models.descriptors import register_descriptor as register_descriptor
     from antiphon.models.injection import register_mechanism as register_mechanism

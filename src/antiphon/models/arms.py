@@ -302,8 +302,30 @@ def register_arm(arm: Arm, *, replace: bool = False) -> Arm:
 def load_arms(path: str | Path) -> dict[str, Arm]:
     """The arms that a TOML file defines in its tables `[arms.NAME]`, by name.
 
-    Raises `UnreadableInput` that names file and key: for an unknown key, descriptor or mechanism (with the nearest
-    valid names), and for the name of an arm of the package.
+    Parameters
+    ----------
+    path
+        The TOML file.
+
+    Returns
+    -------
+    dict of str to Arm
+        The arms by name; `register_arm` adds one to those that `train` knows.
+
+    Raises
+    ------
+    UnreadableInput
+        For an unknown key, descriptor or mechanism (with the nearest valid names), and for the name of an arm of the
+        package. The message names file and key.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import antiphon
+    >>> text = 'arms.mine.injected = [{descriptor = "a4", into = "audio", by = "film"}]'
+    >>> _ = Path("arms.toml").write_text(text, encoding="utf-8")
+    >>> antiphon.load_arms("arms.toml")["mine"].injections_in_words
+    ['a4 into audio by film']
     """
     path = Path(path)
     return arms_of(read_toml(path), path)

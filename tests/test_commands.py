@@ -38,6 +38,7 @@ HELPERS = {"open_corpus", "UnreadableInput", "AntiphonError"}
 """Public names that any command may use in addition to its own."""
 OPTION_HELPERS = {
     "antiphon",
+    "antiphon.checks",
     "antiphon.errors",
     "antiphon.progress",
     "antiphon.types",

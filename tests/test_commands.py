@@ -93,8 +93,8 @@ def test_a_command_calls_its_public_names_and_no_others(command: str) -> None:
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_a_module_of_commands_imports_the_front_door_only(module: str) -> None:
-    helpers = OPTION_HELPERS if module in ("__init__", "shared", "terminal") else {"antiphon"}
+def test_a_module_of_commands_imports_the_front_door_and_ranges_only(module: str) -> None:
+    helpers = OPTION_HELPERS if module in ("__init__", "shared", "terminal") else {"antiphon", "antiphon.checks"}
     others = {name for name in imported(MODULES[module]) if not name.startswith("antiphon.cli")}
     assert others <= helpers
 

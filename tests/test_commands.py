@@ -21,7 +21,7 @@ PUBLIC_NAMES = {
     "index build": {"Index"},
     "index add": {"Index"},
     "index relocate": {"Index"},
-    "pair": {"pair"},
+    "pair": {"pair", "Pairing"},
     "align": {"align"},
     "serve": {"serve"},
     "train": {"train", "resume"},

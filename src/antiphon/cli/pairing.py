@@ -70,9 +70,7 @@ def pair(
     if json_ and csv_:
         raise typer.BadParameter("--json and --csv are two forms of one table; choose one")
     if write is not None or out is not None:
-        from antiphon.index.pairing import check_outputs
-
-        check_outputs(audio_dir, midi_dir, out, write)
+        antiphon.Pairing.check_outputs(audio_dir, midi_dir, out, write)
     pairing = antiphon.pair(
         audio_dir,
         midi_dir,

@@ -155,6 +155,16 @@ class Pairing:
         ]
         return csv_text(("recording", *MATCH_FIELDS), rows)
 
+    @staticmethod
+    def check_outputs(recordings: Path, scores: Path, table: Path | None, folder: Path | None) -> None:
+        """Raise `AntiphonError` where a table or the files of `write_aligned` would overwrite recordings or note files."""
+        sound = sorted(files_below(recordings, SUFFIXES["audio"]))
+        inputs = [*sound, *files_below(scores, SUFFIXES["notes"])]
+        root = recordings if recordings.is_dir() else recordings.parent
+        outputs = [] if folder is None else _aligned_paths(sound, root, folder)
+        for path in outputs if table is None else (table, *outputs):
+            check_not_input(path, inputs)
+
     def write_aligned(self, folder: str | Path) -> list[Path]:
         """Write the notes of each pair at the recording's times as MIDI, and return the paths.
 
@@ -185,16 +195,6 @@ def _aligned_paths(recordings: Sequence[Path], root: Path | None, folder: Path) 
     return [
         folder / (name.with_suffix(".mid") if count[name.with_suffix("")] == 1 else f"{name}.mid") for name in names
     ]
-
-
-def check_outputs(recordings: Path, scores: Path, table: Path | None, folder: Path | None) -> None:
-    """Raise `AntiphonError` where the table of a pairing or the files of `write_aligned` would overwrite its inputs."""
-    sound = sorted(files_below(recordings, SUFFIXES["audio"]))
-    inputs = [*sound, *files_below(scores, SUFFIXES["notes"])]
-    root = recordings if recordings.is_dir() else recordings.parent
-    outputs = [] if folder is None else _aligned_paths(sound, root, folder)
-    for path in outputs if table is None else (table, *outputs):
-        check_not_input(path, inputs)
 
 
 def pair(

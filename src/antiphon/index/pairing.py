@@ -157,7 +157,7 @@ class Pairing:
 
     @staticmethod
     def check_outputs(recordings: Path, scores: Path, table: Path | None, folder: Path | None) -> None:
-        """Raise `AntiphonError` where a table or the files of `write_aligned` would overwrite recordings or note files."""
+        """Raise `AntiphonError` where a table or the files of `write_aligned` would overwrite an input."""
         sound = sorted(files_below(recordings, SUFFIXES["audio"]))
         inputs = [*sound, *files_below(scores, SUFFIXES["notes"])]
         root = recordings if recordings.is_dir() else recordings.parent

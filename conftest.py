@@ -31,17 +31,17 @@ def _examples_write_elsewhere(request: pytest.FixtureRequest) -> None:
 def registrations() -> Iterator[None]:
     """Entries, arms and presets that a test registers are removed after it."""
     from antiphon.corpora import CORPUS_KINDS
-    from antiphon.models import arms
+    from antiphon.models.arms import ARMS
     from antiphon.models.descriptors import DESCRIPTORS
     from antiphon.models.injection import MECHANISMS
     from antiphon.models.towers import TOWERS
-    from antiphon.training import presets
     from antiphon.training.losses import LOSSES
+    from antiphon.training.presets import PRESETS
     from antiphon.training.schedules import SCHEDULES
 
     registries = (CORPUS_KINDS, DESCRIPTORS, MECHANISMS, TOWERS, LOSSES, SCHEDULES)
     names = [set(registry) for registry in registries]
-    tables = [(table, dict(table)) for table in (arms._arms, presets._presets)]
+    tables = [(table, dict(table)) for table in (ARMS._known, PRESETS._known)]
     yield
     for registry, before in zip(registries, names, strict=True):
         for name in set(registry) - before:

@@ -10,13 +10,11 @@ import pytest
 
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
 from antiphon.experiments.campaign.grid import load_grid, own_arms, plan
-from antiphon.models import arms as arms_module
-from antiphon.models.arms import ARMS, Arm, Injected, LateFusion, find_arm, load_arms, register_arm
+from antiphon.models.arms import Arm, Injected, LateFusion, find_arm, load_arms, register_arm
 from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.models.saving import load_dual_encoder, save_model
-from antiphon.training import presets as presets_module
 from antiphon.training.initialisation import check_buildable
-from antiphon.training.presets import PRESETS, RateRule, find_preset, load_presets, register_preset
+from antiphon.training.presets import RateRule, find_preset, load_presets, register_preset
 
 TEXT = """
 [arms.mine]
@@ -128,11 +126,8 @@ def test_a_file_without_definitions_and_a_missing_file_are_named(tmp_path: Path)
         find_preset(str(tmp_path / "gone.toml:x"))
 
 
-def test_registered_arms_and_presets_are_found(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(arms_module, "_arms", dict(ARMS))
-    monkeypatch.setattr(arms_module, "ARMS", arms_module._arms)
-    monkeypatch.setattr(presets_module, "_presets", dict(PRESETS))
-    monkeypatch.setattr(presets_module, "PRESETS", presets_module._presets)
+@pytest.mark.usefixtures("registrations")
+def test_registered_arms_and_presets_are_found():
     arm = register_arm(Arm("mine", (Injected("a4", "audio"),)))
     preset = register_preset(replace(find_preset("tiny"), name="mine"))
     assert find_arm("mine") is arm

@@ -5,10 +5,9 @@ An arm is one row of `ARMS`. `antiphon list arms` counts its parameters; `antiph
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import field, replace
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
@@ -16,8 +15,8 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs
 
 from antiphon.checks import wrong_type
-from antiphon.errors import AntiphonError, UnknownName, UnreadableInput, look_up
-from antiphon.io.definitions import Document, choose, read_toml, split_reference, tables, validated
+from antiphon.errors import AntiphonError
+from antiphon.io.definitions import Definitions, Document, read_toml, validated
 from antiphon.models.batch import MAX_NOTES
 from antiphon.models.descriptors import DESCRIPTORS
 from antiphon.models.descriptors.alter import Values
@@ -187,71 +186,69 @@ _MOE_V2 = {"expert_std": 0.02, "noise": (0.5, 0.05)}
 _MOE_V3 = _MOE_V2 | {"entropy_weight": 0.01}
 _MOE_V4 = _MOE_V3 | {"top_1": True}
 
-_BUILT_IN: Mapping[str, Arm] = MappingProxyType(
-    {
-        arm.name: arm
-        for arm in (
-            # The thirteen arms of the paper's screening.
-            Arm("D0"),
-            Arm("D4", (_D4,)),
-            Arm("A4", (_A4,)),
-            Arm("A7", (Injected("a7", "audio"),)),
-            Arm("A8", (Injected("a8", "audio"),)),
-            Arm("A9", (Injected("a9", "audio"),)),
-            Arm("A4x", (Injected("a4", "audio", "cross_attention"),)),
-            Arm("A7x", (Injected("a7", "audio", "cross_attention"),)),
-            Arm("D4x", (Injected("d4", "notes", "cross_attention"),)),
-            Arm("A4r", (_A4R,)),
-            Arm("D4r", (_D4R,)),
-            Arm("d4a4", _D4A4),
-            Arm("d4a4cm", (Injected("d4", "audio"), Injected("a4", "notes"))),
-            # Families.
-            Arm("a4r", (_A4R,)),
-            Arm("d4a4r", (_D4R, _A4R)),
-            Arm("d4-a4r", (_D4, _A4R)),
-            _third("t3-tri", _D4A4, audio_notes=1 / 3, branch=1 / 3),
-            _third("t3-anc", (), audio_notes=0.0, branch=0.5),
-            _third("t3-wt", _D4A4, audio_notes=1.0, branch=0.15),
-            Arm("film-a4", (_FILM_A4,)),
-            Arm("film-d4", (_FILM_D4,)),
-            Arm("film-dual", (_FILM_D4, _FILM_A4)),
-            Arm("moe-a4", (_moe("a4", "audio"),)),
-            Arm("moe-dual", (_moe("d4", "notes"), _moe("a4", "audio"))),
-            Arm("moe-a4-v2", (_moe("a4", "audio", **_MOE_V2),)),
-            Arm("moe-a4-v3", (_moe("a4", "audio", **_MOE_V3),)),
-            Arm("moe-a4-v4", (_moe("a4", "audio", **_MOE_V4),)),
-            _auxiliary("d1"),
-            _auxiliary("d2"),
-            _auxiliary("d3"),
-            # Later work: conditioned heads on a4r, and attention bias.
-            Arm("a4r-pca", (_A4R, _HEAD_AUDIO)),
-            Arm("a4r-pcm", (_A4R, _HEAD_NOTES)),
-            Arm("a4r-pcd", (_A4R, _HEAD_AUDIO, _HEAD_NOTES)),
-            Arm(
-                "a4r-pcd-zero",
-                (_A4R, *(replace(head, values="zero") for head in (_HEAD_AUDIO, _HEAD_NOTES))),
-            ),
-            Arm("a4-bias", (Injected("a4", "audio", "attention_bias"),)),
-            # Not in the paper: late fusion of onset descriptors, for towers that keep time.
-            Arm("onsets", late_fusion=LateFusion("onset_strength", "predicted_onsets", dimensions=192)),
-            # Controls: equal parameters, descriptors without information.
-            *(
-                Arm(f"d4a4-{values}", tuple(replace(injected, values=values) for injected in _D4A4))
-                for values in ("zero", "noise", "shuffle")
-            ),
-        )
-    }
+
+def _check(arm: Arm) -> None:
+    """Raises `UnknownName` where an arm names a descriptor or mechanism that does not exist."""
+    branch = () if arm.branch is None else arm.branch.descriptors
+    for descriptor in (*(name for name, _ in arm.taken), *branch):
+        DESCRIPTORS[descriptor]
+    for mechanism in (*(injected.by for injected in arm.injected), *(() if arm.branch is None else (arm.branch.by,))):
+        MECHANISMS[mechanism]
+
+
+_BUILT_IN = (
+    # The thirteen arms of the paper's screening.
+    Arm("D0"),
+    Arm("D4", (_D4,)),
+    Arm("A4", (_A4,)),
+    Arm("A7", (Injected("a7", "audio"),)),
+    Arm("A8", (Injected("a8", "audio"),)),
+    Arm("A9", (Injected("a9", "audio"),)),
+    Arm("A4x", (Injected("a4", "audio", "cross_attention"),)),
+    Arm("A7x", (Injected("a7", "audio", "cross_attention"),)),
+    Arm("D4x", (Injected("d4", "notes", "cross_attention"),)),
+    Arm("A4r", (_A4R,)),
+    Arm("D4r", (_D4R,)),
+    Arm("d4a4", _D4A4),
+    Arm("d4a4cm", (Injected("d4", "audio"), Injected("a4", "notes"))),
+    # Families.
+    Arm("a4r", (_A4R,)),
+    Arm("d4a4r", (_D4R, _A4R)),
+    Arm("d4-a4r", (_D4, _A4R)),
+    _third("t3-tri", _D4A4, audio_notes=1 / 3, branch=1 / 3),
+    _third("t3-anc", (), audio_notes=0.0, branch=0.5),
+    _third("t3-wt", _D4A4, audio_notes=1.0, branch=0.15),
+    Arm("film-a4", (_FILM_A4,)),
+    Arm("film-d4", (_FILM_D4,)),
+    Arm("film-dual", (_FILM_D4, _FILM_A4)),
+    Arm("moe-a4", (_moe("a4", "audio"),)),
+    Arm("moe-dual", (_moe("d4", "notes"), _moe("a4", "audio"))),
+    Arm("moe-a4-v2", (_moe("a4", "audio", **_MOE_V2),)),
+    Arm("moe-a4-v3", (_moe("a4", "audio", **_MOE_V3),)),
+    Arm("moe-a4-v4", (_moe("a4", "audio", **_MOE_V4),)),
+    _auxiliary("d1"),
+    _auxiliary("d2"),
+    _auxiliary("d3"),
+    # Later work: conditioned heads on a4r, and attention bias.
+    Arm("a4r-pca", (_A4R, _HEAD_AUDIO)),
+    Arm("a4r-pcm", (_A4R, _HEAD_NOTES)),
+    Arm("a4r-pcd", (_A4R, _HEAD_AUDIO, _HEAD_NOTES)),
+    Arm(
+        "a4r-pcd-zero",
+        (_A4R, *(replace(head, values="zero") for head in (_HEAD_AUDIO, _HEAD_NOTES))),
+    ),
+    Arm("a4-bias", (Injected("a4", "audio", "attention_bias"),)),
+    # Not in the paper: late fusion of onset descriptors, for towers that keep time.
+    Arm("onsets", late_fusion=LateFusion("onset_strength", "predicted_onsets", dimensions=192)),
+    # Controls: equal parameters, descriptors without information.
+    *(
+        Arm(f"d4a4-{values}", tuple(replace(injected, values=values) for injected in _D4A4))
+        for values in ("zero", "noise", "shuffle")
+    ),
 )
 
-
-_arms = dict(_BUILT_IN)
-ARMS: Mapping[str, Arm] = MappingProxyType(_arms)
+ARMS = Definitions("an arm", _BUILT_IN, _check)
 """All arms by name: those of the package and those that `register_arm` added."""
-
-
-def is_built_in(arm: Arm) -> bool:
-    """Whether an arm comes with the package, so that its name defines it."""
-    return _BUILT_IN.get(arm.name) == arm
 
 
 def register_arm(arm: Arm, *, replace: bool = False) -> Arm:
@@ -292,11 +289,7 @@ def register_arm(arm: Arm, *, replace: bool = False) -> Arm:
     """
     if not isinstance(arm, Arm):
         raise wrong_type("arm", "an antiphon.Arm", arm)
-    if arm.name in (_BUILT_IN if replace else _arms):
-        raise AntiphonError(f"an arm named {arm.name!r} exists already; choose another name")
-    check_arm(arm)
-    _arms[arm.name] = arm
-    return arm
+    return ARMS.register(arm, replace)
 
 
 def load_arms(path: str | Path) -> dict[str, Arm]:
@@ -333,28 +326,7 @@ def load_arms(path: str | Path) -> dict[str, Arm]:
 
 def arms_of(document: Document, path: Path) -> dict[str, Arm]:
     """As `load_arms`, for a document that was read from `path`."""
-    found = {}
-    for name, table in tables(document, "arms", path).items():
-        at = f"arms.{name}"
-        if name in _BUILT_IN:
-            raise UnreadableInput(path, f"{at}: an arm of the package has this name; choose another")
-        if "name" in table:
-            raise UnreadableInput(path, f"{at}.name: the key of the table is the name; remove this line")
-        found[name] = validated(Arm, table | {"name": name}, path, at)
-        try:
-            check_arm(found[name])
-        except UnknownName as error:
-            raise UnreadableInput(path, f"{at}: {error}") from None
-    return found
-
-
-def check_arm(arm: Arm) -> None:
-    """Raises `UnknownName` where an arm names a descriptor or mechanism that does not exist."""
-    branch = () if arm.branch is None else arm.branch.descriptors
-    for descriptor in (*(name for name, _ in arm.taken), *branch):
-        DESCRIPTORS[descriptor]
-    for mechanism in (*(injected.by for injected in arm.injected), *(() if arm.branch is None else (arm.branch.by,))):
-        MECHANISMS[mechanism]
+    return ARMS.read(document, path, partial(validated, Arm))
 
 
 def find_arm(name: str) -> Arm:
@@ -362,8 +334,4 @@ def find_arm(name: str) -> Arm:
 
     Raises `UnknownName`, and `UnreadableInput` as `load_arms` does.
     """
-    reference = split_reference(name)
-    if reference is None:
-        return look_up("arm", name, ARMS)
-    path, chosen = reference
-    return choose(load_arms(path), chosen, "arms", path)
+    return ARMS.find(name, load_arms)

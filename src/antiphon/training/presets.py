@@ -3,17 +3,15 @@ for campaigns on them, `tiny` for tests, `default` for the model that comes with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from antiphon.augmentation import Augmentation, NoteAugmentation, SoundAugmentation
-from antiphon.errors import AntiphonError, UnknownName, UnreadableInput, look_up
-from antiphon.io.definitions import Document, choose, read_toml, split_reference, tables, validated
+from antiphon.errors import UnreadableInput, look_up
+from antiphon.io.definitions import Definitions, Document, read_toml, validated
 from antiphon.io.formats import to_plain
 from antiphon.models.sizes import Sizes
 from antiphon.models.towers import TOWERS
@@ -238,17 +236,17 @@ _DEFAULT = Preset(
     ),
 )
 
-_BUILT_IN: Mapping[str, Preset] = MappingProxyType(
-    {preset.name: preset for preset in (_PAPER, _MEDIUM, _SMALL, _TINY, _DEFAULT)}
-)
-_presets = dict(_BUILT_IN)
-PRESETS: Mapping[str, Preset] = MappingProxyType(_presets)
+
+def _check(preset: Preset) -> None:
+    """Raises `UnknownName` where a preset names a tower, loss or schedule that does not exist."""
+    for tower in (preset.sizes.audio_tower, preset.sizes.notes_tower):
+        TOWERS[tower]
+    LOSSES[preset.training.loss]
+    SCHEDULES[preset.training.schedule]
+
+
+PRESETS = Definitions("a preset", (_PAPER, _MEDIUM, _SMALL, _TINY, _DEFAULT), _check)
 """All presets by name: those of the package and those that `register_preset` added."""
-
-
-def is_built_in(preset: Preset) -> bool:
-    """Whether a preset comes with the package, so that its name defines it."""
-    return _BUILT_IN.get(preset.name) == preset
 
 
 def register_preset(preset: Preset, *, replace: bool = False) -> Preset:
@@ -288,11 +286,7 @@ def register_preset(preset: Preset, *, replace: bool = False) -> Preset:
     Traceback (most recent call last):
     antiphon.errors.AntiphonError: a preset named 'quick' exists already; choose another name
     """
-    if preset.name in (_BUILT_IN if replace else _presets):
-        raise AntiphonError(f"a preset named {preset.name!r} exists already; choose another name")
-    _check(preset)
-    _presets[preset.name] = preset
-    return preset
+    return PRESETS.register(preset, replace)
 
 
 def load_presets(path: str | Path) -> dict[str, Preset]:
@@ -334,23 +328,16 @@ def load_presets(path: str | Path) -> dict[str, Preset]:
 
 def presets_of(document: Document, path: Path) -> dict[str, Preset]:
     """As `load_presets`, for a document that was read from `path`."""
-    found = {}
-    for name, table in tables(document, "presets", path).items():
-        at = f"presets.{name}"
-        if name in _BUILT_IN:
-            raise UnreadableInput(path, f"{at}: a preset of the package has this name; choose another")
-        if "base" not in table:
-            raise UnreadableInput(path, f"{at}.base: missing; name a preset: {', '.join(PRESETS)}")
-        if "name" in table:
-            raise UnreadableInput(path, f"{at}.name: the key of the table is the name; remove this line")
-        try:
-            base = to_plain(look_up("preset", str(table["base"]), PRESETS))
-            overrides = {key: value for key, value in table.items() if key != "base"}
-            found[name] = validated(Preset, _merged(base, overrides) | {"name": name}, path, at)
-            _check(found[name])
-        except UnknownName as error:
-            raise UnreadableInput(path, f"{at}: {error}") from None
-    return found
+    return PRESETS.read(document, path, _with_base)
+
+
+def _with_base(table: Document, path: Path, at: str) -> Preset:
+    """The preset of a table: its base with its overrides."""
+    if "base" not in table:
+        raise UnreadableInput(path, f"{at}.base: missing; name a preset: {', '.join(PRESETS)}")
+    base = to_plain(look_up("preset", str(table["base"]), PRESETS))
+    overrides = {key: value for key, value in table.items() if key != "base"}
+    return validated(Preset, _merged(base, overrides), path, at)
 
 
 def _merged(base: Document, overrides: Document) -> Document:
@@ -364,21 +351,9 @@ def _merged(base: Document, overrides: Document) -> Document:
     return merged
 
 
-def _check(preset: Preset) -> None:
-    """Raises `UnknownName` where a preset names a tower, loss or schedule that does not exist."""
-    for tower in (preset.sizes.audio_tower, preset.sizes.notes_tower):
-        TOWERS[tower]
-    LOSSES[preset.training.loss]
-    SCHEDULES[preset.training.schedule]
-
-
 def find_preset(name: str) -> Preset:
     """A preset by name, or by reference to a TOML file: `FILE.toml:NAME`, or `FILE.toml` where it defines one preset.
 
     Raises `UnknownName`, and `UnreadableInput` as `load_presets` does.
     """
-    reference = split_reference(name)
-    if reference is None:
-        return look_up("preset", name, PRESETS)
-    path, chosen = reference
-    return choose(load_presets(path), chosen, "presets", path)
+    return PRESETS.find(name, load_presets)

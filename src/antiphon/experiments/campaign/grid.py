@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from antiphon.errors import AntiphonError, UnknownName, UnreadableInput, look_up
 from antiphon.io.definitions import read_toml, validated
-from antiphon.models.arms import ARMS, Arm, arms_of, is_built_in
+from antiphon.models.arms import ARMS, Arm, arms_of
 from antiphon.training.presets import Preset, find_preset, presets_of
 from antiphon.training.schedules import SCHEDULES
 from antiphon.training.variants import find_variant
@@ -163,4 +163,4 @@ def plan(grid: Grid, epochs_scale: float = 1.0) -> list[PlannedRun]:
 def own_arms(grid: Grid, runs: Sequence[PlannedRun]) -> dict[str, Arm]:
     """The arms of the runs that do not come with the package, by name: a campaign's folder contains them."""
     found = {run.arm: grid.find_arm(run.arm) for run in runs}
-    return {name: arm for name, arm in found.items() if not is_built_in(arm)}
+    return {name: arm for name, arm in found.items() if not ARMS.is_built_in(arm)}

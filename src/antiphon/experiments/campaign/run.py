@@ -11,7 +11,7 @@ from antiphon.checks import COUNT, MIN_0
 from antiphon.experiments.campaign.grid import load_grid, own_arms, plan
 from antiphon.experiments.campaign.layout import Campaign, load_records
 from antiphon.experiments.campaign.runner import StatusListener, execute_campaign
-from antiphon.training.presets import is_built_in
+from antiphon.training.presets import PRESETS
 
 
 def run_campaign(
@@ -91,7 +91,7 @@ def run_campaign(
         recordings=recordings,
         runs=runs,
         arms=own_arms(grid, runs),
-        own_preset=None if is_built_in(size) else size,
+        own_preset=None if PRESETS.is_built_in(size) else size,
     )
     execute_campaign(Path(out), campaign, jobs, on_status)
     return {"campaign": asdict(campaign), "records": load_records(Path(out), campaign)}

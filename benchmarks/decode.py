@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from antiphon.corpora import open_corpus
 from antiphon.io.audio import read_samples
-from antiphon.io.notes import read_notes
+from antiphon.io.note_files import read_notes
 from antiphon.rendering.additive import AdditivePiano
 from benchmarks.timing import SAMPLE_RATE_HZ, Benchmark, Effort, Peer, Row, race
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from antiphon.corpora import open_corpus
 from antiphon.corpora.segment_table import cut_windows
 from antiphon.io.audio import read_samples
-from antiphon.io.notes import read_notes
+from antiphon.io.note_files import read_notes
 from antiphon.models.batch import Batch, Tokens, collate
 from antiphon.models.descriptors import HOP, N_FFT, describe
 from antiphon.models.descriptors.band_energy import OCTAVES

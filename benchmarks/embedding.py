@@ -15,7 +15,7 @@ from antiphon.corpora.segment_table import WindowGrid
 from antiphon.index.build import embed_file
 from antiphon.index.query import open_query
 from antiphon.io.audio import read_samples
-from antiphon.io.notes import read_notes
+from antiphon.io.note_files import read_notes
 from antiphon.models.arms import find_arm
 from antiphon.models.embedder import ModelEmbedder
 from antiphon.models.loading import load_model

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from antiphon.corpora import open_corpus
-from antiphon.io.notes import Notes, read_notes
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes
 from benchmarks.timing import Benchmark, Effort, Peer, Row, race
 
 MAESTRO = Path(__file__).resolve().parents[2] / "shared" / "data" / "maestro-v3.0.0"

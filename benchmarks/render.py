@@ -8,7 +8,8 @@ from typing import Any
 
 from antiphon.corpora import open_corpus
 from antiphon.errors import AntiphonError
-from antiphon.io.notes import Notes, read_notes
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes
 from antiphon.rendering import make_renderer
 from antiphon.rendering.fluidsynth import find_soundfont
 from benchmarks.timing import SAMPLE_RATE_HZ, Benchmark, Effort, Peer, Row, race

@@ -17,7 +17,8 @@ from antiphon.corpora.rendered import write_manifest
 from antiphon.index.build import build_index
 from antiphon.io.audio import read_samples, write_flac
 from antiphon.io.files import atomic_folder
-from antiphon.io.notes import read_notes, write_midi
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import write_midi
 from antiphon.models.loading import load_model
 
 # A busy machine is slow, which no example is to blame for.

@@ -13,7 +13,8 @@ from antiphon.alignment.aligned_notes import EDGE_S, SHORTEST_NOTE_S, aligned_no
 from antiphon.alignment.dtw import Warp
 from antiphon.index.match import Match
 from antiphon.index.pairing import Pair, notes_of_pair
-from antiphon.io.notes import Notes, read_notes, write_midi
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes, write_midi
 from antiphon.serving import aligned_midi as aligned
 from antiphon.serving.models import SearchOptions
 from antiphon.serving.search_requests import SearchRequest

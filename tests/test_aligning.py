@@ -17,7 +17,8 @@ from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.aligning import Alignment, align
 from antiphon.io.audio import write_flac
-from antiphon.io.notes import Notes, read_notes, write_midi
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes, write_midi
 from antiphon.rendering.additive import AdditivePiano
 from helpers import write_scale, write_sine
 

@@ -17,7 +17,8 @@ from antiphon.experiments.analysis import ModelUnderTest
 from antiphon.experiments.analysis.conditions import Condition, embed_conditions, score_conditions
 from antiphon.experiments.analysis.robustness import shifted, transposed, with_noise, with_velocity
 from antiphon.io.audio import is_silent, read_samples, write_flac
-from antiphon.io.notes import Notes, read_notes, write_midi
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes, write_midi
 from antiphon.models.arms import find_arm
 from antiphon.models.batch import Batch, NoteBatch, Tokens, collate, collate_notes
 from antiphon.models.corpus_embedding import embed_corpus

@@ -15,7 +15,7 @@ from antiphon.errors import AntiphonError
 from antiphon.experiments.analysis import ModelUnderTest
 from antiphon.experiments.analysis.sample import Sample, embed_sample, sample_windows
 from antiphon.io.audio import read_samples, write_flac
-from antiphon.io.notes import read_notes
+from antiphon.io.note_files import read_notes
 from antiphon.models import corpus_embedding
 from antiphon.models.embedder import ModelEmbedder
 from antiphon.types import MODALITIES

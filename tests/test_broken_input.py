@@ -24,7 +24,8 @@ from typer.testing import CliRunner, Result
 from antiphon import cli
 from antiphon.corpora import open_corpus
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.io.notes import NOTE_SUFFIXES, Notes, read_notes
+from antiphon.io.note_files import NOTE_SUFFIXES, read_notes
+from antiphon.io.notes import Notes
 from antiphon.models.corpus_embedding import read_sound
 from helpers import END_OF_TRACK, event, midi, note, scale, sine, tempo, write_scale, write_sine
 

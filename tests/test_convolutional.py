@@ -13,7 +13,8 @@ import torch
 from antiphon.augmentation import Augmentation
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
-from antiphon.io.notes import Notes, read_notes
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes
 from antiphon.models.arms import find_arm
 from antiphon.models.batch import Batch, Tokens, collate
 from antiphon.models.network import DualEncoder, ModelConfig

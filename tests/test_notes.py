@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from antiphon.corpora import Corpus
 from antiphon.errors import UnreadableInput
-from antiphon.io.notes import Notes, read_notes, write_midi
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes, write_midi
 from helpers import END_OF_TRACK, event, midi, note, scale, tempo
 
 TICK_S = 1e-4  # resolution of the files that we write

@@ -19,7 +19,7 @@ from filelock import FileLock
 import page_browser
 import waiting
 from antiphon.corpora import Corpus, Recording
-from antiphon.io.notes import read_notes
+from antiphon.io.note_files import read_notes
 from antiphon.serving.page import BUNDLE
 from page_browser import (
     CHROMIUM,

@@ -30,7 +30,8 @@ from antiphon.index.pairing import Pairing, notes_of_pair, pair_recordings
 from antiphon.index.store import Store
 from antiphon.index.view import Filters
 from antiphon.io.audio import read_samples, write_flac
-from antiphon.io.notes import Notes, read_notes, write_midi
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes, write_midi
 from antiphon.models.template import TemplateEmbedder
 from antiphon.rendering.additive import AdditivePiano
 from helpers import sine, write_scale

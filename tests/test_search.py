@@ -22,7 +22,8 @@ from antiphon.index.match import Match
 from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store
 from antiphon.io.audio import read_samples
-from antiphon.io.notes import Notes, read_notes, write_midi
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes, write_midi
 from antiphon.models.template import TemplateEmbedder
 from antiphon.signal.varispeed import varispeed
 from helpers import scale, sine, write_scale, write_sine

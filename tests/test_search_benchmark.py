@@ -33,7 +33,8 @@ from benchmarks.search.tasks import ROWS, RetrievalTask, Setting, outcomes_as_di
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.audio import audio_info, read_samples
-from antiphon.io.notes import Notes, read_notes, write_midi
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes, write_midi
 from antiphon.models.template import TemplateEmbedder
 from helpers import write_scale
 

@@ -21,7 +21,8 @@ from antiphon.index.search import SearchOptions as IndexOptions
 from antiphon.index.search import search as search_index
 from antiphon.index.store import Store
 from antiphon.io.audio import read_samples
-from antiphon.io.notes import Notes, read_notes, write_midi
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes, write_midi
 from antiphon.models.loading import load_model
 from antiphon.serving import searches
 from antiphon.serving.aligned_midi import aligned_midi

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from antiphon.corpora import Corpus
 from antiphon.evaluation.protocols import score_embeddings
-from antiphon.io.notes import Notes, read_notes
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes
 from antiphon.models.corpus_embedding import embed_corpus, read_sound
 from antiphon.models.loading import load_model
 from antiphon.models.template import TemplateEmbedder

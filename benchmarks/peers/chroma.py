@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from antiphon.errors import UnreadableInput
 from antiphon.io.audio import read_samples
-from antiphon.io.notes import NOTE_SUFFIXES, Notes, read_notes
+from antiphon.io.note_files import NOTE_SUFFIXES, read_notes
+from antiphon.io.notes import Notes
 from antiphon.progress import track
 from benchmarks.peers.common import parser_for, run_peer
 from benchmarks.search.queries import BestMatch, Library, Query

@@ -24,7 +24,8 @@ import torch
 from antiphon.alignment.confidence import LIKELY
 from antiphon.errors import UnreadableInput
 from antiphon.io.audio import read_samples
-from antiphon.io.notes import NOTE_SUFFIXES, Notes, write_midi
+from antiphon.io.note_files import NOTE_SUFFIXES
+from antiphon.io.notes import Notes, write_midi
 from benchmarks.peers import mel
 from benchmarks.peers.common import parser_for, run_peer
 from benchmarks.peers.library import open_search

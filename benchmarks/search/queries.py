@@ -15,7 +15,7 @@ import numpy as np
 from antiphon.corpora import files_below
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.files import content_hash, write_json
-from antiphon.io.notes import NOTE_SUFFIXES, read_notes
+from antiphon.io.note_files import NOTE_SUFFIXES, read_notes
 from antiphon.types import Modality
 
 _TRIES = 1000  # draws for one query before its source counts as silent

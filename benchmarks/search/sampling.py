@@ -14,7 +14,8 @@ from antiphon.corpora import Corpus, Recording, open_corpus
 from antiphon.errors import AntiphonError
 from antiphon.io.audio import write_flac
 from antiphon.io.files import atomic_file
-from antiphon.io.notes import Notes, read_notes
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes
 from antiphon.rendering import Renderer, make_renderer
 from antiphon.types import Modality
 from benchmarks.search.asap import read_asap, work_of

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from antiphon.evaluation.repeats import is_repeat
-from antiphon.io.notes import read_notes
+from antiphon.io.note_files import read_notes
 from benchmarks.search.queries import BestMatch, Library, Outcome, Query, QuerySet
 
 TOLERANCE_S = 0.5

@@ -28,6 +28,7 @@ _HOME = {
     "Evaluation": "evaluation.runner",
     "Index": "index.library",
     "Injected": "models.arms",
+    "InputWarning": "errors",
     "Match": "index.match",
     "MissingDecoder": "errors",
     "Notes": "io.notes",
@@ -54,7 +55,7 @@ _HOME = {
     "open_corpus": "corpora",
     "pair": "index.pairing",
     "read_audio": "io.audio",
-    "read_notes": "io.notes",
+    "read_notes": "io.note_files",
     "register_arm": "models.arms",
     "register_corpus_kind": "corpora",
     "register_descriptor": "models.descriptors",
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from antiphon.corpora import register_corpus_kind as register_corpus_kind
     from antiphon.corpora.render import render as render
     from antiphon.errors import AntiphonError as AntiphonError
+    from antiphon.errors import InputWarning as InputWarning
     from antiphon.errors import MissingDecoder as MissingDecoder
     from antiphon.errors import UnknownName as UnknownName
     from antiphon.errors import UnreadableInput as UnreadableInput
@@ -109,8 +111,8 @@ if TYPE_CHECKING:
     from antiphon.io.cache import CacheReport as CacheReport
     from antiphon.io.cache import clear_cache as clear_cache
     from antiphon.io.cache import sample_cache as sample_cache
+    from antiphon.io.note_files import read_notes as read_notes
     from antiphon.io.notes import Notes as Notes
-    from antiphon.io.notes import read_notes as read_notes
     from antiphon.models.arms import Arm as Arm
     from antiphon.models.arms import Injected as Injected
     from antiphon.models.arms import load_arms as load_arms

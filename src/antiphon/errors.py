@@ -1,8 +1,12 @@
-"""Errors that a user can correct: each is one line with the value, the limit and the likely cause."""
+"""Errors that a user can correct: each is one line with the value, the limit and the likely cause.
+
+A file that can be used in part, or with a guess, is an `InputWarning`.
+"""
 
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -44,8 +48,7 @@ class UnreadableInput(AntiphonError):
     def __init__(self, path: str | Path, reason: str) -> None:
         self.path = Path(path)
         self.reason = reason
-        # A file name whose bytes are not UTF-8 can be neither printed nor written as JSON.
-        super().__init__(f"{path}: {reason}".encode(errors="backslashreplace").decode())
+        super().__init__(_one_line(path, reason))
 
     def __reduce__(self) -> tuple[type[UnreadableInput], tuple[Path, str]]:
         return type(self), (self.path, self.reason)  # it is sent between processes
@@ -60,6 +63,39 @@ class MissingDecoder(UnreadableInput):
     >>> issubclass(MissingDecoder, UnreadableInput)
     True
     """
+
+
+class InputWarning(UserWarning):
+    """A file that is used, but not whole or not as it states, with the reason.
+
+    The command line prints it as one line; an index build collects it in its report.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    reason : str
+        One line.
+
+    Examples
+    --------
+    >>> from antiphon import InputWarning
+    >>> print(InputWarning("take1.wav", "it ends after 3.2 s of 5.0 s"))
+    take1.wav: it ends after 3.2 s of 5.0 s
+    """
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        self.path = Path(path)
+        self.reason = reason
+        super().__init__(_one_line(path, reason))
+
+    def __reduce__(self) -> tuple[type[InputWarning], tuple[Path, str]]:
+        return type(self), (self.path, self.reason)
+
+
+def warn_input(path: str | Path, reason: str) -> None:
+    """Issue an `InputWarning` for a file."""
+    warnings.warn(InputWarning(path, reason), stacklevel=2)
 
 
 class UnknownName(AntiphonError):
@@ -77,6 +113,11 @@ class UnknownName(AntiphonError):
         near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         super().__init__(f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})")
+
+
+def _one_line(path: str | Path, reason: str) -> str:
+    # A file name whose bytes are not UTF-8 can be neither printed nor written as JSON.
+    return f"{path}: {reason}".encode(errors="backslashreplace").decode()
 
 
 def look_up(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 
+from antiphon.errors import InputWarning
 from antiphon.progress import report_progress
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 @contextmanager
 def progress_on_stderr() -> Iterator[None]:
-    """Show log records and, where stderr is a terminal, a bar for each task while the block runs."""
+    """Show log records, warnings of input files and, where stderr is a terminal, a bar for each task."""
     handler = _Messages(logging.INFO)
     logger = logging.getLogger("antiphon")
     level = logger.level
@@ -28,15 +30,40 @@ def progress_on_stderr() -> Iterator[None]:
     logger.setLevel(logging.INFO)
     bars = _Bars()
     try:
-        if console.is_terminal:
-            with report_progress(bars.update):
+        with _input_warnings_on_stderr():
+            if console.is_terminal:
+                with report_progress(bars.update):
+                    yield
+            else:
                 yield
-        else:
-            yield
     finally:
         bars.stop()
         logger.setLevel(level)
         logger.removeHandler(handler)
+
+
+@contextmanager
+def _input_warnings_on_stderr() -> Iterator[None]:
+    """Print each `InputWarning` as one line; other warnings as Python does."""
+    with warnings.catch_warnings():
+        as_python_does = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if isinstance(message, InputWarning):
+                console.print(f"warning: {message}", markup=False)
+            else:
+                as_python_does(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        warnings.simplefilter("default", InputWarning)  # each line once
+        yield
 
 
 class _Messages(logging.Handler):

@@ -20,7 +20,7 @@ from antiphon.corpora import (
 )
 from antiphon.errors import UnreadableInput
 from antiphon.io.audio import AUDIO_SUFFIXES
-from antiphon.io.notes import NOTE_SUFFIXES, read_notes
+from antiphon.io.note_files import NOTE_SUFFIXES, read_notes
 
 
 def open_folder(spec: str) -> Corpus:

@@ -19,7 +19,7 @@ from antiphon.corpora.rendered import MANIFEST, open_rendered, write_manifest
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.audio import audio_info, write_flac
 from antiphon.io.files import atomic_file, content_hash, write_json
-from antiphon.io.notes import read_notes
+from antiphon.io.note_files import read_notes
 from antiphon.progress import track
 from antiphon.rendering import Renderer, make_renderer
 

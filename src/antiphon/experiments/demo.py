@@ -15,7 +15,7 @@ from antiphon.experiments.pictures import draw_match
 from antiphon.index.library import Index
 from antiphon.index.match import Match
 from antiphon.io.audio import read_samples
-from antiphon.io.notes import read_notes
+from antiphon.io.note_files import read_notes
 from antiphon.models.protocol import Embedder
 from antiphon.progress import track
 

@@ -25,7 +25,8 @@ from antiphon.index.query import kind_of
 from antiphon.index.view import ALL
 from antiphon.index.whole_match import match_whole
 from antiphon.io.csv_tables import csv_text
-from antiphon.io.notes import Notes, read_notes
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes
 from antiphon.models.loading import load_model
 from antiphon.models.protocol import Embedder
 

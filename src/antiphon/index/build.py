@@ -18,7 +18,8 @@ from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.query import SUFFIXES, kind_of
 from antiphon.index.store import FileState, Store, is_index
 from antiphon.io.files import content_hash, utf8_name
-from antiphon.io.notes import Notes, read_notes
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes
 from antiphon.models.corpus_embedding import read_sound
 from antiphon.models.protocol import Embedder
 from antiphon.progress import track

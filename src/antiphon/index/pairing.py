@@ -36,7 +36,8 @@ from antiphon.index.view import ALL, Filters
 from antiphon.index.whole_match import match_whole
 from antiphon.io.cache import cache_folder
 from antiphon.io.csv_tables import csv_text
-from antiphon.io.notes import Notes, read_notes
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes
 from antiphon.models.loading import load_model
 from antiphon.models.protocol import Embedder
 from antiphon.progress import track

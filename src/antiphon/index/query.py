@@ -14,7 +14,8 @@ from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frame
 from antiphon.checks import check_path
 from antiphon.errors import UnreadableInput
 from antiphon.io.audio import AUDIO_SUFFIXES, Sound, audio_info, read_samples
-from antiphon.io.notes import NOTE_SUFFIXES, Notes, read_notes
+from antiphon.io.note_files import NOTE_SUFFIXES, read_notes
+from antiphon.io.notes import Notes
 from antiphon.models.corpus_embedding import check_sound, read_sound
 from antiphon.models.inputs import as_samples
 from antiphon.models.protocol import Embedder

@@ -19,7 +19,7 @@ from antiphon.index.excerpts import EXCERPT_S, ExcerptMatches
 from antiphon.index.match import Match
 from antiphon.index.metadata import FileMetadata
 from antiphon.index.query import Query, open_query
-from antiphon.io.notes import read_notes
+from antiphon.io.note_files import read_notes
 from antiphon.models.protocol import Embedder
 from antiphon.signal.onsets import Frames
 from antiphon.signal.onsets import transpose as transpose_frames

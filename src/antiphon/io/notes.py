@@ -1,28 +1,22 @@
-"""Note files: reading and writing arrays of onset, duration, pitch and velocity.
+"""`Notes`: arrays of onset, duration, pitch and velocity, and the MIDI writer.
 
-symusic parses MIDI; this module converts ticks to seconds in float64 through the tempo map of the file. A MAPS-style
-table has the columns `onset,offset,note,velocity` in seconds, separated by commas or tabs. Drums (channel 10) are left
-out.
+Readers of files make them: `midi` and `note_tables`; `note_files` chooses the reader.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import symusic
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from antiphon.errors import UnreadableInput
-
-NOTE_SUFFIXES = frozenset({".mid", ".midi", ".tsv"})
 SUSTAIN_CONTROLLER = 64
-_LONGEST_S = 24 * 3600.0
 _TICKS_PER_QUARTER = 5000  # with 120 quarters a minute, 0.1 ms a tick
 _TICKS_PER_SECOND = 2 * _TICKS_PER_QUARTER
-_TSV_COLUMNS = ("onset", "offset", "note", "velocity")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +29,16 @@ class Notes:
         Seconds. In a window, onsets count from the start of the window and may be negative.
     pitch, velocity : uint8 arrays [N]
         MIDI numbers, 0–127; pitch 60 is middle C.
+    id : array of text [N] or None
+        Names of the notes in their file, where it has them: a score's note ids.
+    bar : int32 array [N] or None
+        Bar numbers as the score counts them; None without a score. A bar that is repeated keeps its number.
+    beat : float64 array [N] or None
+        Beats within the bar, counted from 1; None without a score.
+    drums : Notes or None
+        Strokes of unpitched percussion, apart from the pitched notes; their pitch is the General MIDI percussion key.
+    tempo_is_guessed : bool
+        The file states no tempo, and 120 beats a minute were assumed.
 
     Examples
     --------
@@ -51,6 +55,11 @@ class Notes:
     duration_s: NDArray[np.float64]
     pitch: NDArray[np.uint8]
     velocity: NDArray[np.uint8]
+    id: NDArray[np.str_] | None = None
+    bar: NDArray[np.int32] | None = None
+    beat: NDArray[np.float64] | None = None
+    drums: Notes | None = None
+    tempo_is_guessed: bool = False
 
     @classmethod
     def of(
@@ -59,13 +68,23 @@ class Notes:
         duration_s: NDArray[np.floating] | list[float],
         pitch: NDArray[np.integer] | list[int],
         velocity: NDArray[np.integer] | list[int],
+        *,
+        id: Sequence[str] | NDArray[np.str_] | None = None,
+        bar: ArrayLike | None = None,
+        beat: ArrayLike | None = None,
+        drums: Notes | None = None,
+        tempo_is_guessed: bool = False,
     ) -> Notes:
         """Sort and pack. Raises `ValueError` when lengths differ, times are not finite, a duration is negative, or
         a pitch or velocity is outside 0–127."""
         onset, duration = np.asarray(onset_s, np.float64), np.asarray(duration_s, np.float64)
         keys, force = np.asarray(pitch, np.int64), np.asarray(velocity, np.int64)
-        if not len(onset) == len(duration) == len(keys) == len(force):
-            raise ValueError(f"unequal lengths: {len(onset)}, {len(duration)}, {len(keys)}, {len(force)}")
+        ids = None if id is None else np.asarray(id, np.str_)
+        bars = None if bar is None else np.asarray(bar, np.int32)
+        beats = None if beat is None else np.asarray(beat, np.float64)
+        columns = [one for one in (onset, duration, keys, force, ids, bars, beats) if one is not None]
+        if len({len(one) for one in columns}) > 1:
+            raise ValueError(f"unequal lengths: {', '.join(str(len(one)) for one in columns)}")
         if not (np.isfinite(onset).all() and np.isfinite(duration).all()):
             raise ValueError("a note's onset or duration is not finite")
         if (duration < 0).any():
@@ -73,8 +92,10 @@ class Notes:
         for name, values in (("pitch", keys), ("velocity", force)):
             if ((values < 0) | (values > 127)).any():
                 raise ValueError(f"{name} {int(values[(values < 0) | (values > 127)][0])} is outside 0–127")
-        order = np.lexsort((keys, onset))
-        return cls(onset[order], duration[order], keys[order].astype(np.uint8), force[order].astype(np.uint8))
+        unsorted = cls(
+            onset, duration, keys.astype(np.uint8), force.astype(np.uint8), ids, bars, beats, drums, tempo_is_guessed
+        )
+        return unsorted._taken(np.lexsort((keys, onset)))
 
     def __len__(self) -> int:
         return len(self.onset_s)
@@ -86,7 +107,7 @@ class Notes:
 
     @property
     def end_s(self) -> float:
-        """End of the last note in seconds; 0.0 without notes."""
+        """End of the last note in seconds; 0.0 without notes. Drums do not count."""
         return float(self.offset_s.max()) if len(self) else 0.0
 
     def save(self, path: str | Path) -> None:
@@ -103,7 +124,8 @@ class Notes:
         """
         stop = int(np.searchsorted(self.onset_s, start_s + length_s, side="left"))
         kept = np.flatnonzero(self.offset_s[:stop] > start_s)
-        return Notes(self.onset_s[kept] - start_s, self.duration_s[kept], self.pitch[kept], self.velocity[kept])
+        drums = None if self.drums is None else self.drums.window(start_s, length_s)
+        return replace(self._taken(kept), onset_s=self.onset_s[kept] - start_s, drums=drums)
 
     def within(self, begin_s: float, end_s: float) -> Notes:
         """Notes that begin in [begin_s, end_s), shortened to end by `end_s`; onsets do not change.
@@ -113,58 +135,24 @@ class Notes:
         >>> part.onset_s.tolist(), part.offset_s.tolist()
         ([1.0, 1.5], [1.2, 2.0])
         """
-        kept = (self.onset_s >= begin_s) & (self.onset_s < end_s)
-        onset_s = self.onset_s[kept]
-        duration_s = np.minimum(self.duration_s[kept], end_s - onset_s)
-        return Notes(onset_s, duration_s, self.pitch[kept], self.velocity[kept])
+        kept = np.flatnonzero((self.onset_s >= begin_s) & (self.onset_s < end_s))
+        duration_s = np.minimum(self.duration_s[kept], end_s - self.onset_s[kept])
+        drums = None if self.drums is None else self.drums.within(begin_s, end_s)
+        return replace(self._taken(kept), duration_s=duration_s, drums=drums)
 
-
-def read_notes(path: str | Path, *, sustain: bool = False) -> Notes:
-    """Read a MIDI file (.mid, .midi) or a MAPS-style table (.tsv).
-
-    Parameters
-    ----------
-    path
-        The file. A table has the columns `onset,offset,note,velocity`, in seconds.
-    sustain
-        Whether a note lasts while the sustain pedal (controller 64 ≥ 64) is down, until the pedal rises or the same
-        key is struck again. A table has no pedal.
-
-    Returns
-    -------
-    Notes
-        The notes of all tracks except drums (channel 10).
-
-    Raises
-    ------
-    UnreadableInput
-        The file is missing, empty, not MIDI, truncated, longer than a day, has an impossible tempo or resolution, or
-        contains no notes.
-
-    Examples
-    --------
-    >>> import antiphon
-    >>> notes = antiphon.read_notes(antiphon.open_corpus("demo").recordings[0].notes_path)
-    >>> len(notes) > 100, notes.onset_s.dtype
-    (True, dtype('float64'))
-    """
-    path = Path(path)
-    if not path.exists():
-        raise UnreadableInput(path, "no such file")
-    if path.is_dir():
-        raise UnreadableInput(path, "this is a folder, a note file was expected")
-    if path.stat().st_size == 0:
-        raise UnreadableInput(path, "the file is empty (0 bytes)")
-    if path.suffix.lower() not in NOTE_SUFFIXES:
-        raise UnreadableInput(path, f"not a note file; expected one of {', '.join(sorted(NOTE_SUFFIXES))}")
-    notes = _read_table(path) if path.suffix.lower() == ".tsv" else _read_midi(path, sustain)
-    if len(notes) == 0:
-        raise UnreadableInput(path, "it holds no notes")
-    if notes.end_s > _LONGEST_S:
-        raise UnreadableInput(
-            path, f"its last note ends after {notes.end_s:.0f} s, over a day (damaged, or not seconds?)"
+    def _taken(self, kept: NDArray[np.integer]) -> Notes:
+        """The notes at these positions, in their order; drums stay."""
+        return Notes(
+            self.onset_s[kept],
+            self.duration_s[kept],
+            self.pitch[kept],
+            self.velocity[kept],
+            None if self.id is None else self.id[kept],
+            None if self.bar is None else self.bar[kept],
+            None if self.beat is None else self.beat[kept],
+            self.drums,
+            self.tempo_is_guessed,
         )
-    return notes
 
 
 def write_midi(notes: Notes, path: str | Path, pedal_s: NDArray[np.float64] | None = None) -> None:
@@ -193,57 +181,6 @@ def _to_ticks(seconds: NDArray[np.float64] | float) -> NDArray[np.int32]:
     return np.rint(np.asarray(seconds) * _TICKS_PER_SECOND).astype(np.int32)
 
 
-def _read_midi(path: Path, sustain: bool) -> Notes:
-    try:
-        score: Any = symusic.Score(str(path))
-    except (RuntimeError, ValueError) as error:
-        raise UnreadableInput(path, f"not a readable MIDI file ({error})") from None
-    if score.ticks_per_quarter <= 0:
-        raise UnreadableInput(path, "its header gives 0 ticks per quarter note, so nothing has a time")
-    tempo = score.tempos.numpy() if len(score.tempos) else {"time": np.zeros(1), "mspq": np.full(1, 500_000)}
-    if (tempo["mspq"] <= 0).any():
-        raise UnreadableInput(path, "its tempo map holds a tempo of 0 microseconds per quarter note")
-    parts = []
-    for track in score.tracks:
-        if track.is_drum or len(track.notes) == 0:
-            continue
-        columns = track.notes.numpy()
-        end = columns["time"].astype(np.int64) + columns["duration"]
-        if sustain and len(track.controls):
-            end = _hold(columns["time"], end, columns["pitch"], track.controls.numpy())
-        parts.append((columns["time"], end, columns["pitch"], columns["velocity"]))
-    if not parts:
-        raise UnreadableInput(path, _why_no_notes(path, score))
-    onset_tick, end_tick, pitch, velocity = (np.concatenate(column) for column in zip(*parts, strict=True))
-    onset_s = _ticks_to_seconds(onset_tick, tempo, score.ticks_per_quarter)
-    end_s = _ticks_to_seconds(end_tick, tempo, score.ticks_per_quarter)
-    return Notes.of(onset_s, end_s - onset_s, pitch, velocity)
-
-
-def _why_no_notes(path: Path, score: Any) -> str:
-    if any(track.is_drum and len(track.notes) for track in score.tracks):
-        return "it holds drums only, no pitched notes"
-    data = path.read_bytes()
-    starts = sum(
-        0x90 <= a <= 0x9F and b < 128 and 0 < c < 128 for a, b, c in zip(data, data[1:], data[2:], strict=False)
-    )
-    if starts:
-        return f"none of its {starts} note-ons has a note-off, so no note is complete (truncated recording?)"
-    return "it holds no notes"
-
-
-def _ticks_to_seconds(
-    tick: NDArray[np.integer], tempo: dict[str, NDArray[np.integer]], ticks_per_quarter: int
-) -> NDArray[np.float64]:
-    """Apply a piecewise-linear tempo map; before the first tempo event, MIDI's default of 120 quarters a minute."""
-    order = np.argsort(tempo["time"], kind="stable")
-    change = np.concatenate([[0], tempo["time"][order]]).astype(np.float64)
-    seconds_per_tick = np.concatenate([[500_000], tempo["mspq"][order]]) / (1e6 * ticks_per_quarter)
-    change_s = np.concatenate([[0.0], np.cumsum(np.diff(change) * seconds_per_tick[:-1])])
-    piece = np.searchsorted(change, tick, side="right") - 1
-    return change_s[piece] + (tick - change[piece]) * seconds_per_tick[piece]
-
-
 def extend_ends(
     onset: NDArray[Any], end: NDArray[Any], pitch: NDArray[np.integer], release: NDArray[Any]
 ) -> NDArray[Any]:
@@ -261,59 +198,3 @@ def extend_ends(
     limit = release.copy()
     limit[struck] = np.minimum(release[struck], onset[struck_again])
     return np.maximum(end, limit)
-
-
-def _hold(
-    onset: NDArray[np.integer],
-    end: NDArray[np.integer],
-    pitch: NDArray[np.integer],
-    controls: dict[str, NDArray[np.integer]],
-) -> NDArray[np.integer]:
-    """Note ends under the sustain pedal, all in ticks."""
-    is_pedal = controls["number"] == SUSTAIN_CONTROLLER
-    time, down = controls["time"][is_pedal], controls["value"][is_pedal] >= 64
-    if not down.any():
-        return end
-    order = np.argsort(time, kind="stable")
-    time, down = time[order], down[order]
-    state = np.searchsorted(time, end, side="right") - 1  # the last pedal event before the key is released
-    held = (state >= 0) & down[state]
-    rises = time[~down]
-    last = max(int(end.max()), int(time[-1]))
-    following = np.searchsorted(rises, end, side="right")
-    release = np.where(following < len(rises), np.append(rises, last)[following], last)
-    return extend_ends(onset, end, pitch, np.where(held, release, end))
-
-
-def _read_table(path: Path) -> Notes:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise UnreadableInput(path, f"it cannot be opened ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise UnreadableInput(path, "not a text table (it does not decode as UTF-8)") from None
-    rows = [line.lstrip("# ").replace("\t", ",").split(",") for line in lines if line.strip()]
-    header = [name.strip().lower() for name in rows[0]] if rows else []
-    missing = [name for name in _TSV_COLUMNS if name not in header]
-    if missing:
-        raise UnreadableInput(path, f"no column {', '.join(missing)}; a note table needs {', '.join(_TSV_COLUMNS)}")
-    columns: dict[str, list[float]] = {name: [] for name in _TSV_COLUMNS}
-    for number, row in enumerate(rows[1:], start=2):
-        for name in _TSV_COLUMNS:
-            try:
-                columns[name].append(float(row[header.index(name)]))
-            except (IndexError, ValueError):
-                raise UnreadableInput(path, f"row {number} has no number in column {name}") from None
-    onset = np.array(columns["onset"])
-    for name in ("note", "velocity"):
-        if broken := [value for value in columns[name] if not value.is_integer()]:
-            raise UnreadableInput(path, f"column {name} holds {broken[0]:g}, not a whole number")
-    try:
-        return Notes.of(
-            onset,
-            np.array(columns["offset"]) - onset,
-            np.array(columns["note"]).astype(np.int64),
-            np.array(columns["velocity"]).astype(np.int64),
-        )
-    except ValueError as error:
-        raise UnreadableInput(path, str(error)) from None

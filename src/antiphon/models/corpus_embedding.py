@@ -13,7 +13,8 @@ from antiphon.corpora import Corpus, Recording
 from antiphon.corpora.segment_table import HEADER_SLACK_S, PAPER_GRID, SegmentTable, WindowGrid, cut_windows
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.audio import is_silent, read_samples
-from antiphon.io.notes import Notes, read_notes
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes
 from antiphon.models.protocol import Embedder
 from antiphon.progress import track
 

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from antiphon.checks import SECONDS, check_path
 from antiphon.corpora.segment_table import WindowGrid
 from antiphon.io.audio import Sound, read_audio
-from antiphon.io.notes import Notes, read_notes
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes
 from antiphon.models.inputs import as_samples
 from antiphon.types import AS_RECORDED, Playback
 

@@ -12,7 +12,8 @@ from antiphon.alignment.dtw import Warp, warp
 from antiphon.alignment.onset_features import note_frames, sound_frames
 from antiphon.index.query import audio_frames, kind_of
 from antiphon.io.audio import read_samples
-from antiphon.io.notes import read_notes, write_midi
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import write_midi
 from antiphon.serving import models
 from antiphon.serving.decoder_pool import Decoders
 from antiphon.serving.errors import ServingError

@@ -13,7 +13,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.io.notes import Notes, read_notes
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes
 from antiphon.rendering import Renderer, make_renderer
 from antiphon.serving.decoder_pool import CLIP_RATE_HZ, Decoders
 from antiphon.serving.errors import ServingError

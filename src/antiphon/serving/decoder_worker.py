@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from antiphon.errors import UnreadableInput
 from antiphon.io.audio import audio_info, is_silent, read_samples
-from antiphon.io.notes import Notes, read_notes
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes
 
 _MOST_CHANNELS = 32
 _HIGHEST_RATE_HZ = 768_000

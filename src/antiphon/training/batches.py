@@ -25,7 +25,8 @@ from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.audio import is_silent
 from antiphon.io.cache import cache_folder, cache_limit_bytes, evict, mark_used
 from antiphon.io.files import atomic_file, write_json
-from antiphon.io.notes import Notes, read_notes
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import Notes
 from antiphon.models.batch import Batch, collate
 from antiphon.models.corpus_embedding import read_sound
 from antiphon.progress import track

@@ -10,7 +10,8 @@ from antiphon.corpora.synthetic.composer import compose_demo
 from antiphon.io.audio import write_flac
 from antiphon.io.cache import cache_folder
 from antiphon.io.files import atomic_folder
-from antiphon.io.notes import read_notes, write_midi
+from antiphon.io.note_files import read_notes
+from antiphon.io.notes import write_midi
 from antiphon.progress import track
 from antiphon.rendering.additive import AdditivePiano
 

@@ -51,7 +51,7 @@ def read_notes(path: str | Path, *, sustain: bool = False) -> Notes:
         raise UnreadableInput(path, "the file is empty (0 bytes)")
     if path.suffix.lower() not in NOTE_SUFFIXES:
         raise UnreadableInput(path, f"not a note file; expected one of {', '.join(sorted(NOTE_SUFFIXES))}")
-    notes = read_table(path) if path.suffix.lower() == ".tsv" else read_midi(path, sustain)
+    notes = read_table(path) if path.suffix.lower() == ".tsv" else read_midi(path, path.read_bytes(), sustain)
     if len(notes) == 0:
         raise UnreadableInput(path, "it holds no notes")
     if notes.end_s > _LONGEST_S:

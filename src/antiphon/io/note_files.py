@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from antiphon.errors import UnreadableInput
+import numpy as np
+
+from antiphon.errors import UnreadableInput, warn_input
 from antiphon.io.midi import read_midi
 from antiphon.io.note_tables import read_table
 from antiphon.io.notes import Notes
 
 NOTE_SUFFIXES = frozenset({".mid", ".midi", ".tsv"})
 _LONGEST_S = 24 * 3600.0
+_FARTHEST_S = 31 * _LONGEST_S  # a stray note may be so far behind the others; later ones would only cost memory
 
 
 def read_notes(path: str | Path, *, sustain: bool = False) -> Notes:
@@ -54,8 +57,17 @@ def read_notes(path: str | Path, *, sustain: bool = False) -> Notes:
     notes = read_table(path) if path.suffix.lower() == ".tsv" else read_midi(path, path.read_bytes(), sustain)
     if len(notes) == 0:
         raise UnreadableInput(path, "it holds no notes")
-    if notes.end_s > _LONGEST_S:
-        raise UnreadableInput(
-            path, f"its last note ends after {notes.end_s:.0f} s, over a day (damaged, or not seconds?)"
-        )
-    return notes
+    return _within_limits(path, notes)
+
+
+def _within_limits(path: Path, notes: Notes) -> Notes:
+    """The notes without those that are absurdly late; raises `UnreadableInput` where most are late."""
+    if notes.end_s <= _LONGEST_S:
+        return notes
+    last = f"its last note ends after {notes.end_s:.0f} s, over a day"
+    if np.median(notes.offset_s) > _LONGEST_S:
+        raise UnreadableInput(path, f"{last} (damaged, or not seconds?)")
+    dropped = int((notes.onset_s >= _FARTHEST_S).sum())
+    left_out = f"; {dropped} notes after {_FARTHEST_S / _LONGEST_S:.0f} days are left out" if dropped else ""
+    warn_input(path, f"{last} (a stray note?){left_out}")
+    return notes.within(-np.inf, _FARTHEST_S)

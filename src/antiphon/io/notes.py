@@ -77,7 +77,7 @@ class Notes:
     ) -> Notes:
         """Sort and pack. Raises `ValueError` when lengths differ, times are not finite, a duration is negative, or
         a pitch or velocity is outside 0–127."""
-        onset, duration = np.asarray(onset_s, np.float64), np.asarray(duration_s, np.float64)
+        onset, duration = np.array(onset_s, np.float64), np.array(duration_s, np.float64)
         keys, force = np.asarray(pitch, np.int64), np.asarray(velocity, np.int64)
         ids = None if id is None else np.asarray(id, np.str_)
         bars = None if bar is None else np.asarray(bar, np.int32)
@@ -92,10 +92,13 @@ class Notes:
         for name, values in (("pitch", keys), ("velocity", force)):
             if ((values < 0) | (values > 127)).any():
                 raise ValueError(f"{name} {int(values[(values < 0) | (values > 127)][0])} is outside 0–127")
-        unsorted = cls(
+        notes = cls(
             onset, duration, keys.astype(np.uint8), force.astype(np.uint8), ids, bars, beats, drums, tempo_is_guessed
         )
-        return unsorted._taken(np.lexsort((keys, onset)))
+        gap = np.diff(onset)
+        if ((gap > 0) | (gap == 0) & (np.diff(keys) >= 0)).all():
+            return notes
+        return notes._taken(np.lexsort((keys, onset)))
 
     def __len__(self) -> int:
         return len(self.onset_s)

@@ -85,9 +85,9 @@ def read_sequences(data: bytes) -> tuple[list[Sequence], list[str], bool]:
     Raises `ValueError` with the reason where it is no MIDI file, or nothing in it has a time.
     """
     start = data.find(b"MThd", 0, _SEARCHED_BYTES)
-    position = data.find(b"MTrk", max(start, 0))
-    before = position if position > 0 else len(data)
-    header = data[data.rfind(b"MThd", max(start, 0), before) : before]
+    track = data.find(b"MTrk", max(start, 0))
+    start = data.rfind(b"MThd", start, track if track > 0 else len(data)) if start >= 0 else start
+    header = data[start : track if track > 0 else len(data)]
     if start < 0 or len(header) < 14:
         fault = "it has no header MThd" if start < 0 else "its header is cut off"
         raise ValueError(f"not a readable MIDI file ({fault})")
@@ -100,6 +100,7 @@ def read_sequences(data: bytes) -> tuple[list[Sequence], list[str], bool]:
         unit = "frame" if is_smpte else "quarter note"
         raise ValueError(f"its header gives 0 ticks per {unit}, so nothing has a time")
     groups, tracks, has_cut = [_Events()], 0, False
+    position = _next_chunk(data, start + 14)
     while data.startswith(b"MTrk", position) and position >= 0:
         if kind == 2 and tracks:
             groups.append(_Events())

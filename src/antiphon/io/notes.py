@@ -5,6 +5,7 @@ Readers of files make them: `midi` and `note_tables`; `note_files` chooses the r
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +16,9 @@ import symusic
 from numpy.typing import ArrayLike, NDArray
 
 SUSTAIN_CONTROLLER = 64
-_TICKS_PER_QUARTER = 5000  # with 120 quarters a minute, 0.1 ms a tick
-_TICKS_PER_SECOND = 2 * _TICKS_PER_QUARTER
+_TICKS_PER_SECOND = 10_000
+_READABLE_TICKS = 9_999_990  # pretty_midi takes a file with more ticks for damaged
+_LARGEST_DELTA = (1 << 28) - 1  # ticks between two events
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +116,7 @@ class Notes:
         return float(self.offset_s.max()) if len(self) else 0.0
 
     def save(self, path: str | Path) -> None:
-        """Write a MIDI file with one piano track, at a resolution of 0.1 ms.
+        """Write a MIDI file, in which times are right to 0.1 ms (`write_midi`).
 
         Raises `OSError` where the file cannot be written.
         """
@@ -159,29 +161,63 @@ class Notes:
 
 
 def write_midi(notes: Notes, path: str | Path, pedal_s: NDArray[np.float64] | None = None) -> None:
-    """Write a single-track piano MIDI file at 0.1 ms resolution.
+    """Write a MIDI file: a piano, and drums where the notes have them.
 
-    `pedal_s` [P, 2] gives sustain-pedal intervals (down, up) in seconds.
+    `pedal_s` [P, 2] gives sustain-pedal intervals (down, up) in seconds. The resolution is 0.1 ms up to 16 minutes; a
+    longer file has ticks of 1e-7 of its length, because other programs refuse more than ten million ticks, but of at
+    most 1 ms up to three days. MIDI cannot hold all that `Notes` can: the least velocity is 1, the shortest note lasts
+    a tick, and nothing begins before 0 s. Notes of one pitch that overlap are in tracks and channels of their own,
+    since a note-off names no more than a pitch; of more than 15 at once, some share a channel.
+
+    Raises `OSError` where the file cannot be written, `ValueError` where the notes end after more than four years.
     """
-    score: Any = symusic.Score(_TICKS_PER_QUARTER)
+    pedal_s = np.zeros((0, 2)) if pedal_s is None else pedal_s
+    last_s = max(part.end_s for part in (notes, notes.drums) if part is not None)
+    last_s = max(last_s, float(pedal_s.max(initial=0.0)), 1.0)
+    per_second = min(_TICKS_PER_SECOND, max(_READABLE_TICKS / last_s, min(1000, _LARGEST_DELTA / last_s)))
+    score: Any = symusic.Score(int(per_second / 2))
+    if score.ticks_per_quarter == 0:
+        raise ValueError(f"the notes end after {last_s:.0f} s; MIDI holds {_LARGEST_DELTA / 2:.0f} s")
     score.tempos.append(symusic.Tempo(0, 120.0))
-    track: Any = symusic.Track("piano", program=0, is_drum=False)
-    begin = _to_ticks(notes.onset_s)
-    track.notes = symusic.Note.from_numpy(
-        begin,
-        np.maximum(_to_ticks(notes.offset_s) - begin, 1),
-        notes.pitch.astype(np.int8),
-        notes.velocity.astype(np.int8),
-    )
-    for down, up in np.zeros((0, 2)) if pedal_s is None else pedal_s:
-        track.controls.append(symusic.ControlChange(int(_to_ticks(down)), SUSTAIN_CONTROLLER, 127))
-        track.controls.append(symusic.ControlChange(int(_to_ticks(up)), SUSTAIN_CONTROLLER, 0))
-    score.tracks.append(track)
+    for part, is_drum in ((notes, False), (notes.drums, True)):
+        score.tracks.extend([] if part is None else _tracks(part, 2 * score.ticks_per_quarter, is_drum, pedal_s))
     Path(path).write_bytes(score.dumps_midi())  # unlike symusic's own writer it names the path in its errors
 
 
-def _to_ticks(seconds: NDArray[np.float64] | float) -> NDArray[np.int32]:
-    return np.rint(np.asarray(seconds) * _TICKS_PER_SECOND).astype(np.int32)
+def _tracks(notes: Notes, per_second: int, is_drum: bool, pedal_s: NDArray[np.float64]) -> list[Any]:
+    """The fewest tracks in which notes of one pitch do not overlap; symusic gives each a channel."""
+    begin, end = (np.rint(one.clip(0) * per_second).astype(np.int32) for one in (notes.onset_s, notes.offset_s))
+    end = np.maximum(end, begin + 1)
+    layer = _layers(begin, end, notes.pitch)
+    tracks = []
+    for number in range(int(layer.max(initial=0)) + 1):
+        track: Any = symusic.Track("drums" if is_drum else "piano", program=0, is_drum=is_drum)
+        kept = layer == number
+        columns = (begin, end - begin, notes.pitch.astype(np.int8), notes.velocity.clip(1).astype(np.int8))
+        track.notes = symusic.Note.from_numpy(*(column[kept] for column in columns))
+        for times_s in () if is_drum else pedal_s:
+            for time_s, value in zip(times_s, (127, 0), strict=True):
+                track.controls.append(
+                    symusic.ControlChange(round(float(time_s) * per_second), SUSTAIN_CONTROLLER, value)
+                )
+        tracks.append(track)
+    return tracks
+
+
+def _layers(begin: NDArray[np.integer], end: NDArray[np.integer], pitch: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Numbers [N] from 0 such that notes of one pitch and number do not overlap.
+
+    >>> _layers(np.array([0, 5, 10]), np.array([20, 8, 12]), np.array([60, 60, 60])).tolist()
+    [0, 1, 1]
+    """
+    layers = np.zeros(len(begin), np.int64)
+    ends: defaultdict[int, list[int]] = defaultdict(list)
+    for note in np.argsort(begin, kind="stable").tolist():
+        until = ends[int(pitch[note])]
+        free = next((number for number, tick in enumerate(until) if tick <= begin[note]), len(until))
+        until[free : free + 1] = [int(end[note])]
+        layers[note] = free
+    return layers
 
 
 def extend_ends(

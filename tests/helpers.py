@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from antiphon.io.note_files import read_notes
 from antiphon.io.notes import Notes, write_midi
 
 END_OF_TRACK = b"\0\xff\x2f\0"
@@ -74,3 +75,15 @@ def midi(*tracks: bytes, kind: int = 1, division: int = 480, count: int | None =
     header = b"MThd" + struct.pack(">IHHH", 6, kind, len(tracks) if count is None else count, division)
     chunks = [b"MTrk" + struct.pack(">I", len(track)) + track for track in tracks]
     return b"".join([header, *chunks])
+
+
+def read_midi_bytes(folder: Path, data: bytes, sustain: bool = False) -> Notes:
+    """The notes of a MIDI file of these bytes."""
+    (folder / "file.mid").write_bytes(data)
+    return read_notes(folder / "file.mid", sustain=sustain)
+
+
+def note_rows(notes: Notes) -> list[tuple[float, float, int, int]]:
+    """Onset, duration, pitch and velocity of each note."""
+    columns = (notes.onset_s.round(6), notes.duration_s.round(6), notes.pitch, notes.velocity)
+    return list(zip(*(column.tolist() for column in columns), strict=True))

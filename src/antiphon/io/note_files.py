@@ -62,12 +62,13 @@ def read_notes(path: str | Path, *, sustain: bool = False) -> Notes:
 
 def _within_limits(path: Path, notes: Notes) -> Notes:
     """The notes without those that are absurdly late; raises `UnreadableInput` where most are late."""
-    if notes.end_s <= _LONGEST_S:
+    offset_s = np.concatenate([notes.offset_s, notes.drums.offset_s if notes.drums is not None else []])
+    if offset_s.max() <= _LONGEST_S:
         return notes
-    last = f"its last note ends after {notes.end_s:.0f} s, over a day"
+    last = f"its last note ends after {offset_s.max():.0f} s, over a day"
     if np.median(notes.offset_s) > _LONGEST_S:
         raise UnreadableInput(path, f"{last} (damaged, or not seconds?)")
-    dropped = int((notes.onset_s >= _FARTHEST_S).sum())
-    left_out = f"; {dropped} notes after {_FARTHEST_S / _LONGEST_S:.0f} days are left out" if dropped else ""
-    warn_input(path, f"{last} (a stray note?){left_out}")
-    return notes.within(-np.inf, _FARTHEST_S)
+    near = notes.within(-np.inf, _FARTHEST_S)
+    dropped = len(notes) - len(near)
+    warn_input(path, f"{last} (a stray note?)" + (f"; notes after 31 days, left out: {dropped}" if dropped else ""))
+    return near

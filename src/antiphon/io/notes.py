@@ -186,7 +186,9 @@ def write_midi(notes: Notes, path: str | Path, pedal_s: NDArray[np.float64] | No
 
 def _tracks(notes: Notes, per_second: int, is_drum: bool, pedal_s: NDArray[np.float64]) -> list[Any]:
     """The fewest tracks in which notes of one pitch do not overlap; symusic gives each a channel."""
-    begin, end = (np.rint(one.clip(0) * per_second).astype(np.int32) for one in (notes.onset_s, notes.offset_s))
+    exact = notes.onset_s.clip(0) * per_second
+    begin, end = (np.rint(ticks).astype(np.int32) for ticks in (exact, notes.offset_s.clip(0) * per_second))
+    begin = np.where(end > begin, begin, exact.astype(np.int32))
     end = np.maximum(end, begin + 1)
     layer = _layers(begin, end, notes.pitch)
     tracks = []

@@ -133,7 +133,7 @@ def _limited(seconds: float) -> Iterator[None]:
 
 
 def faults_of(notes: Notes) -> list[str]:
-    """What no reader may give: times that are negative, not finite or absurd, and impossible pitches or velocities."""
+    """Faults of notes: times that are negative, not finite or absurd, and impossible pitches or velocities."""
     found = []
     for part in (notes, notes.drums):
         if part is None or len(part) == 0:

@@ -44,7 +44,7 @@ RIGHT = {
     "04-rmid.rmi": SAME,
     "05-karaoke.kar": SAME,
     # The notes without an end begin with the last event of the track, so they have no length.
-    "06-last-chord-hangs.mid": SAME._replace(last_end_s=16.625, warns="without an end, closed .* their track: 2"),
+    "06-last-chord-hangs.mid": SAME._replace(last_end_s=16.625, warns="without an end, closed .* their track ends: 2"),
     "07-overlap.mid": Right(92, 0.0, 18.625, 18.865),
     "08-zero-length.mid": Right(20, 0.5, 10.0, 10.0),
     "09-one-byte-behind.mid": SAME,
@@ -229,8 +229,14 @@ def test_notes_without_end_are_closed(tmp_path: Path) -> None:
     """By a note-off of another track, else at the end of their own."""
     began = event(0, 0x90, 60, 64) + event(0, 0x90, 62, 64) + event(480, 0x90, 64, 64) + event(480, 0x80, 64, 0)
     data = midi(began + END_OF_TRACK, event(240, 0x80, 60, 0) + END_OF_TRACK)
-    notes = read_warned(tmp_path, data, "closed at the end of their track: 1")
+    notes = read_warned(tmp_path, data, "closed where .* their track ends: 1")
     assert notes.offset_s.tolist() == [0.25, 1.0, 1.0]
+
+
+def test_note_without_end_lasts_until_its_key_sounds_again(tmp_path: Path) -> None:
+    began = b"".join(event(0 if step == 0 else 480, 0x90, 60 + step % 2, 64) for step in range(5))
+    notes = read_warned(tmp_path, midi(began + event(480, 0xFF, 0x2F, 0)), "without an end, closed .*: 5")
+    assert notes.offset_s.tolist() == [1.0, 1.5, 2.0, 2.5, 2.5]
 
 
 def test_second_file_behind_is_left_out(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ _HOME = {
     "compare": "experiments.comparison.run",
     "demo": "experiments.demo",
     "describe": "experiments.listing",
+    "drum_name": "io.drums",
     "evaluate": "evaluation.runner",
     "list_models": "models.loading",
     "load_arms": "models.arms",
@@ -111,6 +112,7 @@ if TYPE_CHECKING:
     from antiphon.io.cache import CacheReport as CacheReport
     from antiphon.io.cache import clear_cache as clear_cache
     from antiphon.io.cache import sample_cache as sample_cache
+    from antiphon.io.drums import drum_name as drum_name
     from antiphon.io.note_files import read_notes as read_notes
     from antiphon.io.notes import Notes as Notes
     from antiphon.models.arms import Arm as Arm

@@ -19,9 +19,22 @@ _KIT = [35, 36, 37, 38, 39, 40, 42, 44, 46, 49, 51, 53, 54, 55, 57, 59]
 
 
 def drum_name(key: int) -> str | None:
-    """The percussion instrument of a MIDI key on the channel of drums (General MIDI 2), None where it has none.
+    """The percussion instrument of a MIDI key on the channel of drums (General MIDI 2).
 
-    >>> drum_name(36), drum_name(42), drum_name(100)
+    Parameters
+    ----------
+    key
+        The MIDI number of the key: a pitch of `Notes.drums`.
+
+    Returns
+    -------
+    str or None
+        The instrument's name, None for keys without one (below 27 and above 87).
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> antiphon.drum_name(36), antiphon.drum_name(42), antiphon.drum_name(100)
     ('bass drum 1', 'closed hi-hat', None)
     """
     return _DRUM_NAMES[key - _FIRST_KEY] if 0 <= key - _FIRST_KEY < len(_DRUM_NAMES) else None

@@ -19,8 +19,7 @@ from antiphon.io.midi_plain import Sequence
 from antiphon.io.notes import SUSTAIN_CONTROLLER
 
 _SEARCHED_BYTES = 1 << 20  # how far into a file its header may begin
-_CHUNK = re.compile(rb"MTrk|MThd")
-_CHUNK_NAME = re.compile(rb"[ -~]{4}")
+_CHUNK, _CHUNK_NAME = re.compile(rb"MTrk|MThd"), re.compile(rb"[ -~]{4}")
 _FRAMES_PER_SECOND = {24: 24.0, 25: 25.0, 29: 30 / 1.001, 30: 30.0}
 _SYSTEM_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # data bytes of system messages; the others have none
 _LATE_QUARTERS = 64  # an End of Track that is so much later than the last event does not say when notes end
@@ -34,7 +33,7 @@ class _Events:
     notes: list[list[int]] = field(default_factory=list)
     pedal: list[tuple[int, int, int]] = field(default_factory=list)
     tempo: list[tuple[int, int]] = field(default_factory=list)
-    unended: list[tuple[list[int], int]] = field(default_factory=list)  # notes without note-off, and their track's end
+    unended: list[tuple[list[int], int]] = field(default_factory=list)  # notes without note-off, and their latest end
     unbegun: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))  # ticks of other note-offs
     counts: Counter[str] = field(default_factory=Counter)  # words of a remark → how often
 
@@ -55,14 +54,14 @@ class _Events:
             self.pedal.append((tick, channel, second >= 64))
 
     def close(self) -> None:
-        """End the notes that their own track does not end: by a note-off of another track, else where theirs ends."""
+        """End the notes that their own track does not end: by a note-off of another track, else as late as can be."""
         offs = {key: deque(sorted(ticks)) for key, ticks in self.unbegun.items()}
-        for note, track_end in sorted(self.unended, key=lambda one: one[0][0]):
+        for note, latest in sorted(self.unended, key=lambda one: one[0][0]):
             ticks = offs.get(note[4] << 7 | note[2], deque())
             while ticks and ticks[0] < note[0]:
                 ticks.popleft()
-            self.counts["notes without an end, closed at the end of their track"] += not ticks
-            note[1] = ticks.popleft() if ticks else track_end
+            self.counts["notes without an end, closed where their key sounds again or their track ends"] += not ticks
+            note[1] = ticks.popleft() if ticks else latest
         self.counts["tempi of 0 microseconds per quarter note, left out"] += [length for _, length in self.tempo].count(
             0
         )
@@ -185,7 +184,8 @@ def _read_track(data: bytes, chunk: int, into: _Events, late: int) -> tuple[int,
                 raise IndexError
             tick += delta
         is_whole = True
-    into.unended += [(note, tick) for notes in sounding.values() for note in notes]
+    for notes in sounding.values():
+        into.unended += zip(notes, [*(note[0] for note in notes), tick][1:], strict=True)
     is_cut = not ended and limit == len(data) and stated > len(body)
     into.counts["damaged events"] += not is_whole and not is_cut
     return start + position if is_whole else limit, is_cut

@@ -16,6 +16,7 @@ from antiphon.cli import app
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index import database, elsewhere
 from antiphon.index.build import build_index, embed_file
+from antiphon.index.database import Database
 from antiphon.index.match import Match
 from antiphon.index.metadata import FileMetadata
 from antiphon.index.roots import common_folders
@@ -229,13 +230,20 @@ class TestAccess:
         with pytest.raises(UnreadableInput, match="it cannot be opened or not be written"), Store(out) as store:
             store.remove([str(folder.resolve() / "a.mid")])
 
-    def test_what_only_the_log_holds_is_not_left_out_in_silence(self, folder: Path, out: Path):
+    def test_what_only_the_log_holds_is_read_or_refused(
+        self, folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+    ):
         bring_up_to_date(folder, out, only="notes")
         writer = sqlite3.connect(out / "index.sqlite", isolation_level=None)
         writer.execute("INSERT INTO meta VALUES ('more', 'facts')")
         copy = shutil.copytree(out, out.with_name("media"), ignore=shutil.ignore_patterns("*-shm"))
         writer.close()
         (copy / "index.sqlite-shm").symlink_to(copy / "nowhere" / "shm")
+        with Store(copy) as store:
+            assert store.meta("more") == "facts"
+            assert len(store.known()) == 3
+        connect = Database._connect
+        monkeypatch.setattr(Database, "_connect", lambda self, mode: connect(self, mode.replace("unix-", "no-")))
         with pytest.raises(UnreadableInput, match=r"last changes cannot be read .* copy it to another folder"):
             Store(copy)
 

@@ -75,7 +75,11 @@ def info(
     Example: antiphon info maestro-v3.0.0 --split validation
     """
     facts = antiphon.describe(what, split=split)
-    print_json(facts) if json_ else print_rows([facts])
+    if json_:
+        print_json(facts)
+    else:
+        left_out = {"left_out": str(antiphon.LeftOut(**facts["left_out"]))} if "left_out" in facts else {}
+        print_rows([facts | left_out])
 
 
 @app.command("list")

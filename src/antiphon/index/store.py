@@ -28,9 +28,9 @@ from antiphon.index.relocation import relocate_rows
 from antiphon.index.roots import Roots
 from antiphon.index.view import IndexView, describe_neighbours, onsets_of, open_view
 from antiphon.io.notes import Notes
+from antiphon.io.readers import readers_version
 from antiphon.models.protocol import Embedder
 from antiphon.types import Modality
-from antiphon.version import __version__
 
 _HELD = "id, kind, duration_s"
 
@@ -163,7 +163,7 @@ class Store:
         return sorted(found, key=lambda one: one.path)
 
     def failed(self, version: str | None = None) -> dict[str, tuple[FileState, str]]:
-        """Path → state and reason of every file that could not be indexed, by this version of the package (any)."""
+        """Path → state and reason of every file that could not be indexed, by these readers (by any)."""
         rows = self._files("failures", "size, mtime_ns, reason, version")
         return {
             path: (FileState(size, mtime), reason)
@@ -230,13 +230,13 @@ class Store:
                 )
 
     def put_failure(self, path: str, state: FileState, reason: str) -> None:
-        """Record why a file is not in the index, and the version of the package that could not read it."""
+        """Record why a file is not in the index, and the version of the readers that could not read it."""
         with self._change():
             place = self._split(path)
             self._delete(place, "recordings")
             self._db.execute(
                 "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?)",
-                (*place, state.size, state.mtime_ns, reason, __version__),
+                (*place, state.size, state.mtime_ns, reason, readers_version()),
             )
 
     def touch(self, path: str, state: FileState) -> None:

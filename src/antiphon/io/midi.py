@@ -13,10 +13,10 @@ from antiphon.errors import UnreadableInput
 from antiphon.io.notes import SUSTAIN_CONTROLLER, Notes, extend_ends
 
 
-def read_midi(path: Path, sustain: bool) -> Notes:
-    """Read the notes of all tracks; see `note_files.read_notes`. Raises `UnreadableInput`."""
+def read_midi(path: Path, data: bytes, sustain: bool) -> Notes:
+    """Read the notes of all tracks; see `note_files.read_notes`. Raises `UnreadableInput`, which names `path`."""
     try:
-        score: Any = symusic.Score(str(path))
+        score: Any = symusic.Score.from_midi(data)
     except (RuntimeError, ValueError) as error:
         raise UnreadableInput(path, f"not a readable MIDI file ({error})") from None
     if score.ticks_per_quarter <= 0:
@@ -34,17 +34,16 @@ def read_midi(path: Path, sustain: bool) -> Notes:
             end = _hold(columns["time"], end, columns["pitch"], track.controls.numpy())
         parts.append((columns["time"], end, columns["pitch"], columns["velocity"]))
     if not parts:
-        raise UnreadableInput(path, _why_no_notes(path, score))
+        raise UnreadableInput(path, _why_no_notes(data, score))
     onset_tick, end_tick, pitch, velocity = (np.concatenate(column) for column in zip(*parts, strict=True))
     onset_s = _ticks_to_seconds(onset_tick, tempo, score.ticks_per_quarter)
     end_s = _ticks_to_seconds(end_tick, tempo, score.ticks_per_quarter)
     return Notes.of(onset_s, end_s - onset_s, pitch, velocity)
 
 
-def _why_no_notes(path: Path, score: Any) -> str:
+def _why_no_notes(data: bytes, score: Any) -> str:
     if any(track.is_drum and len(track.notes) for track in score.tracks):
         return "it holds drums only, no pitched notes"
-    data = path.read_bytes()
     starts = sum(
         0x90 <= a <= 0x9F and b < 128 and 0 < c < 128 for a, b, c in zip(data, data[1:], data[2:], strict=False)
     )

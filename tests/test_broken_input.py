@@ -144,7 +144,11 @@ BROKEN = [
     Broken("zero bytes.tsv", holding(b""), r"the file is empty \(0 bytes\)"),
     Broken("no end.tsv", holding("onset\tpitch\tnote\n0\t1\t60\n"), "no column offset or duration; .* onset, pitch"),
     Broken("header only.tsv", holding(TABLE_HEADER), "no notes"),
-    Broken("a word.tsv", holding(f"{TABLE_HEADER}0\t1\t60\t64\n1\t2\tX4\t64\n"), "line 3 has 'X4', neither .* in column note"),
+    Broken(
+        "a word.tsv",
+        holding(f"{TABLE_HEADER}0\t1\t60\t64\n1\t2\tX4\t64\n"),
+        "line 3 has 'X4', neither .* in column note",
+    ),
     Broken("short row.tsv", holding(f"{TABLE_HEADER}0\t1\t60\t64\n1\t2\n"), "line 3 has no pitch in column note"),
     Broken("ends before.tsv", holding(f"{TABLE_HEADER}2\t1\t60\t64\n"), "line 2: the note ends before it begins"),
     Broken("pitch 200.tsv", holding(f"{TABLE_HEADER}0\t1\t200\t64\n"), "line 2: pitch 200 .* outside 0–127"),

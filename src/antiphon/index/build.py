@@ -112,6 +112,7 @@ def build_index(
     report = BuildReport(failed=[*listing.faults, *faults], left_out=listing.left_out)
     with Store(out, create=True, exact_below=exact_below) as store:
         store.claim(embedder, model, HOP_S)
+        store.write_place()
         store.add_roots(root if root.is_dir() else root.parent for root in roots)
         known = _Known(store)
         with collect_input_warnings(report.warnings):

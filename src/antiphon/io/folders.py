@@ -63,10 +63,12 @@ class LeftOut:
 
     def __str__(self) -> str:
         """One line; empty where nothing is left out."""
-        kinds = sorted(self.suffixes.items(), key=lambda one: (missing_extra(one[0]) is None, -one[1], one[0]))
-        parts = [f"{count} {suffix or 'without suffix'}{_hint(suffix)}" for suffix, count in kinds[:_MOST_KINDS]]
-        if others := kinds[_MOST_KINDS:]:
+        named = [(suffix, count) for suffix, count in self.suffixes.items() if suffix]
+        named.sort(key=lambda one: (missing_extra(one[0]) is None, -one[1], one[0]))
+        parts = [f"{count} {suffix}{_hint(suffix)}" for suffix, count in named[:_MOST_KINDS]]
+        if others := named[_MOST_KINDS:]:
             parts.append(f"{sum(count for _, count in others)} of {len(others)} other kinds")
+        parts += [f"{self.suffixes['']} without suffix"] if self.suffixes.get("") else []
         parts += [f"{self.hidden} hidden"] if self.hidden else []
         parts += [f"{self.dangling} no file (a link to nothing?)"] if self.dangling else []
         total = sum(self.suffixes.values()) + self.hidden + self.dangling

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from antiphon.io.table_text import Line, Row, rows_of
@@ -34,8 +34,8 @@ _OTHER_UNITS = frozenset(
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_]+")
 _NOTE_NAME = re.compile(r"([A-Ga-g])([#♯s]{1,2}|x|[b♭]{1,2})?(-?\d{1,2})", re.ASCII)
 _STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?", re.ASCII)
 _HEADER_WITHIN = 10  # rows: titles may precede it
 _GUESSED_FROM = 200  # rows
 _LOWEST_MEDIAN = 21  # pitch: lower ones are rather numbers of bars or voices
@@ -73,6 +73,7 @@ class NoColumns:
 def find_columns(lines: Sequence[Line], separator: str | None) -> Columns | NoColumns:
     """Tell the columns of a table that is split by this separator. The header may be a comment."""
     rows = list(rows_of([line for line in lines if not line.is_comment][:_GUESSED_FROM], separator))
+    width = next((len(row.fields) for row in rows if is_values(row)), 0)
     closest = NoColumns("it has no table with onset, offset and pitch")
     for at, row in enumerate(rows[:_HEADER_WITHIN]):
         if is_values(row):
@@ -80,6 +81,8 @@ def find_columns(lines: Sequence[Line], separator: str | None) -> Columns | NoCo
         found = _by_names(row.fields, at + 1)
         if isinstance(found, Columns):
             return found
+        is_header = width > 2 and len(row.fields) == width  # of unknown names
+        found = replace(found, known=max(found.known, int(is_header)))
         closest = max(closest, found, key=lambda one: one.known)
     values = [row for row in rows if is_values(row)]
     if not values:
@@ -138,9 +141,10 @@ def _role(name: str) -> tuple[str, int, str | None] | None:
 
 def _by_values(rows: list[Row], first: int) -> Columns | NoColumns:
     """Guess: onset, offset or duration, pitch, velocity; or onset, pitch, duration, level, as Sonic Visualiser."""
-    width = min(len(row.fields) for row in rows)
-    if width < 3:
-        return NoColumns("it has no header, and fewer than three columns")
+    widths = [len(row.fields) for row in rows]
+    width = min(widths)
+    if width < 3 or (width == 3 and max(widths) > 3):
+        return NoColumns(f"it has no header, and line {rows[widths.index(width)].number} has {width} columns")
     texts = [[row.fields[place] for row in rows] for place in range(width)]
     onset, second, third = (_numbers(column) for column in texts[:3])
     if onset is None or onset != sorted(onset):
@@ -149,10 +153,10 @@ def _by_values(rows: list[Row], first: int) -> Columns | NoColumns:
     if second is not None and (third_is := "pitch" if _are_pitches(texts[2]) else _are_hertz(third)):
         is_end = all(end >= begin for begin, end in zip(onset, second, strict=True))
         lasts = [end - begin for begin, end in zip(onset, second, strict=True)] if is_end else second
-        if _are_durations(onset, lasts):
+        if _are_durations(lasts) and not _are_counts(onset, second):
             guesses.append({"onset": 0, "offset" if is_end else "duration": 1, third_is: 2})
             guesses[0] |= {"velocity": 3} if width > 3 and _are_velocities(texts[3], _HIGHEST) else {}
-    if third is not None and _are_pitches(texts[1]) and _are_durations(onset, third):
+    if third is not None and _are_pitches(texts[1]) and _are_durations(third) and not _are_counts(onset, third):
         if width == 3:
             guesses.append({"onset": 0, "pitch": 1, "duration": 2})
         elif _are_velocities(texts[3], 1.0):
@@ -168,10 +172,14 @@ def _numbers(texts: list[str]) -> list[float] | None:
     return values if len(values) == len(texts) else None
 
 
-def _are_durations(onset: list[float], lasts: list[float]) -> bool:
-    """Neither frequencies nor counts of beats, which other tables have in such a column."""
-    all_whole = all(one.is_integer() for one in lasts) and not all(one.is_integer() for one in onset)
-    return min(lasts) >= 0 and median(lasts) < _LONGEST_MEDIAN_S and not all_whole
+def _are_durations(lasts: list[float]) -> bool:
+    """Frequencies, which other tables have in such a column, are larger."""
+    return min(lasts) >= 0 and median(lasts) < _LONGEST_MEDIAN_S
+
+
+def _are_counts(onset: list[float], other: list[float]) -> bool:
+    """Beats, for instance, are whole numbers where their times are not."""
+    return all(one.is_integer() for one in other) and not all(one.is_integer() for one in onset)
 
 
 def _are_pitches(texts: list[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -78,8 +78,11 @@ def info(
     if json_:
         print_json(facts)
     else:
-        left_out = {"left_out": str(antiphon.LeftOut(**facts["left_out"]))} if "left_out" in facts else {}
-        print_rows([facts | left_out])
+        print_rows([_left_out_as_text(facts)])
+
+
+def _left_out_as_text(facts: dict[str, Any]) -> dict[str, Any]:
+    return facts | {"left_out": str(antiphon.LeftOut(**facts["left_out"]))} if "left_out" in facts else facts
 
 
 @app.command("list")

@@ -31,7 +31,7 @@ class Recording:
     id : str
         Unique within the corpus: the relative path without suffix.
     notes_path : Path
-        MIDI file or MAPS-style table.
+        MIDI file or table of notes.
     audio_path : Path or None
         Audio file, None where there is none.
     duration_s : float

@@ -1,4 +1,4 @@
-"""A folder of pairs: audio files, in any format, and MIDI files or MAPS-style tables with the same names.
+"""A folder of pairs: audio files, in any format, and MIDI files or tables of notes with the same names.
 
 `a/take1.flac` is paired with `a/take1.mid`. Otherwise, if exactly one audio file and one note file have this name below
 the folder, these two are paired (`audio/take1.flac` with `midi/take1.mid`). Each performance counts as its own work,

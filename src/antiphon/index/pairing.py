@@ -302,7 +302,7 @@ def pair(
 
 
 def _left_out(recordings: Listing, scores: Listing) -> LeftOut:
-    """What neither side uses, of two folders that may be one, or one in the other."""
+    """Count what neither side uses, of two folders that may be one, or one in the other."""
     mine, theirs = ({path.resolve(): path for path in one.files} for one in (recordings, scores))
     if mine.keys() == theirs.keys():
         return recordings.left_out

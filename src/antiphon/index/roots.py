@@ -51,9 +51,9 @@ class Roots:
             return self
         folders = dict(self.folders)
         for number, folder in self.folders.items():
-            beside = Path(os.path.normpath(self.index / os.path.relpath(folder, index_before)))
-            if not folder.exists() and beside.is_dir():
-                folders[number] = beside
+            near = Path(os.path.normpath(self.index / os.path.relpath(folder, index_before)))
+            if not folder.exists() and near.is_dir():
+                folders[number] = near
         return Roots(self.index, folders)
 
     @cached_property

@@ -36,6 +36,7 @@ _NOTE_NAME = re.compile(r"([A-Ga-g])([#♯s]{1,2}|x|[b♭]{1,2})?(-?\d{1,2})", r
 _STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?", re.ASCII)
+_FEWEST = 3  # columns
 _HEADER_WITHIN = 10  # rows: titles may precede it
 _GUESSED_FROM = 200  # rows
 _LOWEST_MEDIAN = 21  # pitch: lower ones are rather numbers of bars or voices
@@ -78,11 +79,13 @@ def find_columns(lines: Sequence[Line], separator: str | None) -> Columns | NoCo
     for at, row in enumerate(rows[:_HEADER_WITHIN]):
         if is_values(row):
             break
+        if len(row.fields) < 2:
+            continue  # a title
         found = _by_names(row.fields, at + 1)
         if isinstance(found, Columns):
             return found
-        is_header = width > 2 and len(row.fields) == width  # of unknown names
-        found = replace(found, known=max(found.known, int(is_header)))
+        if len(row.fields) == width and not found.known:
+            found = replace(found, known=1)  # a header of unknown names
         closest = max(closest, found, key=lambda one: one.known)
     values = [row for row in rows if is_values(row)]
     if not values:
@@ -143,7 +146,7 @@ def _by_values(rows: list[Row], first: int) -> Columns | NoColumns:
     """Guess: onset, offset or duration, pitch, velocity; or onset, pitch, duration, level, as Sonic Visualiser."""
     widths = [len(row.fields) for row in rows]
     width = min(widths)
-    if width < 3 or (width == 3 and max(widths) > 3):
+    if width < _FEWEST or (width == _FEWEST and max(widths) > _FEWEST):
         return NoColumns(f"it has no header, and line {rows[widths.index(width)].number} has {width} columns")
     texts = [[row.fields[place] for row in rows] for place in range(width)]
     onset, second, third = (_numbers(column) for column in texts[:3])

@@ -33,7 +33,7 @@ Likeness = Literal["notes", "faulty notes", "other table", "no text table"]
 
 
 def likeness(head: bytes, whole: bool) -> Likeness:
-    """What a file is by its beginning; faulty notes have two of the columns that a table of notes needs."""
+    """Tell a table by the beginning of its file; faulty notes have two of the columns that a table of notes needs."""
     try:
         lines = lines_of(decode(head, whole))
         if not lines:
@@ -73,6 +73,8 @@ def _columns(lines: list[Line]) -> tuple[Columns | NoColumns, str | None]:
     """The columns and the separator that tells them; where none does, the reason of the one that tells most."""
     closest = NoColumns("it has no table with onset, offset and pitch"), SEPARATORS[0]
     for separator in SEPARATORS:
+        if separator is not None and not any(separator in line.text for line in lines):
+            continue
         found = find_columns(lines, separator)
         if isinstance(found, Columns):
             return found, separator

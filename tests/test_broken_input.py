@@ -134,15 +134,19 @@ BROKEN = [
     Broken("division 0.mid", holding(midi(SCALE, division=0)), "0 ticks per quarter note"),
     Broken("500 years.mid", holding(midi(note(duration=0xFFFFFFF) + SCALE, division=1)), "over a day"),
     Broken("zero bytes.tsv", holding(b""), r"the file is empty \(0 bytes\)"),
-    Broken("no velocity.tsv", holding("onset\toffset\tnote\n0\t1\t60\n"), "no column velocity"),
+    Broken("no end.tsv", holding("onset\tpitch\tnote\n0\t1\t60\n"), "no column offset or duration; .* onset, pitch"),
     Broken("header only.tsv", holding(TABLE_HEADER), "no notes"),
-    Broken("a word.tsv", holding(f"{TABLE_HEADER}0\t1\tC4\t64\n"), "row 2 has no number in column note"),
-    Broken("short row.tsv", holding(f"{TABLE_HEADER}0\t1\t60\t64\n1\t2\n"), "row 3 has no number in column note"),
-    Broken("ends before.tsv", holding(f"{TABLE_HEADER}2\t1\t60\t64\n"), "note 0 ends before it begins"),
-    Broken("pitch 200.tsv", holding(f"{TABLE_HEADER}0\t1\t200\t64\n"), "pitch 200 is outside 0–127"),
+    Broken(
+        "a word.tsv",
+        holding(f"{TABLE_HEADER}0\t1\t60\t64\n1\t2\tX4\t64\n"),
+        "line 3 has 'X4', neither .* in column note",
+    ),
+    Broken("short row.tsv", holding(f"{TABLE_HEADER}0\t1\t60\t64\n1\t2\n"), "line 3 has no pitch in column note"),
+    Broken("ends before.tsv", holding(f"{TABLE_HEADER}2\t1\t60\t64\n"), "line 2: the note ends before it begins"),
+    Broken("pitch 200.tsv", holding(f"{TABLE_HEADER}0\t1\t200\t64\n"), "line 2: pitch 200 .* outside 0–127"),
     Broken("not a number.tsv", holding(f"{TABLE_HEADER}nan\t1\t60\t64\n"), "not finite"),
     Broken("no pitch.tsv", holding(f"{TABLE_HEADER}0\t1\tnan\t64\n"), "note.* not a whole number"),
-    Broken("milliseconds.tsv", holding(f"{TABLE_HEADER}0\t9e7\t60\t64\n"), "over a day .*not seconds"),
+    Broken("milliseconds.tsv", holding(f"{TABLE_HEADER}0\t9e7\t60\t64\n"), "its times are not seconds"),
     Broken("binary.tsv", holding(b"\xff\xfe" + RANDOM_BYTES), "not a text table"),
 ]
 
@@ -202,6 +206,7 @@ def mixed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         case.make(folder / case.file)
     write_scale(folder / "good.mid")
     write_midi_as_sound(folder / "good.flac")
+    (folder / "score.pdf").write_bytes(b"%PDF-1.7")
     (folder / "a folder.mid").mkdir()
     (folder / "dangling.wav").symlink_to(folder / "gone.wav")
     return folder
@@ -296,7 +301,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("zero bytes.wav", "the file is empty"),
         ("silence.wav", "it is silent"),
         ("text.mid", UNREADABLE_MIDI),
-        ("no velocity.tsv", "no column velocity"),
+        ("no end.tsv", "no column offset or duration"),
         ("gone.wav", "no such file"),
         ("a folder.mid", "this is a folder, a note file was expected"),
         ("score.pdf", "neither a sound file nor a note file by its suffix '.pdf'"),

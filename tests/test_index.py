@@ -103,7 +103,7 @@ class TestBuild:
         assert about == {str(folder.resolve() / "elsewhere" / "c.mid"): FileMetadata(work="mine")}
         assert in_library(out, "notes").keys() == {"b.mid", "c.mid", "z.mid"}
 
-    def test_files_that_failed_are_tried_again_by_another_version(
+    def test_files_that_failed_are_tried_again_by_other_readers(
         self, folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch
     ):
         (folder / "bad.mid").write_bytes(b"MThd and no more")
@@ -112,7 +112,7 @@ class TestBuild:
         read_notes = build.read_notes
         monkeypatch.setattr(build, "read_notes", lambda path: opened.append(path.name) or read_notes(path))
         for module in ("build", "store"):
-            monkeypatch.setattr(f"antiphon.index.{module}.__version__", "99")
+            monkeypatch.setattr(f"antiphon.index.{module}.readers_version", lambda: "others")
         for _ in range(2):
             report, _ = bring_up_to_date(folder, out, only="notes")
             assert [error.path.name for error in report.failed] == ["bad.mid"]

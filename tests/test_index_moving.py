@@ -16,6 +16,7 @@ from antiphon.cli import app
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index import database, elsewhere
 from antiphon.index.build import build_index, embed_file
+from antiphon.index.database import Database
 from antiphon.index.match import Match
 from antiphon.index.metadata import FileMetadata
 from antiphon.index.roots import common_folders
@@ -171,6 +172,23 @@ class TestRelocation:
             assert str((tmp_path / "moved" / "uploads" / "c.mid").resolve()) in store.known()
             assert store.library("notes").missing_files() == []
 
+    @pytest.mark.parametrize("place", ["beside", "music/inside"])
+    def test_an_index_that_moves_with_its_library_finds_it(self, folder: Path, tmp_path: Path, place: str):
+        (tmp_path / "drive").mkdir()
+        bring_up_to_date(folder.rename(tmp_path / "drive" / "music"), tmp_path / "drive" / place, only="notes")
+        moved = (tmp_path / "drive").rename(tmp_path / "media")
+        with Store(moved / place) as store:
+            assert {Path(path).parent for path in store.known()} >= {moved / "music"}
+            assert store.library("notes").missing_files() == []
+        report, embedded = bring_up_to_date(moved / "music", moved / place, only="notes")
+        assert (embedded, report.unchanged, report.removed) == (0, 3, 0)
+        again = moved.rename(tmp_path / "other")
+        with Store(again / place, roots={moved / "music": again / "music"}) as store:
+            assert store.library("notes").missing_files() == []
+        (again / place).rename(tmp_path / "alone")
+        with Store(tmp_path / "alone") as store:
+            assert store.library("notes").missing_files() != []
+
     def test_the_root_of_files_is_the_deepest_folder_that_holds_all(self):
         assert common_folders(["/m/a/x.mid", "/m/a/b/y.mid"]) == [Path("/m/a")]
         assert common_folders(["/m/a/x.mid", "/m/ab/y.mid"]) == [Path("/m")]
@@ -229,13 +247,18 @@ class TestAccess:
         with pytest.raises(UnreadableInput, match="it cannot be opened or not be written"), Store(out) as store:
             store.remove([str(folder.resolve() / "a.mid")])
 
-    def test_what_only_the_log_holds_is_not_left_out_in_silence(self, folder: Path, out: Path):
+    def test_what_only_the_log_holds_is_read_or_refused(self, folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch):
         bring_up_to_date(folder, out, only="notes")
         writer = sqlite3.connect(out / "index.sqlite", isolation_level=None)
         writer.execute("INSERT INTO meta VALUES ('more', 'facts')")
         copy = shutil.copytree(out, out.with_name("media"), ignore=shutil.ignore_patterns("*-shm"))
         writer.close()
         (copy / "index.sqlite-shm").symlink_to(copy / "nowhere" / "shm")
+        with Store(copy) as store:
+            assert store.meta("more") == "facts"
+            assert len(store.known()) == 3
+        connect = Database._connect
+        monkeypatch.setattr(Database, "_connect", lambda self, mode: connect(self, mode.replace("unix-", "no-")))
         with pytest.raises(UnreadableInput, match=r"last changes cannot be read .* copy it to another folder"):
             Store(copy)
 

@@ -201,10 +201,11 @@ class TestIndex:
             (antiphon.Sound(np.ones(48_000, np.float32), 48_000), {}, "query: 1.00 s of sound is too short"),
             (antiphon.Sound(np.ones(48_000, np.float32), 48_000), {"start_s": 2}, "query: it ends before second 2"),
             (antiphon.Notes.of([0.0], [1.0], [60], [80]), {"start_s": 9}, "query: nothing sounds"),
-            ("take.txt", {}, "neither a sound file nor a note file"),
+            (__file__, {}, "neither a sound file nor a note file by its suffix '.py'"),
+            ("take.txt", {}, "no such file"),
             ("take.mid", {"against": "sound"}, "unknown modality 'sound'"),
         ],
-        ids=["silent", "short", "after the end", "no notes", "suffix", "modality"],
+        ids=["silent", "short", "after the end", "no notes", "suffix", "missing", "modality"],
     )
     def test_a_query_that_cannot_be_used(
         self, served_index: Path, query: Any, options: dict[str, Any], message: str

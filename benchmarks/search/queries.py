@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from antiphon.corpora import files_below
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.files import content_hash, write_json
-from antiphon.io.note_files import NOTE_SUFFIXES, read_notes
+from antiphon.io.folders import list_folders
+from antiphon.io.note_files import read_notes
 from antiphon.types import Modality
 
 _TRIES = 1000  # draws for one query before its source counts as silent
@@ -85,10 +85,10 @@ class Library:
         """All note files below the folders. Raises `AntiphonError` for a folder without note files."""
         found: set[Path] = set()
         for folder in folders:
-            files = files_below(folder.resolve(), NOTE_SUFFIXES)
+            files = list_folders([folder.resolve()]).only(["notes"]).files
             if not files:
                 raise AntiphonError(f"{folder}: no note files in this folder")
-            found |= files
+            found |= files.keys()
         return cls(tuple(sorted(found)))
 
     def work_of(self, file: str) -> str:

@@ -29,6 +29,7 @@ _HOME = {
     "Index": "index.library",
     "Injected": "models.arms",
     "InputWarning": "errors",
+    "LeftOut": "io.folders",
     "Match": "index.match",
     "MissingDecoder": "errors",
     "Notes": "io.notes",
@@ -113,6 +114,7 @@ if TYPE_CHECKING:
     from antiphon.io.cache import clear_cache as clear_cache
     from antiphon.io.cache import sample_cache as sample_cache
     from antiphon.io.drums import drum_name as drum_name
+    from antiphon.io.folders import LeftOut as LeftOut
     from antiphon.io.note_files import read_notes as read_notes
     from antiphon.io.notes import Notes as Notes
     from antiphon.models.arms import Arm as Arm

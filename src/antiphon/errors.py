@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TypeVar
 
@@ -93,9 +95,27 @@ class InputWarning(UserWarning):
         return type(self), (self.path, self.reason)
 
 
+_collected: ContextVar[list[InputWarning] | None] = ContextVar("_collected", default=None)
+
+
 def warn_input(path: str | Path, reason: str) -> None:
-    """Issue an `InputWarning` for a file."""
-    warnings.warn(InputWarning(path, reason), stacklevel=2)
+    """Issue an `InputWarning` for a file, or add it to the list of `collect_input_warnings`."""
+    collected = _collected.get()
+    if collected is None:
+        warnings.warn(InputWarning(path, reason), stacklevel=2)
+    elif str(InputWarning(path, reason)) not in map(str, collected):  # a file may be read several times
+        collected.append(InputWarning(path, reason))
+
+
+@contextmanager
+def collect_input_warnings(into: list[InputWarning] | None = None) -> Iterator[list[InputWarning]]:
+    """Collect what `warn_input` issues in this thread inside the block, each line once."""
+    collected = [] if into is None else into
+    before = _collected.set(collected)
+    try:
+        yield collected
+    finally:
+        _collected.reset(before)
 
 
 class UnknownName(AntiphonError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -75,7 +75,14 @@ def info(
     Example: antiphon info maestro-v3.0.0 --split validation
     """
     facts = antiphon.describe(what, split=split)
-    print_json(facts) if json_ else print_rows([facts])
+    if json_:
+        print_json(facts)
+    else:
+        print_rows([_left_out_as_text(facts)])
+
+
+def _left_out_as_text(facts: dict[str, Any]) -> dict[str, Any]:
+    return facts | {"left_out": str(antiphon.LeftOut(**facts["left_out"]))} if "left_out" in facts else facts
 
 
 @app.command("list")

@@ -12,6 +12,7 @@ from antiphon.checks import COUNT, MIN_0, SECONDS
 from antiphon.cli.shared import (
     LIKELY,
     AgainstOption,
+    FollowLinksOption,
     JsonOption,
     KeepGoingOption,
     ModelOption,
@@ -20,7 +21,7 @@ from antiphon.cli.shared import (
     index_app,
     output_folder,
     print_json,
-    report_skipped,
+    report_unused,
     within,
 )
 from antiphon.cli.terminal import console
@@ -49,16 +50,18 @@ def index_build(
     model: ModelOption = "default",
     only: OnlyOption = None,
     works: WorksOption = None,
+    follow_links: FollowLinksOption = False,
     keep_going: KeepGoingOption = True,
     json_: JsonOption = False,
 ) -> None:
     """Embed every file below the folders. A stopped build continues; a second one follows changes.
 
     Composer, title, split and work are taken from MAESTRO's table where the files are in such a folder.
+    Files of other kinds are left out and counted.
 
     Example: antiphon index build scores/ recordings/ --out library
     """
-    with antiphon.Index.build(folders, model, out=out, only=only, works=works) as built:
+    with antiphon.Index.build(folders, model, out=out, only=only, works=works, follow_links=follow_links) as built:
         assert built.report is not None
         _print_report(built.report, out, keep_going, json_)
 
@@ -69,6 +72,7 @@ def index_add(
     index: IndexOption,
     only: OnlyOption = None,
     works: WorksOption = None,
+    follow_links: FollowLinksOption = False,
     keep_going: KeepGoingOption = True,
     json_: JsonOption = False,
 ) -> None:
@@ -77,12 +81,13 @@ def index_add(
     Example: antiphon index add new-scores/ --index library
     """
     with antiphon.Index.open(index) as opened:
-        _print_report(opened.add(folders, only=only, works=works), index, keep_going, json_)
+        report = opened.add(folders, only=only, works=works, follow_links=follow_links)
+        _print_report(report, index, keep_going, json_)
 
 
 def _print_report(report: BuildReport, out: Path, keep_going: bool, json_: bool) -> None:
     """Exits with code 2 when files failed and `keep_going` is not set, or when no file could be indexed."""
-    report_skipped(report.failed)
+    report_unused(report.failed, report.warnings, report.left_out)
     if json_:
         print_json(report.as_dict())
     else:

@@ -12,13 +12,14 @@ import antiphon
 from antiphon.checks import PROBABILITY, check_not_input
 from antiphon.cli.shared import (
     LIKELY,
+    FollowLinksOption,
     JsonOption,
     ModelOption,
     app,
     output_file,
     output_folder,
     print_json,
-    report_skipped,
+    report_unused,
     within,
     write_output,
 )
@@ -47,6 +48,7 @@ def pair(
         float, typer.Option(help="leave out pairs of lower confidence", callback=within(PROBABILITY))
     ] = LIKELY,
     transpose: TransposeOption = False,
+    follow_links: FollowLinksOption = False,
     write: Annotated[
         Path | None,
         typer.Option(
@@ -70,7 +72,7 @@ def pair(
     if json_ and csv_:
         raise typer.BadParameter("--json and --csv are two forms of one table; choose one")
     if write is not None or out is not None:
-        antiphon.Pairing.check_outputs(audio_dir, midi_dir, out, write)
+        antiphon.Pairing.check_outputs(audio_dir, midi_dir, out, write, follow_links)
     pairing = antiphon.pair(
         audio_dir,
         midi_dir,
@@ -79,8 +81,9 @@ def pair(
         many=many,
         min_confidence=min_confidence,
         transpose=transpose,
+        follow_links=follow_links,
     )
-    report_skipped(pairing.skipped)
+    report_unused(pairing.skipped, pairing.warnings, pairing.left_out)
     if out is not None:
         as_json = json_ or (out.suffix == ".json" and not csv_)
         write_output(out, pairing.to_json() if as_json else pairing.to_csv())

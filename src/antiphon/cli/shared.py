@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -14,6 +15,11 @@ from typer.core import TyperGroup
 from antiphon.checks import COUNT, SEED, Range
 from antiphon.cli.terminal import console as errors
 from antiphon.types import MODALITIES, Modality
+
+if TYPE_CHECKING:
+    from antiphon import InputWarning, LeftOut, UnreadableInput
+
+_MOST_ALIKE = 3
 
 
 class OneLineErrors(TyperGroup):
@@ -115,12 +121,33 @@ SeedOption = Annotated[int, typer.Option("--seed", help="seed of everything draw
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 
 
+FollowLinksOption = Annotated[bool, typer.Option("--follow-links", help="follow links to folders, each folder once")]
+
+
 def report_skipped(skipped: Sequence[Exception | str]) -> None:
     """Print every skipped file and their number to stderr."""
     for error in skipped:
         errors.print(f"skipped: {error}", markup=False)
     if skipped:
         errors.print(f"{len(skipped)} skipped")
+
+
+def report_unused(skipped: Sequence[UnreadableInput], warnings: Sequence[InputWarning], left_out: LeftOut) -> None:
+    """Print to stderr the files used with a warning and their number, the skipped ones, and the numbers left out."""
+    by_reason: dict[str, list[InputWarning]] = defaultdict(list)
+    for warning in warnings:
+        by_reason[warning.reason].append(warning)
+    for alike in by_reason.values():
+        for warning in alike if len(alike) <= _MOST_ALIKE else alike[:1]:
+            errors.print(f"warning: {warning}", markup=False)
+        if len(alike) > _MOST_ALIKE:
+            errors.print(f"warning: the same of {len(alike) - 1} other files")
+    if warnings:
+        count = len({warning.path for warning in warnings})
+        errors.print(f"{count} file{'s' * (count != 1)} used with a warning")
+    report_skipped(skipped)
+    if left_out:
+        errors.print(str(left_out), markup=False)
 
 
 def write_output(path: Path, text: str) -> None:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from antiphon.errors import AntiphonError, UnreadableInput
-from antiphon.io.audio import AUDIO_SUFFIXES, audio_info
+from antiphon.io.audio import audio_info
 from antiphon.io.files import utf8_name
+from antiphon.io.folders import LeftOut, list_folders
+from antiphon.io.kinds import without_suffix
 from antiphon.registry import Registry
 
 
@@ -29,7 +31,7 @@ class Recording:
     id : str
         Unique within the corpus: the relative path without suffix.
     notes_path : Path
-        MIDI file or MAPS-style table.
+        MIDI file or table of notes.
     audio_path : Path or None
         Audio file, None where there is none.
     duration_s : float
@@ -72,6 +74,8 @@ class Corpus:
         The files that could not be used, each with the reason.
     spec : str
         The absolute path or the word that `open_corpus` opened. Empty for a corpus made otherwise.
+    left_out : LeftOut
+        Numbers of files of other kinds, where the corpus is a folder of files.
 
     Examples
     --------
@@ -87,6 +91,7 @@ class Corpus:
     recordings: tuple[Recording, ...]
     skipped: tuple[UnreadableInput, ...] = ()
     spec: str = field(default="", compare=False)
+    left_out: LeftOut = field(default_factory=LeftOut, compare=False)
 
     def __len__(self) -> int:
         return len(self.recordings)
@@ -208,6 +213,7 @@ def open_corpus(spec: str | Path, *, audio: str | Path | None = None, split: str
         word `demo`. The demo corpus is composed and rendered at first use, in a few seconds.
     audio
         A parallel folder whose audio files, in any format, replace those of the corpus; `match_by_name` pairs them.
+        Links to folders are followed in it and in a folder of audio and note files.
     split
         The split to keep; by default all.
 
@@ -269,9 +275,10 @@ def with_audio_folder(corpus: Corpus, folder: Path) -> Corpus:
     """
     if not folder.is_dir():
         raise AntiphonError(f"{folder}: no such folder of sound files")
-    files = files_by_stem(folder, AUDIO_SUFFIXES)
+    listing = list_folders([folder], follow_links=True).only(["audio"])
+    files, dropped = files_by_stem(listing.files, folder, "sound")
     partner = match_by_name([recording.id for recording in corpus.recordings], files)
-    matched, skipped = [], list(corpus.skipped)
+    matched, skipped = [], [*corpus.skipped, *listing.faults]
     for recording in corpus.recordings:
         try:
             matched.append(with_sound_file(recording, partner.get(recording.id)))
@@ -279,8 +286,8 @@ def with_audio_folder(corpus: Corpus, folder: Path) -> Corpus:
             skipped.append(error)
     if not any(recording.audio_path for recording in matched):
         raise AntiphonError(f"{folder}: none of its {len(files)} sound files matches a recording of {corpus.name}")
-    skipped += other_suffixes(folder, AUDIO_SUFFIXES, files, "sound")
-    return replace(corpus, recordings=tuple(matched), skipped=tuple(skipped))
+    left_out = corpus.left_out + listing.left_out
+    return replace(corpus, recordings=tuple(matched), skipped=(*skipped, *dropped), left_out=left_out)
 
 
 def with_sound_file(recording: Recording, path: Path | None) -> Recording:
@@ -293,24 +300,15 @@ def with_sound_file(recording: Recording, path: Path | None) -> Recording:
     return replace(recording, audio_path=path, duration_s=min(recording.duration_s, audio_info(path).duration_s))
 
 
-def files_below(folder: Path, suffixes: frozenset[str]) -> set[Path]:
-    """Files with these suffixes, in any letter case, at any depth below a folder. A file counts as itself."""
-    candidates = [folder] if folder.is_file() else folder.rglob("*")
-    return {path for path in candidates if path.suffix.lower() in suffixes and path.is_file()}
+def files_by_stem(files: Iterable[Path], folder: Path, kind: str) -> tuple[dict[str, Path], list[UnreadableInput]]:
+    """Files by their path below a folder, without suffix. If several differ only in the suffix, the last is taken.
 
-
-def files_by_stem(folder: Path, suffixes: frozenset[str]) -> dict[str, Path]:
-    """Files below a folder by relative path without suffix; if several differ only in the suffix, the last."""
-    found = sorted(files_below(folder, suffixes))
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in found}
-
-
-def other_suffixes(
-    folder: Path, suffixes: frozenset[str], taken: Mapping[str, Path], kind: str
-) -> list[UnreadableInput]:
-    """Reports on the files that `files_by_stem` dropped in favour of a file of the same name, the one in `taken`."""
-    dropped = sorted(files_below(folder, suffixes) - {*taken.values()})
-    return [UnreadableInput(path, f"another {kind} file has the same name") for path in dropped]
+    Returns reports on the others as well; `kind` is the word for such a file.
+    """
+    found = sorted(files)
+    taken = {without_suffix(path.relative_to(folder)).as_posix(): path for path in found}
+    dropped = [path for path in found if path not in {*taken.values()}]
+    return taken, [UnreadableInput(path, f"another {kind} file has the same name") for path in dropped]
 
 
 def match_by_name(names: Collection[str], files: Mapping[str, Path]) -> dict[str, Path]:

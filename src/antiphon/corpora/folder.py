@@ -1,4 +1,4 @@
-"""A folder of pairs: audio files, in any format, and MIDI files or MAPS-style tables with the same names.
+"""A folder of pairs: audio files, in any format, and MIDI files or tables of notes with the same names.
 
 `a/take1.flac` is paired with `a/take1.mid`. Otherwise, if exactly one audio file and one note file have this name below
 the folder, these two are paired (`audio/take1.flac` with `midi/take1.mid`). Each performance counts as its own work,
@@ -15,38 +15,42 @@ from antiphon.corpora import (
     Recording,
     files_by_stem,
     match_by_name,
-    other_suffixes,
     with_sound_file,
 )
 from antiphon.errors import UnreadableInput
-from antiphon.io.audio import AUDIO_SUFFIXES
-from antiphon.io.note_files import NOTE_SUFFIXES, read_notes
+from antiphon.io.folders import list_folders
+from antiphon.io.kinds import without_suffix
+from antiphon.io.note_files import read_notes
 
 
 def open_folder(spec: str) -> Corpus:
-    """Open a folder of pairs. Notes without audio are kept; audio without notes is skipped and reported."""
+    """Open a folder of pairs. Notes without audio are kept; audio without notes is skipped and reported.
+
+    Links to folders are followed, each folder at most once.
+    """
     root = Path(spec)
-    notes = files_by_stem(root, NOTE_SUFFIXES)
-    sound = files_by_stem(root, AUDIO_SUFFIXES)
+    listing = list_folders([root], follow_links=True)
+    notes, other_notes = files_by_stem(listing.only(["notes"]).files, root, "note")
+    sound, other_sound = files_by_stem(listing.only(["audio"]).files, root, "sound")
     recordings: list[Recording] = []
-    skipped: list[UnreadableInput] = []
+    skipped = listing.faults
     partner = match_by_name(notes, sound)
     for id_, path in notes.items():
         audio = partner.get(id_)
-        recording = Recording(id_, path, None, float("inf"), "", path.stem, "", id_)
+        title = without_suffix(path).name
+        recording = Recording(id_, path, None, float("inf"), "", title, "", id_)
         try:
             recording = with_sound_file(recording, audio)
             if audio is None:
-                recording = Recording(id_, path, None, read_notes(path).end_s, "", path.stem, "", id_)
+                recording = Recording(id_, path, None, read_notes(path).end_s, "", title, "", id_)
         except UnreadableInput as error:
             skipped.append(error)
             continue
         recordings.append(recording)
     unpaired = {*sound.values()} - {*partner.values()}
     skipped += [UnreadableInput(path, "no notes of the same name") for path in sorted(unpaired)]
-    skipped += other_suffixes(root, NOTE_SUFFIXES, notes, "note")
-    skipped += other_suffixes(root, AUDIO_SUFFIXES, sound, "sound")
-    return Corpus(root.name, tuple(recordings), tuple(skipped))
+    skipped += [*other_notes, *other_sound]
+    return Corpus(root.name, tuple(recordings), tuple(skipped), left_out=listing.left_out)
 
 
 CORPUS_KIND = CorpusKind("folder", 90, lambda spec: Path(spec).is_dir(), open_folder)

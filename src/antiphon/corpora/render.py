@@ -19,6 +19,7 @@ from antiphon.corpora.rendered import MANIFEST, open_rendered, write_manifest
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.audio import audio_info, write_flac
 from antiphon.io.files import atomic_file, content_hash, write_json
+from antiphon.io.kinds import suffix_of
 from antiphon.io.note_files import read_notes
 from antiphon.progress import track
 from antiphon.rendering import Renderer, make_renderer
@@ -193,7 +194,7 @@ def _claim(out: Path, settings: dict[str, object]) -> None:
 
 
 def _notes_copy(recording: Recording, out: Path) -> Path:
-    return out / f"{recording.id}{recording.notes_path.suffix}"
+    return out / f"{recording.id}{suffix_of(recording.notes_path)}"
 
 
 def _is_rendered(recording: Recording, out: Path, sample_rate_hz: int) -> bool:

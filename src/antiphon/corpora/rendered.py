@@ -11,6 +11,7 @@ from typing import Any
 from antiphon.corpora import Corpus, CorpusKind, Recording
 from antiphon.errors import UnreadableInput
 from antiphon.io.files import write_json
+from antiphon.io.kinds import suffix_of
 
 MANIFEST = "rendered.json"
 
@@ -41,7 +42,7 @@ def write_manifest(folder: Path, recordings: Iterable[Recording], settings: dict
     """Write the manifest atomically. It stores paths relative to the folder, so the folder can be moved."""
     entries = [
         asdict(recording)
-        | {"notes_path": recording.id + recording.notes_path.suffix, "audio_path": recording.id + ".flac"}
+        | {"notes_path": recording.id + suffix_of(recording.notes_path), "audio_path": recording.id + ".flac"}
         for recording in recordings
     ]
     write_json(folder / MANIFEST, {"settings": settings, "recordings": entries})

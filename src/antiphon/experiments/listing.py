@@ -150,7 +150,7 @@ def describe(what: str | Path, *, split: str | None = None) -> dict[str, Any]:
     if not any(kind.recognises(spec) for kind in CORPUS_KINDS.values()):
         raise AntiphonError(f"{spec}: neither a model, an index nor a corpus")
     corpus = open_corpus(spec)
-    skipped = [str(error) for error in corpus.skipped]
+    skipped, left_out = [str(error) for error in corpus.skipped], corpus.left_out.as_dict()
     corpus = corpus if split is None else corpus.split(split)
     return {
         "kind": "corpus",
@@ -161,6 +161,7 @@ def describe(what: str | Path, *, split: str | None = None) -> dict[str, Any]:
         "splits": corpus.splits,
         "works": len({recording.work for recording in corpus.recordings}),
         "skipped": skipped,
+        "left_out": left_out,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.corpora import files_below
 from antiphon.corpora.segment_table import WindowGrid
-from antiphon.errors import AntiphonError, MissingDecoder, UnreadableInput
+from antiphon.errors import AntiphonError, InputWarning, MissingDecoder, UnreadableInput, collect_input_warnings
 from antiphon.index.metadata import Works, describe
 from antiphon.index.neighbours import EXACT_BELOW
-from antiphon.index.query import SUFFIXES, kind_of
 from antiphon.index.store import FileState, Store, is_index
 from antiphon.io.files import content_hash, utf8_name
+from antiphon.io.folders import LeftOut, Listing, list_folders
+from antiphon.io.kinds import modality_of_input, modality_of_name
 from antiphon.io.note_files import read_notes
 from antiphon.io.notes import Notes
+from antiphon.io.readers import readers_version
 from antiphon.models.corpus_embedding import read_sound
 from antiphon.models.protocol import Embedder
 from antiphon.progress import track
-from antiphon.types import Modality
-from antiphon.version import __version__
+from antiphon.types import MODALITIES, Modality
 
 HOP_S = 1.0
 
@@ -44,13 +44,18 @@ class BuildReport:
     windows, empty_windows : int
         Windows of the embedded files; empty ones are silent or without notes and were left out.
     failed : list of UnreadableInput
-        Files that cannot be used, with the reasons.
+        Files and folders that cannot be used, with the reasons.
+    warnings : list of InputWarning
+        Files that were embedded, but in part or with an assumption.
+    left_out : LeftOut
+        Numbers of files of other kinds and of links that were not followed.
 
     Examples
     --------
     >>> import antiphon
-    >>> antiphon.BuildReport(embedded=2, windows=80).as_dict()["failed"]
-    []
+    >>> report = antiphon.BuildReport(embedded=2, windows=80, left_out=antiphon.LeftOut({".jpg": 1}))
+    >>> report.as_dict()["failed"], str(report.left_out)
+    ([], '1 file left out: 1 .jpg')
     """
 
     embedded: int = 0
@@ -60,10 +65,16 @@ class BuildReport:
     windows: int = 0
     empty_windows: int = 0
     failed: list[UnreadableInput] = field(default_factory=list)
+    warnings: list[InputWarning] = field(default_factory=list)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as JSON; each failed file is a line of text."""
-        return vars(self) | {"failed": [str(error) for error in self.failed]}
+        """The report as JSON; each failed file and each warning is a line of text."""
+        return vars(self) | {
+            "failed": [str(error) for error in self.failed],
+            "warnings": [str(warning) for warning in self.warnings],
+            "left_out": self.left_out.as_dict(),
+        }
 
 
 def build_index(
@@ -74,44 +85,47 @@ def build_index(
     only: Modality | None = None,
     works: Works | None = None,
     exact_below: int = EXACT_BELOW,
+    follow_links: bool = False,
 ) -> BuildReport:
     """Bring an index up to date with every audio and note file below the folders; `only` takes one modality.
 
-    Content that the index contains is not embedded again, even under a new name; changed files are embedded, and files
-    that no longer exist in these folders are dropped. Files that failed are tried again when they change, or with
-    another version of the package. A build that was stopped continues. `works` says which files perform one work, see
-    `antiphon.index.metadata`; metadata from earlier builds is kept where this one has none. At the end the derived
-    files are made. Raises `AntiphonError` when a folder is missing, contains no such file and never did, the index was
-    built with another model, or the table of works cannot be used.
+    `follow_links` follows links to folders, each folder once. Content that the index contains is not embedded again,
+    even under a new name; changed files are embedded, and files that no longer exist in these folders are dropped.
+    Files that failed are tried again when they change, or when the readers of files have changed. A build that was
+    stopped continues. `works` says which files perform one work, see `antiphon.index.metadata`; metadata from earlier
+    builds is kept where this one has none. At the end the derived files are made. Raises `AntiphonError` when a folder
+    is missing, contains no such file and never did, the index was built with another model, or the table of works
+    cannot be used.
     """
     if not folders:
         raise AntiphonError("no folders were given to index; give at least one folder or file")
-    kinds: tuple[Modality, ...] = ("audio", "notes") if only is None else (only,)
-    found = {folder: _find(folder, kinds) for folder in map(Path, folders)}
-    roots = [folder.resolve() for folder in found]
-    indexed_before = _paths_in(out)
-    for folder, files in found.items():
-        if not files and not any(Path(path).is_relative_to(folder.resolve()) for path in indexed_before):
-            raise AntiphonError(f"{folder}: no {' or '.join(kinds)} files below it")
-    wanted = {path: kind for files in found.values() for path, kind in files}
-    about, faults = describe(wanted, works)
-    report = BuildReport(failed=faults)
+    kinds = MODALITIES if only is None else (only,)
+    roots = {_resolved(Path(folder)): folder for folder in folders}
+    found = _find(roots, follow_links, Path(out).resolve())
+    listing = found.only(kinds)
+    with_files = {root for path in [*map(str, listing.files), *_paths_in(out)] for root in _roots_above(path, roots)}
+    for root, folder in roots.items():
+        if root not in with_files:
+            instead = f"; {listing.left_out}" if listing.left_out else ""
+            raise AntiphonError(f"{folder}: no {' or '.join(kinds)} files below it{instead}")
+    about, faults = describe(listing.files, works)
+    report = BuildReport(failed=[*listing.faults, *faults], left_out=listing.left_out)
     with Store(out, create=True, exact_below=exact_below) as store:
         store.claim(embedder, model, HOP_S)
+        store.write_place()
         store.add_roots(root if root.is_dir() else root.parent for root in roots)
         known = _Known(store)
-        for path, kind in track(sorted(wanted.items()), "indexing"):
-            try:
-                _bring_up_to_date(path, kind, embedder, store, known, report)
-            except OSError as error:  # not permitted, or removed meanwhile
-                report.failed.append(UnreadableInput(path, f"it cannot be opened ({error.strerror})"))
-        gone = [
-            path
-            for path in {*store.known(), *store.failed()}
-            if any(Path(path).is_relative_to(root) for root in roots) and not Path(path).exists()
-        ]
-        if gone:
-            store.remove(gone)
+        with collect_input_warnings(report.warnings):
+            for path, kind in track(list(listing.files.items()), "indexing"):
+                try:
+                    _bring_up_to_date(path, kind, embedder, store, known, report)
+                except OSError as error:  # not permitted, or removed meanwhile
+                    report.failed.append(UnreadableInput(path, f"it cannot be opened ({error.strerror})"))
+        below = {path for path in (*store.known(), *store.failed()) if _roots_above(path, roots)}
+        gone = {path for path in below if _is_gone(Path(path))}
+        no_longer_tried = {path for path in below & store.failed().keys() if Path(path) not in found.files}
+        if gone | no_longer_tried:
+            store.remove(gone | no_longer_tried)
             report.removed = len(gone)
         store.describe({name: about[path] for name in store.known() if (path := Path(name)) in about})
         for kind in store.counts():
@@ -123,7 +137,7 @@ class _Known:
     """The contents of an index during a build."""
 
     def __init__(self, store: Store) -> None:
-        self.held, self.failed = store.known(), store.failed(__version__)
+        self.held, self.failed = store.known(), store.failed(readers_version())
         self.by_content = {content: path for path, (_, content) in self.held.items()}
 
     def put(self, path: str, state: FileState, content: str) -> None:
@@ -147,11 +161,31 @@ def _paths_in(out: str | Path) -> set[str]:
         return {*store.known(), *store.failed()}
 
 
-def _find(folder: Path, kinds: tuple[Modality, ...]) -> list[tuple[Path, Modality]]:
+def _resolved(folder: Path) -> Path:
     if not folder.exists():
         raise AntiphonError(f"{folder}: no such folder")
-    # Links keep their own names, so that the removal of a link is noticed.
-    return [(path, kind) for kind in kinds for path in files_below(folder.resolve(), SUFFIXES[kind])]
+    return folder.resolve()
+
+
+def _find(roots: Collection[Path], follow_links: bool, out: Path) -> Listing:
+    """The files below the roots. Links keep their own names, so that the removal of a link is noticed."""
+    folders = [root for root in roots if root.is_dir()]
+    found = list_folders(folders, follow_links=follow_links, uncounted=out)
+    named = {root: modality_of_input(root) for root in roots if not root.is_dir()}
+    return Listing(dict(sorted((found.files | named).items())), found.left_out, found.faults)
+
+
+def _roots_above(path: str, roots: Mapping[Path, object]) -> list[Path]:
+    """The roots that are this path or a folder above it."""
+    return [one for one in (Path(path), *Path(path).parents) if one in roots]
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether a file does not exist; one in a folder that cannot be opened may."""
+    try:
+        return not path.exists()
+    except PermissionError:
+        return False
 
 
 def _bring_up_to_date(
@@ -180,8 +214,8 @@ def _bring_up_to_date(
         report.unchanged += 1
         return
     other = known.by_content.get(content)
-    if other is not None and kind_of(other) == kind:
-        gone = not Path(other).exists()
+    if other is not None and modality_of_name(other) in (None, kind):
+        gone = _is_gone(Path(other))
         store.take_over(name, state, other, gone)
         if gone:
             known.drop(other)

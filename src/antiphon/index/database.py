@@ -153,12 +153,9 @@ class Database:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
                 raise
             # The files that readers share cannot be made next to it: the media are read-only, so no process writes.
-            log = self.path.with_name(f"{self.path.name}-wal")
-            if log.exists() and log.stat().st_size:
-                reason = "its last changes cannot be read where nothing can be written; copy it to another folder"
-                raise UnreadableInput(self.path, reason) from None
             self._connection.close()
-            self._connection = self._connect("ro&immutable=1")
+            log = self.path.with_name(f"{self.path.name}-wal")
+            self._connect_to_media(with_log=log.exists() and log.stat().st_size > 0)
             found = self._format()
         if not found:
             raise UnreadableInput(
@@ -170,6 +167,20 @@ class Database:
         if found == OLDER:
             self._connection.executescript(VIEWS_OF_OLDER)
             self._shows_older = True
+
+    def _connect_to_media(self, with_log: bool) -> None:
+        """Connect without locks. Changes that only the log holds are read by an index of it in memory."""
+        if not with_log:
+            self._connection = self._connect("ro&immutable=1")
+            return
+        try:
+            self._connection = self._connect("ro&vfs=unix-none")
+            self._connection.execute(
+                "PRAGMA locking_mode=EXCLUSIVE"
+            )  # SQLite then keeps its index of the log to itself
+        except sqlite3.OperationalError:  # this system has no such access
+            reason = "its last changes cannot be read where nothing can be written; copy it to another folder"
+            raise UnreadableInput(self.path, reason) from None
 
     def _begin_writing(self) -> None:
         self._keep_write_ahead_log()

@@ -72,6 +72,7 @@ class Index:
         out: str | Path,
         only: Modality | None = None,
         works: Works | None = None,
+        follow_links: bool = False,
     ) -> Index:
         """Build an index, or bring one up to date with its files.
 
@@ -91,11 +92,13 @@ class Index:
         works
             A CSV table with the columns `file`, `work` and optionally `composer`, `title`, `split`; or `"folders"`,
             where the files of each folder perform one work. Files in a MAESTRO folder take these from its table.
+        follow_links
+            Follow links to folders, each folder once; links to files are always read.
 
         Returns
         -------
         Index
-            Open; `report` lists the files that were embedded and those that failed.
+            Open; `report` lists the files that were embedded, those that failed, and how many were left out.
 
         Raises
         ------
@@ -114,7 +117,8 @@ class Index:
         (1, [])
         """
         embedder = load_model(model)
-        report = build_index(_listed(folders), embedder, embedder.origin or embedder.name, out, _checked(only), works)
+        origin = embedder.origin or embedder.name
+        report = build_index(_listed(folders), embedder, origin, out, _checked(only), works, follow_links=follow_links)
         return cls(Store(out), embedder, report)
 
     @classmethod
@@ -170,12 +174,19 @@ class Index:
             raise
         return cls(store, embedder)
 
-    def add(self, folders: Folders, *, only: Modality | None = None, works: Works | None = None) -> BuildReport:
+    def add(
+        self,
+        folders: Folders,
+        *,
+        only: Modality | None = None,
+        works: Works | None = None,
+        follow_links: bool = False,
+    ) -> BuildReport:
         """Add files to the index, and follow the changes below these folders.
 
         Parameters
         ----------
-        folders, only, works
+        folders, only, works, follow_links
             See `build`.
 
         Returns
@@ -197,7 +208,9 @@ class Index:
         (1, 2)
         """
         recorded = self.store.meta("model")
-        self.report = build_index(_listed(folders), self.model, recorded, self.folder, _checked(only), works)
+        self.report = build_index(
+            _listed(folders), self.model, recorded, self.folder, _checked(only), works, follow_links=follow_links
+        )
         return self.report
 
     def search(

@@ -16,6 +16,7 @@ from pathlib import Path
 from antiphon.corpora import maestro
 from antiphon.errors import UnreadableInput
 from antiphon.io.csv_tables import read_csv
+from antiphon.io.kinds import without_suffix
 
 Works = str | Path
 """A table, or the word `folders`."""
@@ -45,7 +46,7 @@ def work_of(path: str, about: Mapping[str, FileMetadata]) -> str:
     >>> work_of("/music/suite no. 1.mid", {})
     '/music/suite no. 1'
     """
-    return about.get(path, FileMetadata()).work or str(Path(path).with_suffix(""))
+    return about.get(path, FileMetadata()).work or str(without_suffix(Path(path)))
 
 
 def describe(

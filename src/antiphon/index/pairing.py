@@ -13,7 +13,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,18 @@ from antiphon.alignment.aligned_notes import aligned_notes
 from antiphon.alignment.confidence import LIKELY
 from antiphon.alignment.dtw import Warp
 from antiphon.checks import PROBABILITY, check_not_input, check_path
-from antiphon.corpora import files_below
-from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.errors import AntiphonError, InputWarning, UnreadableInput, collect_input_warnings
 from antiphon.index.excerpts import ExcerptMatches, search_excerpts
 from antiphon.index.library import Index
 from antiphon.index.match import MATCH_FIELDS, Match
 from antiphon.index.metadata import FileMetadata
-from antiphon.index.query import SUFFIXES
 from antiphon.index.store import Store
 from antiphon.index.view import ALL, Filters
 from antiphon.index.whole_match import match_whole
 from antiphon.io.cache import cache_folder
 from antiphon.io.csv_tables import csv_text
+from antiphon.io.folders import LeftOut, Listing, list_folders
+from antiphon.io.kinds import modality_of_input, without_suffix
 from antiphon.io.note_files import read_notes
 from antiphon.io.notes import Notes
 from antiphon.models.loading import load_model
@@ -105,6 +105,10 @@ class Pairing:
         The files that could not be used, each with the reason.
     root : Path or None
         The folder of the recordings, whose subfolders `write_aligned` repeats; None writes all files to one folder.
+    warnings : tuple of InputWarning
+        Files that were used, but in part or with an assumption.
+    left_out : LeftOut
+        Numbers of files of other kinds and of links that were not followed.
 
     Examples
     --------
@@ -123,6 +127,8 @@ class Pairing:
     files: tuple[str, ...]
     skipped: tuple[UnreadableInput, ...]
     root: Path | None = None
+    warnings: tuple[InputWarning, ...] = ()
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     def __repr__(self) -> str:
         counts = f"{len(self.pairs)} pairs, {len(self.recordings)} recordings without notes"
@@ -141,6 +147,8 @@ class Pairing:
             "recordings_without_notes": [vars(one) for one in self.recordings],
             "notes_without_recording": list(self.files),
             "failed": [str(error) for error in self.skipped],
+            "warnings": [str(warning) for warning in self.warnings],
+            "left_out": self.left_out.as_dict(),
         }
 
     def to_json(self) -> str:
@@ -157,10 +165,12 @@ class Pairing:
         return csv_text(("recording", *MATCH_FIELDS), rows)
 
     @staticmethod
-    def check_outputs(recordings: Path, scores: Path, table: Path | None, folder: Path | None) -> None:
+    def check_outputs(
+        recordings: Path, scores: Path, table: Path | None, folder: Path | None, follow_links: bool = False
+    ) -> None:
         """Raise `AntiphonError` where a table or the files of `write_aligned` would overwrite an input."""
-        sound = sorted(files_below(recordings, SUFFIXES["audio"]))
-        inputs = [*sound, *files_below(scores, SUFFIXES["notes"])]
+        sound = [*_listing(recordings, follow_links).only(["audio"]).files]
+        inputs = [*sound, *_listing(scores, follow_links).only(["notes"]).files]
         root = recordings if recordings.is_dir() else recordings.parent
         outputs = [] if folder is None else _aligned_paths(sound, root, folder)
         for path in outputs if table is None else (table, *outputs):
@@ -191,11 +201,18 @@ class Pairing:
 def _aligned_paths(recordings: Sequence[Path], root: Path | None, folder: Path) -> list[Path]:
     """The MIDI file of each recording below `folder`."""
     names = [Path(path.name) if root is None else path.relative_to(root) for path in recordings]
-    count = Counter(name.with_suffix("") for name in names)
+    count = Counter(map(without_suffix, names))
     # Recordings of one name in two formats would otherwise be written to one file.
-    return [
-        folder / (name.with_suffix(".mid") if count[name.with_suffix("")] == 1 else f"{name}.mid") for name in names
-    ]
+    return [folder / f"{stem if count[stem := without_suffix(name)] == 1 else name}.mid" for name in names]
+
+
+def _listing(folder: Path, follow_links: bool) -> Listing:
+    """The files of a folder, or a file as itself. Raises `AntiphonError` where there is none."""
+    if not folder.exists():
+        raise AntiphonError(f"{folder}: no such folder")
+    if folder.is_dir():
+        return list_folders([folder], follow_links=follow_links)
+    return Listing({folder: modality_of_input(folder)}, LeftOut(), [])
 
 
 def pair(
@@ -207,6 +224,7 @@ def pair(
     many: bool = False,
     min_confidence: float = LIKELY,
     transpose: bool = False,
+    follow_links: bool = False,
 ) -> Pairing:
     """Find the note file of each recording.
 
@@ -226,6 +244,8 @@ def pair(
         Pairs of lower confidence, 0 to 1, are left out.
     transpose
         Recordings may be up to 6 semitones higher or lower than the notes, and out of tune.
+    follow_links
+        Follow links to folders, each folder once; links to files are always read.
 
     Returns
     -------
@@ -255,14 +275,16 @@ def pair(
     check_path("scores", "a folder of note files or the path of one", scores)
     PROBABILITY.check("min_confidence", min_confidence)
     folder = Path(recordings)
-    if not folder.exists():
-        raise AntiphonError(f"{folder}: no such folder")
-    sound = sorted(files_below(folder, SUFFIXES["audio"]))
+    listing = _listing(folder, follow_links)
+    sound = [*listing.only(["audio"]).files]
     if not sound:
-        raise AntiphonError(f"{folder}: no audio files below it")
+        raise AntiphonError(f"{folder}: no audio files below it{f'; {listing.left_out}' if listing.left_out else ''}")
     embedder = load_model(model)
     kept = _cached_index(Path(scores), embedder) if index is None else Path(index)
-    with Index.build(scores, embedder, out=kept, only="notes") as built:
+    with (
+        collect_input_warnings() as warned,
+        Index.build(scores, embedder, out=kept, only="notes", follow_links=follow_links) as built,
+    ):
         report = built.report
         assert report is not None
         if report.embedded + report.taken_over + report.unchanged == 0:
@@ -270,8 +292,23 @@ def pair(
             raise AntiphonError(f"{scores}: none of its note files can be used{reason}")
         filters = Filters(folder=Path(scores))
         found = pair_recordings(sound, built.store, embedder, filters, many, min_confidence, transpose)
-    root = folder if folder.is_dir() else folder.parent
-    return replace(found, skipped=(*report.failed, *found.skipped), root=root)
+    return replace(
+        found,
+        skipped=(*listing.faults, *report.failed, *found.skipped),
+        root=folder if folder.is_dir() else folder.parent,
+        warnings=tuple({str(one): one for one in (*report.warnings, *warned)}.values()),
+        left_out=_left_out(listing, _listing(Path(scores), follow_links)),
+    )
+
+
+def _left_out(recordings: Listing, scores: Listing) -> LeftOut:
+    """Count what neither side uses, of two folders that may be one, or one in the other."""
+    mine, theirs = ({path.resolve(): path for path in one.files} for one in (recordings, scores))
+    if mine.keys() == theirs.keys():
+        return recordings.left_out
+    common = mine.keys() & theirs.keys()
+    of_recordings = recordings.only(["audio"], used={mine[path] for path in common}).left_out
+    return of_recordings + scores.only(["notes"], used={theirs[path] for path in common}).left_out
 
 
 def _cached_index(scores: Path, embedder: Embedder) -> Path:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
 from antiphon.checks import check_path
 from antiphon.errors import UnreadableInput
-from antiphon.io.audio import AUDIO_SUFFIXES, Sound, audio_info, read_samples
-from antiphon.io.note_files import NOTE_SUFFIXES, read_notes
+from antiphon.io.audio import Sound, audio_info, read_samples
+from antiphon.io.kinds import modality_of_input
+from antiphon.io.note_files import read_notes
 from antiphon.io.notes import Notes
 from antiphon.models.corpus_embedding import check_sound, read_sound
 from antiphon.models.inputs import as_samples
@@ -24,7 +25,6 @@ from antiphon.signal.tuning import estimate_detuning_cents
 from antiphon.signal.varispeed import samples_needed, varispeed
 from antiphon.types import Modality, Playback
 
-SUFFIXES: dict[Modality, frozenset[str]] = {"audio": AUDIO_SUFFIXES, "notes": NOTE_SUFFIXES}
 SHORTEST_S = 3.0
 _CENTS_TO_AN_OCTAVE = 1200.0
 
@@ -156,19 +156,16 @@ def _check_stretch(name: str | Path, start_s: float, length_s: float | None) -> 
 
 
 def kind_of(source: Source) -> Modality:
-    """The modality of a sound, of notes, or of a file by its suffix. Raises `UnreadableInput` for other suffixes."""
+    """The modality of a sound, of notes, or of a file by its suffix or its first bytes.
+
+    Raises `UnreadableInput` for other files.
+    """
     if isinstance(source, Sound):
         return "audio"
     if isinstance(source, Notes):
         return "notes"
     check_path("query", "a Sound, Notes or the path of an audio or note file", source)
-    path = Path(source)
-    for kind, suffixes in SUFFIXES.items():
-        if path.suffix.lower() in suffixes:
-            return kind
-    if path.is_dir():
-        raise UnreadableInput(path, "this is a folder; a sound file or a note file is expected")
-    raise UnreadableInput(path, f"neither a sound file nor a note file by its suffix {path.suffix!r}")
+    return modality_of_input(Path(source))
 
 
 def audio_frames(path: str | Path, sample_rate_hz: int, begin_s: float, end_s: float) -> Frames:

@@ -1,11 +1,12 @@
 """The root folders of an index. It stores a file as the number of a root and the path below that root.
 
 So a library can be moved and keep its index: only the roots change. A root inside the folder of the index is stored
-relative to that folder, and moves with it.
+relative to that folder, and moves with it. A root elsewhere is found again where it moved together with the index.
 """
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,20 @@ class Roots:
                 known = ", ".join(map(str, self.folders.values()))
                 raise AntiphonError(f"{old}: no root of the index lies there; its roots are {known}")
             folders |= {number: new / self.folders[number].relative_to(old) for number in inside}
+        return Roots(self.index, folders)
+
+    def followed(self, index_before: Path) -> Roots:
+        """The same roots; those that do not exist are looked for next to the index, as they lay when it was there.
+
+        So an index that was moved together with its library finds it.
+        """
+        if index_before == self.index:
+            return self
+        folders = dict(self.folders)
+        for number, folder in self.folders.items():
+            near = Path(os.path.normpath(self.index / os.path.relpath(folder, index_before)))
+            if not folder.exists() and near.is_dir():
+                folders[number] = near
         return Roots(self.index, folders)
 
     @cached_property

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.errors import AntiphonError
+from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.artifacts import Artifacts
 from antiphon.index.database import NAME, Database
 from antiphon.index.elsewhere import derived_folder
@@ -27,12 +27,14 @@ from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.relocation import relocate_rows
 from antiphon.index.roots import Roots
 from antiphon.index.view import IndexView, describe_neighbours, onsets_of, open_view
+from antiphon.io.files import utf8_name
 from antiphon.io.notes import Notes
+from antiphon.io.readers import readers_version
 from antiphon.models.protocol import Embedder
 from antiphon.types import Modality
-from antiphon.version import __version__
 
 _HELD = "id, kind, duration_s"
+_FOLDER = "folder"  # the property that says where the index lay at the last build
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,22 @@ class Store:
 
     def roots(self) -> Roots:
         """The folders to which the paths of its files are relative."""
-        return Roots.of(self.folder.resolve(), self._db.rows("SELECT id, path FROM roots")).moved(self._moves)
+        index = self.folder.resolve()
+        known = Roots.of(index, self._db.rows("SELECT id, path FROM roots"))
+        return known.moved(self._moves).followed(Path(self.meta(_FOLDER) or index))
+
+    def write_place(self) -> None:
+        """Write down where the index and its roots are now, so that they are found when they move together."""
+        try:
+            index = utf8_name(self.folder.resolve())
+        except UnreadableInput:  # the database cannot hold it
+            return
+        if self.meta(_FOLDER) != index:
+            with self._db.transaction():
+                roots = self.roots()
+                rows = [(roots.text_of(folder), number) for number, folder in roots.folders.items()]
+                self._db.execute_many("UPDATE roots SET path = ? WHERE id = ?", rows)
+                self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_FOLDER, index))
 
     def add_roots(self, folders: Iterable[Path]) -> None:
         """Make these folders roots, except those that lie below a root already."""
@@ -163,7 +180,7 @@ class Store:
         return sorted(found, key=lambda one: one.path)
 
     def failed(self, version: str | None = None) -> dict[str, tuple[FileState, str]]:
-        """Path → state and reason of every file that could not be indexed, by this version of the package (any)."""
+        """Path → state and reason of every file that could not be indexed, by these readers (by any)."""
         rows = self._files("failures", "size, mtime_ns, reason, version")
         return {
             path: (FileState(size, mtime), reason)
@@ -230,13 +247,13 @@ class Store:
                 )
 
     def put_failure(self, path: str, state: FileState, reason: str) -> None:
-        """Record why a file is not in the index, and the version of the package that could not read it."""
+        """Record why a file is not in the index, and the version of the readers that could not read it."""
         with self._change():
             place = self._split(path)
             self._delete(place, "recordings")
             self._db.execute(
                 "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?)",
-                (*place, state.size, state.mtime_ns, reason, __version__),
+                (*place, state.size, state.mtime_ns, reason, readers_version()),
             )
 
     def touch(self, path: str, state: FileState) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import gzip
+import zlib
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -11,18 +13,26 @@ from antiphon.io.midi import read_midi
 from antiphon.io.note_tables import read_table
 from antiphon.io.notes import Notes
 
-NOTE_SUFFIXES = frozenset({".mid", ".midi", ".tsv"})
+MIDI_SUFFIXES = frozenset({".mid", ".midi", ".kar", ".smf", ".rmi"})
+TABLE_SUFFIXES = frozenset({".tsv", ".csv", ".txt"})
+NOTE_SUFFIXES = MIDI_SUFFIXES | TABLE_SUFFIXES
+"""Each may be followed by `.gz`."""
+
+GZIP = ".gz"
+GZIP_MAGIC = b"\x1f\x8b"
 _LONGEST_S = 24 * 3600.0
 _FARTHEST_S = 31 * _LONGEST_S  # a stray note may be so far behind the others; later ones would only cost memory
+_MOST_BYTES = 200 << 20
 
 
 def read_notes(path: str | Path, *, sustain: bool = False) -> Notes:
-    """Read a MIDI file (.mid, .midi) or a MAPS-style table (.tsv).
+    """Read a MIDI file (.mid, .midi, .kar, .smf, .rmi) or a table of notes (.tsv, .csv, .txt), compressed or not.
 
     Parameters
     ----------
     path
-        The file. A table has the columns `onset,offset,note,velocity`, in seconds.
+        The file. It may be compressed by gzip; MIDI may have any suffix or none. A table has columns for the onset, for
+        the offset or the duration, for the pitch, and optionally for the velocity.
     sustain
         Whether a note lasts while the sustain pedal (controller 64 ≥ 64) is down, until the pedal rises or the same
         key is struck again. A table has no pedal.
@@ -35,8 +45,8 @@ def read_notes(path: str | Path, *, sustain: bool = False) -> Notes:
     Raises
     ------
     UnreadableInput
-        The file is missing, empty, not MIDI, truncated, longer than a day, has an impossible tempo or resolution, or
-        contains no notes.
+        The file is missing, empty, neither MIDI nor a table of notes, truncated, longer than a day, larger than 200 MB,
+        has an impossible tempo or resolution, or contains no notes.
 
     Examples
     --------
@@ -46,15 +56,14 @@ def read_notes(path: str | Path, *, sustain: bool = False) -> Notes:
     (True, dtype('float64'))
     """
     path = Path(path)
-    if not path.exists():
-        raise UnreadableInput(path, "no such file")
-    if path.is_dir():
-        raise UnreadableInput(path, "this is a folder, a note file was expected")
-    if path.stat().st_size == 0:
-        raise UnreadableInput(path, "the file is empty (0 bytes)")
-    if path.suffix.lower() not in NOTE_SUFFIXES:
+    data = _read_bytes(path)
+    suffix = _suffix(path)
+    if is_midi(data) or suffix in MIDI_SUFFIXES:
+        notes = read_midi(path, data, sustain)
+    elif suffix in TABLE_SUFFIXES:
+        notes = read_table(path, data)
+    else:
         raise UnreadableInput(path, f"not a note file; expected one of {', '.join(sorted(NOTE_SUFFIXES))}")
-    notes = read_table(path) if path.suffix.lower() == ".tsv" else read_midi(path, path.read_bytes(), sustain)
     if len(notes) == 0:
         raise UnreadableInput(path, "it holds no notes")
     return _within_limits(path, notes)
@@ -72,3 +81,37 @@ def _within_limits(path: Path, notes: Notes) -> Notes:
     dropped = len(notes) - len(near)
     warn_input(path, f"{last} (a stray note?)" + (f"; notes after 31 days, left out: {dropped}" if dropped else ""))
     return near
+
+
+def is_midi(data: bytes) -> bool:
+    """Whether data begins as a MIDI file, plain or in RIFF."""
+    return data.startswith(b"MThd") or (data.startswith(b"RIFF") and data[8:12] == b"RMID")
+
+
+def _suffix(path: PurePath) -> str:
+    suffix = path.suffix.lower()
+    return PurePath(path.stem).suffix.lower() if suffix == GZIP else suffix
+
+
+def _read_bytes(path: Path) -> bytes:
+    """The content of a file, uncompressed. Raises `UnreadableInput`."""
+    if not path.exists():
+        raise UnreadableInput(path, "no such file")
+    if path.is_dir():
+        raise UnreadableInput(path, "this is a folder, a note file was expected")
+    if path.stat().st_size > _MOST_BYTES:
+        raise UnreadableInput(path, f"it has {path.stat().st_size} bytes; note files have at most {_MOST_BYTES}")
+    try:
+        data = path.read_bytes()
+        if data.startswith(GZIP_MAGIC):
+            with gzip.open(path) as file:
+                data = file.read(_MOST_BYTES + 1)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UnreadableInput(path, f"compressed and damaged, it cannot be expanded ({error})") from None
+    except OSError as error:
+        raise UnreadableInput(path, f"it cannot be opened ({error.strerror})") from None
+    if len(data) > _MOST_BYTES:
+        raise UnreadableInput(path, f"compressed, and expands to more than {_MOST_BYTES} bytes")
+    if not data:
+        raise UnreadableInput(path, "the file is empty (0 bytes)")
+    return data

@@ -72,7 +72,7 @@ def add_files(received: Sequence[Received], index: Path, embedder: Embedder, dec
     reasons = {}
     if stored:
         with Index.open(index, model=embedder) as opened:
-            reasons = {os.fspath(error.path): error.reason for error in opened.add(folder).failed}
+            reasons = {os.fspath(error.path): error.reason for error in opened.add([folder, *stored]).failed}
     for path_, one in stored.items():
         if path_ in reasons:
             failed.append(Failure(file=one.shown, reason=reasons[path_]))

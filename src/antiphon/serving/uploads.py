@@ -13,7 +13,7 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from antiphon.index.query import SUFFIXES
+from antiphon.io.kinds import SUFFIXES, modality_of_name, suffix_of, without_suffix
 from antiphon.serving.errors import ServingError, invalid, printable
 from antiphon.serving.models import SearchByRecording, SearchOptions
 from antiphon.types import Modality
@@ -62,10 +62,10 @@ def parse_search_json(body: bytes) -> SearchByRecording:
 
 def kind_of_upload(name: str | None) -> tuple[Modality, str]:
     """Modality and suffix by the file name of a client. Raises `ServingError` 422 for an unknown suffix."""
-    suffix = PurePosixPath((name or "").replace("\\", "/")).suffix.lower()
-    for kind, suffixes in SUFFIXES.items():
-        if suffix in suffixes:
-            return kind, suffix
+    plain = PurePosixPath((name or "").replace("\\", "/"))
+    kind, suffix = modality_of_name(plain), suffix_of(plain)
+    if kind is not None:
+        return kind, suffix
     known = " ".join(sorted(suffix for suffixes in SUFFIXES.values() for suffix in suffixes))
     raise ServingError(422, "unknown_format", f"unknown suffix {suffix!r}; supported are {known}")
 
@@ -82,7 +82,8 @@ def safe_name(name: str | None, suffix: str) -> str:
     >>> safe_name("../../.etc/pass|wd.MID", ".mid")
     'pass_wd.mid'
     """
-    stem = unicodedata.normalize("NFC", PurePosixPath(display_name(name)).stem)
+    stem = unicodedata.normalize("NFC", display_name(name))
+    stem = stem[: len(stem) - len(suffix)] if stem.lower().endswith(suffix) else PurePosixPath(stem).stem
     stem = re.sub(r"[^\w ().,+'&-]", "_", stem).strip(" ._")
     return (stem.encode()[:_LONGEST_NAME].decode(errors="ignore") or "unnamed") + suffix
 
@@ -92,7 +93,7 @@ def free_name(folder: Path, name: str) -> Path:
     path, number = folder / name, 1
     while path.exists():
         number += 1
-        path = folder / f"{Path(name).stem} {number}{Path(name).suffix}"
+        path = folder / f"{without_suffix(Path(name)).name} {number}{suffix_of(name)}"
     return path
 
 

@@ -19,7 +19,7 @@ from xml.etree.ElementTree import Element
 
 from antiphon.errors import UnreadableInput, warn_input
 from antiphon.io.repeats import MOST_TIMES, BarMarks, ending_numbers
-from antiphon.io.sheet import DEFAULT_VELOCITY, Bar, Sheet, TempoMark, Written
+from antiphon.io.sheet import DEFAULT_VELOCITY, Bar, Sheet, TempoMark, Written, count_upbeat
 
 SNARE_DRUM = 38
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -334,11 +334,7 @@ def _joined(column: list[_PartBar], at: Fraction, before: Bar | None) -> Bar:
     digits = re.search(r"\d{1,9}", column[0].number)
     number = int(digits.group()) if digits and column[0].number.strip()[0].isdigit() else before.number if before else 0
     bar = Bar(at, length, number, column[0].beat)
-    if nominal is not None and length < nominal:
-        if before is None:
-            bar.upbeat = nominal - length
-        elif column[0].is_implicit and before.upbeat + before.length + length == nominal:  # the rest of a divided bar
-            bar.upbeat = before.upbeat + before.length
+    count_upbeat(bar, before, nominal, column[0].is_implicit)
     for one in column:
         bar.marks.add(one.marks)
         bar.notes += [note._replace(at=note.at + at) for note in one.notes]

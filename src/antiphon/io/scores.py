@@ -7,9 +7,10 @@ import zipfile
 from pathlib import Path
 
 from antiphon.errors import UnreadableInput
+from antiphon.io.kern import read_kern
 from antiphon.io.musicxml import read_musicxml
 from antiphon.io.notes import Notes
-from antiphon.io.sheet import performed
+from antiphon.io.sheet import Sheet, performed
 from antiphon.io.xml_text import parse_xml
 
 SCORE_SUFFIXES = frozenset({".musicxml", ".mxl", ".xml", ".mei", ".krn", ".kern", ".abc"})
@@ -17,10 +18,44 @@ _MOST_BYTES = 256 * 2**20
 
 
 def read_score(path: Path, data: bytes) -> Notes:
+    """Read the bytes of a score file; `path` names it in errors and says the kind of a plain text.
+
+    Raises
+    ------
+    UnreadableInput
+        It is not a score of a known kind, damaged, or has no notes.
+    """
+    if len(data) > _MOST_BYTES:
+        raise UnreadableInput(path, f"larger than {_MOST_BYTES // 2**20} MiB")
     if data.startswith(b"PK"):
         data = _unpacked(path, data)
+    return performed(_sheet(path, data), path)
+
+
+def _sheet(path: Path, data: bytes) -> Sheet:
+    if not _looks_like_xml(data):
+        text = decoded(data)
+        if "**kern" in text:
+            return read_kern(path, text)
+        raise UnreadableInput(path, "not a score: neither MusicXML, MEI, kern nor ABC")
     root = parse_xml(path, data)
-    return performed(read_musicxml(path, root), path)
+    if root.tag in ("score-partwise", "score-timewise"):
+        return read_musicxml(path, root)
+    raise UnreadableInput(path, f"not a score: its XML is <{root.tag[:40]}>, neither MusicXML nor MEI")
+
+
+def _looks_like_xml(data: bytes) -> bool:
+    return data[:400].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"<")
+
+
+def decoded(data: bytes) -> str:
+    """Text in UTF-8, in UTF-16 with a byte order mark, or else in Latin 1."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def _unpacked(path: Path, data: bytes) -> bytes:

@@ -66,12 +66,26 @@ class Bar:
     notes: list[Written] = field(default_factory=list)
 
 
+def count_upbeat(bar: Bar, before: Bar | None, nominal: Fraction | None, may_continue: bool) -> None:
+    """Count the beats of a short bar: a pickup from its end, the rest of a divided bar on from its first part."""
+    if nominal is None or bar.length >= nominal:
+        return
+    if before is None:
+        bar.upbeat = nominal - bar.length
+    elif may_continue and before.upbeat + before.length + bar.length == nominal:
+        bar.upbeat = before.upbeat + before.length
+
+
 @dataclass(slots=True)
 class Sheet:
-    """A score as written: bars in order without gaps, and tempo marks in any order."""
+    """A score as written: bars in order without gaps, and tempo marks in any order.
+
+    `order` gives the places of the bars as played where the source lists them; None is by the marks of the bars.
+    """
 
     bars: list[Bar]
     tempi: list[TempoMark]
+    order: list[int] | None = None
 
 
 @dataclass(slots=True)
@@ -97,7 +111,7 @@ def performed(sheet: Sheet, path: Path) -> Notes:
         There are no notes, or the repeats unfold to more than a million.
     """
     clock = _Clock(sheet.tempi, path)
-    order = playing_order([bar.marks for bar in sheet.bars])
+    order = playing_order([bar.marks for bar in sheet.bars]) if sheet.order is None else sheet.order
     if sum(len(sheet.bars[place].notes) for place in order) > MOST_NOTES:
         raise UnreadableInput(path, f"its repeats unfold to more than {MOST_NOTES:,} notes")
     pitched: list[_Sounding] = []

@@ -62,6 +62,8 @@ class BarMarks:
             self.to_coda = True
         elif _FINE.match(text):
             self.is_fine = True
+        elif text == "segno":
+            self.is_segno = True
 
 
 def ending_numbers(text: str) -> frozenset[int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from antiphon.errors import UnreadableInput
 from antiphon.io.kern import read_kern
+from antiphon.io.mei import read_mei
 from antiphon.io.musicxml import read_musicxml
 from antiphon.io.notes import Notes
 from antiphon.io.sheet import Sheet, performed
@@ -41,6 +42,8 @@ def _sheet(path: Path, data: bytes) -> Sheet:
     root = parse_xml(path, data)
     if root.tag in ("score-partwise", "score-timewise"):
         return read_musicxml(path, root)
+    if root.tag.rpartition(":")[2] == "mei":
+        return read_mei(path, root)
     raise UnreadableInput(path, f"not a score: its XML is <{root.tag[:40]}>, neither MusicXML nor MEI")
 
 

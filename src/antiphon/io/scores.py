@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 from antiphon.errors import UnreadableInput
+from antiphon.io.abc_tunes import looks_like_abc, read_abc
 from antiphon.io.kern import read_kern
 from antiphon.io.mei import read_mei
 from antiphon.io.musicxml import read_musicxml
@@ -38,6 +39,8 @@ def _sheet(path: Path, data: bytes) -> Sheet:
         text = decoded(data)
         if "**kern" in text:
             return read_kern(path, text)
+        if looks_like_abc(text):
+            return read_abc(path, text)
         raise UnreadableInput(path, "not a score: neither MusicXML, MEI, kern nor ABC")
     root = parse_xml(path, data)
     if root.tag in ("score-partwise", "score-timewise"):

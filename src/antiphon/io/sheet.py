@@ -81,11 +81,13 @@ class Sheet:
     """A score as written: bars in order without gaps, and tempo marks in any order.
 
     `order` gives the places of the bars as played where the source lists them; None is by the marks of the bars.
+    Without `has_bars`, there is one bar, which the notes do not name.
     """
 
     bars: list[Bar]
     tempi: list[TempoMark]
     order: list[int] | None = None
+    has_bars: bool = True
 
 
 @dataclass(slots=True)
@@ -147,15 +149,15 @@ def performed(sheet: Sheet, path: Path) -> Notes:
         bar_start_s = clock.seconds(bar.at + bar.length) + shift_s
     if not pitched and not drums:
         raise UnreadableInput(path, "it holds no notes")
-    strokes = _packed(drums, None, clock.is_guessed) if drums else None
-    return _packed(pitched, strokes, clock.is_guessed)
+    strokes = _packed(drums, None, clock.is_guessed, sheet.has_bars) if drums else None
+    return _packed(pitched, strokes, clock.is_guessed, sheet.has_bars)
 
 
 def _tied(candidates: list[_Sounding], start: Fraction) -> _Sounding | None:
     return next((one for one in candidates if abs(one.end - start) <= _TIE_GAP), None)
 
 
-def _packed(sounding: list[_Sounding], drums: Notes | None, is_guessed: bool) -> Notes:
+def _packed(sounding: list[_Sounding], drums: Notes | None, is_guessed: bool, has_bars: bool) -> Notes:
     has_ids = any(one.note.id for one in sounding)
     return Notes.of(
         [one.start_s for one in sounding],
@@ -163,8 +165,8 @@ def _packed(sounding: list[_Sounding], drums: Notes | None, is_guessed: bool) ->
         [one.note.pitch for one in sounding],
         [one.note.velocity for one in sounding],
         id=[one.note.id for one in sounding] if has_ids else None,
-        bar=[one.bar for one in sounding],
-        beat=[one.beat for one in sounding],
+        bar=[one.bar for one in sounding] if has_bars else None,
+        beat=[one.beat for one in sounding] if has_bars else None,
         drums=drums,
         tempo_is_guessed=is_guessed,
     )

@@ -75,5 +75,6 @@ def _played(path: Path, tune: bytes) -> Any:
         except subprocess.TimeoutExpired:
             raise UnreadableInput(path, f"abc2midi takes more than {_LIMIT_S:.0f} s over it") from None
         except (OSError, RuntimeError, ValueError):
-            raise UnreadableInput(path, "not ABC that abc2midi can read (no tune with X: and K: fields, or damaged)") from None
-
+            raise UnreadableInput(
+                path, "not ABC that abc2midi can read (no tune with X: and K: fields, or damaged)"
+            ) from None

@@ -95,12 +95,11 @@ class _Reader:
                 if self.bars[-1].at == self._now:
                     self.bars[-1].beat = self._beat
         elif match := re.fullmatch(r"\*>(\w*)\[([^\]]*)\]", token):
-            if not match[1]:
-                self._expansion = [label.strip() for label in match[2].split(",") if label.strip()]
-        elif match := re.fullmatch(r"\*>(\w+)", token):
-            if match[1] not in self._labels:
-                self._divide()
-                self._labels[match[1]] = len(self.bars) - 1
+            labels = [label.strip() for label in match[2].split(",") if label.strip()]
+            self._expansion = self._expansion if match[1] else labels
+        elif (match := re.fullmatch(r"\*>(\w+)", token)) and match[1] not in self._labels:
+            self._divide()
+            self._labels[match[1]] = len(self.bars) - 1
 
     def _now_at_row(self) -> Fraction:
         ends = [spine.until for spine in self._spines if spine.kind == "**kern"]
@@ -201,7 +200,17 @@ class _Reader:
                 continue
             key = SNARE_DRUM if spine.is_drum else key
             tie_from, tie_to = "_" in part or "]" in part, "_" in part or "[" in part
-            notes.append(Written(at, length or Fraction(0), key, part=spine.part, tie_from=tie_from, tie_to=tie_to, is_drum=spine.is_drum))
+            notes.append(
+                Written(
+                    at,
+                    length or Fraction(0),
+                    key,
+                    part=spine.part,
+                    tie_from=tie_from,
+                    tie_to=tie_to,
+                    is_drum=spine.is_drum,
+                )
+            )
         return notes, length
 
     def _place_graces(self, spine: _Spine) -> None:
@@ -238,8 +247,6 @@ def _is_grace(token: str) -> bool:
 def _duration(match: re.Match[str]) -> Fraction:
     """Quarters of a reciprocal duration such as `4.`, `12`, `0` (a breve) or `3%2`."""
     number, dots = match[1], min(len(match[3]), 8)
-    if int(number) == 0:
-        length = Fraction(4 * 2 ** len(number))
-    else:
-        length = Fraction(4 * int(match[2] or 1), int(number))
+    long = int(number) == 0
+    length = Fraction(4 * 2 ** len(number)) if long else Fraction(4 * int(match[2] or 1), int(number))
     return length * (2 - Fraction(1, 2**dots))

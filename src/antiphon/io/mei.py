@@ -167,7 +167,9 @@ class _Reader:
             number = int(staff.get("n", "1"))
             for place, layer in enumerate(staff.iter("layer")):
                 voice = _Voice(at, number)
-                notes = self._voice(layer, voice, self._staves[number].nominal or self._nominal or Fraction(4), str(place))
+                notes = self._voice(
+                    layer, voice, self._staves[number].nominal or self._nominal or Fraction(4), str(place)
+                )
                 self._previous[number, str(place)] = notes
                 bar.notes += [self._tied(note, names) for note, names in notes]
                 ends.append(voice.now)
@@ -202,7 +204,9 @@ class _Reader:
             return bar.at
         return bar.at + max(Fraction(stamp) - 1, Fraction(0)) * bar.beat - (bar.upbeat if Fraction(stamp) > 1 else 0)
 
-    def _voice(self, element: Element, voice: _Voice, whole: Fraction, layer: str) -> list[tuple[Written, frozenset[str]]]:
+    def _voice(
+        self, element: Element, voice: _Voice, whole: Fraction, layer: str
+    ) -> list[tuple[Written, frozenset[str]]]:
         notes: list[tuple[Written, frozenset[str]]] = []
         for child in element:
             tag = child.tag

@@ -58,7 +58,9 @@ def read_musicxml(path: Path, root: Element) -> Sheet:
         at += bar.length
     if not bars:
         raise UnreadableInput(path, "it has no bars")
-    _give_coda_signs_meaning(bars, [any(part[place].coda_sign for part in read if place < len(part)) for place in range(len(bars))])
+    _give_coda_signs_meaning(
+        bars, [any(part[place].coda_sign for part in read if place < len(part)) for place in range(len(bars))]
+    )
     left_out = sum(one.left_out for part in read for one in part)
     if left_out:
         warn_input(path, f"{left_out} notes outside the MIDI range 0–127 are left out")
@@ -224,7 +226,9 @@ class _Part:
         counts = [sum(int(one) for one in re.findall(r"\d{1,4}", beats.text or "")) for beats in time.findall("beats")]
         units = [int(_number(unit.text or "4")) for unit in time.findall("beat-type")]
         if counts and len(counts) == len(units) and min(*counts, *units) > 0:
-            self._nominal = sum((Fraction(4 * count, unit) for count, unit in zip(counts, units, strict=True)), Fraction(0))
+            self._nominal = sum(
+                (Fraction(4 * count, unit) for count, unit in zip(counts, units, strict=True)), Fraction(0)
+            )
             self._beat = Fraction(4, units[0])
         else:
             self._nominal, self._beat = None, Fraction(1)

@@ -8,13 +8,14 @@ from antiphon.errors import UnreadableInput
 from antiphon.io.midi import read_midi
 from antiphon.io.note_tables import read_table
 from antiphon.io.notes import Notes
+from antiphon.io.scores import SCORE_SUFFIXES, read_score
 
-NOTE_SUFFIXES = frozenset({".mid", ".midi", ".tsv"})
+NOTE_SUFFIXES = frozenset({".mid", ".midi", ".tsv"}) | SCORE_SUFFIXES
 _LONGEST_S = 24 * 3600.0
 
 
 def read_notes(path: str | Path, *, sustain: bool = False) -> Notes:
-    """Read a MIDI file (.mid, .midi) or a MAPS-style table (.tsv).
+    """Read a MIDI file (.mid, .midi), a score (`SCORE_SUFFIXES`) or a MAPS-style table (.tsv).
 
     Parameters
     ----------
@@ -49,6 +50,8 @@ def read_notes(path: str | Path, *, sustain: bool = False) -> Notes:
         raise UnreadableInput(path, "this is a folder, a note file was expected")
     if path.stat().st_size == 0:
         raise UnreadableInput(path, "the file is empty (0 bytes)")
+    if path.suffix.lower() in SCORE_SUFFIXES:
+        return read_score(path, path.read_bytes())
     if path.suffix.lower() not in NOTE_SUFFIXES:
         raise UnreadableInput(path, f"not a note file; expected one of {', '.join(sorted(NOTE_SUFFIXES))}")
     notes = read_table(path) if path.suffix.lower() == ".tsv" else read_midi(path, sustain)

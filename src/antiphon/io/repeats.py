@@ -98,7 +98,12 @@ def playing_order(bars: Sequence[BarMarks]) -> list[int]:
     while place < len(bars) and len(order) < MOST_BARS:
         bar = bars[place]
         chain = chains.get(place)
-        if chain is not None and bar.ending_begins and not chain.is_last and (jumped is not None or turn not in bar.ending):
+        if (
+            chain is not None
+            and bar.ending_begins
+            and not chain.is_last
+            and (jumped is not None or turn not in bar.ending)
+        ):
             place = chain.end + 1
             if chain.is_alone:
                 section, turn = place, 1
@@ -179,7 +184,9 @@ def _chains(bars: Sequence[BarMarks]) -> dict[int, _Ending]:
     for number, (begin, end) in enumerate(endings):  # a bracket may be drawn over its first bars only
         limit = endings[number + 1][0] if number + 1 < len(endings) else len(bars)
         sign = next((place for place in range(begin, limit) if bars[place].repeats_to > 1), None)
-        goes_on = sign is not None and sign > end and not any(bars[place].repeat_begins for place in range(end, sign + 1))
+        goes_on = (
+            sign is not None and sign > end and not any(bars[place].repeat_begins for place in range(end, sign + 1))
+        )
         if sign is not None and goes_on and (sign + 1 == limit < len(bars)) and min(bars[limit].ending) > 1:
             for place in range(end + 1, sign + 1):
                 bars[place].ending = bars[begin].ending

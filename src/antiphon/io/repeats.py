@@ -91,7 +91,8 @@ def playing_order(bars: Sequence[BarMarks]) -> list[int]:
     """
     chains = _chains(bars)
     order: list[int] = []
-    used: set[int] = set()  # bars whose repeat or jump was taken
+    repeated: set[int] = set()  # bars whose repeat was taken, and whose jump was
+    left: set[int] = set()
     place, section, turn = 0, 0, 1
     movement = 0
     jumped: int | None = None  # the bar of the jump
@@ -121,18 +122,18 @@ def playing_order(bars: Sequence[BarMarks]) -> list[int]:
             if coda is not None:
                 place = coda
                 continue
-        elif bar.repeats_to > 1 and place not in used:
+        elif bar.repeats_to > 1 and place not in repeated:
             if _goes_back(bar, chain, turn):
                 turn += 1
                 place = section
                 continue
-            used.add(place)
+            repeated.add(place)
             section, turn = place + 1, 1
         elif chain is not None and place == chain.end and chain.is_last:
             section, turn = place + 1, 1
         target = _target(bars, place, movement)
-        if target is not None and place not in used:
-            used.add(place)
+        if target is not None and place not in left:
+            left.add(place)
             jumped = place
             place = target
             continue

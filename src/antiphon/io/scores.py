@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
 
 from antiphon.errors import UnreadableInput
@@ -17,6 +18,9 @@ from antiphon.io.xml_text import parse_xml
 
 SCORE_SUFFIXES = frozenset({".musicxml", ".mxl", ".xml", ".mei", ".krn", ".kern", ".abc"})
 _MOST_BYTES = 256 * 2**20
+_ZIP_FAULTS = (
+    zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError, RuntimeError, EOFError, OSError, ValueError
+)  # fmt: skip
 
 
 def read_score(path: Path, data: bytes) -> Notes:
@@ -27,14 +31,15 @@ def read_score(path: Path, data: bytes) -> Notes:
     UnreadableInput
         It is not a score of a known kind, damaged, or has no notes.
     """
+    return performed(read_sheet(path, data), path)
+
+
+def read_sheet(path: Path, data: bytes) -> Sheet:
+    """Read the bytes of a score file as written, before repeats are unfolded. Raises `UnreadableInput`."""
     if len(data) > _MOST_BYTES:
         raise UnreadableInput(path, f"larger than {_MOST_BYTES // 2**20} MiB")
     if data.startswith(b"PK"):
         data = _unpacked(path, data)
-    return performed(_sheet(path, data), path)
-
-
-def _sheet(path: Path, data: bytes) -> Sheet:
     if not _looks_like_xml(data):
         text = decoded(data)
         if "**kern" in text:
@@ -73,7 +78,7 @@ def _unpacked(path: Path, data: bytes) -> bytes:
                 raise UnreadableInput(path, f"it unpacks to more than {_MOST_BYTES // 2**20} MiB")
             with archive.open(entry) as file:
                 return file.read(_MOST_BYTES)
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except _ZIP_FAULTS as error:
         raise UnreadableInput(path, f"not a readable compressed score ({str(error)[:100]})") from None
 
 

@@ -97,8 +97,8 @@ class _Sounding:
     note: Written
     bar: int
     beat: float
-    goes_on: bool
     end: Fraction
+    written_end: Fraction
 
 
 def performed(sheet: Sheet, path: Path) -> Notes:
@@ -123,17 +123,16 @@ def performed(sheet: Sheet, path: Path) -> Notes:
     for place in order:
         bar = sheet.bars[place]
         shift_s = bar_start_s - clock.seconds(bar.at)
-        for note in sorted(bar.notes, key=lambda note: (note.at, -note.grace)):
+        for note in sorted(bar.notes, key=lambda note: (note.at, -note.grace, not note.tie_from)):
             start = bar_start + note.at - bar.at
             key = (note.part, note.pitch)
-            if note.tie_from and not note.grace and key in open_ties:
-                before = _tied(open_ties[key], start)
-                if before is not None:
-                    before.end = start + note.length
-                    before.end_s = clock.seconds(note.at + note.length) + shift_s
-                    if not note.tie_to:
-                        open_ties[key].remove(before)
-                    continue
+            before = _tied(open_ties[key], note, start) if key in open_ties and not note.grace else None
+            if before is not None:
+                before.end, before.written_end = start + note.length, note.at + note.length
+                before.end_s = clock.seconds(note.at + note.length) + shift_s
+                if not note.tie_to:
+                    open_ties[key].remove(before)
+                continue
             onset_s = clock.seconds(note.at) + shift_s
             end_s = clock.seconds(note.at + note.length) + shift_s
             if note.grace:
@@ -141,7 +140,7 @@ def performed(sheet: Sheet, path: Path) -> Notes:
                 begin_s = max(0.0, onset_s - note.grace * step_s)
                 onset_s, end_s = begin_s, max(begin_s + step_s / 2, onset_s - (note.grace - 1) * step_s)
             beat = float((note.at - bar.at + bar.upbeat) / bar.beat) + 1
-            sounding = _Sounding(onset_s, end_s, note, bar.number, beat, note.tie_to, start + note.length)
+            sounding = _Sounding(onset_s, end_s, note, bar.number, beat, start + note.length, note.at + note.length)
             (drums if note.is_drum else pitched).append(sounding)
             if note.tie_to and not note.grace:
                 open_ties[key] = [one for one in open_ties[key] if one.end >= bar_start - _TIE_GAP] + [sounding]
@@ -153,8 +152,12 @@ def performed(sheet: Sheet, path: Path) -> Notes:
     return _packed(pitched, strokes, clock.is_guessed, sheet.has_bars)
 
 
-def _tied(candidates: list[_Sounding], start: Fraction) -> _Sounding | None:
-    return next((one for one in candidates if abs(one.end - start) <= _TIE_GAP), None)
+def _tied(candidates: list[_Sounding], note: Written, start: Fraction) -> _Sounding | None:
+    """The sounding note that a note continues: a tie may be stated by its first note only."""
+    for one in candidates:
+        if abs(one.end - start) <= _TIE_GAP and (note.tie_from or one.written_end == note.at):
+            return one
+    return None
 
 
 def _packed(sounding: list[_Sounding], drums: Notes | None, is_guessed: bool, has_bars: bool) -> Notes:

@@ -49,7 +49,7 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._spines: list[_Spine] = []
-        self._now = Fraction(0)
+        self._now = self._end = Fraction(0)
         self._nominal: Fraction | None = None
         self._beat = Fraction(1)
         self._labels: dict[str, int] = {}
@@ -137,7 +137,7 @@ class _Reader:
         self._spines = after
 
     def _bar_line(self, token: str) -> None:
-        self._now = max((spine.until for spine in self._spines if spine.kind == "**kern"), default=self._now)
+        self._now = self._end
         for spine in self._spines:
             spine.until = self._now
             self._place_graces(spine)
@@ -180,6 +180,7 @@ class _Reader:
             self._place_graces(spine)
             self.bars[-1].notes += notes
             spine.until = self._now + length
+            self._end = max(self._end, spine.until)
 
     def _notes(self, spine: _Spine, token: str) -> tuple[list[Written], Fraction | None]:
         length = None if _is_grace(token) else Fraction(0)

@@ -133,8 +133,8 @@ class _Reader:
             count = one.get("meter.count") or (sign.get("count") if sign is not None else None)
             unit = one.get("meter.unit") or (sign.get("unit") if sign is not None else None)
             nominal = beat = None
-            if count and unit and int(unit) > 0:
-                beat = Fraction(4, int(unit))
+            if count and unit:
+                beat = Fraction(4, _count(unit))
                 nominal = sum(int(number) for number in re.findall(r"\d{1,4}", count)) * beat
             if one.tag == "scoreDef":
                 self._default = one.get("dur.default", self._default)
@@ -190,7 +190,7 @@ class _Reader:
         marks.repeats_to = 2 if right in ("rptend", "rptboth") else 1
         for child in element.iter():
             if child.tag == "tempo":
-                self.tempi += _tempo(child, self._stamped(child, bar))
+                self.tempi[:0] = _tempo(child, self._stamped(child, bar))  # it counts before the definitions
             elif child.tag == "repeatMark":
                 marks.read_words(_JUMPS.get(child.get("func", ""), "") or "".join(child.itertext()))
             if child.tag in ("dir", "tempo"):
@@ -275,8 +275,8 @@ class _Reader:
         inner = next(element.iter("note"), element)
         duration = element.get("dur") or inner.get("dur") or self._staves[voice.staff].default
         dots = element.get("dots") or inner.get("dots") or str(len(element.findall("dot")))
-        length = _LONG.get(duration) or Fraction(4, int(duration))
-        return length * (2 - Fraction(1, 2 ** min(int(dots), 8))) * voice.factor
+        length = _LONG.get(duration) or Fraction(4, _count(duration))
+        return length * (2 - Fraction(1, 2 ** min(_count(dots, least=0), 8))) * voice.factor
 
     @staticmethod
     def _place_graces(voice: _Voice, notes: list[tuple[Written, frozenset[str]]]) -> None:
@@ -302,7 +302,7 @@ def _first_of(element: Element) -> Element | None:
 
 
 def _ratio(tuplet: Element) -> Fraction:
-    return Fraction(int(tuplet.get("numbase", "2")), int(tuplet.get("num", "3")))
+    return Fraction(_count(tuplet.get("numbase", "2")), _count(tuplet.get("num", "3")))
 
 
 def _id(element: Element) -> str:
@@ -332,9 +332,15 @@ def _tempo(element: Element, at: Fraction) -> list[TempoMark]:
     if not values["mm"]:
         return []
     unit = element.get("mm.unit", "4")
-    quarters = _LONG.get(unit) or Fraction(4, int(unit))
-    quarters *= 2 - Fraction(1, 2 ** min(int(element.get("mm.dots", "0")), 8))
+    quarters = _LONG.get(unit) or Fraction(4, _count(unit))
+    quarters *= 2 - Fraction(1, 2 ** min(_count(element.get("mm.dots", "0"), least=0), 8))
     return [TempoMark(at, values["mm"] * float(quarters))]
+
+
+def _count(text: str, least: int = 1) -> int:
+    if not re.fullmatch(r"\s*\d{1,6}\s*", text) or int(text) < least:
+        raise ValueError(f"{text[:40]!r}")
+    return int(text)
 
 
 def _float(text: str | None) -> float | None:

@@ -153,6 +153,17 @@ def test_a_da_capo_returns_to_the_start_of_its_movement() -> None:
     assert letters(read(score)) == "CDEFEG"
 
 
+def test_a_movement_begins_where_the_bar_numbers_begin_again() -> None:
+    first = bar(FIRST + note("C", 4), 1) + bar(note("D", 4), 2)
+    second = (
+        bar(note("E", 4) + JUMP["Fine"], 1)
+        + bar(note("F", 4) + BACKWARD, 2)
+        + bar(note("G", 4) + JUMP["D.C. al Fine"], 3)
+    )
+    third = bar(note("A", 4), 1) + bar(note("B", 4) + BACKWARD, 2)
+    assert letters(read(partwise(first + second + third))) == "CDEFEFGEABAB"
+
+
 def test_repeats_in_one_part_hold_for_all() -> None:
     upper = bar(FIRST + note("C", 4) + BACKWARD) + bar(note("D", 4), 2)
     lower = bar(attributes() + note("E", 4)) + bar(note("F", 4), 2)

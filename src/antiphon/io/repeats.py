@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 MOST_TIMES = 64
@@ -20,6 +21,7 @@ class BarMarks:
     """Marks of a bar. `repeats_to` counts how often the section that ends here is played; 1 is no repeat.
 
     `ending` holds the numbers of the ending (bracket) that the bar lies in, and `ending_begins` whether it begins here.
+    `is_final` is a final bar line at its end, and `number` the printed number.
     """
 
     repeat_begins: bool = False
@@ -34,6 +36,7 @@ class BarMarks:
     to_coda: bool = False
     is_fine: bool = False
     is_final: bool = False
+    number: int | None = None
 
     def add(self, other: BarMarks) -> None:
         """Take over the marks of another part in the same bar."""
@@ -82,7 +85,8 @@ def playing_order(bars: Sequence[BarMarks]) -> list[int]:
     """Places of the bars in the order of playing.
 
     * A section without a repeat sign at its start begins after the repeat before it, or at the start of the movement.
-    * A movement ends at a final bar line, unless that bar is the fine.
+    * A movement ends where the bar numbers begin again; in a score where they never do, at a final bar line, unless
+      that bar is the fine.
     * A jump (da capo, dal segno) is taken once; after it there are no repeats, and of endings the last is played.
     * Fine and "to coda" count after a jump only, at the end of their bar.
 
@@ -90,6 +94,7 @@ def playing_order(bars: Sequence[BarMarks]) -> list[int]:
     [1, 2, 1, 2, 3, 1, 2, 3, 4]
     """
     chains = _chains(bars)
+    ends = _movement_ends(bars)
     order: list[int] = []
     repeated: set[int] = set()  # bars whose repeat was taken, and whose jump was
     left: set[int] = set()
@@ -114,8 +119,7 @@ def playing_order(bars: Sequence[BarMarks]) -> list[int]:
         order.append(place)
         if jumped is not None:
             if bar.is_fine and bars[jumped].al_fine:
-                end = next((other for other in range(jumped, len(bars)) if bars[other].is_final), len(bars))
-                place = section = movement = end + 1  # the next movement
+                place = section = movement = next((end for end in ends if end >= jumped), len(bars)) + 1
                 turn, jumped = 1, None
                 continue
             coda = _coda(bars, place) if bar.to_coda and bars[jumped].al_coda else None
@@ -137,11 +141,20 @@ def playing_order(bars: Sequence[BarMarks]) -> list[int]:
             jumped = place
             place = target
             continue
-        if bar.is_final and not bar.is_fine:
+        if place in ends:
             section = movement = place + 1
             turn, jumped = 1, None
         place += 1
     return order
+
+
+def _movement_ends(bars: Sequence[BarMarks]) -> list[int]:
+    restarts = [
+        place
+        for place, (bar, following) in enumerate(pairwise(bars))
+        if bar.number is not None and following.number is not None and following.number <= 1 < bar.number
+    ]
+    return restarts or [place for place, bar in enumerate(bars) if bar.is_final and not bar.is_fine]
 
 
 class _Ending(NamedTuple):

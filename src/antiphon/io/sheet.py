@@ -113,6 +113,8 @@ def performed(sheet: Sheet, path: Path) -> Notes:
         There are no notes, or the repeats unfold to more than a million.
     """
     clock = _Clock(sheet.tempi, path)
+    for bar in sheet.bars:
+        bar.marks.number = bar.number
     order = playing_order([bar.marks for bar in sheet.bars]) if sheet.order is None else sheet.order
     if sum(len(sheet.bars[place].notes) for place in order) > MOST_NOTES:
         raise UnreadableInput(path, f"its repeats unfold to more than {MOST_NOTES:,} notes")

@@ -18,16 +18,27 @@ import torch
 from antiphon.errors import AntiphonError, UnknownName
 from antiphon.io.files import write_json
 from antiphon.progress import track
-from benchmarks import decode, descriptors, embedding, midi, midi_fuzz, render, startup, training
+from benchmarks import (
+    decode,
+    descriptors,
+    embedding,
+    midi,
+    midi_fuzz,
+    render,
+    score_fuzz,
+    scores,
+    startup,
+    training,
+)
 from benchmarks.report import markdown_table, replace_section
 from benchmarks.timing import Benchmark, Effort, Row
 
 BENCHMARKS: tuple[Benchmark, ...] = tuple(
     benchmark
-    for topic in (startup, midi, midi_fuzz, decode, render, descriptors, embedding, training)
+    for topic in (startup, midi, midi_fuzz, scores, score_fuzz, decode, render, descriptors, embedding, training)
     for benchmark in topic.BENCHMARKS
 )
-_VERSIONS = ("torch", "numpy", "soundfile", "symusic", "pretty_midi", "mido", "librosa")
+_VERSIONS = ("torch", "numpy", "soundfile", "symusic", "pretty_midi", "mido", "music21", "librosa")
 _COLUMNS = ("name", "what", "unit", "ours", "peer", "peer's", "ours ÷ peer's", "remark")
 
 

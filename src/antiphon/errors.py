@@ -56,13 +56,15 @@ class UnreadableInput(AntiphonError):
         return type(self), (self.path, self.reason)  # it is sent between processes
 
 
-class MissingDecoder(UnreadableInput):
-    """A file that an optional decoder, which is not installed, may be able to read.
+class MissingExtra(UnreadableInput):
+    """A file that an optional extra, which is not installed, may be able to read; the reason says which to install.
+
+    An index build tries such a file again each time.
 
     Examples
     --------
-    >>> from antiphon import MissingDecoder, UnreadableInput
-    >>> issubclass(MissingDecoder, UnreadableInput)
+    >>> from antiphon import MissingExtra, UnreadableInput
+    >>> issubclass(MissingExtra, UnreadableInput)
     True
     """
 

@@ -18,7 +18,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from antiphon.errors import MissingDecoder, UnreadableInput
+from antiphon.errors import MissingExtra, UnreadableInput
 from antiphon.io.files import utf8_name
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def read_audio(
     UnreadableInput
         The file is missing, empty, truncated, not audio, contains samples that are not finite, or ends before
         `start_s`.
-    MissingDecoder
+    MissingExtra
         The format needs the extra `antiphon[av]`.
     ValueError
         `sample_rate_hz`, `start_s` or `length_s` is out of range.
@@ -287,5 +287,5 @@ def _open_with_av(path: str | Path, libsndfile_says: str) -> AvStream:
         from antiphon.io.av_audio import AvStream
     except ImportError:
         hint = f"{_AV_HINT}; " if Path(path).suffix.lower() in AUDIO_SUFFIXES else ""
-        raise MissingDecoder(path, f"not a readable sound file ({hint}libsndfile: {libsndfile_says})") from None
+        raise MissingExtra(path, f"not a readable sound file ({hint}libsndfile: {libsndfile_says})") from None
     return AvStream.open(path)

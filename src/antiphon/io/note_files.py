@@ -12,10 +12,11 @@ from antiphon.errors import UnreadableInput, warn_input
 from antiphon.io.midi import read_midi
 from antiphon.io.note_tables import read_table
 from antiphon.io.notes import Notes
+from antiphon.io.scores import SCORE_SUFFIXES, read_score
 
 MIDI_SUFFIXES = frozenset({".mid", ".midi", ".kar", ".smf", ".rmi"})
 TABLE_SUFFIXES = frozenset({".tsv", ".csv", ".txt"})
-NOTE_SUFFIXES = MIDI_SUFFIXES | TABLE_SUFFIXES
+NOTE_SUFFIXES = MIDI_SUFFIXES | SCORE_SUFFIXES | TABLE_SUFFIXES
 """Each may be followed by `.gz`."""
 
 GZIP = ".gz"
@@ -26,27 +27,32 @@ _MOST_BYTES = 200 << 20
 
 
 def read_notes(path: str | Path, *, sustain: bool = False) -> Notes:
-    """Read a MIDI file (.mid, .midi, .kar, .smf, .rmi) or a table of notes (.tsv, .csv, .txt), compressed or not.
+    """Read a MIDI file, a score or a table of notes.
 
     Parameters
     ----------
     path
-        The file. It may be compressed by gzip; MIDI may have any suffix or none. A table has columns for the onset, for
-        the offset or the duration, for the pitch, and optionally for the velocity.
+        MIDI (.mid, .midi, .kar, .smf, .rmi, or any name), a score in MusicXML (.musicxml, .mxl, .xml), MEI (.mei),
+        kern (.krn, .kern) or ABC (.abc), or a table (.tsv, .csv, .txt) with columns for the onset, for the offset or
+        the duration, for the pitch, and optionally for the velocity. It may be compressed by gzip.
     sustain
         Whether a note lasts while the sustain pedal (controller 64 ≥ 64) is down, until the pedal rises or the same
-        key is struck again. A table has no pedal.
+        key is struck again. Scores and tables have no pedal.
 
     Returns
     -------
     Notes
-        The notes of all tracks except drums (channel 10).
+        The notes of all tracks or parts, repeats unfolded; unpitched percussion is apart, in `drums`.
 
     Raises
     ------
     UnreadableInput
-        The file is missing, empty, neither MIDI nor a table of notes, truncated, longer than a day, larger than 200 MB,
-        has an impossible tempo or resolution, or contains no notes.
+        The file is missing, empty, of another kind, damaged beyond reading, larger than 200 MB, or contains no notes.
+
+    Warns
+    -----
+    InputWarning
+        The file is read in part, or something in it was guessed.
 
     Examples
     --------
@@ -60,6 +66,8 @@ def read_notes(path: str | Path, *, sustain: bool = False) -> Notes:
     suffix = _suffix(path)
     if is_midi(data) or suffix in MIDI_SUFFIXES:
         notes = read_midi(path, data, sustain)
+    elif suffix in SCORE_SUFFIXES:
+        notes = read_score(path, data)
     elif suffix in TABLE_SUFFIXES:
         notes = read_table(path, data)
     else:

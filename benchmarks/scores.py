@@ -1,0 +1,181 @@
+"""MusicXML against music21: how many files are read, and how many have music21's onsets.
+
+Files are drawn from the corpus in music21's wheel. music21 reads each as this library does: at sounding pitch, repeats
+unfolded by `expandRepeats`, ties joined by `stripTies`; where that leaves a note that carries the end of a tie, which
+it does in chords tied in part and in ties without an end, the note is dropped. Grace notes, unpitched strokes and chord
+symbols are left out on both sides. A file agrees when each pitch has the same onsets within 0.001 quarters.
+
+Files that music21 gives no valid answer for count as read or not, but are not compared:
+
+* it fails, takes more than two minutes, or refuses to unfold the repeats;
+* its parts get out of step: bars of one place in the score begin at different times in them;
+* the end of a repeat follows the end of another without a start between them. By convention the second section begins
+  after the first; music21 takes them as nested and plays A A B A A B.
+
+Its answers are slow, about an hour for 300 files, and are kept in a folder of the system's temporary folder.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from antiphon.errors import UnreadableInput
+from antiphon.io.files import write_json
+from antiphon.io.scores import read_sheet
+from antiphon.io.sheet import Sheet, TempoMark, performed
+from benchmarks.timing import Benchmark, Effort, Row
+
+SEED = 7
+FILES = 300
+_TOLERANCE = 1e-3  # quarters
+_LIMIT_S = 120
+_SUFFIXES = (".mxl", ".xml", ".musicxml")
+
+
+def draw(folder: Path, seed: int, count: int) -> list[Path]:
+    """Files of a corpus folder, drawn by a seed."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix in _SUFFIXES)
+    return sorted(random.Random(seed).sample(files, count))
+
+
+def _measure(effort: Effort) -> list[Row]:
+    found = find_spec("music21")
+    if found is None or found.origin is None:
+        return [Row("read MusicXML", "%", None, "music21", remark="not installed: music21")]
+    corpus = Path(found.origin).parent / "corpus"
+    files = draw(corpus, SEED, effort.pick(FILES, 4))
+    outcomes: Counter[str] = Counter()
+    failed, notes, read_s = 0, 0, 0.0
+    for path in files:
+        began = time.perf_counter()
+        try:
+            sheet = read_sheet(path, path.read_bytes())
+            notes += len(performed(sheet, path))
+        except UnreadableInput as error:
+            failed += 1
+            print(error)
+            continue
+        finally:
+            read_s += time.perf_counter() - began
+        outcome = _outcome(sheet, path, _kept_answer(corpus, path))
+        outcomes[outcome] += 1
+        if outcome != "agrees":
+            print(f"{path.relative_to(corpus)}: {outcome}")
+    compared = outcomes["agrees"] + outcomes["differs"]
+    aside = ", ".join(f"{count} {why}" for why, count in outcomes.items() if why not in ("agrees", "differs"))
+    share = 100 * outcomes["agrees"] / compared if compared else None
+    return [
+        Row(f"MusicXML read ({len(files)} files, seed {SEED})", "%", 100 * (1 - failed / len(files)), remark="bar: 98"),
+        Row(
+            f"onsets equal music21's ({compared} files)", "%", share, remark=f"bar: 99; not compared: {aside or 'none'}"
+        ),
+        Row("MusicXML read", "notes/s", notes / read_s),
+    ]
+
+
+def _outcome(sheet: Sheet, path: Path, answer: dict[str, Any]) -> str:
+    if answer["aside"]:
+        return str(answer["aside"])
+    bars = [replace(bar, notes=[note for note in bar.notes if not note.grace]) for bar in sheet.bars]
+    ours = performed(Sheet(bars, [TempoMark(Fraction(0), 60.0)], sheet.order), path)  # a second is a quarter
+    same = _same(zip(ours.onset_s.tolist(), ours.pitch.tolist(), strict=True), answer["notes"])
+    return "agrees" if same else "differs"
+
+
+def _same(ours: Iterator[tuple[float, int]], theirs: Sequence[tuple[float, int]]) -> bool:
+    def by_pitch(notes: Iterator[tuple[float, int]] | Sequence[tuple[float, int]]) -> dict[int, list[float]]:
+        onsets: defaultdict[int, list[float]] = defaultdict(list)
+        for onset, pitch in notes:
+            onsets[pitch].append(onset)
+        return {pitch: sorted(found) for pitch, found in onsets.items()}
+
+    left, right = by_pitch(ours), by_pitch(theirs)
+    return left.keys() == right.keys() and all(
+        len(left[pitch]) == len(right[pitch]) and np.allclose(left[pitch], right[pitch], rtol=0, atol=_TOLERANCE)
+        for pitch in left
+    )
+
+
+def _kept_answer(corpus: Path, path: Path) -> dict[str, Any]:
+    folder = Path(tempfile.gettempdir()) / f"antiphon-music21-{version('music21')}"
+    folder.mkdir(exist_ok=True)
+    kept = folder / ("__".join(path.relative_to(corpus).parts) + ".json")
+    if not kept.exists():
+        try:
+            with _limited(_LIMIT_S):
+                answer = _answer(path)
+        except Exception as error:  # music21 raises exceptions of any kind
+            answer = {"aside": "too slow in music21" if isinstance(error, TimeoutError) else "fails in music21"}
+        write_json(kept, answer)
+    found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+    return found
+
+
+@contextmanager
+def _limited(seconds: int) -> Iterator[None]:
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _answer(path: Path) -> dict[str, Any]:
+    """music21's notes as (onset in quarters, pitch), or why they are set aside."""
+    from music21 import converter, harmony, note, percussion, repeat
+
+    score: Any = converter.parseFile(path, forceSource=True, storePickle=False).toSoundingPitch()
+    if _is_nested(score.parts[0]):
+        return {"aside": "with repeats that music21 takes as nested"}
+    try:
+        score = score.expandRepeats()
+    except repeat.ExpanderException:
+        return {"aside": "with repeats that music21 refuses"}
+    starts = [[float(bar.offset) for bar in part.getElementsByClass("Measure")] for part in score.parts]
+    if any(not np.allclose(one, other) for one, *others in zip(*starts, strict=False) for other in others):
+        return {"aside": "with parts out of step in music21"}
+    notes: list[tuple[float, int]] = []
+    for part in score.parts:
+        for element in part.stripTies().flatten().notes:
+            if isinstance(element, (harmony.Harmony, note.Unpitched, percussion.PercussionChord)):
+                continue
+            for one in getattr(element, "notes", [element]):
+                is_tied = one.tie is not None and one.tie.type in ("stop", "continue")
+                if not element.duration.isGrace and not is_tied:
+                    notes.append((float(element.offset), round(one.pitch.ps)))
+    return {"aside": "", "notes": notes}
+
+
+def _is_nested(part: Any) -> bool:
+    """Whether the end of a repeat follows the end of another without a start between them."""
+    after_end = False
+    for bar in part.getElementsByClass("Measure"):
+        for line in (bar.leftBarline, bar.rightBarline):
+            direction = getattr(line, "direction", None)
+            if direction == "end" and after_end:
+                return True
+            after_end = direction == "end" or (after_end and direction != "start")
+    return False
+
+
+BENCHMARKS = (Benchmark("read-musicxml", _measure),)

@@ -1,0 +1,400 @@
+"""MusicXML, part-wise and time-wise → `Sheet`.
+
+Pitches sound as `<transpose>` says. Cue notes are silent; notes that are not printed sound. A stroke of unpitched
+percussion has the key that `<midi-unpitched>` names, else the snare drum's. Ornaments and tremolos are not realised:
+the main note sounds. Words without a number, such as "Allegro", state no tempo.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from antiphon.errors import UnreadableInput, warn_input
+from antiphon.io.repeats import MOST_TIMES, BarMarks, ending_numbers
+from antiphon.io.sheet import DEFAULT_VELOCITY, Bar, Sheet, TempoMark, Written, count_upbeat
+
+SNARE_DRUM = 38
+STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+TYPES = {
+    "maxima": Fraction(32), "long": Fraction(16), "breve": Fraction(8), "whole": Fraction(4), "half": Fraction(2),
+    "quarter": Fraction(1), "eighth": Fraction(1, 2), "16th": Fraction(1, 4), "32nd": Fraction(1, 8),
+    "64th": Fraction(1, 16), "128th": Fraction(1, 32), "256th": Fraction(1, 64), "512th": Fraction(1, 128),
+    "1024th": Fraction(1, 256),
+}  # fmt: skip
+DYNAMICS = {
+    "pppp": 10, "ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 126, "ffff": 127,
+}  # fmt: skip
+_PERCENT = 0.9  # `dynamics="100"` is velocity 90
+_LONGEST = Fraction(100_000)  # quarters in a bar
+_DRUM_CHANNEL = 10
+_ROUNDED = Fraction(1, 32)  # a bar that differs less from its time signature was rounded
+_OVERFULL = Fraction(1, 4)  # so much too long in one part, while another is right, is a fault of the file
+
+
+def read_musicxml(path: Path, root: Element) -> Sheet:
+    """Read a parsed MusicXML document. Raises `UnreadableInput` where a number is impossible or there is no bar."""
+    parts = _parts(root)
+    keys = _percussion_keys(root)
+    try:
+        read = [_Part(number, keys.get(name, {})).bars(bars) for number, (name, bars) in enumerate(parts.items())]
+    except (ValueError, OverflowError, ZeroDivisionError) as error:
+        raise UnreadableInput(path, f"a number in it cannot be read: {str(error)[:80]}") from None
+    bars: list[Bar] = []
+    tempi: list[TempoMark] = []
+    at = Fraction(0)
+    for place in range(max((len(part) for part in read), default=0)):
+        column = [part[place] for part in read if place < len(part)]
+        bar = _joined(column, at, bars[-1] if bars else None)
+        bars.append(bar)
+        tempi += [mark._replace(at=mark.at + at) for one in column for mark in one.tempi]
+        at += bar.length
+    if not bars:
+        raise UnreadableInput(path, "it has no bars")
+    _give_coda_signs_meaning(
+        bars, [any(part[place].coda_sign for part in read if place < len(part)) for place in range(len(bars))]
+    )
+    left_out = sum(one.left_out for part in read for one in part)
+    if left_out:
+        warn_input(path, f"{left_out} notes outside the MIDI range 0–127 are left out")
+    return Sheet(bars, tempi)
+
+
+@dataclass(slots=True)
+class _PartBar:
+    """A bar of one part; positions count from its start."""
+
+    number: str
+    is_implicit: bool
+    nominal: Fraction | None = None
+    beat: Fraction = Fraction(1)
+    length: Fraction = Fraction(0)
+    marks: BarMarks = field(default_factory=BarMarks)
+    notes: list[Written] = field(default_factory=list)
+    tempi: list[TempoMark] = field(default_factory=list)
+    coda_sign: bool = False
+    repeat_begins_next: bool = False
+    repeat_ends_before: int = 1
+    left_out: int = 0
+
+
+class _Part:
+    """Reads the bars of a part; what holds from bar to bar is its state."""
+
+    def __init__(self, number: int, keys: dict[str, tuple[bool, int | None]]) -> None:
+        self._number = number
+        self._keys = keys
+        self._divisions = Fraction(1)
+        self._transposed: dict[str, int] = {}
+        self._velocity = DEFAULT_VELOCITY
+        self._nominal: Fraction | None = None
+        self._beat = Fraction(1)
+        self._ending: frozenset[int] = frozenset()
+
+    def bars(self, elements: list[Element]) -> list[_PartBar]:
+        read = [self._bar(element) for element in elements]
+        for bar, following in pairwise(read):
+            following.marks.repeat_begins |= bar.repeat_begins_next
+            bar.marks.repeats_to = max(bar.marks.repeats_to, following.repeat_ends_before)
+        if self._ending:  # an ending that is not closed is its first bar
+            for bar in reversed(read):
+                if bar.marks.ending_begins:
+                    break
+                bar.marks.ending = frozenset()
+        return read
+
+    def _bar(self, element: Element) -> _PartBar:
+        self._now = self._start = Fraction(0)
+        self._graces: list[tuple[int, Written]] = []
+        bar = _PartBar(element.get("number", ""), element.get("implicit") == "yes")
+        closes = False
+        for child in element:
+            tag = child.tag
+            if tag == "note":
+                self._note(child, bar)
+            elif tag in ("backup", "forward"):
+                self._place_graces(bar)
+                step = self._duration(child)
+                self._now = self._now + step if tag == "forward" else max(self._now - step, Fraction(0))
+                bar.length = max(bar.length, self._now)
+            elif tag == "attributes":
+                self._attributes(child)
+            elif tag == "direction":
+                self._direction(child, bar)
+            elif tag == "sound":
+                self._sound(child, bar, self._now)
+            elif tag == "barline":
+                closes |= self._barline(child, bar)
+        self._place_graces(bar)
+        if self._now > _LONGEST:
+            raise ValueError(f"bar {bar.number} lasts {float(self._now):.0f} quarters")
+        bar.nominal, bar.beat = self._nominal, self._beat
+        bar.marks.ending = bar.marks.ending or self._ending
+        if closes or (self._ending and bar.marks.repeats_to > 1):
+            self._ending = frozenset()
+        return bar
+
+    def _note(self, element: Element, bar: _PartBar) -> None:
+        is_grace = element.find("grace") is not None
+        length = Fraction(0) if is_grace else self._duration(element)
+        is_chord = element.find("chord") is not None
+        if not is_chord:
+            self._start = self._now
+            self._now += length
+            rest = element.find("rest")
+            is_whole_bar = rest is not None and rest.get("measure") == "yes" and self._nominal is not None
+            bar.length = max(bar.length, min(self._now, self._nominal) if is_whole_bar and self._nominal else self._now)
+        if not is_grace:
+            self._place_graces(bar)
+        if element.find("cue") is not None:
+            return
+        pitch, is_drum = self._pitch(element)
+        if pitch is None:
+            return
+        if not 0 <= pitch <= 127:
+            bar.left_out += 1
+            return
+        ties = {tie.get("type") for tie in element.iter("tie")}
+        note = Written(
+            self._start, length, pitch, self._note_velocity(element), element.get("id", ""), self._number,
+            "stop" in ties, "start" in ties, is_drum=is_drum,
+        )  # fmt: skip
+        if not is_grace:
+            bar.notes.append(note)
+            return
+        place = self._graces[-1][0] + (not is_chord) if self._graces else 0
+        self._graces.append((place, note))
+
+    def _place_graces(self, bar: _PartBar) -> None:
+        """Number the grace notes that came before this place."""
+        if self._graces:
+            count = self._graces[-1][0] + 1
+            bar.notes += [note._replace(grace=count - place, graces=count) for place, note in self._graces]
+            self._graces = []
+
+    def _duration(self, element: Element) -> Fraction:
+        text = element.findtext("duration")
+        if text is not None:
+            return max(_number(text), Fraction(0)) / self._divisions
+        length = TYPES.get((element.findtext("type") or "").strip(), Fraction(0))
+        length *= 2 - Fraction(1, 2 ** min(len(element.findall("dot")), 8))
+        actual = _number(element.findtext("time-modification/actual-notes") or "1")
+        return length * _number(element.findtext("time-modification/normal-notes") or "1") / actual
+
+    def _pitch(self, element: Element) -> tuple[int | None, bool]:
+        instrument = element.find("instrument")
+        name = instrument.get("id", "") if instrument is not None else next(iter(self._keys), "")
+        is_drum, key = self._keys.get(name, (False, None))
+        if element.find("unpitched") is not None:
+            return (SNARE_DRUM if key is None else key), True
+        pitch = element.find("pitch")
+        step = STEPS.get((pitch.findtext("step") or "").strip().upper()) if pitch is not None else None
+        if pitch is None or step is None:
+            return None, False
+        alter = _number(pitch.findtext("alter") or "0")
+        sounding = 12 * int(_number(pitch.findtext("octave") or "4")) + 12 + step + math.floor(alter + Fraction(1, 2))
+        if is_drum:
+            return (sounding if key is None else key), True
+        staff = (element.findtext("staff") or "1").strip()
+        return sounding + self._transposed.get(staff, self._transposed.get("", 0)), False
+
+    def _note_velocity(self, element: Element) -> int:
+        percent = _float(element.get("dynamics"))
+        return self._velocity if percent is None else _velocity(percent)
+
+    def _attributes(self, element: Element) -> None:
+        divisions = element.findtext("divisions")
+        if divisions is not None and _number(divisions) > 0:
+            self._divisions = _number(divisions)
+        for transpose in element.findall("transpose"):
+            chromatic = int(_number(transpose.findtext("chromatic") or "0"))
+            octaves = int(_number(transpose.findtext("octave-change") or "0"))
+            staff = transpose.get("number", "")
+            if not staff:
+                self._transposed.clear()
+            self._transposed[staff] = chromatic + 12 * octaves
+        time = element.find("time")
+        if time is None:
+            return
+        counts = [sum(int(one) for one in re.findall(r"\d{1,4}", beats.text or "")) for beats in time.findall("beats")]
+        units = [int(_number(unit.text or "4")) for unit in time.findall("beat-type")]
+        if counts and len(counts) == len(units) and min(*counts, *units) > 0:
+            self._nominal = sum(
+                (Fraction(4 * count, unit) for count, unit in zip(counts, units, strict=True)), Fraction(0)
+            )
+            self._beat = Fraction(4, units[0])
+        else:
+            self._nominal, self._beat = None, Fraction(1)
+
+    def _direction(self, element: Element, bar: _PartBar) -> None:
+        offset = element.find("offset")
+        shift = _number(offset.text or "0") if offset is not None and offset.get("sound") == "yes" else Fraction(0)
+        at = max(self._now + shift / self._divisions, Fraction(0))
+        is_stated = False
+        for sound in element.iter("sound"):
+            is_stated |= self._sound(sound, bar, at)
+        for kind in element.iter("direction-type"):
+            for sign in kind:
+                if sign.tag == "words":
+                    words = "".join(sign.itertext())
+                    bar.marks.read_words(words)
+                    bar.coda_sign |= words.strip().lower() == "coda"
+                elif sign.tag == "segno":
+                    bar.marks.is_segno = True
+                elif sign.tag == "coda" and not is_stated:
+                    bar.coda_sign = True
+                elif sign.tag == "metronome":
+                    bar.tempi += _metronome(sign, at)
+                elif sign.tag == "dynamics":
+                    self._velocity = next((DYNAMICS[one.tag] for one in sign if one.tag in DYNAMICS), self._velocity)
+
+    def _sound(self, element: Element, bar: _PartBar, at: Fraction) -> bool:
+        """Read a `<sound>`; whether it says what a coda sign means."""
+        own = element.findtext("offset")
+        at = at if own is None else max(at + _number(own) / self._divisions, Fraction(0))
+        tempo, dynamics = _float(element.get("tempo")), _float(element.get("dynamics"))
+        if tempo:
+            bar.tempi.append(TempoMark(at, tempo))
+        if dynamics is not None:
+            self._velocity = _velocity(dynamics)
+        marks = bar.marks
+        if element.get("dacapo") == "yes":
+            marks.jump = "capo"
+        elif "dalsegno" in element.attrib:
+            marks.jump = "segno"
+        marks.is_segno |= "segno" in element.attrib
+        marks.is_coda |= "coda" in element.attrib
+        marks.to_coda |= "tocoda" in element.attrib
+        marks.is_fine |= element.get("fine", "no") != "no"
+        return "coda" in element.attrib or "tocoda" in element.attrib
+
+    def _barline(self, element: Element, bar: _PartBar) -> bool:
+        """Read a bar line; whether an ending closes at it."""
+        location = element.get("location", "right")
+        bar.marks.is_segno |= element.find("segno") is not None
+        bar.coda_sign |= element.find("coda") is not None
+        repeat, ending = element.find("repeat"), element.find("ending")
+        style = (element.findtext("bar-style") or "").strip()
+        bar.marks.is_final |= style == "light-heavy" and location == "right" and repeat is None
+        if repeat is not None and location != "middle":
+            if repeat.get("direction") == "forward":
+                bar.marks.repeat_begins |= location == "left"
+                bar.repeat_begins_next |= location == "right"
+            elif location == "left":
+                bar.repeat_ends_before = _times(repeat)
+            else:
+                bar.marks.repeats_to = _times(repeat)
+        if ending is None:
+            return False
+        numbers = ending_numbers(ending.get("number", "1"))
+        if ending.get("type") == "start":
+            self._ending, bar.marks.ending_begins = numbers, True
+            return False
+        bar.marks.ending = self._ending or numbers
+        return True
+
+
+def _parts(root: Element) -> dict[str, list[Element]]:
+    """The bars of each part, by part id, of a part-wise or time-wise document."""
+    parts: dict[str, list[Element]] = {}
+    if root.tag == "score-timewise":
+        for measure in root.findall("measure"):
+            for part in measure.findall("part"):
+                part.attrib = measure.attrib | part.attrib
+                parts.setdefault(part.get("id", ""), []).append(part)
+        return parts
+    for place, part in enumerate(root.findall("part")):
+        name = part.get("id", "")
+        parts[name if name not in parts else f"{name} {place}"] = part.findall("measure")
+    return parts
+
+
+def _percussion_keys(root: Element) -> dict[str, dict[str, tuple[bool, int | None]]]:
+    """By part and instrument: whether it is percussion, and its General MIDI key."""
+    found: dict[str, dict[str, tuple[bool, int | None]]] = {}
+    for part in root.iter("score-part"):
+        keys = found.setdefault(part.get("id", ""), {})
+        for midi in part.findall("midi-instrument"):
+            key = _float(midi.findtext("midi-unpitched"))
+            is_drum = _float(midi.findtext("midi-channel")) == _DRUM_CHANNEL or key is not None
+            keys[midi.get("id", "")] = (is_drum, int(key) - 1 if key is not None and 1 <= key <= 128 else None)
+    return found
+
+
+def _joined(column: list[_PartBar], at: Fraction, before: Bar | None) -> Bar:
+    """One bar of all parts; its length is that of the longest."""
+    nominal = next((one.nominal for one in column if one.nominal is not None), None)
+    length = max(one.length for one in column)
+    fills = any(one.length == nominal for one in column)
+    if length == 0 or (nominal is not None and abs(length - nominal) <= (_OVERFULL if fills else _ROUNDED)):
+        length = Fraction(4) if nominal is None else nominal
+    digits = re.search(r"\d{1,9}", column[0].number)
+    number = int(digits.group()) if digits and column[0].number.strip()[0].isdigit() else before.number if before else 0
+    bar = Bar(at, length, number, column[0].beat)
+    count_upbeat(bar, before, nominal, column[0].is_implicit)
+    for one in column:
+        bar.marks.add(one.marks)
+        bar.notes += [note._replace(at=note.at + at) for note in one.notes]
+    return bar
+
+
+def _give_coda_signs_meaning(bars: list[Bar], has_sign: list[bool]) -> None:
+    """A coda sign without an explanation: the last one opens the coda, those before it lead to it."""
+    signs = [bar.marks for bar, is_sign in zip(bars, has_sign, strict=True) if is_sign]
+    if not signs or any(bar.marks.is_coda for bar in bars):
+        return
+    signs[-1].is_coda = True
+    for marks in signs[:-1]:
+        marks.to_coda = True
+
+
+def _metronome(element: Element, at: Fraction) -> Iterator[TempoMark]:
+    """A mark such as "dotted quarter = 60", or "quarter = dotted quarter", which is a ratio of tempi."""
+    units: list[Fraction] = []
+    dots: list[int] = []
+    for child in element:
+        if child.tag == "beat-unit":
+            units.append(TYPES.get((child.text or "").strip(), Fraction(0)))
+            dots.append(0)
+        elif child.tag == "beat-unit-dot" and units:
+            dots[-1] += 1
+    units = [unit * (2 - Fraction(1, 2 ** min(count, 8))) for unit, count in zip(units, dots, strict=True)]
+    per_minute = re.search(r"\d{1,4}(?:[.,]\d{1,6})?", element.findtext("per-minute") or "")
+    if not units or not all(units):
+        return
+    if per_minute is not None:
+        yield TempoMark(at, float(per_minute.group().replace(",", ".")) * float(units[0]))
+    elif len(units) == 2:
+        yield TempoMark(at, float(units[1] / units[0]), is_ratio=True)
+
+
+def _times(repeat: Element) -> int:
+    times = _float(repeat.get("times"))
+    return 2 if times is None else max(1, min(int(times), MOST_TIMES))
+
+
+def _velocity(percent: float) -> int:
+    return max(1, min(127, round(percent * _PERCENT)))
+
+
+@lru_cache(4096)
+def _number(text: str) -> Fraction:
+    text = text.strip()
+    if not re.fullmatch(r"[+-]?\d{0,9}(\.\d{0,9})?", text) or not any(one.isdigit() for one in text):
+        raise ValueError(f"{text[:40]!r}")
+    return Fraction(text if text[-1] != "." else text[:-1])
+
+
+def _float(text: str | None) -> float | None:
+    try:
+        value = float(text) if text else None
+    except ValueError:
+        return None
+    return value if value is not None and math.isfinite(value) else None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from antiphon.corpora import files_below
 from antiphon.corpora.segment_table import WindowGrid
-from antiphon.errors import AntiphonError, MissingDecoder, UnreadableInput
+from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.metadata import Works, describe
 from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.query import SUFFIXES, kind_of
@@ -191,9 +191,8 @@ def _bring_up_to_date(
     try:
         file = embed_file(path, kind, embedder, HOP_S)
     except UnreadableInput as error:
-        if not isinstance(error, MissingDecoder):  # the decoder may be installed by the next build
-            store.put_failure(name, state, error.reason)
-            known.drop(name)
+        store.put_failure(name, state, error.reason)
+        known.drop(name)
         report.failed.append(error)
         return
     kept = np.flatnonzero(np.any(file.vectors, axis=1))

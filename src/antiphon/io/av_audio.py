@@ -5,7 +5,7 @@ the start of the earliest audio or video stream. An audio stream that starts lat
 its packets are silent, and so is what cannot be decoded. The decoder drops the priming samples of the codec where the
 container states them.
 
-Positions are counted in decoded samples; time stamps only place the first frame, the frame after a gap, and the first
+floats are counted in decoded samples; time stamps only place the first frame, the frame after a gap, and the first
 frame after a seek, where the median over the frames before the part removes the rounding of single time stamps.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator
-from fractions import Fraction
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from antiphon.errors import UnreadableInput
-from antiphon.io.av_clock import LATEST_START_S, LEAST_GAP_S, Clock, Position
-from antiphon.io.av_frames import Run, Source, frames_of, open_container, packets_of, samples_in, time_of
+from antiphon.io.av_clock import LATEST_START_S, LEAST_GAP_S, Clock
+from antiphon.io.av_frames import Run, Source, frames_of, open_container, packets_of, samples_in
 
 _PREROLL_S = (0.5, 5.0)  # decoded before a part, until overlapping transforms and Opus's prediction have settled
 _ROUNDING_S = 0.0015
@@ -63,7 +63,7 @@ class AvDecoder:
         the channels of `like`, by default those of the first frame. `missing` is the fraction of the samples that is
         known to be cut off.
         """
-        self._path, self._source, self._options = Path(path), source or str(path), options or {}
+        self._path, self._source, self._options = Path(path), source or partial(str, path), options or {}
         self._like = like
         self.stated_end_s: float | None = None
         self.damaged_at_s: float | None = None
@@ -81,8 +81,6 @@ class AvDecoder:
     def close(self) -> None:
         """Close the container."""
         self._container.close()
-        if not isinstance(self._source, str):
-            self._source.close()
 
     def _find_start(self) -> None:
         container, stream = self._container, self._stream
@@ -96,43 +94,47 @@ class AvDecoder:
         self.channels: int = frame.layout.nb_channels if like is None else like.channels
         if self.sample_rate_hz <= 0 or self.channels <= 0:
             raise UnreadableInput(self._path, "not a readable sound file (no rate or no channels)")
-        start_s = time_of(frame)
+        self._tick_s = float(stream.time_base)
+        start_s = self._time_s(frame)
         others = [one for one in (*container.streams.video, *container.streams.audio[1:]) if one.start_time is not None]
-        earliest_s = min([start_s or Fraction(0), *(one.start_time * one.time_base for one in others)])
+        earliest_s = min([start_s or 0.0, *(float(one.start_time * one.time_base) for one in others)])
         late_s = (start_s if start_s is not None else earliest_s) - earliest_s
         if late_s > LATEST_START_S:
-            reason = f"its sound begins {float(late_s):.0f} s after its picture; {LATEST_START_S} s is the most"
+            reason = f"its sound begins {late_s:.0f} s after its picture; {LATEST_START_S} s is the most"
             raise UnreadableInput(self._path, reason)
         self.zero_s = earliest_s
         if self.container_name in _OWN_CLOCK and 0 < earliest_s <= LATEST_START_S:
-            self.zero_s = Fraction(0)
+            self.zero_s = 0.0
         # FFmpeg places packets of FLAC within Ogg wrongly after a seek.
         self.seekable = start_s is not None and (self.container_name, stream.codec_context.name) != ("ogg", "flac")
         self._grid = self._grid_of(first)
         if self.container_name in _STATES_LENGTH or (self.container_name == "mp3" and _counts_frames(self._path)):
             if stream.duration is not None:
                 start = stream.start_time or 0
-                self.stated_end_s = float((start + stream.duration) * stream.time_base - self.zero_s)
+                self.stated_end_s = (start + stream.duration) * self._tick_s - self.zero_s
             elif container.duration is not None and len(container.streams) == 1:
-                self.stated_end_s = float(Fraction(container.duration, av.time_base) - self.zero_s)
+                self.stated_end_s = container.duration / av.time_base - self.zero_s
 
-    def _clock(self, expected: Position | None = None) -> Clock:
+    def _time_s(self, timed: Any) -> float | None:
+        return None if timed.pts is None else timed.pts * self._tick_s
+
+    def _clock(self, expected: float | None = None) -> Clock:
         exact = self.container_name == "flac"
         return Clock(self.sample_rate_hz, self.zero_s, exact, self.stated_end_s, expected)
 
-    def _grid_of(self, first: list[Any]) -> tuple[Position, int] | None:
+    def _grid_of(self, first: list[Any]) -> tuple[float, int] | None:
         """A position and the step of the frames' positions, where all but the first have one length."""
         clock, lengths = self._clock(), {frame.samples for frame in first[1:]}
         if self.container_name != "matroska" or len(lengths) != 1 or len({one.sample_rate for one in first}) != 1:
             return None
-        return clock.place(time_of(first[0])) + first[0].samples, lengths.pop()
+        return clock.place(self._time_s(first[0])) + first[0].samples, lengths.pop()
 
-    def _on_grid(self, at: Position) -> Position:
+    def _on_grid(self, at: float) -> float:
         """Undo the rounding of Matroska's time stamps to milliseconds."""
         if self._grid is None:
             return at
         origin, step = self._grid
-        nearest: Position = origin + round((at - origin) / step) * step
+        nearest: float = origin + round((at - origin) / step) * step
         return nearest if abs(float(nearest - at)) <= _ROUNDING_S * self.sample_rate_hz else at
 
     def _find_end(self) -> None:
@@ -140,7 +142,7 @@ class AvDecoder:
         rate, stated_s = self.sample_rate_hz, self.stated_end_s
         self.frames: int
         if stated_s is None and self.container_name == "ogg" and self._container.duration:
-            stated_s = float(Fraction(self._container.duration, av.time_base))  # of the last page
+            stated_s = self._container.duration / av.time_base  # of the last page
         if self.seekable and stated_s is not None and 0 < stated_s < 1e7:
             end = self._end_from(max(0, round((stated_s - _TAIL_S) * rate)))
             if end is not None and abs(end / rate - stated_s) < _AGREE_S:
@@ -164,12 +166,12 @@ class AvDecoder:
         self._container.close()
         self._container, self._stream = open_container(self._path, self._source, self._options)
         clock = self._clock()
-        end: Position = 0
+        end: float = 0
         for packet in packets_of(self._container, self._stream):
             if packet is None or packet.size == 0:
                 continue
-            at = clock.place(None if packet.pts is None else packet.pts * Fraction(packet.time_base))
-            end = at + round((packet.duration or 0) * Fraction(packet.time_base) * self.sample_rate_hz)
+            at = clock.place(self._time_s(packet))
+            end = at + round((packet.duration or 0) * self._tick_s * self.sample_rate_hz)
             clock.expected = end
         self.seekable &= clock.steady
         return round(end)
@@ -203,9 +205,9 @@ class AvDecoder:
                 return
 
     def _parts(self, begin: int, end: int | None) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Position and samples of successive parts; the first may begin before `begin`."""
+        """float and samples of successive parts; the first may begin before `begin`."""
         for preroll_s in _PREROLL_S if self.seekable else ():
-            from_s = self.zero_s + Fraction(begin, self.sample_rate_hz) - Fraction(preroll_s)
+            from_s = self.zero_s + begin / self.sample_rate_hz - preroll_s
             if from_s <= self.zero_s:
                 break
             frames = self._sought(begin, from_s)
@@ -218,18 +220,18 @@ class AvDecoder:
         finally:
             container.close()
 
-    def _sought(self, begin: int, from_s: Fraction) -> Iterator[tuple[Position, Any]] | None:
+    def _sought(self, begin: int, from_s: float) -> Iterator[tuple[float, Any]] | None:
         """Frames from the one that holds `begin`, after a seek; None where the seek fails or ends after `begin`."""
         container, stream, rate = self._container, self._stream, self.sample_rate_hz
         try:
-            container.seek(int(from_s / stream.time_base), stream=stream)
+            container.seek(int(from_s / self._tick_s), stream=stream)
         except FFmpegError:
             return None
-        counted: Position = 0
-        lags: list[Position] = []
+        counted: float = 0
+        lags: list[float] = []
         frames = frames_of(container, stream)
         for frame, after_fault in frames:
-            time_s = time_of(frame)
+            time_s = self._time_s(frame)
             if time_s is None:
                 return None
             lag = round((time_s - self.zero_s) * rate) - counted
@@ -245,18 +247,16 @@ class AvDecoder:
             counted += samples
         return None
 
-    def _placed_after(
-        self, at: Position, first: Any, frames: Iterator[tuple[Any, bool]]
-    ) -> Iterator[tuple[Position, Any]]:
+    def _placed_after(self, at: float, first: Any, frames: Iterator[tuple[Any, bool]]) -> Iterator[tuple[float, Any]]:
         yield at, first
         yield from self._place(frames, self._clock(at + samples_in(first, self.sample_rate_hz)))
 
-    def _placed(self, container: Any, stream: Any, clock: Clock) -> Iterator[tuple[Position, Any]]:
+    def _placed(self, container: Any, stream: Any, clock: Clock) -> Iterator[tuple[float, Any]]:
         return self._place(frames_of(container, stream), clock)
 
-    def _place(self, frames: Iterator[tuple[Any, bool]], clock: Clock) -> Iterator[tuple[Position, Any]]:
+    def _place(self, frames: Iterator[tuple[Any, bool]], clock: Clock) -> Iterator[tuple[float, Any]]:
         for frame, after_fault in frames:
-            at = clock.place(time_of(frame), after_fault)
+            at = clock.place(self._time_s(frame), after_fault)
             yield at, frame
             clock.expected = at + samples_in(frame, self.sample_rate_hz)
             if clock.first_gap is not None and self.container_name in _WITHOUT_GAPS:
@@ -264,22 +264,22 @@ class AvDecoder:
             if after_fault:
                 self._damaged(at)
 
-    def _damaged(self, at: Position) -> None:
+    def _damaged(self, at: float) -> None:
         at_s = float(at) / self.sample_rate_hz
         self.damaged_at_s = at_s if self.damaged_at_s is None else min(self.damaged_at_s, at_s)
 
     def _joined(
-        self, placed: Iterator[tuple[Position, Any]], end: int | None
+        self, placed: Iterator[tuple[float, Any]], end: int | None
     ) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Join successive frames of one format into larger arrays [n, channels]."""
         run: Run | None = None
         for at, frame in placed:
-            kind = (frame.format.name, frame.layout.name, frame.sample_rate)
-            if run is None or run.kind != kind or run.end != at:
+            end_of_frame = at + samples_in(frame, self.sample_rate_hz)
+            if run is None or run.end != at or not run.add(frame, end_of_frame):
                 if run is not None:
                     yield from run.rest()
-                run = Run(kind, at, self.channels, self.sample_rate_hz)
-            run.add(frame, at + samples_in(frame, self.sample_rate_hz))
+                run = Run(at, self.channels, self.sample_rate_hz, frame.sample_rate)
+                run.add(frame, end_of_frame)
             if end is not None and run.end >= end:
                 break
             if run.waiting >= _FIFO_SAMPLES:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from fractions import Fraction
+from collections.abc import Callable, Iterator
 from io import RawIOBase
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,15 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from antiphon.errors import UnreadableInput
-from antiphon.io.av_clock import Position
 
-Source = str | RawIOBase
+Source = Callable[[], str | RawIOBase]
 _MOST_FAULTS = 1000  # packets in a row that cannot be read
 
 
 def open_container(path: Path, source: Source, options: dict[str, str]) -> tuple[Any, Any]:
     """A container and its first audio stream. Raises `UnreadableInput`."""
     try:
-        if not isinstance(source, str):
-            source.seek(0)
-        container: Any = av.open(source, options=options, metadata_errors="replace")
+        container: Any = av.open(source(), options=options, metadata_errors="replace")
     except (FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UnreadableInput(path, f"not a readable sound file ({reason})") from None
@@ -75,9 +71,9 @@ def packets_of(container: Any, stream: Any) -> Iterator[Any]:
             yield None
 
 
-def samples_in(frame: Any, rate: int) -> Position:
+def samples_in(frame: Any, rate: int) -> float:
     """Length of a frame at another rate."""
-    return frame.samples if frame.sample_rate == rate else Fraction(frame.samples * rate, frame.sample_rate)
+    return frame.samples if frame.sample_rate == rate else frame.samples * rate / frame.sample_rate
 
 
 def as_floats(frame: Any) -> NDArray[np.float32]:
@@ -92,35 +88,34 @@ def as_floats(frame: Any) -> NDArray[np.float32]:
     return array.astype(np.float32) / np.float32(2.0 ** (8 * array.dtype.itemsize - 1))
 
 
-def time_of(frame: Any) -> Fraction | None:
-    """Time stamp in seconds."""
-    return None if frame.pts is None else frame.pts * Fraction(frame.time_base)
-
-
 class Run:
     """Frames of one format without a gap; they leave as arrays at the rate and with the channels that are wanted."""
 
-    def __init__(self, kind: tuple[str, str, int], begin: Position, channels: int, rate: int) -> None:
-        self.kind, self.end = kind, begin
+    def __init__(self, begin: float, channels: int, rate: int, own_rate: int) -> None:
+        self.end = begin
         self._channels, self._reached = channels, round(begin)
         self._fifo = AudioFifo()
         self._resampler = None
-        if kind[-1] != rate:
-            self._resampler = soxr.ResampleStream(kind[-1], rate, channels, dtype="float32", quality="HQ")
+        if own_rate != rate:
+            self._resampler = soxr.ResampleStream(own_rate, rate, channels, dtype="float32", quality="HQ")
 
     @property
     def waiting(self) -> int:
         """Number of samples that have not left."""
         return self._fifo.samples
 
-    def add(self, frame: Any, end: Position) -> None:
-        """Add a frame that reaches to `end`."""
+    def add(self, frame: Any, end: float) -> bool:
+        """Add a frame that reaches to `end`; False for one of another format."""
         frame.pts = None
-        self._fifo.write(frame)
+        try:
+            self._fifo.write(frame)
+        except ValueError:
+            return False
         self.end = end
+        return True
 
     def drain(self) -> tuple[int, NDArray[np.float32]]:
-        """Position and samples of what is waiting."""
+        """float and samples of what is waiting."""
         frame = self._fifo.read(0, partial=True)
         samples = np.zeros((0, self._channels), np.float32)
         if frame is not None:
@@ -130,7 +125,7 @@ class Run:
         return self._leaving(samples)
 
     def rest(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Position and samples of everything that is left."""
+        """float and samples of everything that is left."""
         yield self.drain()
         if self._resampler is not None:
             yield self._leaving(self._resampler.resample_chunk(np.zeros((0, self._channels), np.float32), last=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -85,11 +86,7 @@ class ChainedOgg:
         if self._current is not None and self._current[0] == link:
             return self._current[1]
         self.close()
-        part = FilePart(self._path, link.begin, link.end)
-        try:
-            decoder = AvDecoder(self._path, part, like=self._like)
-        except BaseException:
-            part.close()
-            raise
+        part = partial(FilePart, self._path, link.begin, link.end)
+        decoder = AvDecoder(self._path, part, like=self._like)
         self._current = link, decoder
         return decoder

@@ -53,6 +53,7 @@ def write_sound(path: Path, kind: str) -> None:
         return
     with av.open(str(path), "w") as container:
         stream = container.add_stream(_AV[kind], rate=_RATE_HZ, layout="stereo")
+        assert isinstance(stream, av.AudioStream)
         for begin in range(0, len(stereo), 1024):
             block = np.ascontiguousarray(stereo[begin : begin + 1024].T)
             frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
@@ -101,10 +102,15 @@ def read_one(path: Path) -> str:
             assert np.array_equal(np.concatenate(list(sound_blocks(path, _WANTED_HZ, 0.7))), samples), "blocks differ"
             if info.duration_s > 1.0:
                 window = read_samples(path, _WANTED_HZ, info.duration_s / 2, 0.4)
-                assert np.isfinite(window).all() and len(window), "no window"
+                assert len(window), "no window"
+                assert np.isfinite(window).all(), "samples of a window that are not finite"
         except UnreadableInput as error:
-            assert "\n" not in str(error), "more than one line"
-            return "refused"
+            refused = str(error)
+        else:
+            refused = ""
+    assert "\n" not in refused, "more than one line"
+    if refused:
+        return "refused"
     return "read with a warning" if said else "read"
 
 

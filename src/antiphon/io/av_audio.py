@@ -27,14 +27,16 @@ from antiphon.errors import UnreadableInput
 from antiphon.io.av_clock import LATEST_START_S, LEAST_GAP_S, Clock
 from antiphon.io.av_frames import Run, Source, frames_of, open_container, packets_of, samples_in
 
+_FLAC_PREROLL_S = 0.02
 _PREROLL_S = (0.5, 5.0)  # decoded before a part, until overlapping transforms and Opus's prediction have settled
 _ROUNDING_S = 0.0015
 _GRID_FRAMES = 4
 _TAIL_S = 1.0
 _AGREE_S = 1.0
-_FIFO_SAMPLES = 1 << 13
+_LEAST_JOINED, _MOST_JOINED = 1 << 13, 1 << 16
 _GAP_SAMPLES = 1 << 16
 _LEAST_MISSING_S = 0.25
+_COUNTED = ("flac", "mp3")  # each time stamp is exact
 _WITHOUT_GAPS = ("flac", "ogg")  # where one is met, something has been lost
 _OWN_CLOCK = ("mov", "matroska")
 _STATES_LENGTH = ("mov", "matroska", "flac", "asf", "ape", "wv", "tta", "aiff", "w64", "caf", "au")
@@ -108,7 +110,11 @@ class AvDecoder:
         # FFmpeg places packets of FLAC within Ogg wrongly after a seek.
         self.seekable = start_s is not None and (self.container_name, stream.codec_context.name) != ("ogg", "flac")
         self._grid = self._grid_of(first)
-        if self.container_name in _STATES_LENGTH or (self.container_name == "mp3" and _counts_frames(self._path)):
+        frame_samples = max(one.samples for one in first)  # of the first, the delay of the encoder has been cut off
+        if self.container_name == "mp3":
+            counted = _xing_frames(self._path)
+            self.stated_end_s = None if counted is None else counted * frame_samples / frame.sample_rate
+        elif self.container_name in _STATES_LENGTH:
             if stream.duration is not None:
                 start = stream.start_time or 0
                 self.stated_end_s = (start + stream.duration) * self._tick_s - self.zero_s
@@ -119,7 +125,7 @@ class AvDecoder:
         return None if timed.pts is None else timed.pts * self._tick_s
 
     def _clock(self, expected: float | None = None) -> Clock:
-        exact = self.container_name == "flac"
+        exact = self.container_name in _COUNTED
         return Clock(self.sample_rate_hz, self.zero_s, exact, self.stated_end_s, expected)
 
     def _grid_of(self, first: list[Any]) -> tuple[float, int] | None:
@@ -206,7 +212,9 @@ class AvDecoder:
 
     def _parts(self, begin: int, end: int | None) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """float and samples of successive parts; the first may begin before `begin`."""
-        for preroll_s in _PREROLL_S if self.seekable else ():
+        # Frames of FLAC do not depend on each other.
+        prerolls_s = (_FLAC_PREROLL_S, *_PREROLL_S) if self.container_name == "flac" else _PREROLL_S
+        for preroll_s in prerolls_s if self.seekable else ():
             from_s = self.zero_s + begin / self.sample_rate_hz - preroll_s
             if from_s <= self.zero_s:
                 break
@@ -229,7 +237,7 @@ class AvDecoder:
             return None
         counted: float = 0
         lags: list[float] = []
-        frames = frames_of(container, stream)
+        frames = self._frames(container, stream)
         for frame, after_fault in frames:
             time_s = self._time_s(frame)
             if time_s is None:
@@ -247,12 +255,17 @@ class AvDecoder:
             counted += samples
         return None
 
+    def _frames(self, container: Any, stream: Any) -> Iterator[tuple[Any, bool]]:
+        if self.container_name == "mp3":
+            return frames_of(container, stream, partial(_begins_mp3, self._path))
+        return frames_of(container, stream)
+
     def _placed_after(self, at: float, first: Any, frames: Iterator[tuple[Any, bool]]) -> Iterator[tuple[float, Any]]:
         yield at, first
         yield from self._place(frames, self._clock(at + samples_in(first, self.sample_rate_hz)))
 
     def _placed(self, container: Any, stream: Any, clock: Clock) -> Iterator[tuple[float, Any]]:
-        return self._place(frames_of(container, stream), clock)
+        return self._place(self._frames(container, stream), clock)
 
     def _place(self, frames: Iterator[tuple[Any, bool]], clock: Clock) -> Iterator[tuple[float, Any]]:
         for frame, after_fault in frames:
@@ -273,6 +286,7 @@ class AvDecoder:
     ) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Join successive frames of one format into larger arrays [n, channels]."""
         run: Run | None = None
+        enough = _LEAST_JOINED
         for at, frame in placed:
             end_of_frame = at + samples_in(frame, self.sample_rate_hz)
             if run is None or run.end != at or not run.add(frame, end_of_frame):
@@ -282,14 +296,15 @@ class AvDecoder:
                 run.add(frame, end_of_frame)
             if end is not None and run.end >= end:
                 break
-            if run.waiting >= _FIFO_SAMPLES:
+            if run.waiting >= enough:
                 yield run.drain()
+                enough = min(2 * enough, _MOST_JOINED)
         if run is not None:
             yield from run.rest()
 
 
-def _counts_frames(path: Path) -> bool:
-    """Whether the first frame of an MP3 states their number, in Xing's or Fraunhofer's way."""
+def _xing_frames(path: Path) -> int | None:
+    """The number of frames that the first frame of an MP3 states, in Xing's or Fraunhofer's way."""
     with path.open("rb") as file:
         head = file.read(10)
         tag = 0
@@ -297,4 +312,16 @@ def _counts_frames(path: Path) -> bool:
             tag = 10 + sum(byte << 7 * (3 - at) for at, byte in enumerate(head[6:10]))
         file.seek(tag)
         frame = file.read(256)
-    return any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))
+    for mark, offset in ((b"Xing", 8), (b"Info", 8), (b"VBRI", 14)):
+        at = frame.find(mark)
+        if at >= 0 and (mark == b"VBRI" or (frame[at + 7 : at + 8] > b"\0" and frame[at + 7] & 1)):
+            return int.from_bytes(frame[at + offset : at + offset + 4], "big") or None
+    return None
+
+
+def _begins_mp3(path: Path, at: int) -> bool:
+    """Whether a tag or the header of another MP3 begins at this byte: files were put end to end."""
+    with path.open("rb") as file:
+        file.seek(at)
+        found = file.read(256)
+    return found.startswith((b"ID3", b"TAG", b"APETAGEX")) or any(mark in found for mark in (b"Xing", b"Info", b"LAME"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from io import RawIOBase
 from pathlib import Path
@@ -39,9 +40,14 @@ def open_container(path: Path, source: Source, options: dict[str, str]) -> tuple
     return container, stream
 
 
-def frames_of(container: Any, stream: Any) -> Iterator[tuple[Any, bool]]:
-    """Decoded frames, and whether packets directly before could not be decoded."""
-    fault = False
+def frames_of(
+    container: Any, stream: Any, excused: Callable[[int], bool] = lambda at: False
+) -> Iterator[tuple[Any, bool]]:
+    """Decoded frames, and whether packets directly before could not be decoded.
+
+    `excused` says of a byte of the file, behind the last packet that was decoded, whether no sound is expected there.
+    """
+    fault, behind = False, 0
     for packet in packets_of(container, stream):
         if packet is None:
             fault = True
@@ -49,8 +55,9 @@ def frames_of(container: Any, stream: Any) -> Iterator[tuple[Any, bool]]:
         try:
             frames = packet.decode()
         except (FFmpegError, ValueError):
-            fault = True
+            fault = fault or not excused(behind)
             continue
+        behind = (packet.pos or 0) + packet.size
         for frame in frames:
             if frame.samples > 0 and frame.sample_rate > 0:
                 yield frame, fault
@@ -85,7 +92,7 @@ def as_floats(frame: Any) -> NDArray[np.float32]:
         return array.astype(np.float32, copy=False)
     if array.dtype == np.uint8:
         return (array.astype(np.float32) - np.float32(128)) / np.float32(128)
-    return array.astype(np.float32) / np.float32(2.0 ** (8 * array.dtype.itemsize - 1))
+    return np.multiply(array, 2.0 ** (1 - 8 * array.dtype.itemsize), dtype=np.float32)
 
 
 class Run:
@@ -95,8 +102,12 @@ class Run:
         self.end = begin
         self._channels, self._reached = channels, round(begin)
         self._fifo = AudioFifo()
-        self._resampler = None
+        self._resampler, self._unaligned = None, 0
         if own_rate != rate:
+            # The resampler starts where an input and an output sample coincide, so that parts equal the whole.
+            first, step = round(begin * own_rate / rate), own_rate // math.gcd(own_rate, rate)
+            self._unaligned = -first % step
+            self._reached = (first + self._unaligned) * rate // own_rate
             self._resampler = soxr.ResampleStream(own_rate, rate, channels, dtype="float32", quality="HQ")
 
     @property
@@ -121,7 +132,9 @@ class Run:
         if frame is not None:
             samples = _with_channels(as_floats(frame), self._channels)
         if self._resampler is not None:
-            samples = self._resampler.resample_chunk(np.ascontiguousarray(samples))
+            aligned = samples[self._unaligned :]
+            self._unaligned -= len(samples) - len(aligned)
+            samples = self._resampler.resample_chunk(np.ascontiguousarray(aligned))
         return self._leaving(samples)
 
     def rest(self) -> Iterator[tuple[int, NDArray[np.float32]]]:

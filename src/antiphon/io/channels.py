@@ -1,7 +1,7 @@
 """Several channels become one, by a rule that holds for a whole file.
 
 The channels are averaged. Where that would cancel them, as with one lead wired the wrong way round, channels in
-opposite phase to the loudest are inverted before the average; where some stretch would be cancelled even so, the
+opposite phase to the first are inverted before the average; where some stretch would be cancelled even so, the
 loudest channel is taken alone. The choice is made from eight short probes spread over the file.
 """
 
@@ -51,7 +51,8 @@ def choose_mix(channels: int, probes: Sequence[NDArray[np.float32]]) -> Mix:
     power = np.sum([(probe.astype(np.float64) ** 2).sum(axis=0) for probe in sounding], axis=0)
     loudest = int(np.argmax(power))
     against = np.sum([probe[:, [loudest]].T.astype(np.float64) @ probe for probe in sounding], axis=0)[0]
-    inverted = Mix(tuple(-1 if value < 0 else 1 for value in against))
+    signs = np.where(against < 0, -1, 1)
+    inverted = Mix(tuple(int(sign) for sign in signs * signs[0]))  # the first keeps its sign
     alone = Mix(tuple(int(channel == loudest) for channel in range(channels)))
     return next((mix for mix in (plain, inverted) if _keeps(mix, sounding)), alone)
 

@@ -16,7 +16,7 @@ import antiphon
 from antiphon.cli import app
 from antiphon.errors import AntiphonError, InputWarning, UnreadableInput
 from antiphon.index.build import build_index
-from antiphon.io import folders, kinds, note_files
+from antiphon.io import folders, note_files
 from antiphon.io.folders import LeftOut, list_folders
 from antiphon.io.kinds import modality_of_input, suffix_of, without_suffix
 from antiphon.io.note_files import read_notes
@@ -79,26 +79,13 @@ def test_every_entry_is_taken_or_counted(library: Path) -> None:
     }
 
 
-def test_the_text_is_short_and_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folders, "missing_extra", lambda suffix: "scores" if suffix == ".musicxml" else None)
-    assert str(LeftOut({".musicxml": 3, ".jpg": 5})) == (
-        "8 files left out: 3 .musicxml (pip install 'antiphon[scores]'), 5 .jpg"
-    )
+def test_the_text_is_short() -> None:
+    assert str(LeftOut({".pdf": 3, ".jpg": 5})) == "8 files left out: 5 .jpg, 3 .pdf"
     many = LeftOut({f".k{number}": number for number in range(1, 21)})
     assert str(many).endswith(".k14, 13 .k13, 78 of 12 other kinds")
     assert str(LeftOut(links=2)) == "2 links to folders (--follow-links)"
     assert not LeftOut()
     assert str(LeftOut()) == ""
-
-
-def test_files_that_need_an_extra_are_left_out_until_it_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    touch(tmp_path, "one.m4a")
-    monkeypatch.setattr(kinds, "find_spec", lambda name: None)
-    assert str(list_folders([tmp_path]).left_out) == "1 file left out: 1 .m4a (pip install 'antiphon[av]')"
-    monkeypatch.setattr(kinds, "find_spec", lambda name: object())
-    assert names(tmp_path) == {"one.m4a": "audio"}
 
 
 class TestLinks:

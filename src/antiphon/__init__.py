@@ -31,7 +31,6 @@ _HOME = {
     "InputWarning": "errors",
     "LeftOut": "io.folders",
     "Match": "index.match",
-    "MissingExtra": "errors",
     "Notes": "io.notes",
     "Pair": "index.pairing",
     "Pairing": "index.pairing",
@@ -85,7 +84,6 @@ if TYPE_CHECKING:
     from antiphon.corpora.render import render as render
     from antiphon.errors import AntiphonError as AntiphonError
     from antiphon.errors import InputWarning as InputWarning
-    from antiphon.errors import MissingExtra as MissingExtra
     from antiphon.errors import UnknownName as UnknownName
     from antiphon.errors import UnreadableInput as UnreadableInput
     from antiphon.evaluation.runner import Evaluation as Evaluation

@@ -56,19 +56,6 @@ class UnreadableInput(AntiphonError):
         return type(self), (self.path, self.reason)  # it is sent between processes
 
 
-class MissingExtra(UnreadableInput):
-    """A file that an optional extra, which is not installed, may be able to read; the reason says which to install.
-
-    An index build tries such a file again each time.
-
-    Examples
-    --------
-    >>> from antiphon import MissingExtra, UnreadableInput
-    >>> issubclass(MissingExtra, UnreadableInput)
-    True
-    """
-
-
 class InputWarning(UserWarning):
     """A file that is used, but not whole or not as it states, with the reason.
 

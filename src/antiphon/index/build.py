@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.corpora.segment_table import WindowGrid
-from antiphon.errors import AntiphonError, InputWarning, MissingExtra, UnreadableInput, collect_input_warnings
+from antiphon.errors import AntiphonError, InputWarning, UnreadableInput, collect_input_warnings
 from antiphon.index.metadata import Works, describe
 from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.store import FileState, Store, is_index
@@ -225,9 +225,8 @@ def _bring_up_to_date(
     try:
         file = embed_file(path, kind, embedder, HOP_S)
     except UnreadableInput as error:
-        if not isinstance(error, MissingExtra):  # the extra may be installed by the next build
-            store.put_failure(name, state, error.reason)
-            known.drop(name)
+        store.put_failure(name, state, error.reason)
+        known.drop(name)
         report.failed.append(error)
         return
     kept = np.flatnonzero(np.any(file.vectors, axis=1))

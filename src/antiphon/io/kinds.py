@@ -6,7 +6,6 @@ import gzip
 import re
 import zlib
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path, PurePath
 
 from antiphon.errors import UnreadableInput
@@ -28,17 +27,17 @@ _MAGIC = (
     b"0&\xb2u\x8ef\xcf\x11",  # Windows Media
     b"\xff\xf1",  # AAC
     b"\xff\xf9",
+    b"wvpk",
+    b"MAC ",  # Monkey's Audio
+    b"TTA1",
 )
+_SCORE_ROOT = re.compile(rb"<(?:\w+:)?(?:score-partwise|score-timewise|mei)\b")
 _FORMS = {
     (b"RIFF", b"WAVE"),
     (b"RIFX", b"WAVE"),
     (b"RF64", b"WAVE"),
     (b"FORM", b"AIFF"),
     (b"FORM", b"AIFC"),
-}
-_OF_EXTRA = {
-    **dict.fromkeys((".m4a", ".mp4", ".aac", ".wma", ".webm", ".mkv", ".mov"), ("av", "av")),
-    **dict.fromkeys((".musicxml", ".mxl", ".mei", ".krn"), ("scores", "partitura")),
 }
 
 
@@ -69,15 +68,17 @@ def modality_of_name(name: str | PurePath) -> Modality | None:
 def modality_of(path: Path) -> Modality | None:
     """The modality of a file in a folder; None for other files.
 
-    Tables are recognised by their columns, and files without a suffix by their first bytes. A `.tsv` counts as notes
-    unless it is another table, so that a faulty one is reported. Raises `OSError` where it has to be opened and cannot
-    be.
+    Tables are recognised by their columns, scores in `.xml` by their root, and files without a suffix by their first
+    bytes. A `.tsv` counts as notes unless it is another table, so that a faulty one is reported. Raises `OSError` where
+    it has to be opened and cannot be.
     """
     suffix = suffix_of(path)
     if suffix.removesuffix(GZIP) in TABLE_SUFFIXES:
         head, whole = _head(path)
         found = "notes" if is_midi(head) else likeness(head, whole)
         return "notes" if found == "notes" or (suffix == ".tsv" and found != "other table") else None
+    if suffix.removesuffix(GZIP) == ".xml":
+        return "notes" if _is_score_xml(_head(path)[0]) else None
     return modality_of_name(path) if suffix else _by_content(_head(path)[0])
 
 
@@ -100,12 +101,6 @@ def modality_of_input(path: Path) -> Modality:
     return found
 
 
-def missing_extra(suffix: str) -> str | None:
-    """The name of the extra without which no file with this suffix can be read, where that is not installed."""
-    extra, module = _OF_EXTRA.get(suffix.removesuffix(GZIP), ("", ""))
-    return extra if extra and find_spec(module) is None else None
-
-
 def _head(path: Path) -> tuple[bytes, bool]:
     """The first bytes of a file, uncompressed, and whether they are all."""
     with path.open("rb") as file:
@@ -117,10 +112,15 @@ def _head(path: Path) -> tuple[bytes, bool]:
 
 
 def _by_content(head: bytes) -> Modality | None:
-    if is_midi(head):
+    if is_midi(head) or _is_score_xml(head):
         return "notes"
     is_audio = head.startswith(_MAGIC) or (head[:4], head[8:12]) in _FORMS or head[4:8] == b"ftyp"
     return "audio" if is_audio or _is_mp3_frame(head) else None
+
+
+def _is_score_xml(head: bytes) -> bool:
+    """Whether an XML file, of which these are the first bytes, is MusicXML or MEI; it may be in UTF-16."""
+    return _SCORE_ROOT.search(head.replace(b"\0", b"")) is not None
 
 
 def _is_mp3_frame(head: bytes) -> bool:

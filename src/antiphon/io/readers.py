@@ -11,7 +11,7 @@ import soundfile
 
 from antiphon.version import __version__
 
-_DECODERS = ("soundfile", "av", "symusic", "partitura")
+_DECODERS = ("soundfile", "av", "symusic")
 
 
 @cache

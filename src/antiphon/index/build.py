@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from antiphon.corpora import files_below
 from antiphon.errors import AntiphonError, MissingDecoder, UnreadableInput
 from antiphon.index.embedding import embed_file
@@ -192,9 +190,8 @@ def _bring_up_to_date(
             known.drop(name)
         report.failed.append(error)
         return
-    kept = np.flatnonzero(np.any(file.vectors, axis=1))
-    store.put(name, kind, state, content, file.duration_s, file.starts_s[kept], file.vectors[kept], file.notes)
+    store.put(name, kind, state, content, file.duration_s, file.starts_s, file.vectors, file.notes)
     known.put(name, state, content)
     report.embedded += 1
-    report.windows += len(kept)
-    report.empty_windows += len(file.starts_s) - len(kept)
+    report.windows += len(file.vectors)
+    report.empty_windows += file.empty_windows

@@ -191,6 +191,22 @@ def read_samples(
     return samples
 
 
+def sound_blocks(path: str | Path, sample_rate_hz: int, block_s: float) -> Iterator[NDArray[np.float32]]:
+    """Decode a sound file from its start to its end, block by block: float32 samples, `block_s` seconds at a time."""
+    offset_s = 0.0
+    while True:
+        try:
+            block = read_samples(path, sample_rate_hz, offset_s, block_s)
+        except UnreadableInput as error:
+            if offset_s and "it ends before" in error.reason:
+                return
+            raise
+        yield block
+        if len(block) < round(block_s * sample_rate_hz):
+            return
+        offset_s += block_s
+
+
 def is_silent(samples: NDArray[np.float32]) -> bool:
     """Whether all samples are below −80 dBFS; an empty array is silent."""
     return len(samples) == 0 or float(np.abs(samples).max()) < SILENCE_PEAK

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from antiphon.errors import UnreadableInput
-from antiphon.io.audio import audio_info, is_silent, read_samples, write_flac
+from antiphon.io.audio import audio_info, is_silent, read_samples, sound_blocks, write_flac
 from helpers import sine, write_sine
 
 RATE_HZ = 24_000
@@ -124,6 +124,14 @@ def test_reading_a_window_decodes_only_the_window(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(soundfile.SoundFile, "read", counting_read)
     assert len(read_samples(path, RATE_HZ, offset_s=20.0, duration_s=1.0)) == RATE_HZ
     assert 44_100 <= sum(decoded) <= 1.2 * 44_100
+
+
+@pytest.mark.parametrize("block_s", [0.1, 0.77, 10.0])
+@pytest.mark.parametrize("rate_hz", FILE_RATES_HZ)
+def test_blocks_joined_are_the_whole(noise_files: dict[int, Path], rate_hz: int, block_s: float) -> None:
+    blocks = list(sound_blocks(noise_files[rate_hz], RATE_HZ, block_s))
+    assert {len(block) for block in blocks[:-1]} <= {round(block_s * RATE_HZ)}
+    np.testing.assert_array_equal(np.concatenate(blocks), read_samples(noise_files[rate_hz], RATE_HZ))
 
 
 def test_window_past_the_end_is_shorter(tmp_path: Path) -> None:

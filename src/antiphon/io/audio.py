@@ -192,19 +192,60 @@ def read_samples(
 
 
 def sound_blocks(path: str | Path, sample_rate_hz: int, block_s: float) -> Iterator[NDArray[np.float32]]:
-    """Decode a sound file from its start to its end, block by block: float32 samples, `block_s` seconds at a time."""
-    offset_s = 0.0
-    while True:
-        try:
-            block = read_samples(path, sample_rate_hz, offset_s, block_s)
-        except UnreadableInput as error:
-            if offset_s and "it ends before" in error.reason:
-                return
-            raise
-        yield block
-        if len(block) < round(block_s * sample_rate_hz):
-            return
-        offset_s += block_s
+    """Decode a sound file from its start to its end, block by block.
+
+    Yields float32 samples at `sample_rate_hz`, `block_s` seconds at a time; the last block is shorter. Joined, the
+    blocks equal `read_samples(path, sample_rate_hz)`. The memory does not grow with the length of the file. Raises
+    `UnreadableInput` like `read_samples`, where a fault is met only later in the file, after the blocks before it.
+    """
+    if sample_rate_hz <= 0 or block_s <= 0:
+        raise ValueError(f"sample_rate_hz and block_s must be positive, got {sample_rate_hz} and {block_s}")
+    _check_file(path)
+    try:
+        file = soundfile.SoundFile(str(path))
+    except soundfile.LibsndfileError as error:
+        stream = _open_with_av(path, error.error_string)
+        parts = _resampled_parts(path, stream.blocks(), stream.sample_rate_hz, sample_rate_hz)
+        yield from _regrouped(path, parts, round(block_s * sample_rate_hz))
+        return
+    try:
+        with file:
+            parts = _resampled_parts(path, _mono_blocks(file, -1), file.samplerate, sample_rate_hz)
+            yield from _regrouped(path, parts, round(block_s * sample_rate_hz))
+    except soundfile.LibsndfileError as error:
+        raise UnreadableInput(path, f"truncated or damaged, decoding stops ({error.error_string})") from None
+
+
+def _resampled_parts(
+    path: str | Path, parts: Iterator[NDArray[np.float32]], rate: int, wanted_hz: int
+) -> Iterator[NDArray[np.float32]]:
+    if rate < _LOWEST_RATE_HZ:
+        raise UnreadableInput(path, f"its header gives a sample rate of {rate} Hz; {_LOWEST_RATE_HZ} is the least")
+    if rate == wanted_hz:
+        yield from parts
+        return
+    stream = soxr.ResampleStream(rate, wanted_hz, 1, dtype="float32", quality="HQ")
+    for part in parts:
+        yield stream.resample_chunk(part)
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def _regrouped(path: str | Path, parts: Iterator[NDArray[np.float32]], length: int) -> Iterator[NDArray[np.float32]]:
+    length = max(1, length)
+    waiting = np.zeros(0, np.float32)
+    empty = True
+    for part in parts:
+        if not np.isfinite(part).all():
+            raise UnreadableInput(path, "it holds samples that are not finite (NaN or infinity)")
+        empty &= len(part) == 0
+        waiting = np.concatenate([waiting, part])
+        while len(waiting) >= length:
+            yield waiting[:length]
+            waiting = waiting[length:]
+    if empty:
+        raise UnreadableInput(path, "no samples in it can be decoded (truncated?)")
+    if len(waiting):
+        yield waiting
 
 
 def is_silent(samples: NDArray[np.float32]) -> bool:

@@ -66,6 +66,18 @@ class AvStream:
         found = len(self.read(tail, None))
         return (tail + found if found else len(self.read(0, None))) / self.sample_rate_hz
 
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Mono samples from the start to the end, frame by frame, with zeros for gaps."""
+        reached = 0
+        with _opened(self.path) as (container, stream):
+            for at, samples in self._frames(container, stream):
+                if at > reached:
+                    yield np.zeros(at - reached, np.float32)
+                    reached = at
+                part = samples[reached - at :]
+                reached += len(part)
+                yield part
+
     def read(self, begin: int, count: int | None) -> NDArray[np.float32]:
         """Mono samples from `begin` to begin + count, to the end for None; fewer at the end of the stream.
 

@@ -98,7 +98,7 @@ def _best_chains(links: Sequence[Link], limit: int) -> list[Chain]:
     before = _predecessors(links)
     queue = [(*_best_chain(links, before, part), part) for part in _connected(before)]
     heapq.heapify(queue)
-    found = []
+    found: list[Chain] = []
     while queue and len(found) < limit:
         _, _, chain, part = heapq.heappop(queue)
         found.append(tuple(links[position] for position in chain))

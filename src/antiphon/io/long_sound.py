@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from antiphon.errors import UnreadableInput
 from antiphon.io.audio import is_silent, sound_blocks
 
-BLOCK_S = 60.0
-_KEPT = 10
+BLOCK_S = 10.0
+_KEPT = 60
 
 
 class LongSound:

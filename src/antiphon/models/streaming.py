@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,17 +14,17 @@ from numpy.typing import NDArray
 
 from antiphon.corpora.segment_table import WindowGrid
 from antiphon.io.audio import Sound, sound_blocks
+from antiphon.io.long_sound import BLOCK_S
 from antiphon.progress import track
 
 if TYPE_CHECKING:
     from antiphon.models.protocol import Embedder
 
-BLOCK_S = 60.0
 CONTEXT_S = 1.0
 """A vector may depend on samples this near to its window."""
 _BEGINS_EVERY_S = 2.0  # parts begin on a frame of every embedder
-_TOGETHER = 32  # windows that an embedder batches; shorter batches would share less work
-_SHORT_BLOCKS = 10  # whose progress is not reported
+_WINDOWS, _WINDOWS_S = 128, 128.0  # of a part, at most: whole batches of an embedder, and its memory
+_SHORT_BLOCKS = 60  # whose progress is not reported
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,34 +51,29 @@ def sound_parts(
     A sound shorter than a window has one window, which reaches beyond it.
     """
     grid, step = WindowGrid(window_s, hop_s, None), round(_BEGINS_EVERY_S * sample_rate_hz)
-    together = max(1, min(_TOGETHER, int(BLOCK_S / hop_s)))
-    held, begin, done, waiting = np.zeros(0, np.float32), 0, 0, iter(blocks)
-    while True:
-        block = next(waiting, None)
-        if block is not None:
-            held = np.concatenate([held, block])
-        decoded_s = (begin + len(held)) / sample_rate_hz
+    together = max(1, min(_WINDOWS, int(_WINDOWS_S / hop_s)))
+    held, begin, done = np.zeros(0, np.float32), 0, 0
+    for block in chain(blocks, [None]):
         if block is None:
-            count = len(grid.starts_s(max(decoded_s, window_s)))
+            count = len(grid.starts_s(max((begin + len(held)) / sample_rate_hz, window_s)))
         else:
-            count = len(grid.starts_s(decoded_s - CONTEXT_S)) // together * together
+            held = np.concatenate([held, block])
+            count = len(grid.starts_s((begin + len(held)) / sample_rate_hz - CONTEXT_S)) // together * together
         if count > done:
             yield SoundPart(held, begin / sample_rate_hz, np.arange(done, count, dtype=np.float64) * hop_s)
             done = count
-        if block is None:
-            return
         needed = max(begin, math.floor((done * hop_s - CONTEXT_S) * sample_rate_hz))
         unused = min(needed - begin, len(held)) // step * step
         held, begin = held[unused:], begin + unused
 
 
 def file_blocks(path: Path, sample_rate_hz: int) -> Iterator[NDArray[np.float32]]:
-    """Blocks of a minute of a sound file; where it is long, progress is reported. Raises as `sound_blocks` does."""
+    """Blocks of ten seconds of a sound file; progress of a long one is reported. Raises as `sound_blocks` does."""
     blocks = sound_blocks(path, sample_rate_hz, BLOCK_S)
-    return track(blocks, f"minutes of {path.name}", unreported=_SHORT_BLOCKS)
+    return track(blocks, f"embedding {path.name}", unreported=_SHORT_BLOCKS)
 
 
 def blocks_of(sound: Sound) -> Iterator[NDArray[np.float32]]:
-    """Blocks of a minute of a sound in memory."""
+    """Blocks of ten seconds of a sound in memory."""
     length = round(BLOCK_S * sound.sample_rate_hz)
     return (sound.samples[begin : begin + length] for begin in range(0, len(sound.samples), length))

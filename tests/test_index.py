@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import soundfile
 
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.experiments.listing import describe
-from antiphon.index import embedding
+from antiphon.index import build, embedding
 from antiphon.index.build import build_index
 from antiphon.index.metadata import FileMetadata
 from antiphon.index.search import SearchOptions, search
@@ -149,19 +148,6 @@ class TestBuild:
 
     def test_a_single_file_can_be_indexed(self, folder: Path, out: Path):
         assert bring_up_to_date(folder / "a.mid", out)[0].embedded == 1
-
-    def test_a_file_that_lacked_its_decoder_is_tried_again(
-        self, folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-    ):
-        path = folder / "tone.mp3"
-        path.write_bytes(b"no sound that libsndfile knows")
-        with monkeypatch.context() as without:
-            without.setitem(sys.modules, "av", None)
-            without.delitem(sys.modules, "antiphon.io.av_audio", raising=False)
-            report, _ = bring_up_to_date(folder, out)
-        assert "libsndfile" in report.failed[0].reason
-        report, _ = bring_up_to_date(folder, out)
-        assert "libsndfile" not in report.failed[0].reason
 
     def test_a_failed_file_is_remembered_and_tried_again_only_when_it_changes(
         self, folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch

@@ -30,7 +30,6 @@ _HOME = {
     "Injected": "models.arms",
     "InputWarning": "errors",
     "Match": "index.match",
-    "MissingDecoder": "errors",
     "Notes": "io.notes",
     "Pair": "index.pairing",
     "Pairing": "index.pairing",
@@ -83,7 +82,6 @@ if TYPE_CHECKING:
     from antiphon.corpora.render import render as render
     from antiphon.errors import AntiphonError as AntiphonError
     from antiphon.errors import InputWarning as InputWarning
-    from antiphon.errors import MissingDecoder as MissingDecoder
     from antiphon.errors import UnknownName as UnknownName
     from antiphon.errors import UnreadableInput as UnreadableInput
     from antiphon.evaluation.runner import Evaluation as Evaluation

@@ -54,17 +54,6 @@ class UnreadableInput(AntiphonError):
         return type(self), (self.path, self.reason)  # it is sent between processes
 
 
-class MissingDecoder(UnreadableInput):
-    """A file that an optional decoder, which is not installed, may be able to read.
-
-    Examples
-    --------
-    >>> from antiphon import MissingDecoder, UnreadableInput
-    >>> issubclass(MissingDecoder, UnreadableInput)
-    True
-    """
-
-
 class InputWarning(UserWarning):
     """A file that is used, but not whole or not as it states, with the reason.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from antiphon.corpora import files_below
-from antiphon.errors import AntiphonError, MissingDecoder, UnreadableInput
+from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.embedding import embed_file
 from antiphon.index.metadata import Works, describe
 from antiphon.index.neighbours import EXACT_BELOW
@@ -185,9 +185,8 @@ def _bring_up_to_date(
     try:
         file = embed_file(path, kind, embedder, HOP_S)
     except UnreadableInput as error:
-        if not isinstance(error, MissingDecoder):  # the decoder may be installed by the next build
-            store.put_failure(name, state, error.reason)
-            known.drop(name)
+        store.put_failure(name, state, error.reason)
+        known.drop(name)
         report.failed.append(error)
         return
     store.put(name, kind, state, content, file.duration_s, file.starts_s, file.vectors, file.notes)

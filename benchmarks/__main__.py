@@ -22,6 +22,7 @@ from benchmarks import (
     decode,
     descriptors,
     embedding,
+    long,
     midi,
     midi_fuzz,
     render,
@@ -35,7 +36,7 @@ from benchmarks.timing import Benchmark, Effort, Row
 
 BENCHMARKS: tuple[Benchmark, ...] = tuple(
     benchmark
-    for topic in (startup, midi, midi_fuzz, scores, score_fuzz, decode, render, descriptors, embedding, training)
+    for topic in (startup, midi, midi_fuzz, scores, score_fuzz, decode, long, render, descriptors, embedding, training)
     for benchmark in topic.BENCHMARKS
 )
 _VERSIONS = ("torch", "numpy", "soundfile", "symusic", "pretty_midi", "mido", "music21", "librosa")

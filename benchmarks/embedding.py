@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from antiphon.corpora import open_corpus
 from antiphon.corpora.segment_table import WindowGrid
-from antiphon.index.build import embed_file
+from antiphon.index.embedding import embed_file
 from antiphon.index.query import open_query
 from antiphon.io.audio import read_samples
 from antiphon.io.note_files import read_notes

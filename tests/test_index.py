@@ -14,7 +14,7 @@ import soundfile
 
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.experiments.listing import describe
-from antiphon.index import build
+from antiphon.index import build, embedding
 from antiphon.index.build import build_index
 from antiphon.index.metadata import FileMetadata
 from antiphon.index.search import SearchOptions, search
@@ -108,8 +108,8 @@ class TestBuild:
         (folder / "bad.mid").write_bytes(b"MThd and no more")
         bring_up_to_date(folder, out, only="notes")
         opened: list[str] = []
-        read_notes = build.read_notes
-        monkeypatch.setattr(build, "read_notes", lambda path: opened.append(path.name) or read_notes(path))
+        read_notes = embedding.read_notes
+        monkeypatch.setattr(embedding, "read_notes", lambda path: opened.append(path.name) or read_notes(path))
         for module in ("build", "store"):
             monkeypatch.setattr(f"antiphon.index.{module}.readers_version", lambda: "others")
         for _ in range(2):
@@ -158,8 +158,8 @@ class TestBuild:
         assert (first.embedded, embedded) == (6, 6)
         assert [error.path.name for error in first.failed] == ["bad.mid", "short.wav"]
         opened: list[str] = []
-        read_notes = build.read_notes
-        monkeypatch.setattr(build, "read_notes", lambda path: opened.append(path.name) or read_notes(path))
+        read_notes = embedding.read_notes
+        monkeypatch.setattr(embedding, "read_notes", lambda path: opened.append(path.name) or read_notes(path))
         second, embedded = bring_up_to_date(folder, out)
         assert (second.unchanged, embedded, opened) == (6, 0, [])
         assert [str(error) for error in second.failed] == [str(error) for error in first.failed]

@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 from antiphon.cli import app
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index import database, elsewhere
-from antiphon.index.build import build_index, embed_file
+from antiphon.index.build import build_index
 from antiphon.index.database import Database
+from antiphon.index.embedding import embed_file
 from antiphon.index.match import Match
 from antiphon.index.metadata import FileMetadata
 from antiphon.index.roots import common_folders

@@ -42,16 +42,21 @@ def report_progress(listener: Listener) -> Iterator[None]:
         _listener.reset(before)
 
 
-def track(items: Iterable[Item], task: str, total: int | None = None) -> Iterator[Item]:
-    """Yield the items and report each to the listener; `total` is needed where the items have no length."""
+def track(items: Iterable[Item], task: str, total: int | None = None, unreported: int = 0) -> Iterator[Item]:
+    """Yield the items and report each to the listener; `total` is needed where the items have no length.
+
+    A task of at most `unreported` items is not reported at all.
+    """
     if total is None and isinstance(items, Sized):
         total = len(items)
     done = 0
     for item in items:
-        _tell(task, done, total)
+        if done >= unreported:
+            _tell(task, done, total)
         yield item
         done += 1
-    _tell(task, done, done)
+    if done > unreported or not unreported:
+        _tell(task, done, done)
 
 
 def _tell(task: str, done: int, total: int | None) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 Modality = Literal["audio", "notes"]
@@ -50,6 +52,17 @@ class Overlap:
 
     samples: Tensor
     begin: Tensor
+
+
+class SampleArray(Protocol):
+    """Mono samples [n] that are read in slices: an array, or a sound of which only parts are in memory.
+
+    The parts that are read may overlap, but should follow each other: to go back can mean to decode again.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> NDArray[np.float32]: ...
 
 
 class JsonResult(Mapping[str, Any]):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from antiphon.io.notes import Notes
 from antiphon.signal.onsets import GRID_HZ, RISE_FRAMES, Frames, onset_strength, predicted_onsets, sum_over
+from antiphon.types import SampleArray
 
 FRAME_HZ = GRID_HZ
 _FFT_S = 2048 / 24_000
@@ -17,7 +17,7 @@ _CONTEXT_S = 0.2
 _SMOOTHED = 5
 
 
-def sound_frames(samples: NDArray[np.float32], sample_rate_hz: int, begin_s: float, end_s: float) -> Frames:
+def sound_frames(samples: SampleArray, sample_rate_hz: int, begin_s: float, end_s: float) -> Frames:
     """Onset frames of mono audio from `begin_s` to `end_s`: [(end_s − begin_s) · 50, 96]; zeros beyond its ends."""
     count = round((end_s - begin_s) * FRAME_HZ)
     first = round((begin_s - _CONTEXT_S) * sample_rate_hz)

@@ -7,21 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from antiphon.corpora.segment_table import WindowGrid
 from antiphon.errors import AntiphonError, InputWarning, UnreadableInput, collect_input_warnings
+from antiphon.index.embedding import embed_file
 from antiphon.index.metadata import Works, describe
 from antiphon.index.neighbours import EXACT_BELOW
 from antiphon.index.store import FileState, Store, is_index
 from antiphon.io.files import content_hash, utf8_name
 from antiphon.io.folders import LeftOut, Listing, list_folders
 from antiphon.io.kinds import modality_of_input, modality_of_name
-from antiphon.io.note_files import read_notes
-from antiphon.io.notes import Notes
 from antiphon.io.readers import readers_version
-from antiphon.models.corpus_embedding import read_sound
 from antiphon.models.protocol import Embedder
 from antiphon.progress import track
 from antiphon.types import MODALITIES, Modality
@@ -229,40 +223,8 @@ def _bring_up_to_date(
         known.drop(name)
         report.failed.append(error)
         return
-    kept = np.flatnonzero(np.any(file.vectors, axis=1))
-    store.put(name, kind, state, content, file.duration_s, file.starts_s[kept], file.vectors[kept], file.notes)
+    store.put(name, kind, state, content, file.duration_s, file.starts_s, file.vectors, file.notes)
     known.put(name, state, content)
     report.embedded += 1
-    report.windows += len(kept)
-    report.empty_windows += len(file.starts_s) - len(kept)
-
-
-@dataclass(frozen=True, eq=False)
-class EmbeddedFile:
-    """Windows of a file: starts float64 [n] in seconds, vectors float32 [n, D], and the notes of a note file."""
-
-    duration_s: float
-    starts_s: NDArray[np.float64]
-    vectors: NDArray[np.float32]
-    notes: Notes | None
-
-
-def embed_file(path: str | Path, kind: Modality, embedder: Embedder, hop_s: float) -> EmbeddedFile:
-    """Embed every window of a file. Raises `UnreadableInput` when all windows are silent."""
-    path = Path(path)
-    grid = WindowGrid(embedder.window_s, hop_s, None)
-    notes = None
-    if kind == "audio":
-        samples = read_sound(path, embedder.sample_rate_hz, embedder.window_s)
-        duration_s = len(samples) / embedder.sample_rate_hz
-        starts = grid.starts_s(duration_s)
-        vectors = embedder.embed_audio_windows(samples, starts)
-    else:
-        notes = read_notes(path)
-        # A piece shorter than a window still makes one: after its last note there is silence.
-        duration_s = max(embedder.window_s, notes.end_s)
-        starts = grid.starts_s(duration_s)
-        vectors = embedder.embed_notes_windows(notes, starts)
-    if not np.any(vectors):
-        raise UnreadableInput(path, "nothing sounds in any of its windows")
-    return EmbeddedFile(duration_s, starts, vectors, notes)
+    report.windows += len(file.vectors)
+    report.empty_windows += file.empty_windows

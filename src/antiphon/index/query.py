@@ -13,19 +13,21 @@ from numpy.typing import NDArray
 from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
 from antiphon.checks import check_path
 from antiphon.errors import UnreadableInput
-from antiphon.io.audio import Sound, audio_info, read_samples
+from antiphon.io.audio import Sound, audio_info, is_silent, read_samples
 from antiphon.io.kinds import modality_of_input
+from antiphon.io.long_sound import LongSound
 from antiphon.io.note_files import read_notes
 from antiphon.io.notes import Notes
-from antiphon.models.corpus_embedding import check_sound, read_sound
+from antiphon.models.corpus_embedding import check_sound
 from antiphon.models.inputs import as_samples
 from antiphon.models.protocol import Embedder
 from antiphon.signal.onsets import BANDS, Frames
 from antiphon.signal.tuning import estimate_detuning_cents
-from antiphon.signal.varispeed import samples_needed, varispeed
-from antiphon.types import Modality, Playback
+from antiphon.signal.varispeed import PlayedSound, samples_needed
+from antiphon.types import Modality, Playback, SampleArray
 
 SHORTEST_S = 3.0
+_AT_ONCE_S = 300.0
 _CENTS_TO_AN_OCTAVE = 1200.0
 
 Source = str | Path | Sound | Notes
@@ -54,9 +56,9 @@ class Query(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class SoundQuery:
-    """Mono samples at the embedder's rate."""
+    """Mono samples at the embedder's rate; those of a file are decoded when they are needed."""
 
-    samples: NDArray[np.float32]
+    samples: SampleArray
     embedder: Embedder
     speed: float = 1.0
 
@@ -116,9 +118,9 @@ def open_query(
     return NoteQuery(stretch, duration_s, embedder)
 
 
-def _samples_of(source: Source, sample_rate_hz: int, start_s: float, length_s: float | None) -> NDArray[np.float32]:
+def _samples_of(source: Source, sample_rate_hz: int, start_s: float, length_s: float | None) -> SampleArray:
     if isinstance(source, str | Path):
-        return read_sound(Path(source), sample_rate_hz, SHORTEST_S, start_s, length_s, "search")
+        return _samples_in(source, sample_rate_hz, start_s, length_s)
     assert isinstance(source, Sound)
     begin = round(start_s * source.sample_rate_hz)
     end = None if length_s is None else begin + round(length_s * source.sample_rate_hz)
@@ -126,7 +128,20 @@ def _samples_of(source: Source, sample_rate_hz: int, start_s: float, length_s: f
     if begin and not len(stretch):
         raise UnreadableInput("query", f"it ends before second {start_s:g}")
     samples = Sound(stretch, source.sample_rate_hz).resampled(sample_rate_hz).samples
-    check_sound("query", samples, sample_rate_hz, SHORTEST_S, "search")
+    check_sound("query", is_silent(samples), len(samples) / sample_rate_hz, SHORTEST_S, "search")
+    return samples
+
+
+def _samples_in(path: str | Path, sample_rate_hz: int, start_s: float, length_s: float | None) -> SampleArray:
+    """A stretch of a file: read at once where it is known to be short, else as it is needed."""
+    samples: SampleArray
+    if length_s is not None and length_s <= _AT_ONCE_S:
+        samples = read_samples(path, sample_rate_hz, start_s, length_s)
+        silent = is_silent(samples)
+    else:
+        samples = LongSound(path, sample_rate_hz, start_s, length_s)
+        silent = samples.silent
+    check_sound(path, silent, len(samples) / sample_rate_hz, SHORTEST_S, "search")
     return samples
 
 
@@ -137,14 +152,14 @@ def _notes_of(source: Source) -> Notes:
     return source
 
 
-def _in_tune(samples: NDArray[np.float32], embedder: Embedder) -> SoundQuery:
+def _in_tune(samples: SampleArray, embedder: Embedder) -> SoundQuery:
     """Play the sound slightly faster or slower, so that its pitches agree with a piano tuned to 440 Hz."""
     cents = estimate_detuning_cents(samples, embedder.sample_rate_hz)
     speed = 2.0 ** (-cents / _CENTS_TO_AN_OCTAVE)
     length = int((len(samples) - 1) / speed)
     while samples_needed(length, speed) > len(samples):
         length -= 1
-    return SoundQuery(varispeed(samples, speed, length), embedder, speed)
+    return SoundQuery(PlayedSound(samples, speed, length), embedder, speed)
 
 
 def _check_stretch(name: str | Path, start_s: float, length_s: float | None) -> None:

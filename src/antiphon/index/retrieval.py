@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.alignment.candidates import Candidate, vote
-from antiphon.alignment.chaining import Chain, chains
+from antiphon.alignment.chaining import Chain, ChainLinks
 from antiphon.alignment.confidence import LIKELY, confidence, evidence_for
 from antiphon.alignment.local_alignment import LocalAlignment, TempoSearch, region_s
 from antiphon.alignment.onset_features import note_frames
@@ -139,13 +139,13 @@ class _SearchPassRun:
         """
         rows = None if among is None else self._library.rows_of(among)
         length_s = self._query.duration_s / self._stretches
-        links = []
+        links = ChainLinks(_HEAVIEST)
         for stretch in range(self._stretches):
             begin_s = stretch * length_s
             found = list(self._alignments(begin_s, length_s, rows))
             chance = self._chance.setdefault(stretch, chance_score(found))
-            links += normalised_links(stretch, begin_s, length_s, found, chance)
-        ranked = [RankedChain(chain, self._stretches) for chain in chains(links, _HEAVIEST)]
+            links.add(normalised_links(stretch, begin_s, length_s, found, chance))
+        ranked = [RankedChain(chain, self._stretches) for chain in links.chains()]
         return sorted(ranked[:_HEAVIEST], key=lambda one: -one.evidence), ranked[_HEAVIEST:]
 
     def _alignments(self, begin_s: float, length_s: float, rows: _Rows) -> Iterator[tuple[Candidate, LocalAlignment]]:

@@ -202,12 +202,14 @@ class Store:
         content_hash: str,
         duration_s: float,
         starts_s: NDArray[np.float64],
-        vectors: NDArray[np.float32],
+        vectors: NDArray[np.floating],
         notes: Notes | None,
     ) -> None:
         """Add or replace a recording in one transaction; of its `notes`, if any, the onsets are stored."""
         onsets = b"" if notes is None else onsets_of(notes).tobytes()
-        blobs = starts_s.astype(np.float64).tobytes(), vectors.astype(np.float16).tobytes(), onsets
+        # Not `tobytes`: the vectors of a long recording are hundreds of megabytes.
+        rows = np.ascontiguousarray(vectors, np.float16)
+        blobs = starts_s.astype(np.float64).tobytes(), rows.data if rows.size else b"", onsets
         with self._change():
             place = self._split(path)
             self._delete(place, "failures", "recordings")

@@ -6,8 +6,9 @@ The path reaches as far as the onsets of both sides agree.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +19,16 @@ from antiphon.alignment.onset_features import FRAME_HZ, note_frames
 from antiphon.index.excerpts import EXCERPT_S, ExcerptMatches
 from antiphon.index.match import Match
 from antiphon.index.metadata import FileMetadata
-from antiphon.index.query import Query, open_query
+from antiphon.index.query import open_query
 from antiphon.io.note_files import read_notes
 from antiphon.models.protocol import Embedder
-from antiphon.signal.onsets import Frames
+from antiphon.signal.onsets import BANDS, Frames
 from antiphon.signal.onsets import transpose as transpose_frames
 
 _BAND_S = 1.5
 _AGREEMENT = 0.4  # share of the usual agreement near the excerpts; unrelated music reaches half as much
 _DISAGREEMENT_S = 8.0  # the match ends where there is no agreement for this long
-_AT_ONCE_S = 60.0
+_SOUND_AT_ONCE_S, _NOTES_AT_ONCE_S = 60.0, 1800.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +48,11 @@ def match_whole(
     """
     query = open_query(found.recording, embedder, retune=transpose)
     anchors, semitones = _anchors(found, file, query.speed)
-    frames = transpose_frames(_frames(query), -semitones)
+    frames = _frames(
+        lambda *edges: transpose_frames(query.frames(*edges), -semitones), query.duration_s, _SOUND_AT_ONCE_S
+    )
     notes = read_notes(file)
-    known = note_frames(notes, 0.0, notes.end_s + 1.0)
+    known = _frames(partial(note_frames, notes), notes.end_s + 1.0, _NOTES_AT_ONCE_S)
     path = warp_through(frames, known, 0.0, anchors, _BAND_S)
     agreed_s = _agreed_s(frames, known, path, anchors)
     # The query may have been retuned; from here on, seconds are those of the recording.
@@ -74,11 +77,17 @@ def match_whole(
     return WholeMatch(match, path)
 
 
-def _frames(query: Query) -> Frames:
-    """Onset frames of a whole query, a minute at a time: the spectrum of an hour would not fit into memory."""
-    begins_s = np.arange(0.0, query.duration_s - 1 / FRAME_HZ, _AT_ONCE_S)
-    ends_s = np.minimum(begins_s + _AT_ONCE_S, query.duration_s)
-    return np.concatenate([query.frames(*edges) for edges in zip(begins_s.tolist(), ends_s.tolist(), strict=True)])
+def _frames(frames_between: Callable[[float, float], Frames], length_s: float, at_once_s: float) -> Frames:
+    """Onset frames from second 0 to `length_s`, computed part by part: the spectrum of an hour would not fit into
+    memory, while its frames take 70 MB.
+    """
+    frames = np.empty((round(length_s * FRAME_HZ), BANDS), np.float32)
+    done = 0
+    for begin_s in np.arange(0.0, length_s - 1 / FRAME_HZ, at_once_s).tolist():
+        part = frames_between(begin_s, min(begin_s + at_once_s, length_s))
+        frames[done : done + len(part)] = part[: len(frames) - done]
+        done += len(part)
+    return frames[:done]
 
 
 def _anchors(found: ExcerptMatches, file: str, speed: float) -> tuple[list[Anchor], int]:

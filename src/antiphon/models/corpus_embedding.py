@@ -33,17 +33,14 @@ def read_sound(
     `purpose` needs.
     """
     samples = read_samples(path, sample_rate_hz, start_s, length_s)
-    check_sound(path, samples, sample_rate_hz, needed_s, purpose)
+    check_sound(path, is_silent(samples), len(samples) / sample_rate_hz, needed_s, purpose)
     return samples
 
 
-def check_sound(
-    name: str | Path, samples: NDArray[np.float32], sample_rate_hz: int, needed_s: float, purpose: str
-) -> None:
+def check_sound(name: str | Path, silent: bool, found_s: float, needed_s: float, purpose: str) -> None:
     """Raise `UnreadableInput`, which gives the name, for silence or sound shorter than the `purpose` needs."""
-    if is_silent(samples):
+    if silent:
         raise UnreadableInput(name, "it is silent (no sample above −80 dBFS)")
-    found_s = len(samples) / sample_rate_hz
     if found_s < needed_s - HEADER_SLACK_S:
         raise UnreadableInput(name, f"{found_s:.2f} s of sound is too short; a {purpose} needs {needed_s:g} s")
 

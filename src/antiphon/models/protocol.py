@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from antiphon.checks import SECONDS, check_path
 from antiphon.corpora.segment_table import WindowGrid
-from antiphon.io.audio import Sound, read_audio
+from antiphon.io.audio import Sound
 from antiphon.io.note_files import read_notes
 from antiphon.io.notes import Notes
 from antiphon.models.inputs import as_samples
+from antiphon.models.streaming import blocks_of, file_blocks, sound_parts
 from antiphon.types import AS_RECORDED, Playback
 
 
@@ -57,7 +58,8 @@ class Embedder(ABC):
 
     Rows are unit vectors, float32. A window without content (silence, no notes) has a row of zeros: an index leaves it
     out, and evaluation counts it as a miss. A window may reach beyond the recording at either end; there it contains
-    zeros.
+    zeros. A vector depends on no samples farther than a second from its window: long recordings are embedded part by
+    part.
 
     With a `playback` a recording is embedded as if it were played at another tempo and transposed. Starts are still
     seconds of the recording as it is, of which a window then covers window_s · tempo.
@@ -122,6 +124,7 @@ class Embedder(ABC):
         -------
         Embeddings
             The whole windows of the recording. A recording shorter than a window is one window that zeros fill up.
+            A file is read part by part: only its vectors are in memory as a whole.
 
         Raises
         ------
@@ -142,11 +145,16 @@ class Embedder(ABC):
         """
         if not isinstance(sound, Sound):
             check_path("sound", "a Sound or the path of an audio file", sound)
-            sound = read_audio(sound, sample_rate_hz=self.sample_rate_hz)
-        samples = as_samples(sound.samples)
-        starts_s = self._starts_s(sound.duration_s, hop_s)
-        samples = Sound(samples, sound.sample_rate_hz).resampled(self.sample_rate_hz).samples
-        return Embeddings(self.embed_audio_windows(samples, starts_s), starts_s, self.window_s)
+            blocks = file_blocks(Path(sound), self.sample_rate_hz)
+        else:
+            samples = as_samples(sound.samples)
+            blocks = blocks_of(Sound(samples, sound.sample_rate_hz).resampled(self.sample_rate_hz))
+        SECONDS.check("hop_s", hop_s)
+        parts = [
+            (part.starts_s, part.embed(self)) for part in sound_parts(blocks, self.sample_rate_hz, self.window_s, hop_s)
+        ]
+        starts_s, vectors = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Embeddings(vectors, starts_s, self.window_s)
 
     def embed_notes(self, notes: Notes | str | Path, *, hop_s: float = 1.0) -> Embeddings:
         """Embed the notes of a recording in windows.
@@ -180,12 +188,9 @@ class Embedder(ABC):
         if not isinstance(notes, Notes):
             check_path("notes", "Notes or the path of a note file", notes)
             notes = read_notes(notes)
-        starts_s = self._starts_s(notes.end_s, hop_s)
-        return Embeddings(self.embed_notes_windows(notes, starts_s), starts_s, self.window_s)
-
-    def _starts_s(self, duration_s: float, hop_s: float) -> NDArray[np.float64]:
         SECONDS.check("hop_s", hop_s)
-        return WindowGrid(self.window_s, hop_s, None).starts_s(max(self.window_s, duration_s))
+        starts_s = WindowGrid(self.window_s, hop_s, None).starts_s(max(self.window_s, notes.end_s))
+        return Embeddings(self.embed_notes_windows(notes, starts_s), starts_s, self.window_s)
 
     @abstractmethod
     def embed_audio_windows(

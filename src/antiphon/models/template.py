@@ -8,6 +8,7 @@ normalised (`antiphon.signal.onsets.normalised`) and flattened, so that the dot 
 from __future__ import annotations
 
 import hashlib
+import math
 
 import numpy as np
 import torch
@@ -70,8 +71,9 @@ class TemplateEmbedder(Embedder):
     ) -> NDArray[np.float32]:
         """Windows of predicted onsets: float32 [w, 4800]."""
         notes, starts_s = at_playback(notes, playback), as_starts(starts_s) / playback.tempo
+        first = max(0, math.floor(float(starts_s.min()) * GRID_HZ) - 1) if len(starts_s) else 0
         last_s = float(starts_s.max(initial=0.0)) + _WINDOW_S
-        return _windows(predicted_onsets(notes, last_s), starts_s, 0)
+        return _windows(predicted_onsets(notes, last_s, first), starts_s, -first)
 
     def embed_pairs(
         self, samples: ArrayLike, notes: Notes, starts_s: ArrayLike

@@ -60,24 +60,28 @@ def semitone_bands(n_fft: int, sample_rate_hz: int) -> Tensor:
     return bands / bands.sum(dim=1, keepdim=True)
 
 
-def predicted_onsets(notes: Notes, until_s: float) -> Frames:
+def predicted_onsets(notes: Notes, until_s: float, first: int = 0) -> Frames:
     """Square root of the summed velocity / 127 of the onsets in each band, per frame of 80 ms: [frames, bands].
 
-    The frames begin between second 0 and `until_s`. A note adds to the bands of six harmonics, each 0.6 times as strong
-    as the one below.
+    The frames begin between frame `first`, second 0 by default, and `until_s`. A note adds to the bands of six
+    harmonics, each 0.6 times as strong as the one below.
     """
     # The 80 ms of the last frame extend beyond `until_s`.
     reach = round(until_s * GRID_HZ) + RISE_FRAMES
-    columns = (notes.onset_s, notes.pitch.astype(np.int64), notes.velocity.astype(np.float32))
+    near = slice(*np.searchsorted(notes.onset_s, ((first - 1) / GRID_HZ, (reach + 1) / GRID_HZ)))
+    columns = (notes.onset_s[near], notes.pitch[near].astype(np.int64), notes.velocity[near].astype(np.float32))
     onset_s, pitch, velocity = (torch.from_numpy(column)[None] for column in columns)
-    onsets = onsets_in_bands(onset_s, pitch, velocity / 127, GRID_HZ, reach)[0].numpy()
+    onsets = onsets_in_bands(onset_s, pitch, velocity / 127, GRID_HZ, reach - first, first)[0].numpy()
     return np.sqrt(sum_over(onsets, RISE_FRAMES))
 
 
-def onsets_in_bands(onset_s: Tensor, pitch: Tensor, weight: Tensor, frame_hz: float, frames: int) -> Tensor:
+def onsets_in_bands(
+    onset_s: Tensor, pitch: Tensor, weight: Tensor, frame_hz: float, frames: int, first: int = 0
+) -> Tensor:
     """Sum of the weights of the onsets in each frame and band, for notes [B, N]: float32 [B, frames, bands].
 
-    A note adds to the bands of six harmonics, each 0.6 times as strong as the one below. Rows without notes are zeros.
+    The frames count from frame `first` on. A note adds to the bands of six harmonics, each 0.6 times as strong as the
+    one below. Rows without notes are zeros.
 
     >>> onset_s, c4, full = torch.tensor([[0.1]]), torch.tensor([[60]]), torch.tensor([[1.0]])
     >>> second = onsets_in_bands(onset_s, c4, full, frame_hz=12.5, frames=2)[0, 1]
@@ -86,7 +90,7 @@ def onsets_in_bands(onset_s: Tensor, pitch: Tensor, weight: Tensor, frame_hz: fl
     """
     harmonic = torch.arange(1, HARMONICS + 1, device=pitch.device)
     band = pitch[..., None] - LOWEST_PITCH + (12 * harmonic.double().log2()).round().long()
-    frame = (onset_s * frame_hz).floor().long()[..., None]
+    frame = (onset_s * frame_hz).floor().long()[..., None] - first
     inside = (band >= 0) & (band < BANDS) & (frame >= 0) & (frame < frames)
     position = (frame * BANDS + band).masked_fill(~inside, 0).flatten(1)
     strength = (weight.float()[..., None] * HARMONIC_DECAY ** (harmonic - 1)).masked_fill(~inside, 0.0).flatten(1)

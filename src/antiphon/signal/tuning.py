@@ -12,10 +12,10 @@ import math
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from antiphon.signal.spectra import power, stft
+from antiphon.types import SampleArray
 
 _FFT = 8192
 _MAX_FRAMES = 1000  # spread over the recording
@@ -27,7 +27,7 @@ _NEAR_CENTS = 10.0
 _SIGNIFICANT = 9.0  # Rayleigh's statistic; uniform deviations exceed it once in e⁹ = 8000 times
 
 
-def estimate_detuning_cents(samples: NDArray[np.float32], sample_rate_hz: int) -> float:
+def estimate_detuning_cents(samples: SampleArray, sample_rate_hz: int) -> float:
     """Estimate how many cents mono samples [n] are tuned above A = 440 Hz in equal temperament: −50 to 50.
 
     Uses peaks between 80 Hz and 2 kHz in windows of 8192 samples. Partials of strings are sharper than exact harmonics,
@@ -55,11 +55,15 @@ def estimate_detuning_cents(samples: NDArray[np.float32], sample_rate_hz: int) -
     return float(_wrapped(mode + mean))
 
 
-def _power(samples: NDArray[np.float32]) -> Tensor:
+def _power(samples: SampleArray) -> Tensor:
     """|STFT|² of at most 1000 Hann windows, half a window apart or more: [frames, bins]."""
-    sound = torch.from_numpy(np.pad(samples, (0, max(0, _FFT - len(samples)))))
-    hop = max(_FFT // 2, math.ceil(len(sound) / _MAX_FRAMES))
-    return power(stft(sound, torch.hann_window(_FFT), hop, centred=False)).T
+    length = max(_FFT, len(samples))
+    hop = max(_FFT // 2, math.ceil(length / _MAX_FRAMES))
+    windows = np.zeros(((length - _FFT) // hop + 1, _FFT), np.float32)
+    for number, window in enumerate(windows):
+        part = samples[number * hop : number * hop + _FFT]
+        window[: len(part)] = part
+    return power(stft(torch.from_numpy(windows), torch.hann_window(_FFT), _FFT, centred=False))[..., 0]
 
 
 def _peaks(power: Tensor, bin_hz: float) -> tuple[Tensor, Tensor]:

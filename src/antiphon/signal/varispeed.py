@@ -7,11 +7,13 @@ which name keys; `scale_times` scales their times like those of the audio.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.io.notes import Notes
+from antiphon.types import SampleArray
 
 _FULL_SCALE = np.float32(32767)
 _SLOWEST, _FASTEST = 0.5, 2.0
@@ -44,23 +46,43 @@ def varispeed(samples: NDArray[np.int16] | NDArray[np.float32], ratio: float, le
     needed = samples_needed(length, ratio)
     if len(samples) < needed:
         raise ValueError(f"{length} samples at {ratio:g} times the speed need {needed} samples, got {len(samples)}")
-    # One sample before and two after, for the interpolation; the edge sample is repeated at the ends of the input.
-    read = np.zeros(needed + 3, np.float32)
-    beyond = samples[needed : needed + 2]
-    read[1 : 1 + needed] = samples[:needed]
-    read[1 + needed : 1 + needed + len(beyond)] = beyond
-    if samples.dtype == np.int16:
-        read /= _FULL_SCALE
-    if length == 0:
+    return _played(samples, ratio, 0, length)
+
+
+@dataclass(frozen=True, eq=False)
+class PlayedSound:
+    """The result of `varispeed`, of which slices are computed when they are read."""
+
+    samples: SampleArray
+    ratio: float
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, part: slice, /) -> NDArray[np.float32]:
+        begin, end, _ = part.indices(self.length)
+        return _played(self.samples, self.ratio, begin, end)
+
+
+def _played(samples: SampleArray | NDArray[np.int16], ratio: float, begin: int, end: int) -> NDArray[np.float32]:
+    """Output samples from `begin` to `end`."""
+    if end <= begin:
         return np.zeros(0, np.float32)
-    read[0] = read[1]
-    read[1 + needed + len(beyond) :] = read[needed + len(beyond)]
-    if ratio == 1.0:
-        return read[1 : 1 + length].copy()
-    position = np.arange(length) * ratio
+    position = np.arange(begin, end) * ratio
     first = position.astype(np.int64)
     t = (position - first).astype(np.float32)
-    before, left, right, after = (read[offset:].take(first) for offset in range(4))
+    # One sample before and two after, for the interpolation; the edge sample is repeated at the ends of the input.
+    low, high = int(first[0]) - 1, int(first[-1]) + 3
+    part = samples[max(0, low) : high]
+    read = np.empty(high - low, np.float32)
+    inside = max(0, -low)
+    read[inside : inside + len(part)] = part
+    read[:inside], read[inside + len(part) :] = part[0], part[-1]
+    if part.dtype == np.int16:
+        read /= _FULL_SCALE
+    first -= low
+    before, left, right, after = (read.take(first + offset) for offset in (-1, 0, 1, 2))
     # Horner's scheme of ((3(l − r) + a − b) t³ + (2b − 5l + 4r − a) t² + (r − b) t) / 2 + l.
     cubic = np.float32(3.0) * (left - right) + after - before
     square = np.float32(2.0) * before - np.float32(5.0) * left + np.float32(4.0) * right - after

@@ -25,6 +25,8 @@ _RATE_HZ = 25
 _DECAY = 6  # frames of 20 ms
 _NEAR = 25  # frames of 20 ms to either side
 _LOUDNESS_FLOOR = 0.1  # of the loudest frame: the least that onsets are divided by
+_FAINT = 0.2  # norm of both sides' features below which there is neither agreement nor disagreement
+_PROMINENT = 0.3  # the same for agreement, so that fluctuations of sustained tones do not count as onsets
 _BLOCK_S, _OVERLAP_S = 20.0, 6.0  # the path within the overlaps, one on each side of a block, is discarded
 _OFF_DIAGONAL = 0.3  # cost of a step along one side only; unrelated onsets have a distance of about 1
 _OFF_LINE_PER_S = 0.1  # cost per second of distance from the line: without onsets the path returns to it
@@ -164,8 +166,8 @@ class OnsetProducts:
     """How the onsets of both sides agree at `query_s` [times], `rate_hz` of them a second.
 
     `common` [times] is the product of both sides' features, centred as in `antiphon.signal.onsets.normalised`, and
-    `energy` [times] the mean of both sides' squares. Over a stretch of time the ratio of their sums is the agreement: 1 for equal music,
-    near 0 for unrelated music.
+    `energy` [times] the mean of both sides' squares; both are 0 where neither side has onsets. Over a stretch of time
+    the ratio of their sums is the agreement: 1 for equal music, near 0 for unrelated music.
     """
 
     query_s: Seconds
@@ -179,15 +181,16 @@ def onset_products(query: Frames, library: Frames, library_begin_s: float, path:
 
     `query` [q, bands] and `library` [n, bands] are as in `warp`.
     """
-    query_side, library_side = _Side.of(query), _Side.of(library, library_begin_s)
+    query_side, library_side = _Side.of(query, 0.0, _PROMINENT), _Side.of(library, library_begin_s, _PROMINENT)
     query_s = np.arange(0.0, len(query) / FRAME_HZ, 1 / _RATE_HZ)
     sums = np.empty((2, len(query_s)))
     for begin in range(0, len(query_s), _CHUNK):
         part = slice(begin, begin + _CHUNK)
         one, two = query_side.at(query_s[part]), library_side.at(path.at(query_s[part]))
+        heard = (one * one + two * two).sum(axis=1) > _FAINT**2
         one, two = (side - side.mean(axis=0) for side in (one, two))
         one, two = (side - FRAME_CENTRING * side.mean(axis=1, keepdims=True) for side in (one, two))
-        sums[:, part] = (one * two).sum(axis=1), (one * one + two * two).sum(axis=1) / 2
+        sums[:, part] = heard * [(one * two).sum(axis=1), (one * one + two * two).sum(axis=1) / 2]
     return OnsetProducts(query_s, *sums)
 
 
@@ -200,9 +203,9 @@ class _Side:
     floor: float
 
     @classmethod
-    def of(cls, frames: Frames, begin_s: float = 0.0) -> _Side:
+    def of(cls, frames: Frames, begin_s: float = 0.0, floor: float = _LOUDNESS_FLOOR) -> _Side:
         energy = np.einsum("tb,tb->t", frames, frames)
-        return cls(frames, begin_s, _LOUDNESS_FLOOR * float(np.sqrt(energy.max(initial=0.0))))
+        return cls(frames, begin_s, floor * float(np.sqrt(energy.max(initial=0.0))))
 
     def at(self, times_s: Seconds) -> NDArray[np.float64]:
         """Features [times, bands] at increasing times, interpolated linearly; zeros beyond the frames."""

@@ -146,7 +146,7 @@ def _match(ranked: RankedChain, query: Query, start_s: float, library: IndexView
         end_s=round(stops_s, 3),
         query_start_s=round(start_s + query_start_s * query.speed, 3),
         query_end_s=round(start_s + query_end_s * query.speed, 3),
-        tempo=round((stops_s - begins_s) / (query_end_s - query_start_s) / query.speed, 4),
+        tempo=round(_tempo(chain) / query.speed, 4),
         semitones=chain[0].semitones,
         score=round(sum(link.score for link in chain) / len(chain), 4),
         confidence=round(sure, 4),
@@ -156,11 +156,17 @@ def _match(ranked: RankedChain, query: Query, start_s: float, library: IndexView
     )
 
 
+def _tempo(chain: Chain) -> float:
+    """The mean tempo of a chain."""
+    first, last = chain[0], chain[-1]
+    return (last.end_s - first.start_s) / (last.query_s + last.length_s - first.query_s)
+
+
 def _stretches(chain: Chain, duration_s: float) -> Ends:
     """The stretches of the query in the chain, without those beyond the beginning or the end of the recording."""
     first, last = chain[0], chain[-1]
     begin_s, end_s = first.query_s, last.query_s + last.length_s
-    tempo = (last.end_s - first.start_s) / (end_s - begin_s)
+    tempo = _tempo(chain)
     before_s, beyond_s = max(0.0, -first.start_s) / tempo, max(0.0, last.end_s - duration_s) / tempo
     begin_s, end_s = begin_s + before_s, max(end_s - beyond_s, begin_s + before_s + _SHORTEST_S)
     start_s = first.start_s + before_s * tempo

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from antiphon.alignment.dtw import AGREEMENT_HZ, Anchor, Warp, agreement, warp, warp_through
+from antiphon.alignment.dtw import Anchor, Warp, onset_products, warp, warp_through
 from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
 from antiphon.io.notes import Notes
 from antiphon.rendering.additive import AdditivePiano
@@ -191,8 +191,12 @@ class TestAnchors:
         library = np.concatenate(
             [note_frames(notes, 0.0, 20.0) for notes in (same, random_notes(rng, 100, 20.0), silent)]
         )
-        similarity = agreement(query, library, 0.0, Warp(np.array([0.0, 60.0]), np.array([0.0, 60.0])))
-        assert len(similarity) == 60 * AGREEMENT_HZ
-        assert similarity[: 16 * AGREEMENT_HZ].min() > 0.95
-        assert similarity[24 * AGREEMENT_HZ : 36 * AGREEMENT_HZ].max() < 0.4
-        assert np.isnan(similarity[45 * AGREEMENT_HZ :]).all()
+        products = onset_products(query, library, 0.0, Warp(np.array([0.0, 60.0]), np.array([0.0, 60.0])))
+        assert len(products.query_s) == 60 * products.rate_hz
+        agreement = [
+            products.common[part].sum() / products.energy[part].sum()
+            for part in (slice(begin * products.rate_hz, (begin + 4) * products.rate_hz) for begin in range(0, 36, 4))
+        ]
+        assert min(agreement[:5]) > 0.95
+        assert max(agreement[5:]) < 0.4
+        assert not products.energy[45 * products.rate_hz :].any()

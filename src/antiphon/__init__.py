@@ -26,6 +26,7 @@ _HOME = {
     "Embedder": "models.protocol",
     "Embeddings": "models.protocol",
     "Evaluation": "evaluation.runner",
+    "Hint": "index.hints",
     "Index": "index.library",
     "Injected": "models.arms",
     "InputWarning": "errors",
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
     from antiphon.index.aligning import Alignment as Alignment
     from antiphon.index.aligning import align as align
     from antiphon.index.build import BuildReport as BuildReport
+    from antiphon.index.hints import Hint as Hint
     from antiphon.index.library import Index as Index
     from antiphon.index.match import Match as Match
     from antiphon.index.pairing import Pair as Pair

@@ -474,6 +474,34 @@ export interface components {
             clip_s: number;
         };
         /**
+         * Hint
+         * @description A reason why a search may not have found the music of its query.
+         *
+         *     `str` gives it as one line.
+         *
+         *     Attributes
+         *     ----------
+         *     fact : str
+         *         What was measured or counted, with its value.
+         *     option : str
+         *         The option of `antiphon search` that may help; empty where there is none.
+         *
+         *     Examples
+         *     --------
+         *     >>> import antiphon
+         *     >>> print(antiphon.Hint("the recording is tuned 43 cents above A = 440 Hz", "--transpose"))
+         *     the recording is tuned 43 cents above A = 440 Hz: try --transpose
+         */
+        Hint: {
+            /** Fact */
+            fact: string;
+            /**
+             * Option
+             * @default
+             */
+            option: string;
+        };
+        /**
          * Hit
          * @description A match of a search with its recording of the library.
          */
@@ -735,6 +763,8 @@ export interface components {
         /**
          * Search
          * @description A search and its matches so far. `ahead` is the number of searches before it in the queue.
+         *
+         *     Where a finished search has found nothing likely, `hints` name what may help.
          */
         Search: {
             /** Id */
@@ -761,6 +791,8 @@ export interface components {
             provisional: boolean;
             /** Hits */
             hits: components["schemas"]["Hit"][];
+            /** Hints */
+            hints: components["schemas"]["Hint"][];
             /** Seconds */
             seconds: number;
             error: components["schemas"]["Problem"] | null;

@@ -148,6 +148,19 @@ function statusText(state: State, searching: Searching): ComponentChildren {
   return searching.search?.hits.length ? "The search failed" : "";
 }
 
+/** What the page has in place of an option of the command line. */
+function advice(option: string): ComponentChildren {
+  const [name, value] = option.split(" ");
+  switch (name) {
+    case "--transpose": return <> Select <b>Also in other keys</b> under Options.</>;
+    case "--start": return <> Set <b>From second</b> to {value} under Options.</>;
+    case "--length": return <> Set <b>Seconds</b> to {value} or more under Options.</>;
+    case "--against": return <> Select <b>{value === "audio" ? "recordings" : "notes"}</b> under Options.</>;
+    case "without": return <> Select any composer under Options.</>;
+    default: return "";
+  }
+}
+
 function Nothing({ state, searching, health }: { state: State; searching: Searching; health: Health | null }) {
   if (state.at === "uploading" || state.at === "following") {
     return <section class="nothing waiting" aria-hidden="true"><div class="bone wide" /><div class="bone lane" /><div class="bone lane" /><div class="bone" /></section>;
@@ -178,8 +191,7 @@ function Nothing({ state, searching, health }: { state: State; searching: Search
         {doubtful > 0 && " The list shows the best matches; they are more likely wrong than right."}
       </p>
       <ul>
-        <li>Use a passage of at least ten seconds with solo piano.</li>
-        <li>Select <b>Also in other keys</b> under Options if the performance may be transposed.</li>
+        {searching.search?.hints.map((hint) => <li>{sentence(hint.fact)}{advice(hint.option)}</li>)}
         {health && <li>The library has {amount(health.index.notes, "note file")} and {amount(health.index.audio, "recording")}: <a href="#/library">check whether it contains the piece</a>.</li>}
       </ul>
       <button type="button" onClick={searching.clear}>Another query</button>

@@ -16,15 +16,17 @@ from dataclasses import dataclass
 import numpy as np
 from dtaidistance import dtw, dtw_ndim
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, uniform_filter1d
+from scipy.ndimage import maximum_filter1d
 
 from antiphon.alignment.onset_features import FRAME_HZ
-from antiphon.signal.onsets import Frames
+from antiphon.signal.onsets import FRAME_CENTRING, Frames
 
 _RATE_HZ = 25
 _DECAY = 6  # frames of 20 ms
 _NEAR = 25  # frames of 20 ms to either side
 _LOUDNESS_FLOOR = 0.1  # of the loudest frame: the least that onsets are divided by
+_FAINT = 0.2  # norm of both sides' features below which there is neither agreement nor disagreement
+_PROMINENT = 0.3  # the same for agreement, so that fluctuations of sustained tones do not count as onsets
 _BLOCK_S, _OVERLAP_S = 20.0, 6.0  # the path within the overlaps, one on each side of a block, is discarded
 _OFF_DIAGONAL = 0.3  # cost of a step along one side only; unrelated onsets have a distance of about 1
 _OFF_LINE_PER_S = 0.1  # cost per second of distance from the line: without onsets the path returns to it
@@ -38,7 +40,6 @@ _SILENCE_S = 0.5
 _FAR_S = 1e6
 _NEXT_S = 2.0  # the line ignores anchors nearer than this
 _CHUNK = 1 << 14
-AGREEMENT_HZ = 5
 
 Seconds = NDArray[np.float64]
 
@@ -160,27 +161,37 @@ def _reached(path: _Path, at_s: float, before: float, known: float) -> Anchor:
     return Anchor(at_s, float(np.interp(at_s, path.query_s, path.library_s)), followed)
 
 
-def agreement(
-    query: Frames, library: Frames, library_begin_s: float, path: Warp, over_s: float = 6.0
-) -> NDArray[np.float64]:
-    """The similarity of both sides along a path: cosines over `over_s` seconds, `AGREEMENT_HZ` per second of query.
+@dataclass(frozen=True, eq=False)
+class OnsetProducts:
+    """How the onsets of both sides agree at `query_s` [times], `rate_hz` of them a second.
 
-    Each band has its mean subtracted: 1 for equal music, near 0 for unrelated music. NaN where neither side has onsets.
+    `common` [times] is the product of both sides' features, centred as in `antiphon.signal.onsets.normalised`, and
+    `energy` [times] the mean of both sides' squares; both are 0 where neither side has onsets. Over a stretch of time
+    the ratio of their sums is the agreement: 1 for equal music, near 0 for unrelated music.
     """
-    query_side, library_side = _Side.of(query), _Side.of(library, library_begin_s)
+
+    query_s: Seconds
+    common: NDArray[np.float64]
+    energy: NDArray[np.float64]
+    rate_hz: int = _RATE_HZ
+
+
+def onset_products(query: Frames, library: Frames, library_begin_s: float, path: Warp) -> OnsetProducts:
+    """The onsets of both sides, multiplied along a path that maps seconds of the query to seconds of the library.
+
+    `query` [q, bands] and `library` [n, bands] are as in `warp`.
+    """
+    query_side, library_side = _Side.of(query, 0.0, _PROMINENT), _Side.of(library, library_begin_s, _PROMINENT)
     query_s = np.arange(0.0, len(query) / FRAME_HZ, 1 / _RATE_HZ)
-    sums = np.empty((4, len(query_s)))  # of products, of each side's squares, of all energy
+    sums = np.empty((2, len(query_s)))
     for begin in range(0, len(query_s), _CHUNK):
         part = slice(begin, begin + _CHUNK)
         one, two = query_side.at(query_s[part]), library_side.at(path.at(query_s[part]))
-        sums[3, part] = (one * one + two * two).sum(axis=1)
-        one, two = one - one.mean(axis=0), two - two.mean(axis=0)
-        sums[:3, part] = [(left * right).sum(axis=1) for left, right in ((one, two), (one, one), (two, two))]
-    sums = uniform_filter1d(sums, max(1, round(over_s * _RATE_HZ)), axis=1, mode="nearest")
-    energy = np.sqrt(np.maximum(sums[1] * sums[2], 0.0))
-    cosine = np.divide(sums[0], energy, out=np.zeros(len(energy)), where=energy > 1e-9)
-    cosine[sums[3] < _AUDIBLE**2] = np.nan
-    return cosine[:: _RATE_HZ // AGREEMENT_HZ]
+        heard = (one * one + two * two).sum(axis=1) > _FAINT**2
+        one, two = (side - side.mean(axis=0) for side in (one, two))
+        one, two = (side - FRAME_CENTRING * side.mean(axis=1, keepdims=True) for side in (one, two))
+        sums[:, part] = heard * [(one * two).sum(axis=1), (one * one + two * two).sum(axis=1) / 2]
+    return OnsetProducts(query_s, *sums)
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,9 +203,9 @@ class _Side:
     floor: float
 
     @classmethod
-    def of(cls, frames: Frames, begin_s: float = 0.0) -> _Side:
+    def of(cls, frames: Frames, begin_s: float = 0.0, floor: float = _LOUDNESS_FLOOR) -> _Side:
         energy = np.einsum("tb,tb->t", frames, frames)
-        return cls(frames, begin_s, _LOUDNESS_FLOOR * float(np.sqrt(energy.max(initial=0.0))))
+        return cls(frames, begin_s, floor * float(np.sqrt(energy.max(initial=0.0))))
 
     def at(self, times_s: Seconds) -> NDArray[np.float64]:
         """Features [times, bands] at increasing times, interpolated linearly; zeros beyond the frames."""

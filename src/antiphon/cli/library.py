@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -142,30 +142,33 @@ def search_command(
 ) -> None:
     """Find the notes of a recording in a library, or the recordings of a note file.
 
-    Matches that are more likely false than true are marked with a question mark.
+    Matches that are more likely false than true are marked with a question mark. Where there are no others, hints on
+    stderr name what may help.
 
     Example: antiphon search take1.flac --index library --start 10 --length 20
     """
+    how: dict[str, Any] = {
+        "start_s": start,
+        "length_s": length,
+        "against": against,
+        "transpose": transpose,
+        "composer": composer,
+        "split": split,
+        "folder": folder,
+    }
     with antiphon.Index.open(index) as opened:
-        matches = opened.search(
-            query,
-            start_s=start,
-            length_s=length,
-            top=top,
-            against=against,
-            by_work=by_work,
-            repeats=repeats,
-            transpose=transpose,
-            composer=composer,
-            split=split,
-            folder=folder,
-        )
+        matches = opened.search(query, top=top, by_work=by_work, repeats=repeats, **how)
+        found = bool(matches) and matches[0].confidence >= LIKELY
+        hints = [] if found else opened.hints(query, **how)
         searched = opened.view(against or opened.modality_to_search(query))
-    _report_missing(searched.missing_files(), len(searched.paths), index)
+    if found:
+        _report_missing(searched.missing_files(), len(searched.paths), index)
+    for hint in hints:
+        console.print(f"hint: {hint}", markup=False, soft_wrap=True)
     if json_:
         print_json([match.as_dict() for match in matches])
         return
-    if not matches or matches[0].confidence < LIKELY:
+    if not found:
         typer.echo("nothing in the library is likely to be this" + ("; the nearest:" if matches else ""))
     if matches:
         typer.echo(f"{'from s':>9}{'to s':>9}{'query from':>12}{'to':>9}{'tempo':>7}{'key':>5}{'sure':>7}  file")

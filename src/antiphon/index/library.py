@@ -11,6 +11,7 @@ from typing import Any
 from antiphon.checks import check_path, wrong_type
 from antiphon.errors import AntiphonError, look_up
 from antiphon.index.build import BuildReport, build_index
+from antiphon.index.hints import Hint, hints_for, hints_of_files
 from antiphon.index.match import Match
 from antiphon.index.metadata import FileMetadata, Works
 from antiphon.index.query import Source, kind_of
@@ -280,6 +281,52 @@ class Index:
         filters = Filters(composer, split, folder)
         options = SearchOptions(top, by_work, repeats, _checked(against), filters, transpose)
         return search(query, self.store, self.model, start_s, length_s, options)
+
+    def hints(
+        self,
+        query: Source,
+        *,
+        start_s: float = 0.0,
+        length_s: float | None = None,
+        against: Modality | None = None,
+        transpose: bool = False,
+        composer: str = "",
+        split: str = "",
+        folder: str | Path | None = None,
+    ) -> list[Hint]:
+        """Name what may help where `search` finds nothing likely.
+
+        The query is measured: its onsets, the silence at its start, its length and, for sound, its tuning. Then follow
+        the files that were not searched, those that are gone, and those that could not be indexed.
+
+        Parameters
+        ----------
+        query, start_s, length_s, against, transpose, composer, split, folder
+            As they were given to `search`.
+
+        Returns
+        -------
+        list of Hint
+            The most definite first; the text of a hint is `str(hint)`.
+
+        Raises
+        ------
+        UnreadableInput, AntiphonError
+            As `search`.
+
+        Examples
+        --------
+        >>> import antiphon
+        >>> notes = antiphon.open_corpus("demo").recordings[0].notes_path
+        >>> with antiphon.Index.build(notes, "template", out="library") as index:
+        ...     print(index.hints(antiphon.Notes.of([2.5, 3.0], [1.0, 1.0], [60, 64], [80, 80]))[0])
+        2 onsets in 4.0 s of the query are too few to tell music apart
+        """
+        options = SearchOptions(1, False, False, _checked(against), Filters(composer, split, folder), transpose)
+        libraries = {kind: self.view(kind) for kind in self.modalities()}
+        searched = self.view(options.against or self.modality_to_search(query))
+        found = hints_for(query, libraries, self.model, start_s, length_s, options)
+        return [*found, *hints_of_files(searched, self.failures())]
 
     def relocate(self, old: str | Path, new: str | Path) -> int:
         """Record that a folder of the library has moved. Nothing is embedded again.

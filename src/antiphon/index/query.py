@@ -10,7 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
+from antiphon.alignment.onset_features import note_frames, sound_frames
+from antiphon.alignment.sound_levels import Levels, note_levels, sound_levels
 from antiphon.checks import check_path
 from antiphon.errors import UnreadableInput
 from antiphon.io.audio import Sound, audio_info, is_silent, read_samples
@@ -21,14 +22,14 @@ from antiphon.io.notes import Notes
 from antiphon.models.corpus_embedding import check_sound
 from antiphon.models.inputs import as_samples
 from antiphon.models.protocol import Embedder
-from antiphon.signal.onsets import BANDS, Frames
+from antiphon.signal.onsets import Frames
 from antiphon.signal.tuning import estimate_detuning_cents
 from antiphon.signal.varispeed import PlayedSound, samples_needed
 from antiphon.types import Modality, Playback, SampleArray
 
 SHORTEST_S = 3.0
 _AT_ONCE_S = 300.0
-_CENTS_TO_AN_OCTAVE = 1200.0
+CENTS_TO_AN_OCTAVE = 1200.0
 
 Source = str | Path | Sound | Notes
 """Material to search with: a file, a sound, or notes."""
@@ -51,6 +52,10 @@ class Query(Protocol):
 
     def frames(self, begin_s: float, end_s: float) -> Frames:
         """Onset frames, 50 a second."""
+        ...
+
+    def levels(self, begin_s: float, end_s: float) -> Levels:
+        """Levels of the same frames."""
         ...
 
 
@@ -77,6 +82,9 @@ class SoundQuery:
     def frames(self, begin_s: float, end_s: float) -> Frames:
         return sound_frames(self.samples, self.embedder.sample_rate_hz, begin_s, end_s)
 
+    def levels(self, begin_s: float, end_s: float) -> Levels:
+        return sound_levels(self.samples, self.embedder.sample_rate_hz, begin_s, end_s)
+
 
 @dataclass(frozen=True, eq=False)
 class NoteQuery:
@@ -92,6 +100,9 @@ class NoteQuery:
 
     def frames(self, begin_s: float, end_s: float) -> Frames:
         return note_frames(self.notes, begin_s, end_s)
+
+    def levels(self, begin_s: float, end_s: float) -> Levels:
+        return note_levels(self.notes.onset_s, self.notes.end_s, begin_s, end_s)
 
 
 def open_query(
@@ -155,7 +166,7 @@ def _notes_of(source: Source) -> Notes:
 def _in_tune(samples: SampleArray, embedder: Embedder) -> SoundQuery:
     """Play the sound slightly faster or slower, so that its pitches agree with a piano tuned to 440 Hz."""
     cents = estimate_detuning_cents(samples, embedder.sample_rate_hz)
-    speed = 2.0 ** (-cents / _CENTS_TO_AN_OCTAVE)
+    speed = 2.0 ** (-cents / CENTS_TO_AN_OCTAVE)
     length = int((len(samples) - 1) / speed)
     while samples_needed(length, speed) > len(samples):
         length -= 1
@@ -183,16 +194,24 @@ def kind_of(source: Source) -> Modality:
     return modality_of_input(Path(source))
 
 
+def audio_part(path: Path, sample_rate_hz: int, begin_s: float, end_s: float) -> tuple[NDArray[np.float32], float]:
+    """Samples of an audio file around `begin_s` to `end_s`, and the second of the file at which they begin.
+
+    Empty beyond the end of the file. Raises `UnreadableInput` when the file cannot be read any more.
+    """
+    first_s = max(0.0, begin_s - 1.0)
+    try:
+        return read_samples(path, sample_rate_hz, first_s, max(end_s + 1.0 - first_s, 1.0)), first_s
+    except UnreadableInput:
+        if first_s < audio_info(path).duration_s:
+            raise
+        return np.zeros(0, np.float32), first_s
+
+
 def audio_frames(path: str | Path, sample_rate_hz: int, begin_s: float, end_s: float) -> Frames:
     """Compute onset frames of an audio file from `begin_s` to `end_s`, zeros beyond its ends.
 
     Raises `UnreadableInput` when the file cannot be read any more.
     """
-    path, first_s = Path(path), max(0.0, begin_s - 1.0)
-    try:
-        samples = read_samples(path, sample_rate_hz, first_s, max(end_s + 1.0 - first_s, 1.0))
-    except UnreadableInput:
-        if first_s < audio_info(path).duration_s:
-            raise
-        return np.zeros((round((end_s - begin_s) * FRAME_HZ), BANDS), np.float32)
+    samples, first_s = audio_part(Path(path), sample_rate_hz, begin_s, end_s)
     return sound_frames(samples, sample_rate_hz, begin_s - first_s, end_s - first_s)

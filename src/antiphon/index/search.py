@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from antiphon.alignment.confidence import confidence
+from antiphon.alignment.chaining import Chain
+from antiphon.alignment.confidence import LIKELY, confidence
 from antiphon.checks import COUNT
-from antiphon.errors import AntiphonError
+from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.match import Match
+from antiphon.index.match_ends import Ends, ends_of_chain
 from antiphon.index.query import Query, Source, kind_of, open_query
 from antiphon.index.retrieval import RankedChain, find_in_every, rank_chains
 from antiphon.index.store import Store
 from antiphon.index.view import ALL, Filters, IndexView
 from antiphon.models.protocol import Embedder
 from antiphon.types import Modality
+
+_SHORTEST_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ def search_library(
         group_of = library.work_of if options.by_work else library.paths.__getitem__
         found = find_in_every(opened, library, embedder, group_of, options.top, *how)
         best = _best_of_each(found, group_of, options)
-    return [_match(ranked, opened, start_s, library) for ranked in best]
+    return [_match(ranked, opened, start_s, library, embedder) for ranked in best]
 
 
 def _best_of_each(
@@ -126,29 +131,43 @@ def _best_of_each(
     return sorted(chosen[: options.top], key=lambda one: -one.evidence)
 
 
-def _match(ranked: RankedChain, query: Query, start_s: float, library: IndexView) -> Match:
-    chain = ranked.chain
-    first, last = chain[0], chain[-1]
-    recording = first.recording
+def _match(ranked: RankedChain, query: Query, start_s: float, library: IndexView, embedder: Embedder) -> Match:
+    chain, sure = ranked.chain, confidence(ranked.evidence)
+    recording = chain[0].recording
     about = library.describe_recording(recording)
-    query_s = (first.query_s, last.query_s + last.length_s)
-    tempo = (last.end_s - first.start_s) / (query_s[1] - query_s[0])
-    # Time beyond the recording is no part of the match.
-    before_s = max(0.0, -first.start_s) / tempo
-    beyond_s = max(0.0, last.end_s - float(library.duration_s[recording])) / tempo
-    query_s = (query_s[0] + before_s, max(query_s[1] - beyond_s, query_s[0] + before_s))
-    begins_s = first.start_s + before_s * tempo
+    ends = _stretches(chain, float(library.duration_s[recording]))
+    if sure >= LIKELY:
+        with suppress(UnreadableInput):  # moved or removed meanwhile
+            ends = ends_of_chain(chain, query, library, embedder)
+    (query_start_s, begins_s), (query_end_s, stops_s) = ends
     return Match(
         file=library.paths[recording],
         start_s=round(begins_s, 3),
-        end_s=round(begins_s + (query_s[1] - query_s[0]) * tempo, 3),
-        query_start_s=round(start_s + query_s[0] * query.speed, 3),
-        query_end_s=round(start_s + query_s[1] * query.speed, 3),
-        tempo=round(tempo / query.speed, 4),
-        semitones=first.semitones,
+        end_s=round(stops_s, 3),
+        query_start_s=round(start_s + query_start_s * query.speed, 3),
+        query_end_s=round(start_s + query_end_s * query.speed, 3),
+        tempo=round(_tempo(chain) / query.speed, 4),
+        semitones=chain[0].semitones,
         score=round(sum(link.score for link in chain) / len(chain), 4),
-        confidence=round(confidence(ranked.evidence), 4),
+        confidence=round(sure, 4),
         work=about.work,
         composer=about.composer,
         title=about.title,
     )
+
+
+def _tempo(chain: Chain) -> float:
+    """The mean tempo of a chain."""
+    first, last = chain[0], chain[-1]
+    return (last.end_s - first.start_s) / (last.query_s + last.length_s - first.query_s)
+
+
+def _stretches(chain: Chain, duration_s: float) -> Ends:
+    """The stretches of the query in the chain, without those beyond the beginning or the end of the recording."""
+    first, last = chain[0], chain[-1]
+    begin_s, end_s = first.query_s, last.query_s + last.length_s
+    tempo = _tempo(chain)
+    before_s, beyond_s = max(0.0, -first.start_s) / tempo, max(0.0, last.end_s - duration_s) / tempo
+    begin_s, end_s = begin_s + before_s, max(end_s - beyond_s, begin_s + before_s + _SHORTEST_S)
+    start_s = first.start_s + before_s * tempo
+    return (begin_s, start_s), (end_s, start_s + (end_s - begin_s) * tempo)

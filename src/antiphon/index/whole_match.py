@@ -5,29 +5,25 @@ The path reaches as far as the onsets of both sides agree.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from antiphon.alignment.chaining import Link, chains
-from antiphon.alignment.dtw import AGREEMENT_HZ, Anchor, Warp, agreement, warp_through
-from antiphon.alignment.onset_features import FRAME_HZ, note_frames
+from antiphon.alignment.dtw import Anchor, Warp, warp_through
+from antiphon.alignment.ends import Side, ends_of_match
+from antiphon.alignment.onset_features import FRAME_HZ
 from antiphon.index.excerpts import EXCERPT_S, ExcerptMatches
 from antiphon.index.match import Match
 from antiphon.index.metadata import FileMetadata
-from antiphon.index.query import open_query
+from antiphon.index.query import NoteQuery, Query, open_query
 from antiphon.io.note_files import read_notes
 from antiphon.models.protocol import Embedder
-from antiphon.signal.onsets import BANDS, Frames
+from antiphon.signal.onsets import BANDS
 from antiphon.signal.onsets import transpose as transpose_frames
 
 _BAND_S = 1.5
-_AGREEMENT = 0.4  # share of the usual agreement near the excerpts; unrelated music reaches half as much
-_DISAGREEMENT_S = 8.0  # the match ends where there is no agreement for this long
 _SOUND_AT_ONCE_S, _NOTES_AT_ONCE_S = 60.0, 1800.0
 
 
@@ -48,17 +44,14 @@ def match_whole(
     """
     query = open_query(found.recording, embedder, retune=transpose)
     anchors, semitones = _anchors(found, file, query.speed)
-    frames = _frames(
-        lambda *edges: transpose_frames(query.frames(*edges), -semitones), query.duration_s, _SOUND_AT_ONCE_S
-    )
+    own = _side(query, semitones, _SOUND_AT_ONCE_S)
     notes = read_notes(file)
-    known = _frames(partial(note_frames, notes), notes.end_s + 1.0, _NOTES_AT_ONCE_S)
-    path = warp_through(frames, known, 0.0, anchors, _BAND_S)
-    agreed_s = _agreed_s(frames, known, path, anchors)
+    known = _side(NoteQuery(notes, notes.end_s + 1.0, embedder), 0, _NOTES_AT_ONCE_S)
+    path = warp_through(own.frames, known.frames, 0.0, anchors, _BAND_S)
+    ends_s = ends_of_match(own, known, path, _around(anchors))
     # The query may have been retuned; from here on, seconds are those of the recording.
     path = Warp(path.query_s * query.speed, path.library_s)
-    begin_s = max(0.0, float(path.inverse(0.0)), agreed_s[0] * query.speed)
-    end_s = max(begin_s, min(found.duration_s, float(path.inverse(notes.end_s)), agreed_s[1] * query.speed))
+    begin_s, end_s = (moment * query.speed for moment in ends_s)
     start_s, stop_s = (float(path.at(moment)) for moment in (begin_s, end_s))
     match = Match(
         file=file,
@@ -77,17 +70,20 @@ def match_whole(
     return WholeMatch(match, path)
 
 
-def _frames(frames_between: Callable[[float, float], Frames], length_s: float, at_once_s: float) -> Frames:
-    """Onset frames from second 0 to `length_s`, computed part by part: the spectrum of an hour would not fit into
-    memory, while its frames take 70 MB.
+def _side(query: Query, semitones: int, at_once_s: float) -> Side:
+    """A whole query in the key of the file, part by part: the spectrum of an hour would not fit into memory, while its
+    frames take 70 MB.
     """
-    frames = np.empty((round(length_s * FRAME_HZ), BANDS), np.float32)
+    count = round(query.duration_s * FRAME_HZ)
+    frames, levels = np.empty((count, BANDS), np.float32), np.empty(count, np.float32)
     done = 0
-    for begin_s in np.arange(0.0, length_s - 1 / FRAME_HZ, at_once_s).tolist():
-        part = frames_between(begin_s, min(begin_s + at_once_s, length_s))
-        frames[done : done + len(part)] = part[: len(frames) - done]
+    for begin_s in np.arange(0.0, query.duration_s - 1 / FRAME_HZ, at_once_s).tolist():
+        edges = begin_s, min(begin_s + at_once_s, query.duration_s)
+        part = transpose_frames(query.frames(*edges), -semitones)[: count - done]
+        frames[done : done + len(part)] = part
+        levels[done : done + len(part)] = query.levels(*edges)[: len(part)]
         done += len(part)
-    return frames[:done]
+    return Side(frames[:done], levels[:done])
 
 
 def _anchors(found: ExcerptMatches, file: str, speed: float) -> tuple[list[Anchor], int]:
@@ -104,24 +100,6 @@ def _anchors(found: ExcerptMatches, file: str, speed: float) -> tuple[list[Ancho
     return [Anchor(at_s / speed, there_s, tempo * speed) for at_s, there_s, tempo in middles], best[0].semitones
 
 
-def _agreed_s(frames: Frames, known: Frames, path: Warp, anchors: Sequence[Anchor]) -> tuple[float, float]:
-    """Start and end of the agreement of both sides along a path, outwards from the anchors, in query seconds."""
-    cosine = agreement(frames, known, 0.0, path)
-    time_s = np.arange(len(cosine)) / AGREEMENT_HZ
-    near = [np.abs(time_s - anchor.query_s) <= EXCERPT_S / 2 for anchor in anchors]
-    usual = np.median(np.nan_to_num(cosine[np.logical_or.reduce(near)]))
-    agrees = np.isnan(cosine) | (cosine >= _AGREEMENT * usual)
-    first_s, last_s = anchors[0].query_s, anchors[-1].query_s
-    before, after = agrees[time_s < first_s][::-1], agrees[time_s > last_s]
-    return first_s - _agreement_length_s(before), last_s + _agreement_length_s(after)
-
-
-def _agreement_length_s(agrees: NDArray[np.bool_]) -> float:
-    """Length of the agreement from the first value on; interruptions shorter than 8 s do not end it."""
-    most = round(_DISAGREEMENT_S * AGREEMENT_HZ)
-    interruption = 0
-    for number, value in enumerate(agrees):
-        interruption = 0 if value else interruption + 1
-        if interruption == most:
-            return (number + 1 - most) / AGREEMENT_HZ
-    return math.inf
+def _around(anchors: Sequence[Anchor]) -> tuple[float, float]:
+    """The part of the query around the anchors, half an excerpt to both sides."""
+    return max(0.0, anchors[0].query_s - EXCERPT_S / 2), anchors[-1].query_s + EXCERPT_S / 2

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, computed_fiel
 from pydantic.dataclasses import dataclass
 
 from antiphon.alignment.confidence import LIKELY
+from antiphon.index import hints
 from antiphon.index.match import Match
 from antiphon.serving.errors import Problem
 
@@ -105,6 +106,11 @@ class Hit(RatedMatch):
     recording: Recording
 
 
+@dataclass(frozen=True)
+class Hint(hints.Hint):
+    """What may have kept a search from finding the music. `option` of `antiphon search` may help; empty for none."""
+
+
 class QueryFacts(BaseModel):
     """The query: length of the whole file, and start and length of the stretch that is searched with."""
 
@@ -117,7 +123,10 @@ class QueryFacts(BaseModel):
 
 
 class Search(BaseModel):
-    """A search and its matches so far. `ahead` is the number of searches before it in the queue."""
+    """A search and its matches so far. `ahead` is the number of searches before it in the queue.
+
+    Where a finished search has found nothing likely, `hints` name what may help.
+    """
 
     id: str
     status: Status
@@ -127,6 +136,7 @@ class Search(BaseModel):
     against: Modality
     provisional: bool
     hits: list[Hit]
+    hints: list[Hint]
     seconds: float
     error: Problem | None
 

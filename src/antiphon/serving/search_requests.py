@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from antiphon.index.hints import hints_for
 from antiphon.index.match import Match
 from antiphon.index.search import SearchOptions, default_modality, search_library
 from antiphon.index.view import ALL, Filters
@@ -47,6 +48,21 @@ class SearchRequest:
     def filters(self) -> Filters:
         return Filters(composer=self.options.composer) if self.options.composer else ALL
 
+    @property
+    def searched_length_s(self) -> float | None:
+        """The length of the stretch within `searched_path`; None where that ends with the stretch."""
+        return self.length_s if self.kind == "notes" else None
+
+    @property
+    def search_options(self) -> SearchOptions:
+        return SearchOptions(
+            self.options.top,
+            self.options.by_work,
+            against=self.against,
+            filters=self.filters,
+            transpose=self.options.transpose,
+        )
+
     def facts(self) -> models.QueryFacts:
         return models.QueryFacts(
             name=self.name,
@@ -80,13 +96,8 @@ def answer(search_request: SearchRequest, stage: models.Stage, snapshot: Snapsho
         snapshot.libraries[search_request.against],
         embedder,
         search_request.start_s - offset_s,
-        FIRST_S if stage == "beginning" else search_request.length_s if search_request.kind == "notes" else None,
-        SearchOptions(
-            search_request.options.top,
-            search_request.options.by_work,
-            filters=search_request.filters,
-            transpose=search_request.options.transpose,
-        ),
+        FIRST_S if stage == "beginning" else search_request.searched_length_s,
+        search_request.search_options,
     )
     return [
         replace(
@@ -96,6 +107,20 @@ def answer(search_request: SearchRequest, stage: models.Stage, snapshot: Snapsho
         )
         for hit in hits
     ]
+
+
+def hints(search_request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> list[models.Hint]:
+    """What may help a request that has found nothing likely."""
+    found = hints_for(
+        search_request.searched_path,
+        snapshot.libraries,
+        embedder,
+        search_request.start_s - search_request.searched_from_s,
+        search_request.searched_length_s,
+        search_request.search_options,
+        search_request.searched_from_s,
+    )
+    return [models.Hint(**hint.as_dict()) for hint in found]
 
 
 def shown(hits: list[Match], snapshot: Snapshot) -> Iterator[models.Hit]:

@@ -25,7 +25,7 @@ from antiphon.serving.errors import Busy, Problem, ServingError, unusable
 from antiphon.serving.limits import Limits
 from antiphon.serving.metrics import Metrics
 from antiphon.serving.notifications import Notifications
-from antiphon.serving.search_requests import SearchRequest, answer, shown
+from antiphon.serving.search_requests import SearchRequest, answer, hints, shown
 from antiphon.serving.snapshot import Snapshot
 
 _log = logging.getLogger("antiphon.serving")
@@ -45,6 +45,7 @@ class StoredSearch:
     status: models.Status = "queued"
     stage: models.Stage = "waiting"
     hits: list[models.Hit] = field(default_factory=list)
+    hints: list[models.Hint] = field(default_factory=list)
     provisional: bool = False
     seconds: float = 0.0
     error: Problem | None = None
@@ -170,6 +171,7 @@ class Searches:
             against=held.search_request.against,
             provisional=held.provisional,
             hits=held.hits,
+            hints=held.hints,
             seconds=round(held.seconds, 3),
             error=held.error,
         )
@@ -236,6 +238,8 @@ class Searches:
         snapshot = self._snapshot()
         try:
             hits = list(shown(answer(held.search_request, held.stage, snapshot, self._embedder), snapshot))
+            if not held.stages and not (hits and hits[0].likely):
+                held.hints = hints(held.search_request, snapshot, self._embedder)
         except AntiphonError as error:
             gone = isinstance(error, UnreadableInput) and not held.search_request.searched_path.exists()
             problem = Problem(error="the query was deleted meanwhile; search again", code="gone") if gone else None

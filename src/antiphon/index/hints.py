@@ -1,0 +1,173 @@
+"""Hints: what may help a search that found nothing likely, each with the value that was measured or counted."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from scipy.signal import find_peaks
+
+from antiphon.alignment.onset_features import FRAME_HZ
+from antiphon.errors import InputWarning
+from antiphon.index.query import CENTS_TO_AN_OCTAVE, SHORTEST_S, Query, Source, kind_of, open_query
+from antiphon.index.search import DEFAULT, SearchOptions, default_modality
+from antiphon.index.view import IndexView
+from antiphon.models.protocol import Embedder
+from antiphon.types import Modality
+
+FEW_ONSETS = 8
+ENOUGH_S = 10.0
+DETUNED_CENTS = 30.0
+SILENCE_S = 2.0
+_SILENT = 1e-3  # of the loudest frame: −60 dB
+_ONSET = 0.15  # of the strongest onset
+_APART_S = 0.1
+_MEASURED_S = 60.0
+_NAMES: Mapping[Modality, str] = {"audio": "recordings", "notes": "note files"}
+
+
+@dataclass(frozen=True)
+class Hint:
+    """A reason why a search may not have found the music of its query.
+
+    `str` gives it as one line.
+
+    Attributes
+    ----------
+    fact : str
+        What was measured or counted, with its value.
+    option : str
+        The option of `antiphon search` that may help; empty where there is none.
+
+    Examples
+    --------
+    >>> import antiphon
+    >>> print(antiphon.Hint("the recording is tuned 43 cents above A = 440 Hz", "--transpose"))
+    the recording is tuned 43 cents above A = 440 Hz: try --transpose
+    """
+
+    fact: str
+    option: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.fact}: try {self.option}" if self.option else self.fact
+
+    def as_dict(self) -> dict[str, str]:
+        """The hint as JSON."""
+        return asdict(self)
+
+
+def hints_for(
+    query: Source,
+    libraries: Mapping[Modality, IndexView],
+    embedder: Embedder,
+    start_s: float = 0.0,
+    length_s: float | None = None,
+    options: SearchOptions = DEFAULT,
+    begins_s: float = 0.0,
+) -> list[Hint]:
+    """What may help a search with these arguments, without the names of any files.
+
+    `libraries` are all modalities of the index. The query itself begins at second `begins_s` of its file. Of a long
+    query the first minute is measured. Raises as `search` does.
+    """
+    against = options.against or default_modality(kind_of(query), libraries)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)  # the search issues them
+        of_query = list(_of_query(query, embedder, start_s, length_s, options.transpose, begins_s))
+    return [*of_query, *_of_library(kind_of(query), against, libraries, options)]
+
+
+def hints_of_files(searched: IndexView, failed: Mapping[str, str]) -> list[Hint]:
+    """Which files of a library cannot be found; `failed` maps those that could not be indexed to the reason."""
+    found = []
+    if missing := searched.missing_files():
+        found.append(
+            Hint(
+                f"{len(missing)} of {len(searched.paths)} files of the library are gone and cannot be found, the first "
+                f"{missing[0]}; update it with: antiphon index add FOLDER --index DIR, or antiphon index relocate "
+                "OLD=NEW --index DIR"
+            )
+        )
+    if failed:
+        path, reason = next(iter(failed.items()))
+        found.append(Hint(f"{_count(len(failed), 'file')} could not be indexed, the first {path}: {reason}"))
+    return found
+
+
+def _of_query(
+    query: Source, embedder: Embedder, start_s: float, length_s: float | None, transpose: bool, begins_s: float
+) -> Iterator[Hint]:
+    """What the query itself lacks."""
+    kind = kind_of(query)
+    measured_s = _MEASURED_S if length_s is None else min(length_s, _MEASURED_S)
+    opened = open_query(query, embedder, start_s, measured_s)
+    if (onsets := _onsets_in(opened)) < FEW_ONSETS:
+        yield Hint(
+            f"{_count(onsets, 'onset')} in {opened.duration_s:.1f} s of the query are too few to tell music apart"
+        )
+    silence_s = _silence_s(opened)
+    if silence_s >= SILENCE_S and opened.duration_s - silence_s >= SHORTEST_S:
+        first_s = math.floor(10 * (begins_s + start_s + silence_s)) / 10
+        yield Hint(f"the query begins with {silence_s:.1f} s of silence", f"--start {first_s:g}")
+    if opened.duration_s < ENOUGH_S:
+        longer_s = open_query(query, embedder, start_s, ENOUGH_S).duration_s if length_s is not None else 0.0
+        more = longer_s > opened.duration_s + 1 / FRAME_HZ
+        fact = f"the query lasts {opened.duration_s:.1f} s, and {ENOUGH_S:g} s or more are found more often"
+        yield Hint(fact, f"--length {ENOUGH_S:g}" if more else "")
+    if not transpose:
+        cents = _detuning_cents(query, embedder, start_s, measured_s) if kind == "audio" else 0.0
+        if abs(cents) >= DETUNED_CENTS:
+            side = "above" if cents > 0 else "below"
+            yield Hint(f"the recording is tuned {abs(cents):.0f} cents {side} A = 440 Hz", "--transpose")
+        else:
+            yield Hint("only the key of the query was searched, and 12 others can be", "--transpose")
+
+
+def _of_library(
+    kind: Modality, against: Modality, libraries: Mapping[Modality, IndexView], options: SearchOptions
+) -> Iterator[Hint]:
+    """What was not searched."""
+    searched = libraries[against]
+    for other, library in libraries.items():
+        if other != against:
+            fact = f"the query was compared with {_files(against, searched)} only, and the index also has"
+            yield Hint(f"{fact} {_files(other, library)}", f"--against {other}")
+    if len(libraries) == 1 and against == kind:
+        other = "notes" if kind == "audio" else "audio"
+        fact = f"the query was compared with {_NAMES[kind]} only, because the index has no {_NAMES[other]}"
+        yield Hint(f"{fact}; add some with: antiphon index add FOLDER --index DIR")
+    names = [name for name in ("composer", "split", "folder") if getattr(options.filters, name)]
+    left_out = len(searched.paths) - int(searched.among(options.filters).sum()) if names else 0
+    if left_out:
+        of = len(searched.paths)
+        yield Hint(f"{left_out} of {of} files were left out", f"without {' and '.join(f'--{name}' for name in names)}")
+
+
+def _onsets_in(query: Query) -> int:
+    """The number of onsets that are at least 0.15 times as strong as the strongest, 0.1 s or more apart."""
+    strength = np.linalg.norm(query.frames(0.0, query.duration_s), axis=1)
+    least = max(_ONSET * float(strength.max(initial=0.0)), 1e-6)
+    peaks, _ = find_peaks(np.pad(strength, 1), height=least, prominence=least, distance=round(_APART_S * FRAME_HZ))
+    return len(peaks)
+
+
+def _silence_s(query: Query) -> float:
+    """The silence at the start of the query, in seconds."""
+    levels = query.levels(0.0, query.duration_s)
+    return float(np.argmax(levels > _SILENT * levels.max(initial=0.0))) / FRAME_HZ
+
+
+def _detuning_cents(query: Source, embedder: Embedder, start_s: float, length_s: float) -> float:
+    return -CENTS_TO_AN_OCTAVE * math.log2(open_query(query, embedder, start_s, length_s, retune=True).speed)
+
+
+def _files(kind: Modality, library: IndexView) -> str:
+    return f"{len(library.paths)} {_NAMES[kind]}"
+
+
+def _count(number: int, of: str) -> str:
+    return f"{number} {of}{'' if number == 1 else 's'}"

@@ -95,23 +95,25 @@ def read_plain(data: bytes, sustain: bool) -> Sequence | None:
         columns.append(notes)
         channels.append(np.full(len(notes["time"]), channel, np.uint8))
     onset, duration = _joined(columns, "time", np.int64), _joined(columns, "duration", np.int64)
-    if len(onset) and (onset.min() < 0 or duration.min() < 0 or (onset + duration).max() >= _FAR):
+    end = onset + duration
+    if len(onset) and (onset.min() < 0 or duration.min() < 0 or end.max() >= _FAR):
         return None
     tempo = score.tempos.numpy() if len(score.tempos) else {"time": [], "mspq": []}
     return Sequence(
         onset,
-        onset + duration,
+        end,
         _joined(columns, "pitch", np.uint8),
         _joined(columns, "velocity", np.uint8),
-        np.concatenate([*channels, np.zeros(0, np.uint8)]),
-        np.concatenate(pedals),
-        np.stack([tempo["time"], tempo["mspq"]], axis=1).astype(np.int64),
+        np.concatenate(channels) if channels else np.zeros(0, np.uint8),
+        np.concatenate(pedals) if len(pedals) > 1 else _NO_PEDAL,
+        np.array([tempo["time"], tempo["mspq"]], np.int64).T,
         float(score.ticks_per_quarter),
     )
 
 
 def _joined(columns: list[dict[str, NDArray[Any]]], name: str, kind: type) -> NDArray[Any]:
-    return np.concatenate([one[name] for one in columns] or [np.zeros(0)]).astype(kind)
+    found = columns[0][name] if len(columns) == 1 else np.concatenate([one[name] for one in columns] or [np.zeros(0)])
+    return found.astype(kind)
 
 
 def _pedal(controls: dict[str, NDArray[Any]], channel: int) -> NDArray[np.int64]:

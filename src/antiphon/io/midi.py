@@ -55,19 +55,19 @@ def read_midi(path: Path, data: bytes, sustain: bool) -> Notes:
 
 def _in_seconds(sequences: list[Sequence], sustain: bool) -> list[NDArray[Any]]:
     """Onset, duration, pitch, velocity and channel of the notes of sequences that are played one after the other."""
-    parts = []
+    parts: list[list[NDArray[Any]]] = []
     begin_s = 0.0
     for one in sequences:
-        onset, end = one.onset, _hold(one) if sustain and len(one.pedal) else one.end
-        pitch, velocity, channel = one.pitch, one.velocity, one.channel
-        place = onset << 7 | pitch
+        end = _hold(one) if sustain and len(one.pedal) else one.end
+        onset_s, end_s = _ticks_to_seconds(one, one.onset), _ticks_to_seconds(one, end)
+        columns = [begin_s + onset_s, np.maximum(end_s - onset_s, 0.0), one.pitch, one.velocity, one.channel]
+        place = one.onset << 7 | one.pitch
         if (place[1:] < place[:-1]).any():
             order = np.argsort(place, kind="stable")  # fast where the order is almost right
-            onset, end, pitch, velocity, channel = (column[order] for column in (onset, end, pitch, velocity, channel))
-        onset_s, end_s = _ticks_to_seconds(one, onset), _ticks_to_seconds(one, end)
-        parts.append((begin_s + onset_s, np.maximum(end_s - onset_s, 0.0), pitch, velocity, channel))
+            columns = [column[order] for column in columns]
+        parts.append(columns)
         begin_s += float(end_s.max(initial=0.0))
-    return list(parts[0]) if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
 def _is_too_fast(one: Sequence) -> bool:

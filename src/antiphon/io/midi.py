@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,57 +30,44 @@ def read_midi(path: Path, data: bytes, sustain: bool) -> Notes:
         sequences, remarks, is_cut = ([plain], [], False) if plain is not None else read_sequences(data)
     except ValueError as error:
         raise UnreadableInput(path, str(error)) from None
-    notes, drums = _in_seconds(sequences, sustain)
-    if len(notes) == 0 and looks_pitched(drums):
-        notes, drums = drums, notes
-        remarks.append(
-            "all its notes are on the channel of drums, but by their keys and lengths no drums: read as notes"
-        )
-    if len(notes) == 0:
+    columns = _in_seconds(sequences, sustain)
+    is_drum = columns.pop() == DRUM_CHANNEL
+    drums = Notes.of(*(column[is_drum] for column in columns)) if is_drum.any() else None
+    if drums is not None and is_drum.all() and looks_pitched(drums):
+        drums = None
+        remarks.append("all its notes are on the channel of drums, but by their keys they are no drums: read as notes")
+    if drums is not None:
+        columns = [column[~is_drum] for column in columns]
+    if len(columns[0]) == 0:
         if is_cut:
             raise UnreadableInput(path, "it is cut off before its first note")
-        raise UnreadableInput(path, "it holds drums only, no pitched notes" if len(drums) else "it holds no notes")
-    if any(_is_too_fast(one) for one in sequences):
+        raise UnreadableInput(path, "it holds no notes" if drums is None else "it holds drums only, no pitched notes")
+    is_guessed = any(len(one.tempo) == 0 for one in sequences if len(one.onset))
+    notes = Notes.of(*columns, drums=drums, tempo_is_guessed=is_guessed)
+    if any(map(_is_too_fast, sequences)):
         remarks.append("its tempo is over 3000 quarter notes a minute, so its times are hardly right")
     if is_cut:
         remarks.insert(0, f"it is cut off: {len(notes)} notes of its first {notes.end_s:.1f} s are read")
     if remarks:
         warn_input(path, "; ".join(remarks))
-    return replace(
-        notes,
-        drums=drums if len(drums) else None,
-        tempo_is_guessed=any(len(one.tempo) == 0 for one in sequences if len(one.onset)),
-    )
+    return notes
 
 
-def _in_seconds(sequences: list[Sequence], sustain: bool) -> tuple[Notes, Notes]:
-    """Pitched notes and drums of sequences that are played one after the other."""
-    columns = []
+def _in_seconds(sequences: list[Sequence], sustain: bool) -> list[NDArray[Any]]:
+    """Onset, duration, pitch, velocity and channel of the notes of sequences that are played one after the other."""
+    parts: list[list[NDArray[Any]]] = []
     begin_s = 0.0
     for one in sequences:
         end = _hold(one) if sustain and len(one.pedal) else one.end
-        order = np.argsort(one.onset << 7 | one.pitch, kind="stable")  # fast where the order is almost right
-        onset_s = begin_s + _ticks_to_seconds(one, one.onset[order])
-        end_s = begin_s + _ticks_to_seconds(one, end[order])
-        columns.append(
-            (
-                onset_s,
-                np.maximum(end_s - onset_s, 0.0),
-                one.pitch[order],
-                one.velocity[order],
-                one.channel[order] == DRUM_CHANNEL,
-            )
-        )
-        begin_s = float(end_s.max(initial=begin_s))
-    onset_s, duration_s, pitch, velocity, is_drum = (
-        np.concatenate(column) if len(column) > 1 else column[0] for column in zip(*columns, strict=True)
-    )
-    if not is_drum.any():
-        return Notes.of(onset_s, duration_s, pitch, velocity), Notes.of([], [], [], [])
-    notes, drums = (
-        Notes.of(onset_s[kept], duration_s[kept], pitch[kept], velocity[kept]) for kept in (~is_drum, is_drum)
-    )
-    return notes, drums
+        onset_s, end_s = _ticks_to_seconds(one, one.onset), _ticks_to_seconds(one, end)
+        columns = [begin_s + onset_s, np.maximum(end_s - onset_s, 0.0), one.pitch, one.velocity, one.channel]
+        place = one.onset << 7 | one.pitch
+        if (place[1:] < place[:-1]).any():
+            order = np.argsort(place, kind="stable")  # fast where the order is almost right
+            columns = [column[order] for column in columns]
+        parts.append(columns)
+        begin_s += float(end_s.max(initial=0.0))
+    return parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
 def _is_too_fast(one: Sequence) -> bool:
@@ -91,12 +78,12 @@ def _is_too_fast(one: Sequence) -> bool:
 
 def _ticks_to_seconds(one: Sequence, tick: NDArray[np.integer]) -> NDArray[np.float64]:
     """Apply a piecewise-linear tempo map; before the first tempo event, MIDI's default of 120 quarters a minute."""
+    if len(one.tempo) == 0 or (len(one.tempo) == 1 and one.tempo[0, 0] == 0):
+        return tick * ((one.tempo[0, 1] if len(one.tempo) else _DEFAULT_TEMPO) / (1e6 * one.ticks_per_quarter))
     order = np.argsort(one.tempo[:, 0], kind="stable")
     change = np.concatenate([[0], one.tempo[order, 0]]).astype(np.float64)
     seconds_per_tick = np.concatenate([[_DEFAULT_TEMPO], one.tempo[order, 1]]) / (1e6 * one.ticks_per_quarter)
     change_s = np.concatenate([[0.0], np.cumsum(np.diff(change) * seconds_per_tick[:-1])])
-    if change[-1] == 0:  # one tempo
-        return tick * seconds_per_tick[-1]
     piece = np.searchsorted(change, tick, side="right") - 1
     return change_s[piece] + (tick - change[piece]) * seconds_per_tick[piece]
 

@@ -28,7 +28,6 @@ _CHANNEL_EVENTS = re.compile(  # those with two data bytes, then those with one,
 )
 _OTHER_EVENT = re.compile(rb"(?:\xff([\x00-\x7f])|\xf0)(%s)" % _VARIABLE)
 _SYSTEM = bytes(range(0xF0, 0xFF))
-_PEDAL = re.compile(rb"[\xb0-\xbf](?:[\x00-\x7f]{2}[\x80-\xff]{0,3}[\x00-\x7f])*?\x40")
 _TEMPO, _END, _END_OF_TRACK, _EMPTY_TEXT = b"\x51", b"\x2f", b"\xff\x2f\x00", b"\xff\x01\x00"
 _FAR, _FAR_DELTA = 1 << 27, b"\xc0\x80\x80\x00"  # ticks; files with events as late are left to `midi_events`
 _NOTE_ON = [bytes([0x90 | channel]) for channel in range(16)]
@@ -69,49 +68,56 @@ class Sequence:
 def read_plain(data: bytes, sustain: bool) -> Sequence | None:
     """Read a file by symusic, or None where symusic would refuse or misread it.
 
-    Without `sustain`, pedal events are left out, and channels other than the drums' are not told apart.
+    Pedal events are given with `sustain` only; without them, channels other than the drums' are not told apart.
     """
     bodies = _bodies(data)
     if bodies is None or not all(_is_plain(data, *body, True) or _is_plain(data, *body, False) for body in bodies):
         return None
-    wants_channels = sustain and _PEDAL.search(data) is not None
     chunks = [data[:14]]
     for start, end in bodies:
-        chunks += _closed_chunk(data[start:end], wants_channels)
+        chunks += _closed_chunk(data[start:end], with_markers=sustain)
     try:
         score: Any = symusic.Score.from_midi(b"".join(chunks))
     except (RuntimeError, ValueError):
         return None
     columns, channels, pedals = [], [], [_NO_PEDAL]
+    is_split = False  # a channel that changes its program has several tracks here, of which one has the marker
     for track in score.tracks:
         notes = track.notes.numpy()
         channel = DRUM_CHANNEL if track.is_drum else 0
-        if wants_channels:
-            if len(notes["time"]) == 0 or notes["time"][-1] < _FAR:
-                return None  # its channel goes on in another track, with another program
-            channel = int(notes["pitch"][-1])
-            notes = {name: column[:-1] for name, column in notes.items()}
-            pedals.append(_pedal(track.controls.numpy(), channel))
+        if sustain:
+            if len(notes["time"]) and notes["time"][-1] >= _FAR:
+                channel = int(notes["pitch"][-1])
+                notes = {name: column[:-1] for name, column in notes.items()}
+            else:
+                is_split = True
+            if len(track.controls):
+                pedals.append(_pedal(track.controls.numpy(), channel))
         columns.append(notes)
         channels.append(np.full(len(notes["time"]), channel, np.uint8))
+    pedal = np.concatenate(pedals) if len(pedals) > 1 else _NO_PEDAL
+    if len(pedal) and is_split:
+        return None
     onset, duration = _joined(columns, "time", np.int64), _joined(columns, "duration", np.int64)
-    if len(onset) and (onset.min() < 0 or duration.min() < 0 or (onset + duration).max() >= _FAR):
+    end = onset + duration
+    if len(onset) and (onset.min() < 0 or duration.min() < 0 or end.max() >= _FAR):
         return None
     tempo = score.tempos.numpy() if len(score.tempos) else {"time": [], "mspq": []}
     return Sequence(
         onset,
-        onset + duration,
+        end,
         _joined(columns, "pitch", np.uint8),
         _joined(columns, "velocity", np.uint8),
-        np.concatenate([*channels, np.zeros(0, np.uint8)]),
-        np.concatenate(pedals),
-        np.stack([tempo["time"], tempo["mspq"]], axis=1).astype(np.int64),
+        np.concatenate(channels) if channels else np.zeros(0, np.uint8),
+        pedal,
+        np.array([tempo["time"], tempo["mspq"]], np.int64).T,
         float(score.ticks_per_quarter),
     )
 
 
 def _joined(columns: list[dict[str, NDArray[Any]]], name: str, kind: type) -> NDArray[Any]:
-    return np.concatenate([one[name] for one in columns] or [np.zeros(0)]).astype(kind)
+    found = columns[0][name] if len(columns) == 1 else np.concatenate([one[name] for one in columns] or [np.zeros(0)])
+    return found.astype(kind)
 
 
 def _pedal(controls: dict[str, NDArray[Any]], channel: int) -> NDArray[np.int64]:

@@ -79,10 +79,10 @@ def read_notes(path: str | Path, *, sustain: bool = False) -> Notes:
 
 def _within_limits(path: Path, notes: Notes) -> Notes:
     """The notes without those that are absurdly late; raises `UnreadableInput` where most are late."""
-    offset_s = np.concatenate([notes.offset_s, notes.drums.offset_s if notes.drums is not None else []])
-    if offset_s.max() <= _LONGEST_S:
+    end_s = max(notes.end_s, notes.drums.end_s if notes.drums is not None else 0.0)
+    if end_s <= _LONGEST_S:
         return notes
-    last = f"its last note ends after {offset_s.max():.0f} s, over a day"
+    last = f"its last note ends after {end_s:.0f} s, over a day"
     if np.median(notes.offset_s) > _LONGEST_S:
         raise UnreadableInput(path, f"{last} (damaged, or not seconds?)")
     near = notes.within(-np.inf, _FARTHEST_S)

@@ -92,13 +92,13 @@ class Notes:
         if (duration < 0).any():
             raise ValueError(f"note {int(np.argmax(duration < 0))} ends before it begins")
         for name, values in (("pitch", keys), ("velocity", force)):
-            if ((values < 0) | (values > 127)).any():
+            if len(values) and (values.min() < 0 or values.max() > 127):
                 raise ValueError(f"{name} {int(values[(values < 0) | (values > 127)][0])} is outside 0–127")
         notes = cls(
             onset, duration, keys.astype(np.uint8), force.astype(np.uint8), ids, bars, beats, drums, tempo_is_guessed
         )
-        gap = np.diff(onset)
-        if ((gap > 0) | (gap == 0) & (np.diff(keys) >= 0)).all():
+        later, earlier = onset[1:], onset[:-1]
+        if ((later > earlier) | (later == earlier) & (keys[1:] >= keys[:-1])).all():
             return notes
         return notes._taken(np.lexsort((keys, onset)))
 

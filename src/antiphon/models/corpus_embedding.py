@@ -42,7 +42,7 @@ def check_sound(
 ) -> None:
     """Raise `UnreadableInput`, which gives the name, for silence or sound shorter than the `purpose` needs."""
     if is_silent(samples):
-        raise UnreadableInput(name, "it is silent (nothing to be heard above −80 dBFS)")
+        raise UnreadableInput(name, "it is silent (nothing audible above −80 dBFS)")
     found_s = len(samples) / sample_rate_hz
     if found_s < needed_s - HEADER_SLACK_S:
         raise UnreadableInput(name, f"{found_s:.2f} s of sound is too short; a {purpose} needs {needed_s:g} s")

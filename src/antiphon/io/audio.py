@@ -1,7 +1,7 @@
 """Sound files → mono float32 at a wanted rate: whole, one window of them, or block by block.
 
-Lengths are those of the samples that can be decoded, never those that a header states. `decoders` says which decoder reads which file,
-`channels` how several channels become one. Resampling is soxr's, high quality (alias about −147 dB).
+Lengths are those of the samples that can be decoded, never those that a header states. `decoders` says which decoder
+reads which file, `channels` how several channels become one. Resampling is soxr's, high quality (alias about −147 dB).
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from benchmarks import (
     render,
     score_fuzz,
     scores,
+    sound_fuzz,
     startup,
     training,
 )
@@ -36,7 +37,20 @@ from benchmarks.timing import Benchmark, Effort, Row
 
 BENCHMARKS: tuple[Benchmark, ...] = tuple(
     benchmark
-    for topic in (startup, midi, midi_fuzz, scores, score_fuzz, decode, long, render, descriptors, embedding, training)
+    for topic in (
+        startup,
+        midi,
+        midi_fuzz,
+        scores,
+        score_fuzz,
+        decode,
+        sound_fuzz,
+        long,
+        render,
+        descriptors,
+        embedding,
+        training,
+    )
     for benchmark in topic.BENCHMARKS
 )
 _VERSIONS = ("torch", "numpy", "soundfile", "symusic", "pretty_midi", "mido", "music21", "librosa")

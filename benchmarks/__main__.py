@@ -18,13 +18,13 @@ import torch
 from antiphon.errors import AntiphonError, UnknownName
 from antiphon.io.files import write_json
 from antiphon.progress import track
-from benchmarks import decode, descriptors, embedding, long, midi, render, startup, training
+from benchmarks import decode, descriptors, embedding, long, midi, render, sound_fuzz, startup, training
 from benchmarks.report import markdown_table, replace_section
 from benchmarks.timing import Benchmark, Effort, Row
 
 BENCHMARKS: tuple[Benchmark, ...] = tuple(
     benchmark
-    for topic in (startup, midi, decode, long, render, descriptors, embedding, training)
+    for topic in (startup, midi, decode, sound_fuzz, long, render, descriptors, embedding, training)
     for benchmark in topic.BENCHMARKS
 )
 _VERSIONS = ("torch", "numpy", "soundfile", "symusic", "pretty_midi", "mido", "librosa")

@@ -1,4 +1,7 @@
-"""Decoding audio files to mono at 24 kHz: whole files in times real time, and windows of a long file."""
+"""Decoding audio files to mono at 24 kHz: whole files in times real time, and windows of a long file.
+
+`read-…` compares other formats with FLAC, as a search reads them: many short windows of one file.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import tempfile
 from functools import lru_cache, partial
 from pathlib import Path
 
+import av
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
@@ -19,6 +23,7 @@ from benchmarks.timing import SAMPLE_RATE_HZ, Benchmark, Effort, Peer, Row, race
 _SOURCE_HZ = 44_100
 _WINDOW_S = 4.0
 _PIECE_S = 60
+_OTHERS = {"m4a": "aac", "mp3": "libmp3lame", "webm": "libopus", "mkv": "aac"}
 _BLOCK = 1 << 16  # libsndfile's Vorbis encoder overflows its stack on one huge write
 
 
@@ -87,7 +92,48 @@ def _window(suffix: str, effort: Effort) -> list[Row]:
         )
 
 
+def _encode(path: Path, codec: str, minutes: int) -> None:
+    """Write as `_write` does, by FFmpeg."""
+    with av.open(str(path), "w") as container:
+        rate = 48_000 if codec == "libopus" else _SOURCE_HZ
+        stream = container.add_stream(codec, rate=rate, layout="stereo")
+        assert isinstance(stream, av.AudioStream)
+        size = stream.codec_context.frame_size or 1024
+        resampler = av.AudioResampler(stream.codec_context.format, "stereo", rate, size)
+        for _ in range(minutes):
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(_stereo().T), format="fltp", layout="stereo")
+            frame.sample_rate = _SOURCE_HZ
+            for one in resampler.resample(frame):
+                container.mux(stream.encode(one))
+        for one in resampler.resample(None):
+            container.mux(stream.encode(one))
+        container.mux(stream.encode(None))
+
+
+def _read_windows(path: Path, starts_s: list[float]) -> None:
+    for start_s in starts_s:
+        read_samples(path, SAMPLE_RATE_HZ, start_s, _WINDOW_S)
+
+
+def _against_flac(suffix: str, codec: str, effort: Effort) -> list[Row]:
+    minutes = effort.pick(10, 1)
+    starts_s = [float(one) for one in np.random.default_rng(0).uniform(0, minutes * 60 - _WINDOW_S, effort.pick(20, 2))]
+    with tempfile.TemporaryDirectory() as folder:
+        path, flac = Path(folder) / f"long.{suffix}", Path(folder) / "long.flac"
+        _encode(path, codec, minutes)
+        _write(flac, minutes)
+        return race(
+            f"{len(starts_s)} windows of 4 s from {minutes} min of {suffix}",
+            "windows/s",
+            len(starts_s),
+            partial(_read_windows, path, starts_s),
+            effort,
+            (Peer("the same as FLAC", partial(_read_windows, flac, starts_s)),),
+        )
+
+
 BENCHMARKS = (
     *(Benchmark(f"decode-{suffix}", partial(_whole, suffix)) for suffix in ("wav", "flac", "mp3", "ogg")),
     *(Benchmark(f"window-{suffix}", partial(_window, suffix)) for suffix in ("wav", "flac", "mp3", "ogg")),
+    *(Benchmark(f"read-{suffix}", partial(_against_flac, suffix, codec)) for suffix, codec in _OTHERS.items()),
 )

@@ -33,6 +33,7 @@ LOWEST_RATE_HZ = 1000
 _OPEN_FILES = 6
 _KNOWN_FILES = 4096
 _LEAST_MISSING_S, _AT_THE_END_S = 0.05, 0.5
+_LOST_TO_DAMAGE = 0.05  # of the length
 _PROBES, _PROBE_S = 8, 0.5
 _SPREAD_S = 30.0  # of the probes of a file that cannot be sought in
 _Key = tuple[str, int, int, int]
@@ -194,7 +195,8 @@ def _warn(path: str | Path, decoder: Decoder, known: Known, again: bool) -> None
     have_s, stated_s, damaged_s = decoder.frames / decoder.sample_rate_hz, decoder.stated_s, decoder.damaged_at_s
     at_the_end = damaged_s is not None and damaged_s > have_s - _AT_THE_END_S
     reasons = []
-    if stated_s is not None and stated_s - have_s > _LEAST_MISSING_S:
+    least_missing_s = _LEAST_MISSING_S if damaged_s is None or at_the_end else _LOST_TO_DAMAGE * have_s
+    if stated_s is not None and stated_s - have_s > least_missing_s:
         reasons.append(f"it ends early: {have_s:.1f} s of the {stated_s:.1f} s that its header states are read")
     elif decoder.cut or at_the_end:
         reasons.append(f"it ends early: {have_s:.1f} s are read, the end of its stream is missing")

@@ -18,13 +18,14 @@ import soundfile
 from numpy.typing import NDArray
 
 from antiphon.errors import UnreadableInput
-from antiphon.io.audio import audio_info, is_silent, read_samples
+from antiphon.io.audio import audio_info, is_silent, read_samples, sound_blocks
 from antiphon.io.note_files import read_notes
 from antiphon.io.notes import Notes
 
 _MOST_CHANNELS = 32
 _HIGHEST_RATE_HZ = 768_000
 _SLACK_S = 0.05
+_BLOCK_S = 60.0
 
 
 def prepare_query(request: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def prepare_query(request: dict[str, Any]) -> dict[str, Any]:
         samples = read_samples(path, request["rate_hz"], start_s, length_s)
         length_s = len(samples) / request["rate_hz"]
         if is_silent(samples):
-            raise UnreadableInput(path, "it is silent (no sample above −80 dBFS)")
+            raise UnreadableInput(path, "it is silent (nothing to be heard above −80 dBFS)")
         if length_s < request["least_s"] - _SLACK_S:
             raise UnreadableInput(path, f"{length_s:.2f} s is too short; a search needs {request['least_s']:g} s")
         _write(request["out"], samples, request["rate_hz"], "FLOAT")
@@ -76,7 +77,8 @@ def check_file(request: dict[str, Any]) -> dict[str, Any]:
     duration_s = _audio_duration_s(path)
     if duration_s > request["most_s"]:
         raise UnreadableInput(path, f"it lasts {duration_s:.0f} s, more than the limit of {request['most_s']:g} s")
-    read_samples(path, request["rate_hz"])
+    for _ in sound_blocks(path, request["rate_hz"], _BLOCK_S):
+        pass
     return {"duration_s": duration_s}
 
 

@@ -180,7 +180,7 @@ NOISE = np.random.default_rng(0).standard_normal(4 * RATE_HZ)
 
 
 @pytest.mark.parametrize(
-    "heard_by_nobody",
+    "inaudible",
     [
         np.full(4 * RATE_HZ, 0.5),
         0.5 + 2e-5 * NOISE,
@@ -190,11 +190,11 @@ NOISE = np.random.default_rng(0).standard_normal(4 * RATE_HZ)
     ],
     ids=["constant", "constant with noise", "ramp", "half a hertz", "one hertz"],
 )
-def test_a_constant_or_a_slow_drift_is_silent(heard_by_nobody: NDArray[np.float64]) -> None:
-    assert is_silent(heard_by_nobody.astype(np.float32))
+def test_a_constant_or_a_slow_drift_is_silent(inaudible: NDArray[np.float64]) -> None:
+    assert is_silent(inaudible.astype(np.float32))
     for pitch_hz in (27.5, 440.0):
         tone = 3e-4 * np.sin(2 * np.pi * pitch_hz * SECONDS_4)
-        assert not is_silent((heard_by_nobody + tone).astype(np.float32))
+        assert not is_silent((inaudible + tone).astype(np.float32))
 
 
 def write_m4a(path: Path, duration_s: float) -> Path:

@@ -245,7 +245,8 @@ class TestEndsEarly:
         data = encoded("OGG", subtype, np.concatenate([TUNE] * 3))
         (tmp_path / "cut.ogg").write_bytes(data[: len(data) * 6 // 10])
         with pytest.warns(InputWarning, match=r"it ends early: \d+\.\d s are read, the end of its stream is missing"):
-            agree(tmp_path / "cut.ogg", 9.0, within_s=4.5)
+            samples = read_samples(tmp_path / "cut.ogg", RATE_HZ)
+        assert len(samples) / RATE_HZ == pytest.approx(9.0, abs=4.5)
 
     @pytest.mark.parametrize("suffix", ["m4a", "mkv"])
     def test_containers(self, tmp_path: Path, suffix: str) -> None:

@@ -29,6 +29,7 @@ from antiphon.io.notes import Notes
 from antiphon.models.corpus_embedding import read_sound
 from helpers import END_OF_TRACK, event, midi, note, scale, sine, tempo, write_scale, write_sine
 
+pytestmark = pytest.mark.filterwarnings("ignore::antiphon.errors.InputWarning")  # of files that are cut off
 RATE_HZ = 24_000
 SCALE = b"".join(note(60 + step) for step in range(10)) + END_OF_TRACK
 TABLE_HEADER = "onset\toffset\tnote\tvelocity\n"
@@ -92,15 +93,12 @@ UNREADABLE_SOUND = "not a readable sound file"
 UNREADABLE_MIDI = "not a readable MIDI file"
 BROKEN = [
     Broken("zero bytes.wav", holding(b""), r"the file is empty \(0 bytes\)"),
-    Broken("header only.wav", cut_off(sound(sine()), size=44), "truncated: its header promises"),
-    Broken("half a header.wav", cut_off(sound(sine()), size=20), "truncated: its header promises"),
-    Broken(
-        "cut off.wav", cut_off(sound(sine()), 0.5), "truncated: its header promises 240044 bytes, the file has 120022"
-    ),
-    Broken("cut off after a window.wav", cut_off(sound(sine(10.0)), 0.5), "truncated: its header promises"),
+    Broken("header only.wav", cut_off(sound(sine()), size=44), "none of its sound can be decoded"),
+    Broken("half a header.wav", cut_off(sound(sine()), size=20), UNREADABLE_SOUND),
+    Broken("cut off.wav", cut_off(sound(sine()), 0.5), "2.50 s of sound is too short"),
     Broken("short.wav", sound(sine(2.5)), "2.50 s of sound is too short; a window needs 4 s"),
-    Broken("cut off.flac", cut_off(sound(sine()), 0.9), "truncated or damaged"),
-    Broken("cut off.ogg", cut_off(sound(sine()), 0.5), "no samples .* decoded .truncated"),
+    Broken("cut off.flac", cut_off(sound(sine()), 0.5), "s of sound is too short"),
+    Broken("cut off.ogg", cut_off(sound(sine()), 0.5), UNREADABLE_SOUND),
     Broken("cut off.mp3", cut_off(sound(sine()), 0.5), "s of sound is too short"),
     Broken("1 Hz.wav", with_bytes(sound(sine()), 24, b"\1\0\0\0"), "sample rate of 1 Hz; 1000 is the least"),
     Broken("unknown codec.wav", with_bytes(sound(sine()), 20, b"\x34\x12"), "nothing installed decodes the codec"),
@@ -161,6 +159,8 @@ ODD = [
     Odd("8 bits 8 kHz.wav", lambda path: write_sine(path, rate_hz=8_000, subtype="PCM_U8")),
     Odd("192 kHz 6 channels.wav", lambda path: write_sine(path, rate_hz=192_000, channels=6, subtype="PCM_24")),
     Odd("UPPER CASE.WAV", write_sine),
+    Odd("cut off after a window.wav", cut_off(sound(sine(10.0)), 0.5)),
+    Odd("cut off after a window.flac", cut_off(sound(sine()), 0.9)),
     Odd("Пьеса № 1 – été 月.flac", write_sine),
     Odd("UPPER CASE.MID", write_scale),
     Odd("Пьеса № 2 – été 月.midi", write_scale),

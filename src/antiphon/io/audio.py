@@ -1,7 +1,7 @@
 """Sound files → mono float32 at a wanted rate: whole, one window of them, or block by block.
 
-What can be decoded counts, never a length that a header states. `decoders` says which decoder reads which file,
-`channels` how several channels become one. Resampling is soxr's, high quality (alias about −147 dB).
+Lengths are those of the samples that can be decoded, never those that a header states. `decoders` says which decoder
+reads which file, `channels` how several channels become one. Resampling is soxr's, high quality (alias about −147 dB).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ AUDIO_SUFFIXES = frozenset(
     ".mov .avi .flv .ts .mts .m2ts .mpg .mpeg".split()
 )
 _RESAMPLER_MARGIN_S = 0.05
-_HEARD_CYCLES = 20 / 24_000  # a sample: 20 Hz at 24 kHz
+_AUDIBLE_CYCLES = 20 / 24_000  # a sample: 20 Hz at 24 kHz
 SILENCE_PEAK = 1e-4
 """Audio whose absolute samples are all below this value (−80 dBFS) counts as silence."""
 
@@ -244,7 +244,7 @@ def _check_finite(path: str | Path, samples: NDArray[np.float32]) -> None:
 
 
 def is_silent(samples: NDArray[np.float32]) -> bool:
-    """Whether nothing is to be heard: no sample above −80 dBFS apart from a constant or a slow drift.
+    """Whether nothing is audible: no sample above −80 dBFS apart from a constant or a slow drift.
 
     An empty array is silent.
     """
@@ -253,20 +253,20 @@ def is_silent(samples: NDArray[np.float32]) -> bool:
     peak = float(np.abs(samples).max())
     if peak < SILENCE_PEAK:
         return True
-    # No signal below the limit is steeper (Bernstein's inequality), so a steeper one is heard.
-    if float(np.abs(np.diff(samples)).max(initial=0.0)) > 2 * math.pi * _HEARD_CYCLES * peak + 2 * SILENCE_PEAK:
+    # No signal below the limit is steeper (Bernstein's inequality), so a steeper one is audible.
+    if float(np.abs(np.diff(samples)).max(initial=0.0)) > 2 * math.pi * _AUDIBLE_CYCLES * peak + 2 * SILENCE_PEAK:
         return False
     return float(np.abs(_without_drift(samples)).max()) < SILENCE_PEAK
 
 
 def _without_drift(samples: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The samples less what changes more slowly than can be heard, by a running mean that is taken three times.
+    """The samples less what changes more slowly than is audible, by a running mean that is taken three times.
 
     Long arrays lose 75 ms at both ends, where the mean is one of fewer samples.
     """
     rest = np.asarray(samples, np.float64)
     at = np.arange(len(rest))
-    most = round(0.5 / _HEARD_CYCLES)
+    most = round(0.5 / _AUDIBLE_CYCLES)
     reach = np.minimum(np.minimum(at, len(rest) - 1 - at), most)
     for _ in range(3):
         total = np.concatenate([[0.0], np.cumsum(rest)])

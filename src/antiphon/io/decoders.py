@@ -3,8 +3,8 @@
 libsndfile reads uncompressed sound (WAV, RF64, Wave64, AIFF, AU, CAF); FFmpeg reads everything else, and what
 libsndfile refuses of those. The content decides, not the suffix of the name.
 
-A search reads many short windows of one file. Some decoders stay open therefore, and what was found out about a file
-(length, mix of channels, faults) is kept, both until the file changes.
+A search reads many short windows of one file. Some decoders stay open therefore, and facts about a file (mix of
+channels, faults) are kept, both until the file changes.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Decoder(Protocol):
 
 @dataclass
 class Known:
-    """What has been found out about a file; `said` are the reasons that it has been warned of."""
+    """Facts about a file; `said` are the kinds of fault that a warning has named."""
 
     mix: Mix
     said: set[str] = field(default_factory=set)
@@ -95,7 +95,7 @@ _inherited: list[object] = []
 def opened(path: str | Path, warn_again: bool = False) -> Iterator[tuple[Decoder, Mix]]:
     """An open decoder of a file, for the caller alone, and the mix of its channels.
 
-    What is wrong with the file is warned of at the end, once, or at each call for `warn_again`.
+    Faults of the file give a warning at the end, once, or at each call for `warn_again`.
     """
     key = _checked(path)
     decoder = _taken(key) or open_decoder(path)

@@ -1,4 +1,4 @@
-"""What the header of a file of uncompressed sound states about its samples: where they begin, and how many bytes.
+"""Headers of uncompressed sound: where the samples begin, and how many bytes of them the header states.
 
 WAV, RF64, Wave64, AIFF, AU and CAF. A recorder that writes to a pipe, or is killed, leaves a placeholder as the size:
 the samples then reach to the end of the file. A WAV of more than 4 GiB states its size modulo 4 GiB.

@@ -40,7 +40,7 @@ def read_sound(
 def check_sound(name: str | Path, silent: bool, found_s: float, needed_s: float, purpose: str) -> None:
     """Raise `UnreadableInput`, which gives the name, for silence or sound shorter than the `purpose` needs."""
     if silent:
-        raise UnreadableInput(name, "it is silent (nothing to be heard above −80 dBFS)")
+        raise UnreadableInput(name, "it is silent (nothing audible above −80 dBFS)")
     if found_s < needed_s - HEADER_SLACK_S:
         raise UnreadableInput(name, f"{found_s:.2f} s of sound is too short; a {purpose} needs {needed_s:g} s")
 

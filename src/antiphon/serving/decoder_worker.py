@@ -51,7 +51,7 @@ def prepare_query(request: dict[str, Any]) -> dict[str, Any]:
         samples = read_samples(path, request["rate_hz"], start_s, length_s)
         length_s = len(samples) / request["rate_hz"]
         if is_silent(samples):
-            raise UnreadableInput(path, "it is silent (nothing to be heard above −80 dBFS)")
+            raise UnreadableInput(path, "it is silent (nothing audible above −80 dBFS)")
         if length_s < request["least_s"] - _SLACK_S:
             raise UnreadableInput(path, f"{length_s:.2f} s is too short; a search needs {request['least_s']:g} s")
         _write(request["out"], samples, request["rate_hz"], "FLOAT")

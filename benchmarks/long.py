@@ -1,7 +1,7 @@
-"""A recording of ten hours beside one of ten minutes: speed and memory of an index build, and of searches.
+"""A recording of ten hours, compared with one of ten minutes: speed and memory of an index build, and of searches.
 
 The recordings are the demo corpus end to end, at 44.1 kHz in mono, again and again, each time 3 % faster and higher:
-exact copies would make a search try harder than in other recordings. Each figure comes from a process of its own. Speeds
+exact copies would make a search try harder than in other recordings. Each figure comes from its own process. Speeds
 are of processor time, which other load on the machine changes less than wall time.
 """
 
@@ -61,17 +61,17 @@ def _compared(what: str, work: Callable[[int], float], effort: Effort) -> list[R
 
 
 def _of_both(suffix: str, model: str, effort: Effort) -> list[Row]:
-    """Build an index of each recording, ask each index, and ask an index of notes with each recording."""
+    """Build an index of each recording, search it, and search an index of notes with each recording."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for length_s in _lengths_s(effort):
             _write(folder / f"{length_s}.{suffix}", length_s)
-        build, ask = (
+        build, query = (
             partial(_build, folder, suffix, model),
-            partial(_ask_index, folder, model, effort.pick(_QUERIES, 1)),
+            partial(_query_index, folder, model, effort.pick(_QUERIES, 1)),
         )
         rows = _compared(f"index build of one {suffix}, {model}", build, effort)
-        (long_s, long_mib), (short_s, _) = (in_fresh_process(ask, length_s) for length_s in _lengths_s(effort))
+        (long_s, long_mib), (short_s, _) = (in_fresh_process(query, length_s) for length_s in _lengths_s(effort))
         searches = f"15 s of notes in an index of one {suffix}, {model}"
         rows += [
             Row(f"{searches}: speed", "queries/s", 1 / long_s, f"{_lengths_s(effort)[1]} s", 1 / short_s),
@@ -102,7 +102,7 @@ def _search(folder: Path, suffix: str, model: str, length_s: int) -> float:
     return time.process_time() - began_s
 
 
-def _ask_index(folder: Path, model: str, queries: int, length_s: int) -> float:
+def _query_index(folder: Path, model: str, queries: int, length_s: int) -> float:
     embedder, began_s = load_model(model), time.process_time()
     with Store(folder / f"index-{length_s}") as store:
         for one in open_corpus("demo").recordings[:queries]:

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from antiphon.alignment.candidates import CELL_S, Candidate, suppress_neighbours, vote
-from antiphon.alignment.chaining import Link, chains, follows, total_evidence
+from antiphon.alignment.chaining import ChainLinks, Link, chains, follows, total_evidence
 from antiphon.alignment.confidence import FEATURES, confidence, evidence_for, features_of, log_prior
 from antiphon.alignment.local_alignment import MARGIN_S, NEAR_TEMPO, LocalAlignment, TempoSearch, region_s
 from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
@@ -240,6 +240,33 @@ class TestChains:
 
     def test_of_no_links_are_none(self):
         assert chains([], 5) == []
+
+    @pytest.mark.parametrize("limit", [1, 3, 40])
+    def test_of_links_added_stretch_by_stretch_are_the_same(self, limit: int):
+        """Also where the links without evidence that are too late for a chain are not kept."""
+        rng = np.random.default_rng(limit)
+        stretches = [
+            [
+                link(n, rng.choice([10.0 * n, 10.0 * n + 30, rng.uniform(0, 900)]) + rng.normal(0, 0.2), evidence, one)
+                for one in range(3)
+                for evidence in rng.choice([0.0, 0.0, 0.1, 0.3], 6)
+            ]
+            for n in range(60)
+        ]
+        together = ChainLinks(limit)
+        for links in stretches:
+            together.add(links)
+        expected = chains([one for links in stretches for one in links], limit)
+        assert together.chains() == expected
+        assert len(expected) == 3 * limit
+        assert [total_evidence(chain) for chain in expected] == sorted(map(total_evidence, expected), reverse=True)
+
+    def test_of_ten_hours_are_found(self):
+        """A query of 3000 stretches that one recording holds from start to end, among links by chance."""
+        rng = np.random.default_rng(0)
+        by_chance = [link(n, rng.uniform(0, 36_000), rng.choice([0.0, 0.1])) for n in range(3000) for _ in range(10)]
+        right = [link(n, 10.0 * n) for n in range(3000)]
+        assert list(chains([*by_chance, *right], 40)[0]) == right
 
 
 def alignments(*scores: float, start_s: float = 0.0, apart_s: float = 5.0) -> list[tuple[Candidate, LocalAlignment]]:

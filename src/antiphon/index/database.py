@@ -10,12 +10,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from antiphon.errors import UnreadableInput
 from antiphon.index.formats import CREATE, FORMAT, OLDER, VIEWS_OF_OLDER, upgrade
 
 NAME = "index.sqlite"
 _PATIENCE_S = 30.0  # with a database that another process has locked
 _UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_FULL}
+_ROWS_AT_ONCE = 1024
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -51,6 +54,13 @@ class Database:
     def execute(self, query: str, parameters: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         """Run a statement as it is."""
         return self._connection.execute(query, parameters)
+
+    def write_blob(self, table: str, column: str, row: int | None, values: NDArray[Any]) -> None:
+        """Write an array into a blob of its size, part by part: a statement would copy it twice."""
+        assert row is not None
+        with self._connection.blobopen(table, column, row) as blob:
+            for begin in range(0, len(values), _ROWS_AT_ONCE):
+                blob.write(values[begin : begin + _ROWS_AT_ONCE].tobytes())
 
     def execute_many(self, query: str, rows: list[tuple[Any, ...]]) -> None:
         """Run a statement for every row."""

@@ -67,9 +67,14 @@ class _CheckedSound:
 
     def windows(self, hop_s: float) -> Iterator[_Windows]:
         """Starts and vectors, part by part. Raises `UnreadableInput` at the end of silence or of a short sound."""
-        rate = self._embedder.sample_rate_hz
-        for part in sound_parts(self._blocks(), rate, self._embedder.window_s, hop_s):
-            yield part.starts_s, part.embed(self._embedder)
+        window_s = self._embedder.window_s
+        for part in sound_parts(self._blocks(), self._embedder.sample_rate_hz, window_s, hop_s):
+            if self.duration_s < window_s:  # the end of a short sound
+                self._check()
+            yield part.starts_s, self._embedder.embed_audio_windows(part.samples, part.within_s)
+        self._check()
+
+    def _check(self) -> None:
         check_sound(self._path, self._silent, self.duration_s, self._embedder.window_s, "window")
 
     def _blocks(self) -> Iterator[NDArray[np.float32]]:

@@ -207,18 +207,18 @@ class Store:
     ) -> None:
         """Add or replace a recording in one transaction; of its `notes`, if any, the onsets are stored."""
         onsets = b"" if notes is None else onsets_of(notes).tobytes()
-        # Not `tobytes`: the vectors of a long recording are hundreds of megabytes.
-        rows = np.ascontiguousarray(vectors, np.float16)
-        blobs = starts_s.astype(np.float64).tobytes(), rows.data if rows.size else b"", onsets
+        rows = vectors.astype(np.float16, copy=False)  # hundreds of megabytes for a long recording
+        blobs = starts_s.astype(np.float64).tobytes(), rows.nbytes, onsets
         with self._change():
             place = self._split(path)
             self._delete(place, "failures", "recordings")
-            self._db.execute(
+            added = self._db.execute(
                 "INSERT INTO recordings"
                 " (root, path, kind, size, mtime_ns, content_hash, duration_s, starts_s, vectors, onsets)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, zeroblob(?), ?)",
                 (*place, kind, state.size, state.mtime_ns, content_hash, duration_s, *blobs),
             )
+            self._db.write_blob("recordings", "vectors", added.lastrowid, rows)
 
     def take_over(self, path: str, state: FileState, held: str, gone: bool) -> None:
         """Add or replace a recording whose content is stored under the path `held`; where that is `gone`, rename it.

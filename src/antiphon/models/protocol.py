@@ -151,7 +151,8 @@ class Embedder(ABC):
             blocks = blocks_of(Sound(samples, sound.sample_rate_hz).resampled(self.sample_rate_hz))
         SECONDS.check("hop_s", hop_s)
         parts = [
-            (part.starts_s, part.embed(self)) for part in sound_parts(blocks, self.sample_rate_hz, self.window_s, hop_s)
+            (part.starts_s, self.embed_audio_windows(part.samples, part.within_s))
+            for part in sound_parts(blocks, self.sample_rate_hz, self.window_s, hop_s)
         ]
         starts_s, vectors = (np.concatenate(column) for column in zip(*parts, strict=True))
         return Embeddings(vectors, starts_s, self.window_s)

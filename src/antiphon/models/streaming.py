@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +16,10 @@ from antiphon.io.audio import Sound, sound_blocks
 from antiphon.io.long_sound import BLOCK_S
 from antiphon.progress import track
 
-if TYPE_CHECKING:
-    from antiphon.models.protocol import Embedder
-
 CONTEXT_S = 1.0
 """A vector may depend on samples this near to its window."""
 _BEGINS_EVERY_S = 2.0  # parts begin on a frame of every embedder
-_WINDOWS, _WINDOWS_S = 128, 128.0  # of a part, at most: whole batches of an embedder, and its memory
+_WINDOWS, _WINDOWS_S = 64, 64.0  # of a part, at most: whole batches of an embedder, and its memory
 _SHORT_BLOCKS = 60  # whose progress is not reported
 
 
@@ -38,9 +34,10 @@ class SoundPart:
     begin_s: float
     starts_s: NDArray[np.float64]
 
-    def embed(self, embedder: Embedder) -> NDArray[np.float32]:
-        """The vectors of the windows [w, D]."""
-        return embedder.embed_audio_windows(self.samples, self.starts_s - self.begin_s)
+    @property
+    def within_s(self) -> NDArray[np.float64]:
+        """The starts of the windows in seconds of `samples`."""
+        return self.starts_s - self.begin_s
 
 
 def sound_parts(

@@ -150,7 +150,7 @@ def fuzz(files: Sequence[Path], count: int, seed: int) -> Outcome:
 
 
 def faults_of(notes: Notes) -> list[str]:
-    """What no reader may give: impossible times, pitches or velocities, and beats before 1."""
+    """Values that no reader may give: impossible times, pitches or velocities, and beats before 1."""
     found = []
     for part in (notes, notes.drums):
         if part is None or len(part) == 0:

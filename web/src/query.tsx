@@ -7,7 +7,7 @@ import { useKeys } from "./keys";
 import { Take } from "./microphone";
 import { clock } from "./format";
 
-const ACCEPT = ".wav,.flac,.mp3,.ogg,.oga,.aif,.aiff,.m4a,.mid,.midi,.kar,audio/*";
+const ACCEPT = ".wav,.flac,.mp3,.ogg,.oga,.aif,.aiff,.m4a,.mid,.midi,.kar,.musicxml,.mxl,.xml,.mei,.krn,.kern,.abc,audio/*";
 
 interface Props {
   health: Health | null;

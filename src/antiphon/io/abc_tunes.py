@@ -58,7 +58,11 @@ def read_abc(path: Path, text: str) -> Sheet:
     end = max(note.at + note.length for note in notes)
     tempi = []
     if _TEMPO.search(header + tune):
-        tempi = [TempoMark(Fraction(max(mark.time - 1, 0), score.tpq), 60e6 / mark.mspq) for mark in score.tempos]
+        tempi = [
+            TempoMark(Fraction(max(mark.time - 1, 0), score.tpq), 60e6 / mark.mspq)
+            for mark in score.tempos
+            if mark.mspq > 0
+        ]
     return Sheet([Bar(Fraction(0), end, 0, notes=notes)], tempi, has_bars=False)
 
 

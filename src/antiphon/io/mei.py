@@ -32,7 +32,7 @@ _JUMPS = {"daCapo": "D.C.", "dalSegno": "D.S.", "fine": "Fine", "segno": "Segno"
 
 @dataclass(slots=True)
 class _Staff:
-    """What a `<staffDef>` says."""
+    """The state of a staff, by its `<staffDef>`."""
 
     transposed: int = 0
     is_drum: bool = False

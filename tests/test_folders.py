@@ -16,11 +16,12 @@ import antiphon
 from antiphon.cli import app
 from antiphon.errors import AntiphonError, InputWarning, UnreadableInput
 from antiphon.index.build import build_index
-from antiphon.io import folders, kinds, note_files
+from antiphon.io import folders, note_files
 from antiphon.io.folders import LeftOut, list_folders
 from antiphon.io.kinds import modality_of_input, suffix_of, without_suffix
 from antiphon.io.note_files import read_notes
 from antiphon.models.template import TemplateEmbedder
+from antiphon.serving.uploads import free_name, kind_of_upload, safe_name
 from helpers import sine, write_scale, write_sine
 
 TABLE = "onset\toffset\tpitch\n" + "".join(f"{at / 2}\t{at / 2 + 0.4}\t{60 + at}\n" for at in range(12))
@@ -79,26 +80,12 @@ def test_every_entry_is_taken_or_counted(library: Path) -> None:
     }
 
 
-def test_the_text_is_short_and_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folders, "missing_extra", lambda suffix: "scores" if suffix == ".musicxml" else None)
-    assert str(LeftOut({".musicxml": 3, ".jpg": 5})) == (
-        "8 files left out: 3 .musicxml (pip install 'antiphon[scores]'), 5 .jpg"
-    )
+def test_the_text_is_short() -> None:
     many = LeftOut({f".k{number}": number for number in range(1, 21)})
     assert str(many).endswith(".k14, 13 .k13, 78 of 12 other kinds")
     assert str(LeftOut(links=2)) == "2 links to folders (--follow-links)"
     assert not LeftOut()
     assert str(LeftOut()) == ""
-
-
-def test_files_that_need_an_extra_are_left_out_until_it_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    touch(tmp_path, "one.m4a")
-    monkeypatch.setattr(kinds, "find_spec", lambda name: None)
-    assert str(list_folders([tmp_path]).left_out) == "1 file left out: 1 .m4a (pip install 'antiphon[av]')"
-    monkeypatch.setattr(kinds, "find_spec", lambda name: object())
-    assert names(tmp_path) == {"one.m4a": "audio"}
 
 
 class TestLinks:
@@ -237,6 +224,12 @@ class TestCompressed:
         (tmp_path / "large.mid").write_bytes(bytes(1 << 21))
         with pytest.raises(UnreadableInput, match="it has 2097152 bytes; note files have at most 1048576"):
             read_notes(tmp_path / "large.mid")
+
+    def test_uploads_keep_both_suffixes(self, tmp_path: Path) -> None:
+        assert kind_of_upload("C:\\music\\Take 1.MID.gz") == ("notes", ".mid.gz")
+        assert safe_name("../Take 1.MID.gz", ".mid.gz") == "Take 1.mid.gz"
+        touch(tmp_path, "Take 1.mid.gz")
+        assert free_name(tmp_path, "Take 1.mid.gz").name == "Take 1 2.mid.gz"
 
     def test_suffixes(self) -> None:
         assert [suffix_of(name) for name in ("a.b.MID", "a.kar.gz", ".mid", "a.wav.gz", "a.mp3", "a.x-y")] == [

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from antiphon.errors import UnreadableInput
-from antiphon.io.kinds import missing_extra, modality_of, suffix_of, without_suffix
+from antiphon.io.kinds import modality_of, suffix_of, without_suffix
 from antiphon.io.note_files import GZIP
 from antiphon.types import Modality
 
@@ -63,11 +63,10 @@ class LeftOut:
 
     def __str__(self) -> str:
         """One line; empty where nothing is left out."""
-        named = [(suffix, count) for suffix, count in self.suffixes.items() if suffix]
-        named.sort(key=lambda one: (missing_extra(one[0]) is None, -one[1], one[0]))
-        parts = [f"{count} {suffix}{_hint(suffix)}" for suffix, count in named[:_MOST_KINDS]]
+        named = sorted((-count, suffix) for suffix, count in self.suffixes.items() if suffix)
+        parts = [f"{-count} {suffix}" for count, suffix in named[:_MOST_KINDS]]
         if others := named[_MOST_KINDS:]:
-            parts.append(f"{sum(count for _, count in others)} of {len(others)} other kinds")
+            parts.append(f"{-sum(count for count, _ in others)} of {len(others)} other kinds")
         parts += [f"{self.suffixes['']} without suffix"] if self.suffixes.get("") else []
         parts += [f"{self.hidden} hidden"] if self.hidden else []
         parts += [f"{self.dangling} no file (a link to nothing?)"] if self.dangling else []
@@ -81,11 +80,6 @@ class LeftOut:
     def as_dict(self) -> dict[str, Any]:
         """The counts as JSON."""
         return dict(vars(self))
-
-
-def _hint(suffix: str) -> str:
-    extra = missing_extra(suffix)
-    return f" (pip install 'antiphon[{extra}]')" if extra else ""
 
 
 @dataclass
@@ -106,8 +100,7 @@ class Listing:
 def list_folders(folders: Sequence[Path], *, follow_links: bool = False, uncounted: Path | None = None) -> Listing:
     """Find the files at any depth below folders; links to files count as files.
 
-    With `follow_links` links to folders are followed, each folder at most once. Hidden files are left out, and those
-    that need an extra which is not installed. Unusable files directly in the folder `uncounted` are not counted.
+    With `follow_links` links to folders are followed, each folder at most once. Hidden files are left out. Unusable files directly in the folder `uncounted` are not counted.
     Folders and files that cannot be opened are faults. Raises `UnreadableInput` where one of `folders` is such a fault.
     """
     walk = _Walk(follow_links, uncounted)
@@ -179,13 +172,12 @@ class _Walk:
                 self.suffixes[suffix_of(path)] += 1
 
     def _take(self, path: Path) -> None:
-        suffix = suffix_of(path)
         try:
             kind = modality_of(path)
         except OSError as error:
             self.faults.append(UnreadableInput(path, f"it cannot be opened ({error.strerror})"))
             return
-        if kind is not None and missing_extra(suffix) is None:
+        if kind is not None:
             self.files[path] = kind
         elif path.parent != self._uncounted:
-            self.suffixes[suffix] += 1
+            self.suffixes[suffix_of(path)] += 1

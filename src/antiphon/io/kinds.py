@@ -6,7 +6,6 @@ import gzip
 import re
 import zlib
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path, PurePath
 
 from antiphon.errors import UnreadableInput
@@ -35,10 +34,6 @@ _FORMS = {
     (b"RF64", b"WAVE"),
     (b"FORM", b"AIFF"),
     (b"FORM", b"AIFC"),
-}
-_OF_EXTRA = {
-    **dict.fromkeys((".m4a", ".mp4", ".aac", ".wma", ".webm", ".mkv", ".mov"), ("av", "av")),
-    **dict.fromkeys((".musicxml", ".mxl", ".mei", ".krn"), ("scores", "partitura")),
 }
 
 
@@ -98,12 +93,6 @@ def modality_of_input(path: Path) -> Modality:
         how = f"by its suffix {path.suffix!r}" if suffix_of(path) else "by its first bytes, and it has no suffix"
         raise UnreadableInput(path, f"neither a sound file nor a note file {how}")
     return found
-
-
-def missing_extra(suffix: str) -> str | None:
-    """The name of the extra without which no file with this suffix can be read, where that is not installed."""
-    extra, module = _OF_EXTRA.get(suffix.removesuffix(GZIP), ("", ""))
-    return extra if extra and find_spec(module) is None else None
 
 
 def _head(path: Path) -> tuple[bytes, bool]:

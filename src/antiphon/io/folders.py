@@ -100,8 +100,9 @@ class Listing:
 def list_folders(folders: Sequence[Path], *, follow_links: bool = False, uncounted: Path | None = None) -> Listing:
     """Find the files at any depth below folders; links to files count as files.
 
-    With `follow_links` links to folders are followed, each folder at most once. Hidden files are left out. Unusable files directly in the folder `uncounted` are not counted.
-    Folders and files that cannot be opened are faults. Raises `UnreadableInput` where one of `folders` is such a fault.
+    With `follow_links` links to folders are followed, each folder at most once. Hidden files are left out. Unusable
+    files directly in the folder `uncounted` are not counted. Folders and files that cannot be opened are faults. Raises
+    `UnreadableInput` where one of `folders` is such a fault.
     """
     walk = _Walk(follow_links, uncounted)
     walk.scan(folders)

@@ -196,9 +196,7 @@ def test_impossible_notes_are_refused(columns: tuple[Any, ...], words: str) -> N
         Notes.of(*columns)
 
 
-@pytest.mark.parametrize(
-    ("name", "words"), [("gone.mid", "no such file"), ("take.wav", "expected one of .csv, .kar, .mid")]
-)
+@pytest.mark.parametrize(("name", "words"), [("gone.mid", "no such file"), ("take.wav", "expected one of .*, .mid, ")])
 def test_unreadable_note_files_are_refused(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "take.wav").write_bytes(b"RIFF")
     with pytest.raises(UnreadableInput, match=f"{name}: .*{words}"):

@@ -21,6 +21,7 @@ from antiphon.io.folders import LeftOut, list_folders
 from antiphon.io.kinds import modality_of_input, suffix_of, without_suffix
 from antiphon.io.note_files import read_notes
 from antiphon.models.template import TemplateEmbedder
+from antiphon.serving.uploads import free_name, kind_of_upload, safe_name
 from helpers import sine, write_scale, write_sine
 
 TABLE = "onset\toffset\tpitch\n" + "".join(f"{at / 2}\t{at / 2 + 0.4}\t{60 + at}\n" for at in range(12))
@@ -224,6 +225,12 @@ class TestCompressed:
         (tmp_path / "large.mid").write_bytes(bytes(1 << 21))
         with pytest.raises(UnreadableInput, match="it has 2097152 bytes; note files have at most 1048576"):
             read_notes(tmp_path / "large.mid")
+
+    def test_uploads_keep_both_suffixes(self, tmp_path: Path) -> None:
+        assert kind_of_upload("C:\\music\\Take 1.MID.gz") == ("notes", ".mid.gz")
+        assert safe_name("../Take 1.MID.gz", ".mid.gz") == "Take 1.mid.gz"
+        touch(tmp_path, "Take 1.mid.gz")
+        assert free_name(tmp_path, "Take 1.mid.gz").name == "Take 1 2.mid.gz"
 
     def test_suffixes(self) -> None:
         assert [suffix_of(name) for name in ("a.b.MID", "a.kar.gz", ".mid", "a.wav.gz", "a.mp3", "a.x-y")] == [

@@ -339,7 +339,8 @@ class TestCommand:
         result = command(brief, place / "midi", "--json")
         assert result.exit_code == 0, result.output
         facts = json.loads(result.stdout)
-        assert list(facts) == ["pairs", "recordings_without_notes", "notes_without_recording", "failed"]
+        keys = ["pairs", "recordings_without_notes", "notes_without_recording", "failed", "warnings", "left_out"]
+        assert list(facts) == keys
         assert len(facts["pairs"]) == 3
         assert len(facts["recordings_without_notes"]) == 1
         assert list((cache / "pairing").glob("*/index.sqlite"))

@@ -307,7 +307,7 @@ def files_by_stem(files: Iterable[Path], folder: Path, kind: str) -> tuple[dict[
     """
     found = sorted(files)
     taken = {without_suffix(path.relative_to(folder)).as_posix(): path for path in found}
-    dropped = [path for path in found if path not in {*taken.values()}]
+    dropped = sorted({*found} - {*taken.values()})
     return taken, [UnreadableInput(path, f"another {kind} file has the same name") for path in dropped]
 
 

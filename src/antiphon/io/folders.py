@@ -63,11 +63,10 @@ class LeftOut:
 
     def __str__(self) -> str:
         """One line; empty where nothing is left out."""
-        named = [(suffix, count) for suffix, count in self.suffixes.items() if suffix]
-        named.sort(key=lambda one: (-one[1], one[0]))
-        parts = [f"{count} {suffix}" for suffix, count in named[:_MOST_KINDS]]
+        named = sorted((-count, suffix) for suffix, count in self.suffixes.items() if suffix)
+        parts = [f"{-count} {suffix}" for count, suffix in named[:_MOST_KINDS]]
         if others := named[_MOST_KINDS:]:
-            parts.append(f"{sum(count for _, count in others)} of {len(others)} other kinds")
+            parts.append(f"{-sum(count for count, _ in others)} of {len(others)} other kinds")
         parts += [f"{self.suffixes['']} without suffix"] if self.suffixes.get("") else []
         parts += [f"{self.hidden} hidden"] if self.hidden else []
         parts += [f"{self.dangling} no file (a link to nothing?)"] if self.dangling else []
@@ -102,8 +101,8 @@ def list_folders(folders: Sequence[Path], *, follow_links: bool = False, uncount
     """Find the files at any depth below folders; links to files count as files.
 
     With `follow_links` links to folders are followed, each folder at most once. Hidden files are left out. Unusable
-    files directly in the folder `uncounted` are not counted.
-    Folders and files that cannot be opened are faults. Raises `UnreadableInput` where one of `folders` is such a fault.
+    files directly in the folder `uncounted` are not counted. Folders and files that cannot be opened are faults. Raises
+    `UnreadableInput` where one of `folders` is such a fault.
     """
     walk = _Walk(follow_links, uncounted)
     walk.scan(folders)
@@ -174,7 +173,6 @@ class _Walk:
                 self.suffixes[suffix_of(path)] += 1
 
     def _take(self, path: Path) -> None:
-        suffix = suffix_of(path)
         try:
             kind = modality_of(path)
         except OSError as error:
@@ -183,4 +181,4 @@ class _Walk:
         if kind is not None:
             self.files[path] = kind
         elif path.parent != self._uncounted:
-            self.suffixes[suffix] += 1
+            self.suffixes[suffix_of(path)] += 1

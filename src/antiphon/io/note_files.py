@@ -103,17 +103,18 @@ def _suffix(path: PurePath) -> str:
 
 def _read_bytes(path: Path) -> bytes:
     """The content of a file, uncompressed. Raises `UnreadableInput`."""
-    if not path.exists():
-        raise UnreadableInput(path, "no such file")
-    if path.is_dir():
-        raise UnreadableInput(path, "this is a folder, a note file was expected")
-    if path.stat().st_size > _MOST_BYTES:
-        raise UnreadableInput(path, f"it has {path.stat().st_size} bytes; note files have at most {_MOST_BYTES}")
     try:
+        if path.is_dir():
+            raise UnreadableInput(path, "this is a folder, a note file was expected")
+        size = path.stat().st_size
+        if size > _MOST_BYTES:
+            raise UnreadableInput(path, f"it has {size} bytes; note files have at most {_MOST_BYTES}")
         data = path.read_bytes()
         if data.startswith(GZIP_MAGIC):
             with gzip.open(path) as file:
                 data = file.read(_MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise UnreadableInput(path, "no such file") from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UnreadableInput(path, f"compressed and damaged, it cannot be expanded ({error})") from None
     except OSError as error:

@@ -257,6 +257,18 @@ def test_a_table_next_to_the_midi_of_its_name_is_left_out(tmp_path: Path) -> Non
     assert paths == ["one.mid", "two.txt"]
 
 
+def test_scores_are_taken_by_their_root_and_after_midi(tmp_path: Path) -> None:
+    cases = Path(__file__).parent / "cases" / "scores"
+    for name in ("take.xml", "take.musicxml", "other.musicxml"):
+        shutil.copy(cases / "small.musicxml", tmp_path / name)
+    write_scale(tmp_path / "take.mid")
+    (tmp_path / "small.krn.gz").write_bytes(gzip.compress((cases / "small.krn").read_bytes()))
+    (tmp_path / "settings.xml").write_text("<settings/>", encoding="utf-8")
+    assert set(names(tmp_path)) == {"take.xml", "take.musicxml", "other.musicxml", "take.mid", "small.krn.gz"}
+    corpus = antiphon.open_corpus(tmp_path)
+    assert [one.notes_path.name for one in corpus.recordings] == ["other.musicxml", "small.krn.gz", "take.mid"]
+
+
 def run(*words: object) -> object:
     return CliRunner().invoke(app, [str(word) for word in words])
 

@@ -18,7 +18,9 @@ from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.audio import audio_info
 from antiphon.io.files import utf8_name
 from antiphon.io.folders import LeftOut, list_folders
-from antiphon.io.kinds import without_suffix
+from antiphon.io.kinds import suffix_of, without_suffix
+from antiphon.io.note_files import GZIP
+from antiphon.io.scores import SCORE_SUFFIXES
 from antiphon.registry import Registry
 
 
@@ -301,14 +303,16 @@ def with_sound_file(recording: Recording, path: Path | None) -> Recording:
 
 
 def files_by_stem(files: Iterable[Path], folder: Path, kind: str) -> tuple[dict[str, Path], list[UnreadableInput]]:
-    """Files by their path below a folder, without suffix. If several differ only in the suffix, the last is taken.
+    """Files by their path below a folder, without suffix.
 
-    Returns reports on the others as well; `kind` is the word for such a file.
+    If several differ only in the suffix, the last is taken, and a score only where there is nothing else: other notes
+    may be those of the very performance. Returns reports on the others as well; `kind` is the word for such a file.
     """
-    found = sorted(files)
+    found = sorted(files, key=lambda path: (suffix_of(path).removesuffix(GZIP) not in SCORE_SUFFIXES, path))
     taken = {without_suffix(path.relative_to(folder)).as_posix(): path for path in found}
     dropped = sorted({*found} - {*taken.values()})
-    return taken, [UnreadableInput(path, f"another {kind} file has the same name") for path in dropped]
+    reports = [UnreadableInput(path, f"another {kind} file has the same name") for path in dropped]
+    return dict(sorted(taken.items())), reports
 
 
 def match_by_name(names: Collection[str], files: Mapping[str, Path]) -> dict[str, Path]:

@@ -59,10 +59,10 @@ def ends_of_match(query: Side, library: Side, path: Warp, inner_s: tuple[float, 
     time_s = products.query_s[first:last]
     if len(time_s) == 0:
         return inner_s
-    heard = np.flatnonzero(_sounds(query, time_s) & _sounds(library, path.at(time_s)))
-    if len(heard) == 0:
+    sounding = np.flatnonzero(_sounds(query, time_s) & _sounds(library, path.at(time_s)))
+    if len(sounding) == 0:
         return inner_s
-    return float(time_s[heard[0]]), float(time_s[heard[-1]]) + 1 / products.rate_hz
+    return float(time_s[sounding[0]]), float(time_s[sounding[-1]]) + 1 / products.rate_hz
 
 
 def _gain(products: OnsetProducts, inner_s: tuple[float, float]) -> tuple[NDArray[np.float64], float]:

@@ -23,7 +23,7 @@ _UNRELATED = 0.1
 _USUAL = 0.6
 """Quantile over blocks of the inner part that is the usual agreement: some of them may lie outside of the match."""
 _BLOCK_S = 2.0
-_IGNORED_ONSETS = 0.4
+_IGNORED_ONSETS = 0.75
 """Disagreement, in onsets of one side alone, that does not end a match."""
 _BEFORE_S = 0.2
 """The most by which a match begins before its first onset, except at the beginning of the query."""

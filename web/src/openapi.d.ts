@@ -475,22 +475,7 @@ export interface components {
         };
         /**
          * Hint
-         * @description A reason why a search may not have found the music of its query.
-         *
-         *     `str` gives it as one line.
-         *
-         *     Attributes
-         *     ----------
-         *     fact : str
-         *         What was measured or counted, with its value.
-         *     option : str
-         *         The option of `antiphon search` that may help; empty where there is none.
-         *
-         *     Examples
-         *     --------
-         *     >>> import antiphon
-         *     >>> print(antiphon.Hint("the recording is tuned 43 cents above A = 440 Hz", "--transpose"))
-         *     the recording is tuned 43 cents above A = 440 Hz: try --transpose
+         * @description A reason why a search may not have found the music. `option` of `antiphon search` may help; empty for none.
          */
         Hint: {
             /** Fact */

@@ -187,10 +187,10 @@ def onset_products(query: Frames, library: Frames, library_begin_s: float, path:
     for begin in range(0, len(query_s), _CHUNK):
         part = slice(begin, begin + _CHUNK)
         one, two = query_side.at(query_s[part]), library_side.at(path.at(query_s[part]))
-        heard = (one * one + two * two).sum(axis=1) > _FAINT**2
+        distinct = (one * one + two * two).sum(axis=1) > _FAINT**2
         one, two = (side - side.mean(axis=0) for side in (one, two))
         one, two = (side - FRAME_CENTRING * side.mean(axis=1, keepdims=True) for side in (one, two))
-        sums[:, part] = heard * [(one * two).sum(axis=1), (one * one + two * two).sum(axis=1) / 2]
+        sums[:, part] = distinct * [(one * two).sum(axis=1), (one * one + two * two).sum(axis=1) / 2]
     return OnsetProducts(query_s, *sums)
 
 

@@ -23,7 +23,7 @@ _UNRELATED = 0.1
 _USUAL = 0.6
 """Quantile over blocks of the inner part that is the usual agreement: some of them may lie outside of the match."""
 _BLOCK_S = 2.0
-_IGNORED_ONSETS = 0.4
+_IGNORED_ONSETS = 0.75
 """Disagreement, in onsets of one side alone, that does not end a match."""
 _BEFORE_S = 0.2
 """The most by which a match begins before its first onset, except at the beginning of the query."""
@@ -59,10 +59,10 @@ def ends_of_match(query: Side, library: Side, path: Warp, inner_s: tuple[float, 
     time_s = products.query_s[first:last]
     if len(time_s) == 0:
         return inner_s
-    heard = np.flatnonzero(_sounds(query, time_s) & _sounds(library, path.at(time_s)))
-    if len(heard) == 0:
+    sounding = np.flatnonzero(_sounds(query, time_s) & _sounds(library, path.at(time_s)))
+    if len(sounding) == 0:
         return inner_s
-    return float(time_s[heard[0]]), float(time_s[heard[-1]]) + 1 / products.rate_hz
+    return float(time_s[sounding[0]]), float(time_s[sounding[-1]]) + 1 / products.rate_hz
 
 
 def _gain(products: OnsetProducts, inner_s: tuple[float, float]) -> tuple[NDArray[np.float64], float]:

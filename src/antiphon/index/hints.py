@@ -38,7 +38,7 @@ class Hint:
     Attributes
     ----------
     fact : str
-        What was measured or counted, with its value.
+        The measured or counted value, in words.
     option : str
         The option of `antiphon search` that may help; empty where there is none.
 
@@ -69,7 +69,7 @@ def hints_for(
     options: SearchOptions = DEFAULT,
     begins_s: float = 0.0,
 ) -> list[Hint]:
-    """What may help a search with these arguments, without the names of any files.
+    """Hints for a search with these arguments, without the names of any files.
 
     `libraries` are all modalities of the index. The query itself begins at second `begins_s` of its file. Of a long
     query the first minute is measured. Raises as `search` does.
@@ -101,7 +101,7 @@ def hints_of_files(searched: IndexView, failed: Mapping[str, str]) -> list[Hint]
 def _of_query(
     query: Source, embedder: Embedder, start_s: float, length_s: float | None, transpose: bool, begins_s: float
 ) -> Iterator[Hint]:
-    """What the query itself lacks."""
+    """Hints from the query alone."""
     kind = kind_of(query)
     measured_s = _MEASURED_S if length_s is None else min(length_s, _MEASURED_S)
     opened = open_query(query, embedder, start_s, measured_s)
@@ -130,7 +130,7 @@ def _of_query(
 def _of_library(
     kind: Modality, against: Modality, libraries: Mapping[Modality, IndexView], options: SearchOptions
 ) -> Iterator[Hint]:
-    """What was not searched."""
+    """Hints about files that were not searched."""
     searched = libraries[against]
     for other, library in libraries.items():
         if other != against:

@@ -108,7 +108,7 @@ class Hit(RatedMatch):
 
 @dataclass(frozen=True)
 class Hint(hints.Hint):
-    """What may have kept a search from finding the music. `option` of `antiphon search` may help; empty for none."""
+    """A reason why a search may not have found the music. `option` of `antiphon search` may help; empty for none."""
 
 
 class QueryFacts(BaseModel):

@@ -110,7 +110,7 @@ def answer(search_request: SearchRequest, stage: models.Stage, snapshot: Snapsho
 
 
 def hints(search_request: SearchRequest, snapshot: Snapshot, embedder: Embedder) -> list[models.Hint]:
-    """What may help a request that has found nothing likely."""
+    """Hints for a request that has found nothing likely."""
     found = hints_for(
         search_request.searched_path,
         snapshot.libraries,

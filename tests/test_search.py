@@ -150,7 +150,7 @@ class TestSearch:
         with Store(tmp_path / "index") as repeated:
             hits = search(some[0].audio_path, repeated, EMBEDDER, 5.0, 10.0)
         assert [Path(hit.file).name for hit in hits[:2]] == ["twice.mid", "twice.mid"]
-        assert sorted(hit.start_s for hit in hits[:2]) == pytest.approx([0.0, 40.0], abs=0.1)
+        assert sorted(hit.start_s for hit in hits[:2]) == pytest.approx([0.0, 40.0], abs=NEAR_S)
         assert hits[0].score == pytest.approx(hits[1].score, abs=0.02)
 
     def test_finds_both_pieces_of_a_query_that_holds_two(
@@ -161,7 +161,7 @@ class TestSearch:
         hits = search(tmp_path / "both.wav", store, EMBEDDER, options=SearchOptions(against="notes"))[:2]
         assert {Path(hit.file) for hit in hits} == {one.notes_path.resolve() for one in some[:2]}
         first, second = sorted(hits, key=lambda hit: hit.query_start_s)
-        assert (first.query_end_s, second.query_start_s) == pytest.approx((24.0, 24.0), abs=0.2)
+        assert (first.query_end_s, second.query_start_s) == pytest.approx((24.0, 24.0), abs=NEAR_S)
         assert (first.start_s, second.start_s) == pytest.approx((5.0, 5.0), abs=NEAR_S)
 
     def test_is_not_sure_of_what_is_not_there(self, some: tuple[Recording, ...], tmp_path: Path):

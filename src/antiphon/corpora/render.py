@@ -80,9 +80,9 @@ def render(
     >>> made = antiphon.render("demo", out="sound", soundfont="additive", split="test", max_seconds=1.0, jobs=1)
     >>> len(made), made.duration_s
     (8, 8.0)
-    >>> hall = antiphon.render("demo", out="hall", soundfont="additive", split="test", max_seconds=1.0, conditions=4)
-    >>> len(hall)
-    8
+    >>> rooms = antiphon.render(made, out="rooms", soundfont="additive", conditions=4, seed=1, jobs=1)
+    >>> len(rooms), rooms.duration_s
+    (8, 8.0)
     """
     SECONDS.check("max_seconds", max_seconds)
     COUNT.check("jobs", jobs)

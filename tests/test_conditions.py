@@ -22,7 +22,10 @@ from antiphon.corpora import Corpus, open_corpus
 from antiphon.corpora.render import render
 from antiphon.errors import AntiphonError
 from antiphon.io.audio import read_samples, write_flac
+from antiphon.io.cache import cache_folder
 from antiphon.training import sample_cache
+from antiphon.training.config import prepare_run, read_config
+from antiphon.training.loop import start_run
 from antiphon.training.sample_cache import open_sample_caches
 
 RATE_HZ = 24_000
@@ -215,3 +218,14 @@ class TestTrainingSamples:
         for thread in threads:
             thread.join()
         assert sorted(names) == sorted(one.audio_path for one in instruments[0].recordings)
+
+    def test_a_run_has_the_conditions_of_its_variant_and_seed(self, instruments: list[Corpus], tmp_path: Path):
+        corpora = [corpus.split("train") for corpus in instruments]
+        cached = open_sample_caches(corpora, RATE_HZ, 4.0, Conditions(4, 7))
+        prepared = prepare_run(corpora, "D0", "tiny", epochs=1, variant="conditions-4", seed=7)
+        assert prepared[1].training.conditions == 4
+        before = {path: path.stat().st_mtime_ns for path in cache_folder("samples").iterdir() if path.is_dir()}
+        result = start_run(tmp_path / "run", *prepared)
+        assert result["recordings"] == len(cached.recordings) == len(corpora[0])
+        assert {path for path in cache_folder("samples").iterdir() if path.is_dir()} == set(before), "no other samples"
+        assert read_config(tmp_path / "run").training.conditions == 4

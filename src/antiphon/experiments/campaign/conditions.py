@@ -130,7 +130,15 @@ def _draw(path: Path, found: Sequence[Curve]) -> None:
     for gain in sorted({curve.paper for curve in found if curve.paper is not None}):
         names = ", ".join(curve.label for curve in found if curve.paper == gain)
         axes.axhline(gain, color=PAPER, linewidth=1, linestyle="--", zorder=0)
-        axes.text(0.0, gain, f"{names} in the paper", transform=axes.get_yaxis_transform(), color=PAPER, fontsize=8)
+        axes.text(
+            0.0,
+            gain,
+            f"{names} in the paper",
+            transform=axes.get_yaxis_transform(),
+            color=PAPER,
+            fontsize=8,
+            va="bottom",
+        )
     axes.set_xticks([math.log2(count) for count in counts], [str(count) for count in counts])
     axes.set_xlabel("recording conditions in training")
     axes.set_ylabel("S − S of D0, percentage points")

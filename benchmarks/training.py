@@ -15,10 +15,11 @@ from antiphon.corpora import open_corpus
 from antiphon.models.arms import ARMS, find_arm
 from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.process_memory import keep_freed_memory
-from antiphon.training.batches import TrainingBatches, open_sample_cache
+from antiphon.training.batches import TrainingBatches
 from antiphon.training.losses import LOSSES
 from antiphon.training.presets import find_preset
 from antiphon.training.rates import apply_rates
+from antiphon.training.sample_cache import open_sample_cache
 from antiphon.training.step import training_step
 from benchmarks.timing import Benchmark, Effort, Row, in_fresh_process, race
 

@@ -15,7 +15,7 @@ from antiphon.cli import app
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
 from antiphon.io.cache import cache_entries, cache_folder, cache_limit_bytes, clear_cache, evict, mark_used
-from antiphon.training.batches import open_sample_cache, open_sample_caches
+from antiphon.training.sample_cache import open_sample_cache, open_sample_caches
 
 KB = 1000
 

@@ -26,6 +26,7 @@ from antiphon.experiments.campaign.layout import (
     run_folder,
 )
 from antiphon.experiments.campaign.runner import LOCK, execute_campaign
+from antiphon.experiments.campaign.worker import carry_out
 from antiphon.models.arms import ARMS
 from waiting import LIMIT_S, until
 
@@ -233,6 +234,31 @@ def test_killed_and_called_again_it_goes_on_to_its_report(folder: Path, tmp_path
     assert "3 of 3 runs are finished" in report
     assert f"{records['A4']['evaluations'][0]['S']:.1f}" in report
     assert (out / "report.html").exists()
+
+
+def test_the_initial_model_is_trained_again_where_only_records_are_left(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    campaign, out = campaign_of(tmp_path, folder), tmp_path / "campaign"
+    open_campaign(out, campaign)
+    before = {run.name: carry_out(out, run.name) for run in campaign.runs}
+    store = record_store(out)
+    shutil.rmtree(out / "runs")
+    execute_campaign(out, campaign, jobs=1)
+    assert not any(path.is_dir() for path in out.glob("runs/*")), "nothing is left to train"
+    store.path("A4").unlink()
+    caplog.clear()
+    execute_campaign(out, campaign, jobs=1)
+    assert sorted(path.name for path in (out / "runs").iterdir() if path.is_dir()) == ["A4", INIT_FROM]
+    assert "other weights" not in caplog.text
+    for name, record in before.items():
+        found = store.read(name)
+        assert found["evaluations"] == record["evaluations"], name
+        assert found["training"]["init_from_hash"] == record["training"]["init_from_hash"]
+    store.path(INIT_FROM).unlink()
+    store.put("D0", {}, before["D0"] | {"training": before["D0"]["training"] | {"init_from_hash": "0" * 64}})
+    execute_campaign(out, campaign, jobs=1)
+    assert "the initial model has other weights" in caplog.text
 
 
 def test_a_run_that_fails_is_named_with_its_log(folder: Path, tmp_path: Path):

@@ -377,7 +377,7 @@ def test_names_on_the_plot_do_not_overlap(tmp_path: Path, monkeypatch: pytest.Mo
         axes = figure.axes[0]
         boxes.extend(text.get_window_extent() for text in axes.texts if text.get_text())
 
-    monkeypatch.setattr("antiphon.experiments.campaign.plots._save", keep)
+    monkeypatch.setattr("antiphon.experiments.campaign.plots.save_plot", keep)
     marks = [Mark(arm, 40 + s / 3, None, (), s) for arm, s in paper.SCREENING.items()]
     draw_against_paper(tmp_path / "plot.png", marks)
     assert len(boxes) == 13
@@ -387,3 +387,39 @@ def test_names_on_the_plot_do_not_overlap(tmp_path: Path, monkeypatch: pytest.Mo
 def test_dollars_in_a_name_are_drawn_unchanged(tmp_path: Path):
     marks = [Mark("a$b", 50.0, None, (), 60.0), Mark("$\\frac$", 51.0, (50.0, 52.0), (50.0, 52.0), 61.0, True)]
     assert len(draw_plots(tmp_path, marks, None)) == 2
+
+
+def under_conditions() -> list[dict[str, Any]]:
+    """d4a4 is 2 points above D0 with one condition and 8 with 16, each ± 1 over three seeds."""
+    return [
+        run(arm, s, seed, run=f"{arm}.{count}.{seed}", variant=f"conditions-{count}", init_from=None, epochs=30)
+        for count, gain in ((1, 2.0), (16, 8.0))
+        for seed, level in ((42, 40.0), (123, 50.0), (456, 30.0))
+        for arm, s in (("D0", level), ("d4a4", level + gain + (level - 40.0) / 10))
+    ]
+
+
+def test_the_gain_over_d0_has_a_curve_over_the_number_of_conditions(tmp_path: Path):
+    text = report_of(tmp_path, facts("conditions"), under_conditions())
+    rows = next(table for table in tables(text) if "conditions" in table[0])
+    assert [(row["arm"], row["conditions"], row["seeds"], row["to D0"]) for row in rows] == [
+        ("d4a4", "1", "3", "+2.0"),
+        ("d4a4", "16", "3", "+8.0"),
+    ]
+    assert rows[1]["95 % interval"] == "[+5.5, +10.5]"  # 8 ± 4.303 / √3
+    assert rows[1]["p"] == "0.005"
+    assert rows[1]["to D0 in the paper"] == "+8.8"
+    assert "* d4a4: +1.50 [+1.50, +1.50] (n = 3)" in text
+    assert (tmp_path / "plots" / "conditions.png").stat().st_size > 5000
+    assert "plots/conditions.png" in text
+
+
+def test_without_a_d0_of_the_same_seed_a_run_is_not_on_the_curve(tmp_path: Path):
+    records = [one for one in under_conditions() if (one["arm"], one["seed"]) != ("D0", 456)]
+    rows = next(
+        table for table in tables(report_of(tmp_path, facts("conditions"), records)) if "conditions" in table[0]
+    )
+    assert [row["seeds"] for row in rows] == ["2", "2"]
+    records = [one for one in records if one["arm"] == "d4a4"]
+    assert "Recording conditions" not in report_of(tmp_path, facts("conditions"), records)
+    assert not (tmp_path / "plots" / "conditions.png").exists()

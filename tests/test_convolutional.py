@@ -20,10 +20,11 @@ from antiphon.models.batch import Batch, Tokens, collate
 from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.models.towers.convolutional import level_normalised
 from antiphon.models.towers.piano_roll import LOWEST, PITCHES, PianoRoll
-from antiphon.training.batches import TrainingBatches, open_sample_cache
+from antiphon.training.batches import TrainingBatches
 from antiphon.training.losses.info_nce import info_nce
 from antiphon.training.losses.sigmoid import sigmoid
 from antiphon.training.presets import find_preset
+from antiphon.training.sample_cache import open_sample_cache
 from builders import WINDOW, pick, random_batch, silent_batch
 
 

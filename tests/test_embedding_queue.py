@@ -15,12 +15,13 @@ from antiphon.augmentation import Augmentation
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
 from antiphon.models.saving import RUN_MODEL
-from antiphon.training.batches import TrainingBatches, open_sample_cache
+from antiphon.training.batches import TrainingBatches
 from antiphon.training.config import RunConfig, prepare_run
 from antiphon.training.embedding_queue import EmbeddingQueue
 from antiphon.training.loop import resume_run, start_run
 from antiphon.training.losses import QueuedEmbeddings
 from antiphon.training.losses.info_nce import info_nce
+from antiphon.training.sample_cache import open_sample_cache
 
 
 def embeddings(count: int, seed: int) -> torch.Tensor:

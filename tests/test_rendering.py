@@ -137,8 +137,8 @@ def test_a_run_killed_between_notes_and_audio_does_not_keep_the_old_audio(
         three.recordings[0], notes_path=notes, duration_s=3.0, audio_path=tmp_path / "out" / "one.flac", id="one"
     )
     (tmp_path / "out").mkdir()
-    monkeypatch.setattr(rendering_corpus, "_renderer", make_renderer("additive", RATE_HZ))
-    rendering_corpus._render_one(one, tmp_path / "out", RATE_HZ)
+    monkeypatch.setattr(rendering_corpus, "_renderers", (make_renderer("additive", RATE_HZ),))
+    rendering_corpus._render_one(one, tmp_path / "out", RATE_HZ, None)
     assert rendering_corpus._is_rendered(one, tmp_path / "out", RATE_HZ)
     write_midi(Notes.of([0.0], [2.0], [60], [90]), notes)
 
@@ -147,7 +147,7 @@ def test_a_run_killed_between_notes_and_audio_does_not_keep_the_old_audio(
 
     monkeypatch.setattr(rendering_corpus, "write_flac", killed)
     with pytest.raises(KeyboardInterrupt):
-        rendering_corpus._render_one(one, tmp_path / "out", RATE_HZ)
+        rendering_corpus._render_one(one, tmp_path / "out", RATE_HZ, None)
     assert not rendering_corpus._is_rendered(one, tmp_path / "out", RATE_HZ)
 
 

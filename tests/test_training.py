@@ -32,13 +32,14 @@ from antiphon.models.loading import load_model
 from antiphon.models.network import DualEncoder, ModelConfig
 from antiphon.models.saving import RUN_MODEL, load_dual_encoder, save_model, weights_hash
 from antiphon.training import loop
-from antiphon.training.batches import TrainingBatches, open_sample_cache
+from antiphon.training.batches import TrainingBatches
 from antiphon.training.config import RunConfig, prepare_run
 from antiphon.training.initialisation import start_from
 from antiphon.training.loop import resume_run, start_run
 from antiphon.training.losses import LOSSES
 from antiphon.training.presets import RateRule, find_preset
 from antiphon.training.rates import apply_rates, count_parameters
+from antiphon.training.sample_cache import open_sample_cache
 
 KILLED_AFTER_CHECKPOINT = """
 import os, signal, sys
@@ -129,7 +130,7 @@ class TestBatches:
 
     def test_the_cache_is_decoded_once(self, pairs: Corpus, monkeypatch: pytest.MonkeyPatch):
         first = open_sample_cache(pairs, 24_000, 4.0)
-        monkeypatch.setattr("antiphon.training.batches.read_sound", None)
+        monkeypatch.setattr("antiphon.training.sample_cache.read_sound", None)
         again = open_sample_cache(pairs, 24_000, 4.0)
         assert all(map(np.array_equal, first.samples, again.samples))
         assert len(again.recordings) == 4

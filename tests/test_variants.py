@@ -25,6 +25,7 @@ CHANGES = {
     ("small", "log-mel"): {*FRONT, "training.rates"},
     ("small", "onset-times"): {"sizes.notes_options"},
     ("small", "sigmoid"): {"training.loss"},
+    ("small", "conditions-16"): {"training.conditions"},
     ("default", "mean-over-time"): {"sizes.audio_options", "sizes.notes_options"},
     ("default", "mel"): FRONT,
     ("default", "clean-sound"): {"training.augmentation.sound"},

@@ -6,12 +6,15 @@ depends only on its arguments and a `numpy.random.Generator`, so a batch depends
 parameters; arithmetic on audio runs on the device of the audio.
 """
 
+from antiphon.augmentation.conditions import Condition, Conditions, record_whole
 from antiphon.augmentation.notes import NoteAugmentation, augment_notes
 from antiphon.augmentation.settings import Augmentation
 from antiphon.augmentation.sound import RecordingChain, SoundAugmentation, augment_sound, draw_chain, draw_detune
 
 __all__ = [
     "Augmentation",
+    "Condition",
+    "Conditions",
     "NoteAugmentation",
     "RecordingChain",
     "SoundAugmentation",
@@ -19,4 +22,5 @@ __all__ = [
     "augment_sound",
     "draw_chain",
     "draw_detune",
+    "record_whole",
 ]

@@ -55,7 +55,10 @@ def rooms(pool: RoomPool) -> tuple[Room, ...]:
     >>> first.rt60_s, first.response.shape, bool((first.response == second.response).all())
     (0.5, (33600,), False)
     """
-    return tuple(_draw_room(np.random.default_rng([_SEED, number]), pool) for number in range(pool.count))
+    return tuple(
+        draw_room(np.random.default_rng([_SEED, number]), pool.rt60_s, pool.sample_rate_hz)
+        for number in range(pool.count)
+    )
 
 
 @lru_cache(maxsize=2)
@@ -73,11 +76,12 @@ def tail_samples(sample_rate_hz: int) -> int:
     return round(TAIL_S * sample_rate_hz)
 
 
-def _draw_room(rng: np.random.Generator, pool: RoomPool) -> Room:
-    shortest, longest = pool.rt60_s
+def draw_room(rng: np.random.Generator, within_s: tuple[float, float], sample_rate_hz: int) -> Room:
+    """Draw a room, its RT60 in seconds uniformly on a logarithmic scale within these limits."""
+    shortest, longest = within_s
     rt60_s = shortest * (longest / shortest) ** rng.uniform()
-    tail = _tail(rng, rt60_s, pool.sample_rate_hz)
-    early = _reflections(rng, rt60_s, pool.sample_rate_hz)
+    tail = _tail(rng, rt60_s, sample_rate_hz)
+    early = _reflections(rng, rt60_s, sample_rate_hz)
     share = rng.uniform(0.05, 0.3)
     response = math.sqrt(1.0 - share) * tail + math.sqrt(share) * early
     return Room(rt60_s, (response / np.linalg.norm(response)).astype(np.float32))

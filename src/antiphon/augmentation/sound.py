@@ -31,7 +31,8 @@ from antiphon.io.audio import SILENCE_PEAK
 
 Range = tuple[float, float]
 
-_RINGING_S = 0.1
+RINGING_S = 0.1
+"""Seconds after which the response of equaliser and band limits has decayed."""
 _QUARTER_TONE_CENTS = 50.0
 _QUIETEST_PEAK = 10 * SILENCE_PEAK
 _NOTHING = 1e-12  # avoids division by 0 where filters remove all audio
@@ -190,12 +191,12 @@ def record(samples: Tensor, chain: RecordingChain, pool: RoomPool) -> Tensor:
     """Apply a chain to a window [S] that is not silent; within ±1. Reverberation after S samples is cut."""
     if chain.filters:
         samples = _filter(samples, chain, pool)
-    return _convert(samples, chain)
+    return convert(samples, chain)
 
 
 def _filter(samples: Tensor, chain: RecordingChain, pool: RoomPool) -> Tensor:
     rate = pool.sample_rate_hz
-    ringing = round(_RINGING_S * rate) if chain.room is None else tail_samples(rate)
+    ringing = round(RINGING_S * rate) if chain.room is None else tail_samples(rate)
     length = fast_length(len(samples) + ringing)
     bins = dft_bins(length, rate, samples.device)
     if chain.room is None:
@@ -219,7 +220,7 @@ def _filter(samples: Tensor, chain: RecordingChain, pool: RoomPool) -> Tensor:
     return to_samples(spectrum, length)[: len(samples)]
 
 
-def _convert(samples: Tensor, chain: RecordingChain) -> Tensor:
+def convert(samples: Tensor, chain: RecordingChain) -> Tensor:
     """Amplifier and converter. Thresholds are relative to the window's peak, so that a quiet window is not lost."""
     peak = samples.abs().amax().clamp_min(_NOTHING)
     if chain.drive is not None:

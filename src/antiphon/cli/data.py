@@ -12,6 +12,7 @@ from antiphon.checks import COUNT, MIN_0, SAMPLE_RATE_HZ, SECONDS
 from antiphon.cli.shared import (
     CorpusArgument,
     JsonOption,
+    SeedOption,
     SplitOption,
     app,
     output_folder,
@@ -32,9 +33,13 @@ def render(
         ),
     ],
     soundfont: Annotated[
-        str,
-        typer.Option("--soundfont", metavar="F", help="a SoundFont file or name, or additive (no other package)"),
-    ] = "FluidR3_GM",
+        list[str] | None,
+        typer.Option(
+            "--soundfont",
+            metavar="F",
+            help="a SoundFont file or name, or additive (no other package); several with --conditions (FluidR3_GM)",
+        ),
+    ] = None,
     split: SplitOption = None,
     max_seconds: Annotated[
         float | None, typer.Option(help="render only this much of each recording", callback=within(SECONDS))
@@ -43,6 +48,11 @@ def render(
         int, typer.Option(help="number of processes, each of which loads the font once", callback=within(COUNT))
     ] = 2,
     sample_rate: Annotated[int, typer.Option(help="Hz, 8000 to 96000", callback=within(SAMPLE_RATE_HZ))] = 24_000,
+    conditions: Annotated[
+        int | None,
+        typer.Option(help="number of recording conditions: SoundFont, room, microphone, noise", callback=within(COUNT)),
+    ] = None,
+    seed: SeedOption = 42,
     json_: JsonOption = False,
 ) -> None:
     """Render notes to sound. A stopped run resumes.
@@ -52,11 +62,13 @@ def render(
     made = antiphon.render(
         corpus,
         out=out,
-        soundfont=soundfont,
+        soundfont=soundfont or "FluidR3_GM",
         split=split,
         max_seconds=max_seconds,
         jobs=jobs,
         sample_rate_hz=sample_rate,
+        conditions=conditions,
+        seed=seed,
     )
     report_skipped(made.skipped)
     hours = made.duration_s / 3600

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import multiprocessing
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from antiphon.augmentation import Conditions, record_whole
 from antiphon.checks import COUNT, SAMPLE_RATE_HZ, SECONDS
 from antiphon.corpora import Corpus, Recording, absolute_spec, as_corpus
 from antiphon.corpora.rendered import MANIFEST, open_rendered, write_manifest
@@ -24,18 +25,20 @@ from antiphon.io.note_files import read_notes
 from antiphon.progress import track
 from antiphon.rendering import Renderer, make_renderer
 
-_renderer: Renderer | None = None
+_renderers: tuple[Renderer, ...] = ()
 
 
 def render(
     corpus: Corpus | str | Path,
     *,
     out: str | Path,
-    soundfont: str = "FluidR3_GM",
+    soundfont: str | Sequence[str] = "FluidR3_GM",
     split: str | None = None,
     max_seconds: float | None = None,
     jobs: int = 2,
     sample_rate_hz: int = 24_000,
+    conditions: int | None = None,
+    seed: int = 42,
 ) -> Corpus:
     """Render the notes of a corpus to sound. A stopped run resumes, and `out` becomes a corpus.
 
@@ -46,7 +49,7 @@ def render(
     out
         Folder for the FLAC files, copies of the note files, and `rendered.json`.
     soundfont
-        A SoundFont file or name, or `additive`, which needs no other package.
+        A SoundFont file or name, or `additive`, which needs no other package. Several, with `conditions`, take turns.
     split
         Render this split only.
     max_seconds
@@ -55,6 +58,11 @@ def render(
         Number of processes, each of which loads the SoundFont once.
     sample_rate_hz
         Sample rate of the sound.
+    conditions
+        Number of recording conditions (SoundFont, room, noise, microphone, level). Each recording has one of them. By
+        default the sound is that of the SoundFont alone.
+    seed
+        Determines the conditions, and which recording has which. Different seeds have no condition in common.
 
     Returns
     -------
@@ -64,7 +72,8 @@ def render(
     Raises
     ------
     AntiphonError
-        For an unknown SoundFont, and where `out` contains other files or sound of other settings.
+        For an unknown SoundFont, for several without `conditions`, and where `out` contains other files or sound of
+        other settings.
 
     Examples
     --------
@@ -72,16 +81,20 @@ def render(
     >>> made = antiphon.render("demo", out="sound", soundfont="additive", split="test", max_seconds=1.0, jobs=1)
     >>> len(made), made.duration_s
     (8, 8.0)
+    >>> rooms = antiphon.render(made, out="rooms", soundfont="additive", conditions=4, seed=1, jobs=1)
+    >>> len(rooms), rooms.duration_s
+    (8, 8.0)
     """
     SECONDS.check("max_seconds", max_seconds)
     COUNT.check("jobs", jobs)
     SAMPLE_RATE_HZ.check("sample_rate_hz", sample_rate_hz)
+    drawn = None if conditions is None else Conditions(conditions, seed)
     out = Path(out)
     source = as_corpus(corpus)
     source = source if split is None else source.split(split)
     done: dict[str, Recording] = {}
     skipped = list(source.skipped)
-    results = render_corpus(source, out, soundfont, max_seconds, jobs, sample_rate_hz)
+    results = render_corpus(source, out, soundfont, max_seconds, jobs, sample_rate_hz, drawn)
     for result in track(results, "rendering", total=len(source)):
         if isinstance(result, UnreadableInput):
             skipped.append(result)
@@ -94,10 +107,11 @@ def render(
 def render_corpus(
     corpus: Corpus,
     out: Path,
-    soundfont: str,
+    soundfont: str | Sequence[str],
     max_seconds: float | None,
     jobs: int,
     sample_rate_hz: int = 24_000,
+    conditions: Conditions | None = None,
 ) -> Iterator[Recording | UnreadableInput]:
     """Render the notes of every recording, with the sustain pedal applied, to FLAC files.
 
@@ -111,13 +125,15 @@ def render_corpus(
     out
         Folder of the rendered corpus: new, empty, or of an earlier rendering with the same settings.
     soundfont
-        `additive`, a SoundFont file, or the name of an installed SoundFont.
+        `additive`, a SoundFont file, or the name of an installed SoundFont; several where there are `conditions`.
     max_seconds
         Longest duration of a recording in seconds, None for no limit.
     jobs
         Number of processes.
     sample_rate_hz
         Sample rate of the FLAC files in Hz.
+    conditions
+        The recording conditions, None for the sound of the SoundFont alone.
 
     Yields
     ------
@@ -139,21 +155,25 @@ def render_corpus(
     ...     open_corpus(out).duration_s
     1.0
     """
-    renderer = make_renderer(soundfont, sample_rate_hz)
+    soundfonts = (soundfont,) if isinstance(soundfont, str) else tuple(soundfont)
+    if len(soundfonts) != 1 and conditions is None:
+        raise AntiphonError(f"{len(soundfonts)} SoundFonts: without conditions, name one")
+    renderers = [make_renderer(name, sample_rate_hz) for name in soundfonts]
     settings = {
-        "soundfont": renderer.name,
-        "instrument": renderer.fingerprint,
+        "soundfont": ", ".join(renderer.name for renderer in renderers),
+        "instrument": ", ".join(renderer.fingerprint for renderer in renderers),
         "sample_rate_hz": sample_rate_hz,
         "max_seconds": max_seconds,
         "corpus": corpus.name,
+        "conditions": None if conditions is None else asdict(conditions),
     }
     _claim(out, settings)
     done: dict[str, Recording] = {}
     with ProcessPoolExecutor(
         max_workers=jobs,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_load_renderer,
-        initargs=(soundfont, sample_rate_hz),
+        initializer=_load_renderers,
+        initargs=(soundfonts, sample_rate_hz),
     ) as pool:
         waiting: dict[Future[None], Recording] = {}
         for recording in corpus.recordings:
@@ -163,7 +183,7 @@ def render_corpus(
                 done[recording.id] = wanted
                 yield wanted
             else:
-                waiting[pool.submit(_render_one, wanted, out, sample_rate_hz)] = wanted
+                waiting[pool.submit(_render_one, wanted, out, sample_rate_hz, conditions)] = wanted
         for future in as_completed(waiting):
             try:
                 future.result()
@@ -182,7 +202,7 @@ def _claim(out: Path, settings: dict[str, object]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     path = out / "render-settings.json"
     if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
+        before = {"conditions": None} | json.loads(path.read_text(encoding="utf-8"))
         changed = [key for key in settings if key in before and before[key] != settings[key]]
         if changed:
             was = ", ".join(f"{key} {before[key]!r}" for key in changed)
@@ -212,16 +232,20 @@ def _is_rendered(recording: Recording, out: Path, sample_rate_hz: int) -> bool:
     return round(found_s * sample_rate_hz) == round(recording.duration_s * sample_rate_hz)
 
 
-def _load_renderer(soundfont: str, sample_rate_hz: int) -> None:
-    global _renderer
-    _renderer = make_renderer(soundfont, sample_rate_hz)
+def _load_renderers(soundfonts: Sequence[str], sample_rate_hz: int) -> None:
+    global _renderers
+    _renderers = tuple(make_renderer(name, sample_rate_hz) for name in soundfonts)
 
 
-def _render_one(recording: Recording, out: Path, sample_rate_hz: int) -> None:
-    assert _renderer is not None
+def _render_one(recording: Recording, out: Path, sample_rate_hz: int, conditions: Conditions | None) -> None:
     assert recording.audio_path is not None
     notes = read_notes(recording.notes_path, sustain=True)
-    samples = _renderer.render(notes, recording.duration_s)
+    if conditions is None:
+        samples = _renderers[0].render(notes, recording.duration_s)
+    else:
+        condition = conditions.condition_of(recording.id, len(_renderers))
+        samples = _renderers[condition.instrument].render(notes, recording.duration_s)
+        samples = record_whole(samples, condition, recording.id, sample_rate_hz)
     recording.audio_path.parent.mkdir(parents=True, exist_ok=True)
     # Old sound is removed before the copy of the notes changes, and new sound appears only when it is complete, so that
     # a sound file always belongs to the copied notes, whenever a run is killed.

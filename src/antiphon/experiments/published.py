@@ -126,7 +126,7 @@ _FIGURES: Mapping[str, Mapping[_Setting, Mapping[str, float | tuple[float, float
     }
 )
 _LENGTH = {"stretched": 60, "trapezoid": 50, "cosine_tail": 60}
-_LIKE = {"what-ifs": "seeds"}
+_LIKE = {"what-ifs": "seeds", "conditions": "seeds", "conditions-ends": "seeds"}
 """Our campaigns with the training of one of the paper's."""
 
 

@@ -1,16 +1,10 @@
-"""Training batches as a pure function of (seed, step), read from an int16 cache of all recordings' samples."""
+"""Training batches as a pure function of (seed, step), read from a cache of all recordings' samples."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,141 +12,27 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from antiphon.augmentation import Augmentation, augment_notes, augment_sound, draw_detune
-from antiphon.corpora import Corpus, Recording
+from antiphon.augmentation import (
+    Augmentation,
+    augment_notes,
+    augment_sound,
+    draw_detune,
+)
+from antiphon.corpora import Recording
 from antiphon.corpora.segment_table import numbered, work_numbers
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.audio import is_silent
-from antiphon.io.cache import cache_folder, cache_limit_bytes, evict, mark_used
-from antiphon.io.files import atomic_file, write_json
 from antiphon.io.note_files import read_notes
 from antiphon.io.notes import Notes
 from antiphon.models.batch import Batch, collate
-from antiphon.models.corpus_embedding import read_sound
 from antiphon.progress import track
 from antiphon.signal.varispeed import samples_needed, scale_times, varispeed
+from antiphon.training.sample_cache import SampleCache
 from antiphon.types import Modality
 
-_FULL_SCALE = np.float32(32767)
-_SAMPLE_BYTES = np.dtype(np.int16).itemsize
-_INDEX = "index.json"
 _DRAWS = 1000
 _LATE_FUSION_STREAM = 1  # an additional random stream of a seed and a step; training uses the one without a number
 _NO_AUGMENTATION = Augmentation()
-
-
-@dataclass(frozen=True)
-class SampleFile:
-    """A file of int16 samples; recording i has samples offset[i] to offset[i + 1]."""
-
-    path: Path
-    offset: tuple[int, ...]
-
-    def map(self) -> tuple[NDArray[np.int16], ...]:
-        """The samples of each recording, int16 [n], mapped from disk. Raises `AntiphonError` for a missing file."""
-        try:
-            samples = np.memmap(self.path, np.int16, mode="r")
-        except FileNotFoundError:
-            raise AntiphonError(f"{self.path}: the sample cache was removed while in use; start again") from None
-        return tuple(samples[begin:end] for begin, end in pairwise(self.offset))
-
-
-@dataclass(frozen=True)
-class SampleCache:
-    """Recordings with their samples: `samples[i]`, int16 [n], mapped from `files`, belongs to `recordings[i]`.
-
-    `skipped` are the errors of recordings that could not be read. A pickled cache contains the paths of the files only
-    and maps them again when it is unpickled, so that spawned loader processes get no copy of all samples.
-    """
-
-    recordings: tuple[Recording, ...]
-    files: tuple[SampleFile, ...]
-    skipped: tuple[UnreadableInput, ...]
-    samples: tuple[NDArray[np.int16], ...] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "samples", tuple(part for file in self.files for part in file.map()))
-
-    def __reduce__(self) -> tuple[type[SampleCache], tuple[object, ...]]:
-        return SampleCache, (self.recordings, self.files, self.skipped)
-
-
-def open_sample_caches(corpora: Sequence[Corpus], sample_rate_hz: int, window_s: float) -> SampleCache:
-    """Decode each corpus once and map the results as one cache; later calls with equal data only map them.
-
-    Recordings with audio that cannot be read are skipped. Raises `AntiphonError` for a corpus without readable ones.
-    Where the cache would exceed `cache_limit_bytes()`, samples of other corpora are removed, least recently used first.
-    """
-    corpora = [corpus.with_sound() for corpus in corpora]
-    folders = [cache_folder("samples") / _cache_key(corpus, sample_rate_hz, window_s) for corpus in corpora]
-    missing_s = sum(
-        corpus.duration_s for corpus, folder in zip(corpora, folders, strict=True) if not (folder / _INDEX).exists()
-    )
-    evict("samples", cache_limit_bytes() - round(missing_s * sample_rate_hz) * _SAMPLE_BYTES, keep=folders)
-    caches = [
-        _open_one(corpus, folder, sample_rate_hz, window_s) for corpus, folder in zip(corpora, folders, strict=True)
-    ]
-    return SampleCache(
-        tuple(recording for cache in caches for recording in cache.recordings),
-        tuple(file for cache in caches for file in cache.files),
-        tuple(error for cache in caches for error in cache.skipped),
-    )
-
-
-def open_sample_cache(corpus: Corpus, sample_rate_hz: int, window_s: float) -> SampleCache:
-    """The cache of one corpus, see `open_sample_caches`."""
-    return open_sample_caches([corpus], sample_rate_hz, window_s)
-
-
-def _open_one(corpus: Corpus, folder: Path, sample_rate_hz: int, window_s: float) -> SampleCache:
-    if not (folder / _INDEX).exists():
-        _decode_all(corpus.recordings, sample_rate_hz, window_s, folder)
-    mark_used(folder)
-    index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
-    kept = tuple(corpus.recordings[number] for number in index["recordings"])
-    if not kept:
-        raise AntiphonError(f"{corpus.name}: no recording can be read; first: {': '.join(index['skipped'][0])}")
-    skipped = tuple(UnreadableInput(path, reason) for path, reason in index["skipped"])
-    file = SampleFile(folder / "samples.int16", tuple(index["offset"]))
-    return SampleCache(kept, (file,), (*corpus.skipped, *skipped))
-
-
-def _cache_key(corpus: Corpus, sample_rate_hz: int, window_s: float) -> str:
-    """A hash of sources and settings of decoding, with modification times: files of equal size may differ."""
-    written = [one.audio_path.stat().st_mtime_ns for one in corpus.recordings if one.audio_path is not None]
-    sources = json.dumps([corpus.manifest_hash, written, sample_rate_hz, window_s])
-    return hashlib.sha256(sources.encode()).hexdigest()[:16]
-
-
-def _decode_all(recordings: tuple[Recording, ...], sample_rate_hz: int, window_s: float, folder: Path) -> None:
-    def decode(recording: Recording) -> NDArray[np.int16] | UnreadableInput:
-        assert recording.audio_path is not None
-        try:
-            samples = read_sound(recording.audio_path, sample_rate_hz, window_s, length_s=recording.duration_s)
-        except UnreadableInput as error:
-            return error
-        return np.rint(np.clip(samples, -1.0, 1.0) * _FULL_SCALE).astype(np.int16)
-
-    folder.mkdir(parents=True, exist_ok=True)
-    kept: list[int] = []
-    skipped: list[tuple[str, str]] = []
-    offset = [0]
-    with (
-        atomic_file(folder / "samples.int16") as temporary,
-        temporary.open("wb") as file,
-        ThreadPoolExecutor(max_workers=os.cpu_count()) as pool,
-    ):
-        # In slices: a pool maps eagerly, and decoded recordings that wait to be written would fill the memory.
-        slices = [recordings[begin : begin + 16] for begin in range(0, len(recordings), 16)]
-        decoded = (result for part in slices for result in pool.map(decode, part))
-        for number, result in enumerate(track(decoded, "decoding", len(recordings))):
-            if isinstance(result, UnreadableInput):
-                skipped.append((str(result.path), result.reason))
-                continue
-            result.tofile(file)
-            kept.append(number)
-            offset.append(offset[-1] + len(result))
-    write_json(folder / _INDEX, {"recordings": kept, "offset": offset, "skipped": skipped})
 
 
 @dataclass(frozen=True)

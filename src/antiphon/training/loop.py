@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from antiphon.augmentation import Conditions
 from antiphon.corpora import Corpus
 from antiphon.errors import AntiphonError
 from antiphon.io.files import write_json
@@ -23,7 +24,7 @@ from antiphon.models.saving import RUN_MODEL, save_model
 from antiphon.process_memory import keep_freed_memory
 from antiphon.progress import track
 from antiphon.provenance import code_version
-from antiphon.training.batches import TrainingBatches, open_sample_caches
+from antiphon.training.batches import TrainingBatches
 from antiphon.training.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from antiphon.training.config import RESULT, RunConfig, read_config, reopen_run, write_config
 from antiphon.training.embedding_queue import EmbeddingQueue
@@ -33,6 +34,7 @@ from antiphon.training.losses import LOSSES
 from antiphon.training.model_card import model_card
 from antiphon.training.rates import apply_rates, count_parameters
 from antiphon.training.run_log import LOG_EVERY, RunLog
+from antiphon.training.sample_cache import open_sample_caches
 from antiphon.training.schedules import SCHEDULES
 from antiphon.training.step import training_step
 
@@ -79,7 +81,8 @@ def _run_to_end(folder: Path, corpora: Sequence[Corpus], config: RunConfig, mode
     optimiser = torch.optim.AdamW(apply_rates(model, settings.rates), weight_decay=settings.weight_decay)
     multiplier, loss = SCHEDULES[settings.schedule].multiplier, LOSSES[settings.loss]
     queue = EmbeddingQueue(settings.queue_size) if settings.queue_size else None
-    cache = open_sample_caches(corpora, sizes.sample_rate_hz, sizes.window_s)
+    conditions = None if settings.conditions is None else Conditions(settings.conditions, config.seed)
+    cache = open_sample_caches(corpora, sizes.sample_rate_hz, sizes.window_s, conditions)
     batches = TrainingBatches(
         cache,
         sizes.sample_rate_hz,

@@ -41,6 +41,9 @@ class TrainingSettings:
 
     Late fusion is fitted after training on `late_fusion_batches` batches, at least one for an arm that has it.
     `checkpoint_every` and `warmup_steps` are in steps; `clip_norm` limits the norm of the gradient.
+
+    With `conditions`, every recording has one of that many recording conditions, which the seed of the run
+    determines; several training corpora are then the same recordings with different instruments.
     """
 
     batch_size: int
@@ -60,6 +63,7 @@ class TrainingSettings:
     queue_from_step: int = 0
     late_fusion_batches: int = 200
     augmentation: Augmentation = Augmentation()
+    conditions: int | None = None
 
 
 @dataclass(frozen=True, config=_STRICT)

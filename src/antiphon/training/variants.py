@@ -12,6 +12,8 @@ from antiphon.augmentation import Augmentation
 from antiphon.errors import AntiphonError, look_up
 from antiphon.training.presets import Preset, RateRule, TrainingSettings, find_preset
 
+CONDITION_VARIANTS: Mapping[str, int] = MappingProxyType({f"conditions-{count}": count for count in (1, 4, 16, 64)})
+"""The variants with a number of recording conditions, and that number."""
 _FRONT = "towers.audio.front.*"
 _Settings = TypeVar("_Settings", TrainingSettings, Augmentation)
 
@@ -150,12 +152,23 @@ def _sigmoid(preset: Preset) -> Preset:
     return _train(preset, loss="sigmoid", queue_size=0)
 
 
+def _conditions(count: int) -> Callable[[Preset], Preset]:
+    def under_conditions(preset: Preset) -> Preset:
+        return _train(preset, conditions=count)
+
+    which = "the same condition" if count == 1 else f"one of {count} conditions"
+    under_conditions.__doc__ = f"Every recording has {which}: instrument, room, microphone and noise."
+    return under_conditions
+
+
 VARIANTS: Mapping[str, Callable[[Preset], Preset]] = MappingProxyType(
     {
         # For the paper's design.
         "trained-front": _trained_front,
         "log-mel": _log_mel,
         "onset-times": _onset_times,
+        # For the question what many recording conditions in training are worth.
+        **{name: _conditions(count) for name, count in CONDITION_VARIANTS.items()},
         # For towers that keep time, and their training.
         "mean-over-time": _mean_over_time,
         "mel": _mel,

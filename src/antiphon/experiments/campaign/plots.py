@@ -16,8 +16,8 @@ from matplotlib.transforms import Bbox
 from antiphon.experiments.reporting import Picture
 from antiphon.io.files import atomic_file
 
-_OURS, _PAPER, _REFERENCE = "#1f5fa8", "#c4621b", "#6b7280"
-_DPI = 110
+OURS, PAPER, REFERENCE_COLOUR = "#1f5fa8", "#c4621b", "#6b7280"
+DPI = 110
 _RADII = (11, 18, 28, 40, 54, 70, 90)
 """Distances from a point to its label in pixels, in the order of trial."""
 _ANGLES = (0, 180, 35, 325, 145, 215, 90, 270)
@@ -59,7 +59,7 @@ def draw_plots(folder: Path, marks: Sequence[Mark], chance: float | None) -> lis
 
 def draw_scores(path: Path, marks: Sequence[Mark], chance: float | None) -> None:
     """Write a PNG with a row for each arm in the given order: S, interval, single runs, the paper's S, chance level."""
-    figure = Figure(figsize=(8.5, 1.5 + 0.3 * len(marks)), layout="constrained", dpi=_DPI)
+    figure = Figure(figsize=(8.5, 1.5 + 0.3 * len(marks)), layout="constrained", dpi=DPI)
     axes = figure.subplots()
     named: set[str] = set()
 
@@ -74,26 +74,24 @@ def draw_scores(path: Path, marks: Sequence[Mark], chance: float | None) -> None
             axes.plot(
                 mark.interval,
                 (line, line),
-                color=_OURS,
+                color=OURS,
                 alpha=0.45,
                 linewidth=3,
                 label=once("± sd over seeds" if len(mark.values) > 1 else "95 % over pieces"),
             )
         if len(mark.values) > 1:
             axes.plot(
-                mark.values, [line] * len(mark.values), "|", color=_OURS, markersize=9, label=once("here, one seed")
+                mark.values, [line] * len(mark.values), "|", color=OURS, markersize=9, label=once("here, one seed")
             )
         if mark.paper is not None:
-            axes.plot(
-                mark.paper, line, "D", color=_PAPER, markersize=6, fillstyle="none", zorder=3, label=once("paper")
-            )
-        axes.plot(mark.s, line, "o", color=_OURS, markersize=6, label=once("here"))
+            axes.plot(mark.paper, line, "D", color=PAPER, markersize=6, fillstyle="none", zorder=3, label=once("paper"))
+        axes.plot(mark.s, line, "o", color=OURS, markersize=6, label=once("here"))
         if mark.reference:
-            axes.axvline(mark.s, color=_REFERENCE, linewidth=1, linestyle="--", zorder=0, label=once("D0 here"))
+            axes.axvline(mark.s, color=REFERENCE_COLOUR, linewidth=1, linestyle="--", zorder=0, label=once("D0 here"))
     if chance is not None:
         low, high = axes.get_xlim()
         if low - chance < high - low:
-            axes.axvline(chance, color=_REFERENCE, linewidth=1, linestyle=":", zorder=0, label="chance")
+            axes.axvline(chance, color=REFERENCE_COLOUR, linewidth=1, linestyle=":", zorder=0, label="chance")
         else:  # so far to the left that the arms would be squeezed together
             axes.plot([], [], " ", label=f"(chance: {chance:.1f} %)")
     axes.set_yticks(range(len(marks)), [mark.label for mark in marks], parse_math=False)
@@ -102,29 +100,29 @@ def draw_scores(path: Path, marks: Sequence[Mark], chance: float | None) -> None
     axes.grid(axis="x", alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper center", ncols=6, fontsize=8, frameon=False)
-    _save(figure, path)
+    save_plot(figure, path)
 
 
 def draw_against_paper(path: Path, marks: Sequence[Mark]) -> None:
     """Write a PNG: our S against the paper's, for the marks with both. Dashed lines cross at the reference."""
     both = [(mark, mark.paper) for mark in marks if mark.paper is not None]
-    figure = Figure(figsize=(8.5, 6.5), layout="constrained", dpi=_DPI)
+    figure = Figure(figsize=(8.5, 6.5), layout="constrained", dpi=DPI)
     axes = figure.subplots()
     for mark, paper in both:
-        colour = _REFERENCE if mark.reference else _OURS
+        colour = REFERENCE_COLOUR if mark.reference else OURS
         if mark.interval is not None:
             axes.plot((paper, paper), mark.interval, color=colour, alpha=0.3, linewidth=2)
         axes.plot(paper, mark.s, "s" if mark.reference else "o", color=colour, markersize=6)
         if mark.reference:
-            axes.axvline(paper, color=_REFERENCE, linewidth=1, linestyle="--", zorder=0)
-            axes.axhline(mark.s, color=_REFERENCE, linewidth=1, linestyle="--", zorder=0)
+            axes.axvline(paper, color=REFERENCE_COLOUR, linewidth=1, linestyle="--", zorder=0)
+            axes.axhline(mark.s, color=REFERENCE_COLOUR, linewidth=1, linestyle="--", zorder=0)
     axes.margins(0.12)
     axes.set_xlabel("S in the paper, %")
     axes.set_ylabel("S here, %")
     axes.grid(alpha=0.2)
     axes.spines[["top", "right"]].set_visible(False)
     _label(figure, axes, [(paper, mark.s, mark.label) for mark, paper in both])
-    _save(figure, path)
+    save_plot(figure, path)
 
 
 def _label(figure: Figure, axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
@@ -163,7 +161,8 @@ def _label(figure: Figure, axes: Axes, points: Sequence[tuple[float, float, str]
             text.remove()
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_plot(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG that is the same for the same figure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from antiphon.evaluation.scores import rank_correlation
+from antiphon.experiments.campaign.conditions import conditions_blocks
 from antiphon.experiments.campaign.plots import Mark, draw_plots
 from antiphon.experiments.campaign.results import (
     SETTINGS,
@@ -67,7 +68,7 @@ def write_report(folder: Path, campaign: CampaignFacts, records: list[Record]) -
     marks = [mark for group in results.everything if (mark := _mark(results, group)) is not None]
     levels = (number_at(record, "evaluations", 0, "chance", "R@10") for record in results.records)
     pictures = draw_plots(folder, marks, next((level for level in levels if level is not None), None))
-    blocks = _blocks(campaign, results, pictures)
+    blocks = _blocks(campaign, results, pictures, conditions_blocks(results, folder))
     for name, text in (
         ("report.md", as_markdown(campaign.title, blocks)),
         ("report.html", as_html(campaign.title, blocks, folder)),
@@ -87,7 +88,9 @@ def _mark(results: Results, group: Group) -> Mark | None:
     return Mark(results.label(group), s, interval_of(group), group.values(*S), paper, reference)
 
 
-def _blocks(facts: CampaignFacts, results: Results, pictures: Sequence[Picture]) -> list[Block]:
+def _blocks(
+    facts: CampaignFacts, results: Results, pictures: Sequence[Picture], conditions: Sequence[Block]
+) -> list[Block]:
     """All blocks of the report, in order."""
     progress = f"{facts.finished} of {facts.planned} runs are finished."
     if facts.finished != len(results.records):
@@ -95,7 +98,7 @@ def _blocks(facts: CampaignFacts, results: Results, pictures: Sequence[Picture])
     parts: list[Block] = [Paragraph(facts.question), Paragraph(progress)]
     if results.records:
         parts += [Heading("Arms"), arms_table(results), _notes(results), *pictures]
-    parts += [*_agreement(results), *_controls(results), *_variants(results), *_seeds(results)]
+    parts += [*conditions, *_agreement(results), *_controls(results), *_variants(results), *_seeds(results)]
     return [*parts, *_missing(facts, results), *_origin(facts, results)]
 
 

@@ -26,6 +26,7 @@ from antiphon.experiments.campaign.layout import (
 )
 from antiphon.experiments.campaign.report import CampaignFacts, write_report
 from antiphon.experiments.campaign.results import Record
+from antiphon.models.saving import RUN_MODEL, is_model_folder, weights_hash
 from antiphon.training.initialisation import check_buildable
 from antiphon.training.run_log import Progress, read_progress
 from antiphon.training.variants import varied_preset
@@ -90,7 +91,7 @@ def execute_campaign(folder: Path, campaign: Campaign, jobs: int, on_status: Sta
     campaign = open_campaign(folder, campaign)
     with _locked(folder):
         records = load_records(folder, campaign)
-        waiting = [run for run in campaign.runs if find_record(folder, campaign, run) is None]
+        waiting = _to_do(folder, campaign)
         running: list[_Running] = []
         failed: list[str] = []
         began, to_do = time.monotonic(), len(waiting)
@@ -103,6 +104,7 @@ def execute_campaign(folder: Path, campaign: Campaign, jobs: int, on_status: Sta
                     if one.process.returncode == 0:
                         records = write_campaign_report(folder, campaign)
                         _log_finished(one, campaign, records)
+                        _check_init_model(folder, one.run, records)
                     else:
                         failed.append(_failure(folder, one))
                 if failed:
@@ -120,6 +122,19 @@ def execute_campaign(folder: Path, campaign: Campaign, jobs: int, on_status: Sta
     write_campaign_report(folder, campaign)
     if failed:
         raise AntiphonError(f"{len(failed)} of {len(campaign.runs)} runs failed; the first: {failed[0]}")
+
+
+def _to_do(folder: Path, campaign: Campaign) -> list[PlannedRun]:
+    """The runs without a record, in order.
+
+    Where they start from the initial model and only its record is left, as in a folder whose models were deleted, the
+    initial model is trained again first. It has the same weights on the same kind of machine.
+    """
+    waiting = [run for run in campaign.runs if find_record(folder, campaign, run) is None]
+    has_model = is_model_folder(run_folder(folder, INIT_FROM) / RUN_MODEL)
+    if not has_model and any(run.from_init for run in waiting) and waiting[0].name != INIT_FROM:
+        waiting = [run for run in campaign.runs if run.name == INIT_FROM] + waiting
+    return waiting
 
 
 def write_campaign_report(folder: Path, campaign: Campaign) -> list[Record]:
@@ -186,6 +201,13 @@ def _log_finished(one: _Running, campaign: Campaign, records: list[Record]) -> N
     score = record["evaluations"][0]["S"]
     minutes = (time.monotonic() - one.began) / 60
     _log.info("%d/%d  %s: S %.1f %% (%.1f min)", len(records), len(campaign.runs), one.run.name, score, minutes)
+
+
+def _check_init_model(folder: Path, run: PlannedRun, records: list[Record]) -> None:
+    """Warn where the initial model, trained again, is not the one that finished runs started from."""
+    started = {record["training"]["init_from_hash"] for record in records if record.get("init_from")}
+    if run.name == INIT_FROM and started and started != {weights_hash(run_folder(folder, INIT_FROM) / RUN_MODEL)}:
+        _log.warning("%s: the initial model has other weights than the one that the finished runs started from", folder)
 
 
 def _progress(folder: Path, run: PlannedRun) -> Progress:

@@ -83,6 +83,36 @@ def compare(a: ArrayLike, b: ArrayLike, seed: int = 42) -> Comparison:
     )
 
 
+@dataclass(frozen=True)
+class PairedDifference:
+    """The mean of `n` differences, with the 95 % interval and p of a paired t-test.
+
+    `interval` is None and p is nan for one difference; p is nan for equal ones too.
+    """
+
+    n: int
+    mean: float
+    interval: tuple[float, float] | None
+    p: float
+
+
+def paired_difference(differences: Sequence[float]) -> PairedDifference:
+    """Test whether the mean of at least one difference is 0, two-sided, with n − 1 degrees of freedom.
+
+    >>> found = paired_difference([8.0, 10.0, 12.0])
+    >>> found.mean, [round(end, 2) for end in found.interval], round(found.p, 4)
+    (10.0, [5.03, 14.97], 0.0131)
+    """
+    n, mean = len(differences), float(np.mean(differences))
+    if n < 2:
+        return PairedDifference(n, mean, None, float("nan"))
+    if np.ptp(differences) == 0:
+        return PairedDifference(n, mean, (mean, mean), float("nan"))
+    test = stats.ttest_1samp(differences, 0.0)
+    interval = test.confidence_interval(0.95)
+    return PairedDifference(n, mean, (float(interval.low), float(interval.high)), float(test.pvalue))
+
+
 def sample_sd(values: ArrayLike) -> float:
     """Standard deviation with n − 1; exactly 0 for equal values. Raises `ValueError` for fewer than 2.
 

@@ -121,8 +121,8 @@ def tests_table(results: Results) -> Table | None:
         low, high = (cell(end, signed=True) for end in c.interval)
         row = [results.label(group), f"{c.n_a} and {c.n_b}", f"{c.mean_a:.1f} ± {c.sd_a:.1f}"]
         row += [f"{c.mean_b:.1f} ± {c.sd_b:.1f}", cell(c.difference, signed=True), f"{low} to {high}"]
-        row += [cell(results.paper_gain(group), signed=True), cell(c.t, 2), cell(c.df), _p_text(c.p)]
-        rows.append([*row, _p_text(c.p if math.isnan(c.p) else next(adjusted)), cell(c.cohens_d, 2)])
+        row += [cell(results.paper_gain(group), signed=True), cell(c.t, 2), cell(c.df), p_text(c.p)]
+        rows.append([*row, p_text(c.p if math.isnan(c.p) else next(adjusted)), cell(c.cohens_d, 2)])
     columns = ["arm", "seeds", "S", "S of D0", "difference", "95 % bootstrap", "difference in the paper"]
     return Table([*columns, "Welch's t", "df", "p", "p, Holm", "Cohen's d"], rows) if rows else None
 
@@ -191,5 +191,6 @@ def _mean_and_sd(values: Sequence[float]) -> str:
     return cell(float(np.mean(values)) if values else None) + sd
 
 
-def _p_text(p: float) -> str:
+def p_text(p: float) -> str:
+    """A p-value in a table; "–" where it is undefined."""
     return "< 0.001" if p < 0.001 else cell(p, 3)

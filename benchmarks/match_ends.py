@@ -19,11 +19,11 @@ import soundfile
 from numpy.typing import NDArray
 
 from antiphon.alignment.confidence import LIKELY
-from antiphon.corpora import files_below
 from antiphon.errors import UnreadableInput
 from antiphon.index.library import Index
 from antiphon.io.files import write_json
-from antiphon.io.note_files import NOTE_SUFFIXES, read_notes
+from antiphon.io.folders import list_folders
+from antiphon.io.note_files import read_notes
 from antiphon.io.notes import Notes
 from antiphon.progress import track
 from antiphon.rendering import make_renderer
@@ -112,7 +112,7 @@ def _summary(errors_s: NDArray[np.float64]) -> dict[str, float]:
 
 def _pieces(folders: list[Path], count: int, soundfont: str, rng: np.random.Generator) -> Iterator[Piece]:
     renderer = make_renderer(soundfont, RATE_HZ)
-    files = sorted(file for folder in folders for file in files_below(folder, NOTE_SUFFIXES))
+    files = list(list_folders(folders).only(["notes"]).files)
     found = 0
     for at in rng.permutation(len(files)):
         try:

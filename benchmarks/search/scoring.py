@@ -61,13 +61,18 @@ def _localisation_error_s(query: Query, found: BestMatch) -> float:
     """Distance in seconds from the true start. The match may cover only a later part of the query."""
     if query.file_s is None:
         return math.inf
-    return abs(found.start_s - (query.file_s + found.query_start_s - query.start_s))
+    return abs(_start_of_query_s(query, found) - query.file_s)
+
+
+def _start_of_query_s(query: Query, found: BestMatch) -> float:
+    """Second of the found file at which the query begins; the match itself may begin later in both."""
+    return found.start_s - (found.query_start_s - query.start_s) * (found.tempo or 1.0)
 
 
 def _is_repeat(query: Query, found: BestMatch, error_s: float) -> bool:
     if not math.isfinite(error_s) or query.file_s is None:
         return False
-    other_s = found.start_s - (found.query_start_s - query.start_s)
+    other_s = _start_of_query_s(query, found)
     notes = read_notes(query.path if query.against == "audio" else query.file)
     return is_repeat(notes, query.file_s, other_s, query.length_s, TOLERANCE_S)
 

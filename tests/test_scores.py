@@ -172,6 +172,35 @@ def test_repeats_in_one_part_hold_for_all() -> None:
     ]  # fmt: skip
 
 
+def middle(direction: str, more: str = "") -> str:
+    return f'<barline location="middle"><repeat direction="{direction}" {more}/></barline>'
+
+
+@pytest.mark.parametrize(
+    ("content", "played"),
+    [
+        (note("C", 2) + middle("backward") + note("D", 2), "CCDE"),
+        (note("C", 2) + middle("forward") + note("D", 2) + BACKWARD, "CDDE"),
+        (note("C", 2) + middle("backward") + middle("forward") + note("D", 2) + BACKWARD, "CCDDE"),
+        (note("C", 2) + middle("backward", 'times="3"') + note("D", 2) + JUMP["D.C. al Fine"], "CCCDCDE"),
+        (middle("forward") + note("C", 4) + BACKWARD, "CCE"),
+    ],
+)
+def test_repeats_inside_a_bar(content: str, played: str) -> None:
+    notes = read(partwise(bar(FIRST + content) + bar(note("E", 4), 2)))
+    assert letters(notes) == played
+    assert notes.bar is not None
+    assert notes.beat is not None
+    assert notes.bar.tolist() == [1] * (len(played) - 1) + [2]
+    assert all(beat == (3 if letter == "D" else 1) for beat, letter in zip(notes.beat, played, strict=True))
+
+
+def test_a_repeat_inside_a_bar_holds_for_all_parts() -> None:
+    upper = bar(FIRST + note("C", 2) + middle("backward") + note("D", 2))
+    lower = bar(FIRST + note("E", 1) + note("F", 3))
+    assert letters(read(partwise(upper, lower))) == "CEFCEFD"
+
+
 def test_repeats_that_explode_are_refused() -> None:
     bars = [bar(FIRST + FORWARD + note("C", 1) * 4)] + [bar(note("C", 1) * 400, 2)] * 60
     explosive = partwise("".join(bars) + bar(note("D", 4) + repeat("backward", 'times="64"'), 3))
@@ -297,6 +326,35 @@ def test_a_tie_stated_by_one_end() -> None:
     assert rows(read(partwise(bar(FIRST + note("D", 2) + note("C", 2, more=tie("stop")))))) == [
         (0.0, 2.0, 62), (2.0, 2.0, 60),
     ]  # fmt: skip
+
+
+def test_a_tie_may_be_drawn_only() -> None:
+    drawn = "<notations><tied type='{}'/></notations>"
+    first = note("C", 2, more=drawn.format("start"))
+    assert rows(read(partwise(bar(FIRST + first + note("C", 2, more=drawn.format("stop")))))) == [(0.0, 4.0, 60)]
+    assert len(read(partwise(bar(FIRST + first + note("C", 2) + note("D", 2, more=tie("start")))))) == 3
+    assert len(read(partwise(bar(FIRST + note("C", 2, more=drawn.format("let-ring")) + note("C", 2))))) == 2
+
+
+@pytest.mark.parametrize(
+    ("second", "lengths"),
+    [
+        (note("C", 4, more=tie("stop")), [8.0, 8.0, 8.0]),
+        (note("C", 4, more='<tie type="stop" time-only="2"/>'), [4.0, 4.0, 8.0, 4.0, 4.0]),
+        (note("C", 4, more='<tie type="stop" time-only="1, 3"/>'), [8.0, 4.0, 4.0, 8.0]),
+    ],
+)
+def test_ties_at_some_times_only(second: str, lengths: list[float]) -> None:
+    times = "1, 3" if "1, 3" in second else "2" if "2" in second else ""
+    start = f'<tie type="start" time-only="{times}"/>' if times else tie("start")
+    content = bar(FIRST + FORWARD + note("C", 4, more=start)) + bar(second + repeat("backward", 'times="3"'), 2)
+    assert read(partwise(content)).duration_s.tolist() == lengths
+
+
+def test_notes_at_some_times_only() -> None:
+    verse = note("C", 4).replace("<note>", '<note time-only="1">') + "<backup><duration>4</duration></backup>"
+    verse += note("D", 4).replace("<note>", '<note time-only="2,3">')
+    assert letters(read(partwise(bar(FIRST + verse + repeat("backward", 'times="3"'))))) == "CDD"
 
 
 def test_ties_into_both_endings_and_not_into_the_repeat() -> None:
@@ -605,6 +663,67 @@ def test_mei_ids_transposition_and_percussion() -> None:
     assert len(drums) == 0
     assert drums.drums is not None
     assert drums.drums.pitch.tolist() == [38]
+
+
+def mei_octave(more: str) -> str:
+    return f'<octave staff="1" dis="8" {more}/>'
+
+
+@pytest.mark.parametrize(
+    ("octave", "pitches"),
+    [
+        (mei_octave('dis.place="above" tstamp="1" tstamp2="0m+2"'), [72, 74, 64, 65]),
+        (mei_octave('dis.place="below" tstamp="2" tstamp2="1m+1"'), [60, 50, 52, 65]),
+        (mei_octave('dis.place="above" startid="#n2" endid="#n3"').replace("8", "15"), [60, 86, 88, 65]),
+        (mei_octave('dis.place="above" tstamp="1" tstamp2="1m+2"').replace('staff="1"', 'staff="2"'), [60, 62, 64, 65]),
+        (mei_octave('dis.place="above" tstamp="1"'), [60, 62, 64, 65]),
+    ],
+)
+def test_mei_octaves(octave: str, pitches: list[int]) -> None:
+    first = mei_bar(mei_note("c") + mei_note("d", more='xml:id="n2"'), after=octave)
+    second = mei_bar(mei_note("e", more='xml:id="n3"') + mei_note("f"), "2")
+    assert read(mei(first + second), "a.mei").pitch.tolist() == pitches
+
+
+def test_mei_octaves_of_sounding_notes_and_outside_midi() -> None:
+    octave = mei_octave('dis.place="above" tstamp="1" tstamp2="2"')
+    sounding = mei_note("c", more='oct.ges="5"') + mei_note("d")
+    assert read(mei(mei_bar(sounding, after=octave)), "a.mei").pitch.tolist() == [72, 74]
+    high = mei_note("c").replace('oct="4"', 'oct="9"') + mei_note("d")
+    with pytest.warns(InputWarning, match="1 notes without a pitch in the MIDI range"):
+        assert read(mei(mei_bar(high, after=octave)), "a.mei").pitch.tolist() == [74]
+
+
+@pytest.mark.parametrize(
+    ("marks", "velocities"),
+    [
+        ("", [80, 80, 80, 80]),
+        ('<dynam tstamp="1">p</dynam>', [49, 49, 49, 49]),
+        ('<dynam tstamp="2" staff="1">ff</dynam><dynam tstamp="1">p</dynam>', [49, 112, 112, 112]),
+        ('<dynam startid="#n2">mf.</dynam><dynam tstamp="1" staff="2">ppp</dynam>', [80, 80, 80, 80]),
+        ('<dynam startid="#n2">f</dynam><dynam tstamp="1">dolce</dynam>', [80, 96, 96, 96]),
+    ],
+)
+def test_mei_dynamics(marks: str, velocities: list[int]) -> None:
+    first = mei_bar(mei_note("c") + mei_note("d", more='xml:id="n2"'), after=marks)
+    second = mei_bar(mei_note("e") + mei_note("f"), "2")
+    assert read(mei(first + second), "a.mei").velocity.tolist() == velocities
+    stated = mei_bar(mei_note("c", more='vel="5"') + mei_note("d", more='xml:id="n2"'), after=marks)
+    assert read(mei(stated), "a.mei").velocity.tolist() == [5, velocities[1]]
+
+
+def test_kern_dynamics() -> None:
+    lines = (
+        "**kern\t**kern\t**dynam\t**kern\t**dynam",
+        "4C\t4c\tp\t4cc\t.",
+        "4D\t4d\t<\t4dd\tff",
+        "*\t*^\t*\t*\t*",
+        "4E\t4e\t4g\tmf\t4ee\t.",
+        "*-\t*-\t*-\t*-\t*-\t*-",
+    )
+    notes = read("\n".join(lines), "a.krn")
+    found = dict(zip(notes.pitch.tolist(), notes.velocity.tolist(), strict=True))
+    assert found == {48: 49, 60: 49, 72: 80, 50: 49, 62: 49, 74: 112, 52: 80, 64: 80, 67: 80, 76: 112}
 
 
 # ABC

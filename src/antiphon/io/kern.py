@@ -2,7 +2,8 @@
 
 Rows are read in order: a token lasts as long as its duration says, and the next row begins where the first of the
 sounding tokens ends. Pitches are as they sound, whatever `*ITr` says. The unnamed expansion list (`*>[A,A,B]`) gives
-the order of the sections; without one, the repeat signs of the bar lines do. Spines other than **kern are passed over.
+the order of the sections; without one, the repeat signs of the bar lines do. A **dynam spine gives the velocity of the
+**kern spines on its left, as far as the next **dynam spine. Other spines are passed over.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from antiphon.errors import UnreadableInput, warn_input
-from antiphon.io.musicxml import SNARE_DRUM, STEPS
+from antiphon.io.musicxml import DYNAMICS, SNARE_DRUM, STEPS
 from antiphon.io.repeats import MOST_BARS
-from antiphon.io.sheet import Bar, Sheet, TempoMark, Written, count_upbeat
+from antiphon.io.sheet import DEFAULT_VELOCITY, Bar, Sheet, TempoMark, Written, count_upbeat
 
 _MOST_SPINES = 500
 _DURATION = re.compile(r"(\d{1,4})(?:%(\d{1,4}))?(\.*)")
@@ -31,6 +32,7 @@ class _Spine:
     part: int
     until: Fraction = Fraction(0)
     is_drum: bool = False
+    velocity: int = DEFAULT_VELOCITY
     graces: list[list[Written]] = field(default_factory=list)
 
 
@@ -76,6 +78,7 @@ class _Reader:
         elif tokens[0].startswith("="):
             self._bar_line(kern[0][1] if kern else tokens[0])
         elif kern:
+            self._dynamics(tokens)
             self._data(kern)
 
     def _opened(self, kind: str) -> _Spine:
@@ -100,6 +103,14 @@ class _Reader:
         elif (match := re.fullmatch(r"\*>(\w+)", token)) and match[1] not in self._labels:
             self._divide()
             self._labels[match[1]] = len(self.bars) - 1
+
+    def _dynamics(self, tokens: list[str]) -> None:
+        stated: int | None = None
+        for spine, token in zip(reversed(self._spines), reversed(tokens), strict=True):
+            if spine.kind == "**dynam":
+                stated = next((DYNAMICS[word] for word in token.split() if word in DYNAMICS), None)
+            elif spine.kind == "**kern" and stated is not None:
+                spine.velocity = stated
 
     def _now_at_row(self) -> Fraction:
         ends = [spine.until for spine in self._spines if spine.kind == "**kern"]
@@ -206,6 +217,7 @@ class _Reader:
                     at,
                     length or Fraction(0),
                     key,
+                    spine.velocity,
                     part=spine.part,
                     tie_from=tie_from,
                     tie_to=tie_to,

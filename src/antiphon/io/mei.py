@@ -1,8 +1,9 @@
 """MEI (versions 3 to 5) → `Sheet`.
 
-Pitch is `@pname` and `@oct` with `@accid.ges`, else `@accid`, and `@trans.semi` of the staff. Cue notes are silent;
-hidden ones sound. Of variants (`<app>`, `<choice>`) the lemma, the correction or the first reading is read. An
-`<expansion>` gives the order of the sections; without one, the repeat signs of the bar lines do.
+Pitch is `@pname` and `@oct` with `@accid.ges`, else `@accid`, and `@trans.semi` of the staff; an `<octave>` transposes
+the notes under it that have no `@oct.ges`. Velocity is `@vel`, else that of the last `<dynam>` of the staff. Cue notes
+are silent; hidden ones sound. Of variants (`<app>`, `<choice>`) the lemma, the correction or the first reading is read.
+An `<expansion>` gives the order of the sections; without one, the repeat signs of the bar lines do.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from antiphon.errors import UnreadableInput, warn_input
+from antiphon.io.mei_marks import AS_SOUNDING, NO_VELOCITY, Marks, Named, beat_place
 from antiphon.io.musicxml import SNARE_DRUM, STEPS
 from antiphon.io.repeats import MOST_BARS, ending_numbers
-from antiphon.io.sheet import DEFAULT_VELOCITY, Bar, Sheet, TempoMark, Written, count_upbeat
+from antiphon.io.sheet import Bar, Sheet, TempoMark, Written, count_upbeat
 
 _ALTERATIONS = {
     "s": 1, "f": -1, "ss": 2, "x": 2, "ff": -2, "xs": 3, "sx": 3, "ts": 3, "tf": -3, "n": 0, "nf": -1, "ns": 1,
@@ -48,7 +50,7 @@ class _Voice:
     now: Fraction
     staff: int
     factor: Fraction = Fraction(1)
-    graces: list[list[tuple[Written, frozenset[str]]]] = field(default_factory=list)
+    graces: list[list[Named]] = field(default_factory=list)
 
 
 def read_mei(path: Path, root: Element) -> Sheet:
@@ -85,7 +87,8 @@ class _Reader:
         self._sections: dict[str, tuple[int, int]] = {}
         self._expansion: list[str] = []
         self._begins_next = False
-        self._previous: dict[tuple[int, str], list[tuple[Written, frozenset[str]]]] = {}
+        self._marks = Marks()
+        self._previous: dict[tuple[int, str], list[Named]] = {}
         ties = list(root.iter("tie"))
         self._tie_starts = {tie.get("startid", "").lstrip("#") for tie in ties} - {""}
         self._tie_ends = {tie.get("endid", "").lstrip("#") for tie in ties} - {""}
@@ -163,6 +166,7 @@ class _Reader:
         bar = Bar(at, Fraction(0), int(found.group()) if found else before.number if before else 0)
         bar.beat = first.beat if first.nominal else self._beat
         ends: list[Fraction] = []
+        read: list[Named] = []
         for staff in element.iter("staff"):
             number = int(staff.get("n", "1"))
             for place, layer in enumerate(staff.iter("layer")):
@@ -171,10 +175,13 @@ class _Reader:
                     layer, voice, self._staves[number].nominal or self._nominal or Fraction(4), str(place)
                 )
                 self._previous[number, str(place)] = notes
-                bar.notes += [self._tied(note, names) for note, names in notes]
+                read += notes
                 ends.append(voice.now)
         bar.length = max(ends, default=at) - at or nominal or Fraction(4)
         count_upbeat(bar, before, nominal, element.get("metcon") == "false" or not found)
+        sounding = self._marks.loudened(element, bar, self._marks.transposed(element, bar, read))
+        bar.notes = [self._tied(note, names) for note, names in sounding if 0 <= note.pitch <= 127]
+        self.left_out += len(sounding) - len(bar.notes)
         self._signs(element, bar, ending)
         self.bars.append(bar)
 
@@ -190,24 +197,17 @@ class _Reader:
         marks.repeats_to = 2 if right in ("rptend", "rptboth") else 1
         for child in element.iter():
             if child.tag == "tempo":
-                self.tempi[:0] = _tempo(child, self._stamped(child, bar))  # it counts before the definitions
+                self.tempi[:0] = _tempo(
+                    child, beat_place(child.get("tstamp", ""), bar)
+                )  # it counts before the definitions
             elif child.tag == "repeatMark":
                 marks.read_words(_JUMPS.get(child.get("func", ""), "") or "".join(child.itertext()))
             if child.tag in ("dir", "tempo"):
                 words = "".join(child.itertext()) or _JUMPS.get(child.get("type", ""), "")
                 marks.read_words({"dacapo": "D.C.", "fine": "Fine"}.get(child.get("type", ""), words))
 
-    @staticmethod
-    def _stamped(element: Element, bar: Bar) -> Fraction:
-        stamp = element.get("tstamp", "")
-        if not re.fullmatch(r"\d{1,4}(\.\d{1,9})?", stamp):
-            return bar.at
-        return bar.at + max(Fraction(stamp) - 1, Fraction(0)) * bar.beat - (bar.upbeat if Fraction(stamp) > 1 else 0)
-
-    def _voice(
-        self, element: Element, voice: _Voice, whole: Fraction, layer: str
-    ) -> list[tuple[Written, frozenset[str]]]:
-        notes: list[tuple[Written, frozenset[str]]] = []
+    def _voice(self, element: Element, voice: _Voice, whole: Fraction, layer: str) -> list[Named]:
+        notes: list[Named] = []
         for child in element:
             tag = child.tag
             if tag in ("note", "chord"):
@@ -240,12 +240,12 @@ class _Reader:
             self._place_graces(voice, notes)
         return notes
 
-    def _note(self, element: Element, voice: _Voice, notes: list[tuple[Written, frozenset[str]]]) -> None:
+    def _note(self, element: Element, voice: _Voice, notes: list[Named]) -> None:
         is_chord = element.tag == "chord"
         inner = [note for note in element.iter("note") if note is not element] if is_chord else [element]
         is_grace = element.get("grace") is not None or any(note.get("grace") is not None for note in inner)
         length = Fraction(0) if is_grace else self._length(element, voice)
-        found: list[tuple[Written, frozenset[str]]] = []
+        found: list[Named] = []
         staff = self._staves[voice.staff]
         for note in inner:
             pitch = _pitch(note)
@@ -257,13 +257,14 @@ class _Reader:
                 self.left_out += 1
                 continue
             velocity = note.get("vel", "")
-            force = min(max(int(velocity), 1), 127) if velocity.isdecimal() else DEFAULT_VELOCITY
+            force = min(max(int(velocity), 1), 127) if velocity.isdecimal() else NO_VELOCITY
             tie = (note.get("tie") or "") + (element.get("tie") or "")
             written = Written(
                 voice.now, length, sounding, force, _id(note), voice.staff,
                 bool(re.search("[mt]", tie)), bool(re.search("[im]", tie)), is_drum=staff.is_drum,
             )  # fmt: skip
-            found.append((written, frozenset({_id(note), _id(element)}) - {""}))
+            is_final = note.get("oct") is None or note.get("oct.ges") is not None or staff.is_drum
+            found.append((written, frozenset({_id(note), _id(element), AS_SOUNDING if is_final else ""}) - {""}))
         if is_grace:
             voice.graces.append(found)
             return
@@ -279,7 +280,7 @@ class _Reader:
         return length * (2 - Fraction(1, 2 ** min(_count(dots, least=0), 8))) * voice.factor
 
     @staticmethod
-    def _place_graces(voice: _Voice, notes: list[tuple[Written, frozenset[str]]]) -> None:
+    def _place_graces(voice: _Voice, notes: list[Named]) -> None:
         count = len(voice.graces)
         for place, group in enumerate(voice.graces):
             notes += [(note._replace(grace=count - place, graces=count), names) for note, names in group]

@@ -2,7 +2,8 @@
 
 Pitches sound as `<transpose>` says. Cue notes are silent; notes that are not printed sound. A stroke of unpitched
 percussion has the key that `<midi-unpitched>` names, else the snare drum's. Ornaments and tremolos are not realised:
-the main note sounds. Words without a number, such as "Allegro", state no tempo.
+the main note sounds. Words without a number, such as "Allegro", state no tempo. Ties are `<tie>`; in a document without
+any, the drawn ones (`<tied>`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from xml.etree.ElementTree import Element
 
 from antiphon.errors import UnreadableInput, warn_input
 from antiphon.io.repeats import MOST_TIMES, BarMarks, ending_numbers
-from antiphon.io.sheet import DEFAULT_VELOCITY, Bar, Sheet, TempoMark, Written, count_upbeat
+from antiphon.io.sheet import DEFAULT_VELOCITY, Bar, InnerRepeat, Sheet, TempoMark, Written, count_upbeat, divided
 
 SNARE_DRUM = 38
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -33,6 +34,8 @@ DYNAMICS = {
     "pppp": 10, "ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 126, "ffff": 127,
 }  # fmt: skip
 _PERCENT = 0.9  # `dynamics="100"` is velocity 90
+_STARTS, _ENDS = frozenset({"start", "continue"}), frozenset({"stop", "continue"})
+_ALL_TIMES = frozenset(range(1, MOST_TIMES + 1))
 _LONGEST = Fraction(100_000)  # quarters in a bar
 _DRUM_CHANNEL = 10
 _ROUNDED = Fraction(1, 32)  # a bar that differs less from its time signature was rounded
@@ -43,24 +46,26 @@ def read_musicxml(path: Path, root: Element) -> Sheet:
     """Read a parsed MusicXML document. Raises `UnreadableInput` where a number is impossible or there is no bar."""
     parts = _parts(root)
     keys = _percussion_keys(root)
+    tie = "tied" if next(root.iter("tie"), None) is None else "tie"
     try:
-        read = [_Part(number, keys.get(name, {})).bars(bars) for number, (name, bars) in enumerate(parts.items())]
+        read = [_Part(number, keys.get(name, {}), tie).bars(bars) for number, (name, bars) in enumerate(parts.items())]
     except (ValueError, OverflowError, ZeroDivisionError) as error:
         raise UnreadableInput(path, f"a number in it cannot be read: {str(error)[:80]}") from None
     bars: list[Bar] = []
+    has_coda_sign: list[bool] = []
     tempi: list[TempoMark] = []
     at = Fraction(0)
     for place in range(max((len(part) for part in read), default=0)):
         column = [part[place] for part in read if place < len(part)]
         bar = _joined(column, at, bars[-1] if bars else None)
-        bars.append(bar)
+        pieces = divided(bar, [sign for one in column for sign in one.inner])
+        bars += pieces
+        has_coda_sign += [any(one.coda_sign for one in column), *([False] * (len(pieces) - 1))]
         tempi += [mark._replace(at=mark.at + at) for one in column for mark in one.tempi]
-        at += bar.length
+        at = pieces[-1].at + pieces[-1].length
     if not bars:
         raise UnreadableInput(path, "it has no bars")
-    _give_coda_signs_meaning(
-        bars, [any(part[place].coda_sign for part in read if place < len(part)) for place in range(len(bars))]
-    )
+    _give_coda_signs_meaning(bars, has_coda_sign)
     left_out = sum(one.left_out for part in read for one in part)
     if left_out:
         warn_input(path, f"{left_out} notes outside the MIDI range 0–127 are left out")
@@ -79,6 +84,7 @@ class _PartBar:
     marks: BarMarks = field(default_factory=BarMarks)
     notes: list[Written] = field(default_factory=list)
     tempi: list[TempoMark] = field(default_factory=list)
+    inner: list[InnerRepeat] = field(default_factory=list)
     coda_sign: bool = False
     repeat_begins_next: bool = False
     repeat_ends_before: int = 1
@@ -88,8 +94,9 @@ class _PartBar:
 class _Part:
     """Reads the bars of a part; what holds from bar to bar is its state."""
 
-    def __init__(self, number: int, keys: dict[str, tuple[bool, int | None]]) -> None:
+    def __init__(self, number: int, keys: dict[str, tuple[bool, int | None]], tie: str) -> None:
         self._number = number
+        self._tie = tie
         self._keys = keys
         self._divisions = Fraction(1)
         self._transposed: dict[str, int] = {}
@@ -161,13 +168,12 @@ class _Part:
         if not 0 <= pitch <= 127:
             bar.left_out += 1
             return
-        ties = {tie.get("type") for tie in element.iter("tie")}
         note = Written(
             self._start, length, pitch, self._note_velocity(element), element.get("id", ""), self._number,
-            "stop" in ties, "start" in ties, is_drum=is_drum,
+            is_drum=is_drum, times=_passes(element),
         )  # fmt: skip
         if not is_grace:
-            bar.notes.append(note)
+            bar.notes += _tied(note, [(tie.get("type", ""), _passes(tie)) for tie in element.iter(self._tie)])
             return
         place = self._graces[-1][0] + (not is_chord) if self._graces else 0
         self._graces.append((place, note))
@@ -283,11 +289,14 @@ class _Part:
         repeat, ending = element.find("repeat"), element.find("ending")
         style = (element.findtext("bar-style") or "").strip()
         bar.marks.is_final |= style == "light-heavy" and location == "right" and repeat is None
-        if repeat is not None and location != "middle":
+        if repeat is not None and location == "middle" and self._now > 0:
+            begins = repeat.get("direction") == "forward"
+            bar.inner.append(InnerRepeat(self._now, begins, 1 if begins else _times(repeat)))
+        elif repeat is not None:
             if repeat.get("direction") == "forward":
-                bar.marks.repeat_begins |= location == "left"
+                bar.marks.repeat_begins |= location != "right"
                 bar.repeat_begins_next |= location == "right"
-            elif location == "left":
+            elif location != "right":
                 bar.repeat_ends_before = _times(repeat)
             else:
                 bar.marks.repeats_to = _times(repeat)
@@ -299,6 +308,25 @@ class _Part:
             return False
         bar.marks.ending = self._ending or numbers
         return True
+
+
+def _passes(element: Element) -> frozenset[int]:
+    """The times through a repeated section that an element holds for; empty is always."""
+    text = element.get("time-only", "")
+    return ending_numbers(text) if re.search(r"\d", text) else frozenset()
+
+
+def _tied(note: Written, ties: list[tuple[str, frozenset[int]]]) -> list[Written]:
+    """A note with its ties; one that is tied at some times only becomes several, each for its times."""
+    named: frozenset[int] = frozenset().union(*(passes for _, passes in ties))
+    found = []
+    for times in (*(frozenset({time}) for time in sorted(named)), _ALL_TIMES - named):
+        held = {kind for kind, passes in ties if not passes or times <= passes}
+        own = (note.times & times if note.times else times) if named else note.times
+        if own or not named:
+            tie_from, tie_to = not held.isdisjoint(_ENDS), not held.isdisjoint(_STARTS)
+            found.append(note._replace(tie_from=tie_from, tie_to=tie_to, times=own))
+    return found
 
 
 def _parts(root: Element) -> dict[str, list[Element]]:

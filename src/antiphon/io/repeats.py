@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -51,6 +51,12 @@ class BarMarks:
         self.to_coda |= other.to_coda
         self.is_fine |= other.is_fine
         self.is_final |= other.is_final
+
+    def divide(self) -> BarMarks:
+        """Keep the marks that count at the start of the bar; give those at its end, for the second part of the bar."""
+        rest = replace(self, repeat_begins=False, ending_begins=False, is_segno=False, is_coda=False)
+        self.repeats_to, self.jump, self.to_coda, self.is_fine, self.is_final = 1, "", False, False, False
+        return rest
 
     def read_words(self, words: str) -> None:
         """Marks given as text, such as "D.C. al Fine" or "To Coda"."""

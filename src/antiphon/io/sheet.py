@@ -7,7 +7,8 @@ the written score, exact fractions.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import NamedTuple
 
 from antiphon.errors import UnreadableInput, warn_input
 from antiphon.io.notes import Notes
-from antiphon.io.repeats import BarMarks, playing_order
+from antiphon.io.repeats import MOST_TIMES, BarMarks, playing_order
 
 DEFAULT_VELOCITY = 80
 DEFAULT_PER_MINUTE = 120.0
@@ -27,7 +28,10 @@ _TIE_GAP = Fraction(1, 16)  # of a quarter: written durations of tuplets may be 
 
 
 class Written(NamedTuple):
-    """A written note. Of `graces` grace notes before a main note, the last has `grace` 1; 0 is no grace note."""
+    """A written note. Of `graces` grace notes before a main note, the last has `grace` 1; 0 is no grace note.
+
+    `times` counts how often its bar has been played: the note sounds at these times only; empty is always.
+    """
 
     at: Fraction
     length: Fraction
@@ -40,6 +44,7 @@ class Written(NamedTuple):
     grace: int = 0
     graces: int = 1
     is_drum: bool = False
+    times: frozenset[int] = frozenset()
 
 
 class TempoMark(NamedTuple):
@@ -74,6 +79,31 @@ def count_upbeat(bar: Bar, before: Bar | None, nominal: Fraction | None, may_con
         bar.upbeat = nominal - bar.length
     elif may_continue and before.upbeat + before.length + bar.length == nominal:
         bar.upbeat = before.upbeat + before.length
+
+
+class InnerRepeat(NamedTuple):
+    """A repeat sign inside a bar, at a place in quarters from its start: a section begins, or ends after `times`."""
+
+    at: Fraction
+    begins: bool
+    times: int = 1
+
+
+def divided(bar: Bar, signs: Iterable[InnerRepeat]) -> list[Bar]:
+    """Divide a bar at the repeat signs inside it; a note belongs to the part that it begins in."""
+    pieces = [bar]
+    for sign in sorted(sign for sign in signs if 0 < sign.at < bar.length):
+        last, at = pieces[-1], bar.at + sign.at
+        if at > last.at:
+            rest = Bar(at, last.at + last.length - at, bar.number, bar.beat, last.upbeat + at - last.at)
+            rest.marks = last.marks.divide()
+            rest.notes = [note for note in last.notes if note.at >= at]
+            last.notes = [note for note in last.notes if note.at < at]
+            last.length = at - last.at
+            pieces.append(rest)
+        pieces[-1].marks.repeat_begins |= sign.begins
+        pieces[-2].marks.repeats_to = max(pieces[-2].marks.repeats_to, sign.times)
+    return pieces
 
 
 @dataclass(slots=True)
@@ -122,10 +152,15 @@ def performed(sheet: Sheet, path: Path) -> Notes:
     drums: list[_Sounding] = []
     open_ties: defaultdict[tuple[int, int], list[_Sounding]] = defaultdict(list)
     bar_start, bar_start_s = Fraction(0), 0.0
+    played: Counter[int] = Counter()
     for place in order:
         bar = sheet.bars[place]
+        played[place] += 1
+        time = min(played[place], MOST_TIMES)
         shift_s = bar_start_s - clock.seconds(bar.at)
         for note in sorted(bar.notes, key=lambda note: (note.at, -note.grace, not note.tie_from)):
+            if note.times and time not in note.times:
+                continue
             start = bar_start + note.at - bar.at
             key = (note.part, note.pitch)
             before = _tied(open_ties[key], note, start) if key in open_ties and not note.grace else None

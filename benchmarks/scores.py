@@ -6,8 +6,9 @@ there, as in chords tied in part, where another voice comes between, or where a 
 both sides. So are grace notes, unpitched strokes and chord symbols. A file agrees when each pitch has the same onsets
 within 0.001 quarters.
 
-Two inconsistencies of music21 are removed before it unfolds and joins: it does not know "D.C. al Fine" with a line
-break in it, and it joins a tie that has no end to the next equal note, unless one of the two notes has a printed
+Three inconsistencies of music21 are removed before it unfolds and joins: it does not know "D.C. al Fine" with a line
+break in it; it unfolds each part by the signs and words in that part, although MusicXML states them in the uppermost
+part for all; and it joins a tie that has no end to the next equal note, unless one of the two notes has a printed
 natural.
 
 Files that music21 gives no valid answer for count as read or not, but are not compared:
@@ -23,6 +24,7 @@ Its answers are slow, about an hour for 300 files, and are kept in a folder of t
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import signal
@@ -168,7 +170,10 @@ def _answer(path: Path) -> dict[str, Any]:
     except repeat.ExpanderException:
         return {"aside": "with repeats that music21 refuses"}
     starts = [[float(bar.offset) for bar in part.getElementsByClass("Measure")] for part in score.parts]
-    if any(not np.allclose(one, other) for one, *others in zip(*starts, strict=False) for other in others):
+    is_even = len({len(one) for one in starts}) == 1
+    if not is_even or any(
+        not np.allclose(one, other) for one, *others in zip(*starts, strict=True) for other in others
+    ):
         return {"aside": "with parts out of step in music21"}
     notes: list[tuple[float, int]] = []
     for part in score.parts:
@@ -219,13 +224,19 @@ def _has_lone_ending(part: Any) -> bool:
 
 
 def _mend(score: Any) -> None:
-    """Read jumps with a line break in their words; drop printed naturals, which do not change the pitch."""
+    """Read jumps with a line break in their words; give jumps to all parts; drop printed naturals."""
     for text in list(score.recurse().getElementsByClass("TextExpression")):
         text.content = " ".join(text.content.split())
         jump = text.getRepeatExpression()
         if jump is not None:
             text.activeSite.insert(text.offset, jump)
             text.activeSite.remove(text)
+    for column in zip(*(part.getElementsByClass("Measure") for part in score.parts), strict=False):
+        jumps = {type(jump): jump for bar in column for jump in bar.getElementsByClass("RepeatExpression")}
+        for bar in column:
+            own = {type(jump) for jump in bar.getElementsByClass("RepeatExpression")}
+            for kind in jumps.keys() - own:
+                bar.insert(jumps[kind].offset, copy.deepcopy(jumps[kind]))
     for element in score.recurse().notes:
         for pitch in element.pitches:
             if pitch.accidental is not None and pitch.accidental.name == "natural":

@@ -14,8 +14,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from antiphon.errors import UnreadableInput, warn_input
-from antiphon.io.musicxml import DYNAMICS, SNARE_DRUM, STEPS
 from antiphon.io.repeats import MOST_BARS
+from antiphon.io.score_values import DYNAMICS, SNARE_DRUM, STEPS
 from antiphon.io.sheet import DEFAULT_VELOCITY, Bar, Sheet, TempoMark, Written, count_upbeat
 
 _MOST_SPINES = 500

@@ -17,8 +17,8 @@ from xml.etree.ElementTree import Element
 
 from antiphon.errors import UnreadableInput, warn_input
 from antiphon.io.mei_marks import AS_SOUNDING, NO_VELOCITY, Marks, Named, beat_place
-from antiphon.io.musicxml import SNARE_DRUM, STEPS
 from antiphon.io.repeats import MOST_BARS, ending_numbers
+from antiphon.io.score_values import SNARE_DRUM, STEPS
 from antiphon.io.sheet import Bar, Sheet, TempoMark, Written, count_upbeat
 
 _ALTERATIONS = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from xml.etree.ElementTree import Element
 
-from antiphon.io.musicxml import DYNAMICS
+from antiphon.io.score_values import DYNAMICS
 from antiphon.io.sheet import DEFAULT_VELOCITY, Bar, Written
 
 AS_SOUNDING = " "  # among the names of a note whose octave is that of the sound; an id has no space

@@ -10,32 +10,29 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from antiphon.errors import UnreadableInput, warn_input
-from antiphon.io.repeats import MOST_TIMES, BarMarks, ending_numbers
+from antiphon.io.repeats import BarMarks, ending_numbers
+from antiphon.io.score_values import (
+    DYNAMICS,
+    SNARE_DRUM,
+    STEPS,
+    TYPES,
+    float_of,
+    metronome,
+    number_of,
+    passes_of,
+    times_of,
+    velocity_of,
+    with_ties,
+)
 from antiphon.io.sheet import DEFAULT_VELOCITY, Bar, InnerRepeat, Sheet, TempoMark, Written, count_upbeat, divided
 
-SNARE_DRUM = 38
-STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-TYPES = {
-    "maxima": Fraction(32), "long": Fraction(16), "breve": Fraction(8), "whole": Fraction(4), "half": Fraction(2),
-    "quarter": Fraction(1), "eighth": Fraction(1, 2), "16th": Fraction(1, 4), "32nd": Fraction(1, 8),
-    "64th": Fraction(1, 16), "128th": Fraction(1, 32), "256th": Fraction(1, 64), "512th": Fraction(1, 128),
-    "1024th": Fraction(1, 256),
-}  # fmt: skip
-DYNAMICS = {
-    "pppp": 10, "ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 126, "ffff": 127,
-}  # fmt: skip
-_PERCENT = 0.9  # `dynamics="100"` is velocity 90
-_STARTS, _ENDS = frozenset({"start", "continue"}), frozenset({"stop", "continue"})
-_ALL_TIMES = frozenset(range(1, MOST_TIMES + 1))
 _LONGEST = Fraction(100_000)  # quarters in a bar
 _DRUM_CHANNEL = 10
 _ROUNDED = Fraction(1, 32)  # a bar that differs less from its time signature was rounded
@@ -170,10 +167,10 @@ class _Part:
             return
         note = Written(
             self._start, length, pitch, self._note_velocity(element), element.get("id", ""), self._number,
-            is_drum=is_drum, times=_passes(element),
+            is_drum=is_drum, times=passes_of(element),
         )  # fmt: skip
         if not is_grace:
-            bar.notes += _tied(note, [(tie.get("type", ""), _passes(tie)) for tie in element.iter(self._tie)])
+            bar.notes += with_ties(note, [(tie.get("type", ""), passes_of(tie)) for tie in element.iter(self._tie)])
             return
         place = self._graces[-1][0] + (not is_chord) if self._graces else 0
         self._graces.append((place, note))
@@ -188,11 +185,11 @@ class _Part:
     def _duration(self, element: Element) -> Fraction:
         text = element.findtext("duration")
         if text is not None:
-            return max(_number(text), Fraction(0)) / self._divisions
+            return max(number_of(text), Fraction(0)) / self._divisions
         length = TYPES.get((element.findtext("type") or "").strip(), Fraction(0))
         length *= 2 - Fraction(1, 2 ** min(len(element.findall("dot")), 8))
-        actual = _number(element.findtext("time-modification/actual-notes") or "1")
-        return length * _number(element.findtext("time-modification/normal-notes") or "1") / actual
+        actual = number_of(element.findtext("time-modification/actual-notes") or "1")
+        return length * number_of(element.findtext("time-modification/normal-notes") or "1") / actual
 
     def _pitch(self, element: Element) -> tuple[int | None, bool]:
         instrument = element.find("instrument")
@@ -204,24 +201,24 @@ class _Part:
         step = STEPS.get((pitch.findtext("step") or "").strip().upper()) if pitch is not None else None
         if pitch is None or step is None:
             return None, False
-        alter = _number(pitch.findtext("alter") or "0")
-        sounding = 12 * int(_number(pitch.findtext("octave") or "4")) + 12 + step + math.floor(alter + Fraction(1, 2))
+        alter = number_of(pitch.findtext("alter") or "0")
+        sounding = 12 * int(number_of(pitch.findtext("octave") or "4")) + 12 + step + math.floor(alter + Fraction(1, 2))
         if is_drum:
             return (sounding if key is None else key), True
         staff = (element.findtext("staff") or "1").strip()
         return sounding + self._transposed.get(staff, self._transposed.get("", 0)), False
 
     def _note_velocity(self, element: Element) -> int:
-        percent = _float(element.get("dynamics"))
-        return self._velocity if percent is None else _velocity(percent)
+        percent = float_of(element.get("dynamics"))
+        return self._velocity if percent is None else velocity_of(percent)
 
     def _attributes(self, element: Element) -> None:
         divisions = element.findtext("divisions")
-        if divisions is not None and _number(divisions) > 0:
-            self._divisions = _number(divisions)
+        if divisions is not None and number_of(divisions) > 0:
+            self._divisions = number_of(divisions)
         for transpose in element.findall("transpose"):
-            chromatic = int(_number(transpose.findtext("chromatic") or "0"))
-            octaves = int(_number(transpose.findtext("octave-change") or "0"))
+            chromatic = int(number_of(transpose.findtext("chromatic") or "0"))
+            octaves = int(number_of(transpose.findtext("octave-change") or "0"))
             staff = transpose.get("number", "")
             if not staff:
                 self._transposed.clear()
@@ -230,7 +227,7 @@ class _Part:
         if time is None:
             return
         counts = [sum(int(one) for one in re.findall(r"\d{1,4}", beats.text or "")) for beats in time.findall("beats")]
-        units = [int(_number(unit.text or "4")) for unit in time.findall("beat-type")]
+        units = [int(number_of(unit.text or "4")) for unit in time.findall("beat-type")]
         if counts and len(counts) == len(units) and min(*counts, *units) > 0:
             self._nominal = sum(
                 (Fraction(4 * count, unit) for count, unit in zip(counts, units, strict=True)), Fraction(0)
@@ -241,7 +238,7 @@ class _Part:
 
     def _direction(self, element: Element, bar: _PartBar) -> None:
         offset = element.find("offset")
-        shift = _number(offset.text or "0") if offset is not None and offset.get("sound") == "yes" else Fraction(0)
+        shift = number_of(offset.text or "0") if offset is not None and offset.get("sound") == "yes" else Fraction(0)
         at = max(self._now + shift / self._divisions, Fraction(0))
         is_stated = False
         for sound in element.iter("sound"):
@@ -257,19 +254,19 @@ class _Part:
                 elif sign.tag == "coda" and not is_stated:
                     bar.coda_sign = True
                 elif sign.tag == "metronome":
-                    bar.tempi += _metronome(sign, at)
+                    bar.tempi += metronome(sign, at)
                 elif sign.tag == "dynamics":
                     self._velocity = next((DYNAMICS[one.tag] for one in sign if one.tag in DYNAMICS), self._velocity)
 
     def _sound(self, element: Element, bar: _PartBar, at: Fraction) -> bool:
         """Read a `<sound>`; whether it says what a coda sign means."""
         own = element.findtext("offset")
-        at = at if own is None else max(at + _number(own) / self._divisions, Fraction(0))
-        tempo, dynamics = _float(element.get("tempo")), _float(element.get("dynamics"))
+        at = at if own is None else max(at + number_of(own) / self._divisions, Fraction(0))
+        tempo, dynamics = float_of(element.get("tempo")), float_of(element.get("dynamics"))
         if tempo:
             bar.tempi.append(TempoMark(at, tempo))
         if dynamics is not None:
-            self._velocity = _velocity(dynamics)
+            self._velocity = velocity_of(dynamics)
         marks = bar.marks
         if element.get("dacapo") == "yes":
             marks.jump = "capo"
@@ -291,15 +288,15 @@ class _Part:
         bar.marks.is_final |= style == "light-heavy" and location == "right" and repeat is None
         if repeat is not None and location == "middle" and self._now > 0:
             begins = repeat.get("direction") == "forward"
-            bar.inner.append(InnerRepeat(self._now, begins, 1 if begins else _times(repeat)))
+            bar.inner.append(InnerRepeat(self._now, begins, 1 if begins else times_of(repeat)))
         elif repeat is not None:
             if repeat.get("direction") == "forward":
                 bar.marks.repeat_begins |= location != "right"
                 bar.repeat_begins_next |= location == "right"
             elif location != "right":
-                bar.repeat_ends_before = _times(repeat)
+                bar.repeat_ends_before = times_of(repeat)
             else:
-                bar.marks.repeats_to = _times(repeat)
+                bar.marks.repeats_to = times_of(repeat)
         if ending is None:
             return False
         numbers = ending_numbers(ending.get("number", "1"))
@@ -308,25 +305,6 @@ class _Part:
             return False
         bar.marks.ending = self._ending or numbers
         return True
-
-
-def _passes(element: Element) -> frozenset[int]:
-    """The times through a repeated section that an element holds for; empty is always."""
-    text = element.get("time-only", "")
-    return ending_numbers(text) if re.search(r"\d", text) else frozenset()
-
-
-def _tied(note: Written, ties: list[tuple[str, frozenset[int]]]) -> list[Written]:
-    """A note with its ties; one that is tied at some times only becomes several, each for its times."""
-    named: frozenset[int] = frozenset().union(*(passes for _, passes in ties))
-    found = []
-    for times in (*(frozenset({time}) for time in sorted(named)), _ALL_TIMES - named):
-        held = {kind for kind, passes in ties if not passes or times <= passes}
-        own = (note.times & times if note.times else times) if named else note.times
-        if own or not named:
-            tie_from, tie_to = not held.isdisjoint(_ENDS), not held.isdisjoint(_STARTS)
-            found.append(note._replace(tie_from=tie_from, tie_to=tie_to, times=own))
-    return found
 
 
 def _parts(root: Element) -> dict[str, list[Element]]:
@@ -350,8 +328,8 @@ def _percussion_keys(root: Element) -> dict[str, dict[str, tuple[bool, int | Non
     for part in root.iter("score-part"):
         keys = found.setdefault(part.get("id", ""), {})
         for midi in part.findall("midi-instrument"):
-            key = _float(midi.findtext("midi-unpitched"))
-            is_drum = _float(midi.findtext("midi-channel")) == _DRUM_CHANNEL or key is not None
+            key = float_of(midi.findtext("midi-unpitched"))
+            is_drum = float_of(midi.findtext("midi-channel")) == _DRUM_CHANNEL or key is not None
             keys[midi.get("id", "")] = (is_drum, int(key) - 1 if key is not None and 1 <= key <= 128 else None)
     return found
 
@@ -381,48 +359,3 @@ def _give_coda_signs_meaning(bars: list[Bar], has_sign: list[bool]) -> None:
     signs[-1].is_coda = True
     for marks in signs[:-1]:
         marks.to_coda = True
-
-
-def _metronome(element: Element, at: Fraction) -> Iterator[TempoMark]:
-    """A mark such as "dotted quarter = 60", or "quarter = dotted quarter", which is a ratio of tempi."""
-    units: list[Fraction] = []
-    dots: list[int] = []
-    for child in element:
-        if child.tag == "beat-unit":
-            units.append(TYPES.get((child.text or "").strip(), Fraction(0)))
-            dots.append(0)
-        elif child.tag == "beat-unit-dot" and units:
-            dots[-1] += 1
-    units = [unit * (2 - Fraction(1, 2 ** min(count, 8))) for unit, count in zip(units, dots, strict=True)]
-    per_minute = re.search(r"\d{1,4}(?:[.,]\d{1,6})?", element.findtext("per-minute") or "")
-    if not units or not all(units):
-        return
-    if per_minute is not None:
-        yield TempoMark(at, float(per_minute.group().replace(",", ".")) * float(units[0]))
-    elif len(units) == 2:
-        yield TempoMark(at, float(units[1] / units[0]), is_ratio=True)
-
-
-def _times(repeat: Element) -> int:
-    times = _float(repeat.get("times"))
-    return 2 if times is None else max(1, min(int(times), MOST_TIMES))
-
-
-def _velocity(percent: float) -> int:
-    return max(1, min(127, round(percent * _PERCENT)))
-
-
-@lru_cache(4096)
-def _number(text: str) -> Fraction:
-    text = text.strip()
-    if not re.fullmatch(r"[+-]?\d{0,9}(\.\d{0,9})?", text) or not any(one.isdigit() for one in text):
-        raise ValueError(f"{text[:40]!r}")
-    return Fraction(text if text[-1] != "." else text[:-1])
-
-
-def _float(text: str | None) -> float | None:
-    try:
-        value = float(text) if text else None
-    except ValueError:
-        return None
-    return value if value is not None and math.isfinite(value) else None

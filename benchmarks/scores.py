@@ -1,16 +1,18 @@
 """MusicXML against music21: how many files are read, and how many have music21's onsets.
 
 Files are drawn from the corpus in music21's wheel. music21 reads each as this library does: at sounding pitch, repeats
-unfolded by `expandRepeats`, ties joined by `stripTies`. Notes that carry the end of a tie in the file and are still
-there, as in chords tied in part, where another voice comes between, or where a tie has no beginning, are left out on
-both sides. Notes that `stripTies` removes although no tie of their pitch reaches them are put back; it takes a tied
-note after a tied note or chord of other pitches for its continuation. Grace notes, unpitched strokes and chord symbols
-are left out on both sides. A file agrees when each pitch has the same onsets within 0.001 quarters.
+unfolded by `expandRepeats`. A file agrees when each pitch has the same onsets within 0.001 quarters. Left out on both
+sides are:
 
-Three inconsistencies of music21 are removed before it unfolds and joins: it does not know "D.C. al Fine" with a line
-break in it; it unfolds each part by the signs and words in that part, although MusicXML states them in the uppermost
-part for all; and it joins a tie that has no end to the next equal note, unless one of the two notes has a printed
-natural.
+* grace notes, unpitched strokes and chord symbols;
+* notes that carry the end of a tie in the file. This library joins them to the notes before and music21's `stripTies`
+  does so, except in chords tied in part, where another voice comes between, or where a tie has no beginning;
+* notes reached by a tie that the file states at its beginning only. This library joins such ties; `stripTies` joins
+  some, by the printed natural, by the order of the voices and by whether they stand in chords.
+
+Two inconsistencies of music21 are removed before it unfolds: it does not know "D.C. al Fine" with a line break in it,
+and it unfolds each part by the signs and words in that part, although MusicXML states them in the uppermost part for
+all.
 
 Files that music21 gives no valid answer for count as read or not, but are not compared:
 
@@ -109,12 +111,14 @@ def _outcome(sheet: Sheet, path: Path, answer: dict[str, Any]) -> str:
     ]
     ours = performed(Sheet(bars, [TempoMark(Fraction(0), 60.0)], sheet.order), path)  # a second is a quarter
     kept = np.flatnonzero([] if ours.id is None else ours.id != _TIED)
-    same = _same(zip(ours.onset_s[kept].tolist(), ours.pitch[kept].tolist(), strict=True), answer["notes"])
+    tied = {(onset, pitch) for onset, pitch in answer["tied"]}
+    attacks = zip(ours.onset_s[kept].tolist(), ours.pitch[kept].tolist(), strict=True)
+    same = _same([note for note in attacks if not _is_near(note, tied)], answer["notes"])
     return "agrees" if same else "differs"
 
 
-def _same(ours: Iterator[tuple[float, int]], theirs: Sequence[tuple[float, int]]) -> bool:
-    def by_pitch(notes: Iterator[tuple[float, int]] | Sequence[tuple[float, int]]) -> dict[int, list[float]]:
+def _same(ours: Sequence[tuple[float, int]], theirs: Sequence[tuple[float, int]]) -> bool:
+    def by_pitch(notes: Sequence[tuple[float, int]]) -> dict[int, list[float]]:
         onsets: defaultdict[int, list[float]] = defaultdict(list)
         for onset, pitch in notes:
             onsets[pitch].append(onset)
@@ -176,27 +180,33 @@ def _answer(path: Path) -> dict[str, Any]:
         not np.allclose(one, other) for one, *others in zip(*starts, strict=True) for other in others
     ):
         return {"aside": "with parts out of step in music21"}
-    notes: list[tuple[float, int]] = []
+    attacks: list[tuple[float, int]] = []
+    open_ties: set[tuple[float, int]] = set()
     for part in score.parts:
-        single = [
-            (round(float(element.offset), 6), round(float(element.offset + element.quarterLength), 6), one)
-            for element in part.flatten().notes
-            if not isinstance(element, (harmony.Harmony, note.Unpitched, percussion.PercussionChord))
-            and not element.duration.isGrace
-            for one in getattr(element, "notes", [element])
-        ]
-        tied = {(end, round(one.pitch.ps)) for _, end, one in single if _is_tied(one, ("start", "continue"))}
-        attacks = [
-            (start, round(one.pitch.ps), one) for start, _, one in single if not _is_tied(one, ("stop", "continue"))
-        ]
-        part.stripTies(inPlace=True)
-        kept = {id(one) for element in part.flatten().notes for one in getattr(element, "notes", [element])}
-        notes += [(start, pitch) for start, pitch, one in attacks if id(one) in kept or (start, pitch) not in tied]
-    return {"aside": "", "notes": notes}
+        reached: set[tuple[float, int]] = set()
+        ends: set[tuple[float, int]] = set()
+        for element in part.flatten().notes:
+            if isinstance(element, (harmony.Harmony, note.Unpitched, percussion.PercussionChord)):
+                continue
+            if element.duration.isGrace:
+                continue
+            start, length = float(element.offset), float(element.quarterLength)
+            for one in getattr(element, "notes", [element]):
+                pitch = round(one.pitch.ps)
+                tie = "" if one.tie is None else one.tie.type
+                if tie in ("stop", "continue"):
+                    ends.add((start, pitch))
+                else:
+                    attacks.append((start, pitch))
+                if tie in ("start", "continue"):
+                    reached.add((start + length, pitch))
+        open_ties |= {place for place in reached if not _is_near(place, ends)}
+    tied = [note for note in attacks if _is_near(note, open_ties)]
+    return {"aside": "", "notes": [note for note in attacks if note not in tied], "tied": tied}
 
 
-def _is_tied(note: Any, kinds: Sequence[str]) -> bool:
-    return note.tie is not None and note.tie.type in kinds
+def _is_near(note: tuple[float, int], places: set[tuple[float, int]]) -> bool:
+    return any(pitch == note[1] and abs(onset - note[0]) <= _TOLERANCE for onset, pitch in places)
 
 
 def _is_nested(part: Any) -> bool:
@@ -225,7 +235,7 @@ def _has_lone_ending(part: Any) -> bool:
 
 
 def _mend(score: Any) -> None:
-    """Read jumps with a line break in their words; give jumps to all parts; drop printed naturals."""
+    """Read jumps with a line break in their words; give jumps to all parts."""
     for text in list(score.recurse().getElementsByClass("TextExpression")):
         text.content = " ".join(text.content.split())
         jump = text.getRepeatExpression()
@@ -238,10 +248,6 @@ def _mend(score: Any) -> None:
             own = {type(jump) for jump in bar.getElementsByClass("RepeatExpression")}
             for kind in jumps.keys() - own:
                 bar.insert(jumps[kind].offset, copy.deepcopy(jumps[kind]))
-    for element in score.recurse().notes:
-        for pitch in element.pitches:
-            if pitch.accidental is not None and pitch.accidental.name == "natural":
-                pitch.accidental = None
 
 
 BENCHMARKS = (Benchmark("read-musicxml", _measure),)

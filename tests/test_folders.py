@@ -26,6 +26,12 @@ from helpers import sine, write_scale, write_sine
 
 TABLE = "onset\toffset\tpitch\n" + "".join(f"{at / 2}\t{at / 2 + 0.4}\t{60 + at}\n" for at in range(12))
 
+SCORE = (
+    '<score-partwise version="4.0"><part-list><score-part id="P1"><part-name>Piano</part-name></score-part></part-list>'
+    '<part id="P1"><measure number="1"><attributes><divisions>1</divisions></attributes><note><pitch><step>C</step>'
+    "<octave>4</octave></pitch><duration>4</duration></note></measure></part></score-partwise>"
+)
+
 
 def touch(folder: Path, *names: str) -> None:
     for name in names:
@@ -149,14 +155,14 @@ def test_files_in_a_folder_that_cannot_be_opened_stay_in_the_index(
     library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build_index([library], TemplateEmbedder(), "template", tmp_path / "index", "notes")
-    exists = Path.exists
+    stat = Path.stat
 
-    def guarded(path: Path) -> bool:
+    def guarded(path: Path, **how: bool) -> os.stat_result:
         if path.parent.name == "deeper":
             raise PermissionError(13, "Permission denied", str(path))
-        return exists(path)
+        return stat(path, **how)
 
-    monkeypatch.setattr(Path, "exists", guarded)
+    monkeypatch.setattr(Path, "stat", guarded)
     assert build_index([library], TemplateEmbedder(), "template", tmp_path / "index", "notes").removed == 0
 
 
@@ -185,6 +191,21 @@ class TestWithoutSuffix:
         assert {one.id for one in antiphon.open_corpus(tmp_path).recordings} == {"take.1", "x"}
         with antiphon.Index.build(tmp_path / "take.1", "template", out=tmp_path / "index") as index:
             assert index.search(tmp_path / "take.1", against="notes")[0].confidence > 0.9
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+    def test_scores_are_recognised_and_read(self, tmp_path: Path, encoding: str) -> None:
+        data = f"<?xml version='1.0' encoding='{encoding}'?>{SCORE}".encode(encoding)
+        (tmp_path / "suite").write_bytes(data)
+        (tmp_path / "Suite no. 2").write_bytes(gzip.compress(data))
+        assert names(tmp_path) == {"suite": "notes", "Suite no. 2": "notes"}
+        for name in names(tmp_path):
+            assert modality_of_input(tmp_path / name) == "notes"
+            assert read_notes(tmp_path / name).pitch.tolist() == [60]
+
+    def test_a_name_that_no_file_can_have_is_refused_in_one_line(self) -> None:
+        for read, name in ((modality_of_input, "x"), (antiphon.read_audio, "x.wav"), (read_notes, "x.mid")):
+            with pytest.raises(UnreadableInput, match="File name too long"):
+                read(Path(name.rjust(300, "x")))
 
     def test_other_content_is_refused_in_one_line(self, tmp_path: Path) -> None:
         touch(tmp_path, "README", "score.pdf")

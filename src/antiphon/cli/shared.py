@@ -119,8 +119,6 @@ AgainstOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option("--seed", help="seed of everything drawn at random", callback=within(SEED))]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
-
-
 FollowLinksOption = Annotated[bool, typer.Option("--follow-links", help="follow links to folders, each folder once")]
 
 

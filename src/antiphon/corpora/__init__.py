@@ -33,7 +33,7 @@ class Recording:
     id : str
         Unique within the corpus: the relative path without suffix.
     notes_path : Path
-        MIDI file or table of notes.
+        MIDI file, score or table of notes.
     audio_path : Path or None
         Audio file, None where there is none.
     duration_s : float

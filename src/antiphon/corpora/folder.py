@@ -1,4 +1,4 @@
-"""A folder of pairs: audio files, in any format, and MIDI files or tables of notes with the same names.
+"""A folder of pairs: audio files, in any format, and note files with the same names.
 
 `a/take1.flac` is paired with `a/take1.mid`. Otherwise, if exactly one audio file and one note file have this name below
 the folder, these two are paired (`audio/take1.flac` with `midi/take1.mid`). Each performance counts as its own work,
@@ -9,14 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from antiphon.corpora import (
-    Corpus,
-    CorpusKind,
-    Recording,
-    files_by_stem,
-    match_by_name,
-    with_sound_file,
-)
+from antiphon.corpora import Corpus, CorpusKind, Recording, files_by_stem, match_by_name, with_sound_file
 from antiphon.errors import UnreadableInput
 from antiphon.io.folders import list_folders
 from antiphon.io.kinds import without_suffix

@@ -175,11 +175,14 @@ def _roots_above(path: str, roots: Mapping[Path, object]) -> list[Path]:
 
 
 def _is_gone(path: Path) -> bool:
-    """Whether a file does not exist; one in a folder that cannot be opened may."""
+    """Whether a file does not exist; one that cannot be reached, as in a closed folder, may."""
     try:
-        return not path.exists()
-    except PermissionError:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
         return False
+    return False
 
 
 def _bring_up_to_date(

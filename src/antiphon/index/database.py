@@ -185,9 +185,8 @@ class Database:
             return
         try:
             self._connection = self._connect("ro&vfs=unix-none")
-            self._connection.execute(
-                "PRAGMA locking_mode=EXCLUSIVE"
-            )  # SQLite then keeps its index of the log to itself
+            # SQLite then keeps its index of the log to itself.
+            self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         except sqlite3.OperationalError:  # this system has no such access
             reason = "its last changes cannot be read where nothing can be written; copy it to another folder"
             raise UnreadableInput(self.path, reason) from None

@@ -18,10 +18,10 @@ from antiphon.index.view import IndexView
 from antiphon.models.protocol import Embedder
 from antiphon.types import Modality
 
-FEW_ONSETS = 8
-ENOUGH_S = 10.0
-DETUNED_CENTS = 30.0
-SILENCE_S = 2.0
+_FEW_ONSETS = 8
+_ENOUGH_S = 10.0
+_DETUNED_CENTS = 30.0
+_SILENCE_S = 2.0
 _SILENT = 1e-3  # of the loudest frame: −60 dB
 _ONSET = 0.15  # of the strongest onset
 _APART_S = 0.1
@@ -105,22 +105,22 @@ def _of_query(
     kind = kind_of(query)
     measured_s = _MEASURED_S if length_s is None else min(length_s, _MEASURED_S)
     opened = open_query(query, embedder, start_s, measured_s)
-    if (onsets := _onsets_in(opened)) < FEW_ONSETS:
+    if (onsets := _onsets_in(opened)) < _FEW_ONSETS:
         yield Hint(
             f"{_count(onsets, 'onset')} in {opened.duration_s:.1f} s of the query are too few to tell music apart"
         )
     silence_s = _silence_s(opened)
-    if silence_s >= SILENCE_S and opened.duration_s - silence_s >= SHORTEST_S:
+    if silence_s >= _SILENCE_S and opened.duration_s - silence_s >= SHORTEST_S:
         first_s = math.floor(10 * (begins_s + start_s + silence_s)) / 10
         yield Hint(f"the query begins with {silence_s:.1f} s of silence", f"--start {first_s:g}")
-    if opened.duration_s < ENOUGH_S:
-        longer_s = open_query(query, embedder, start_s, ENOUGH_S).duration_s if length_s is not None else 0.0
+    if opened.duration_s < _ENOUGH_S:
+        longer_s = open_query(query, embedder, start_s, _ENOUGH_S).duration_s if length_s is not None else 0.0
         more = longer_s > opened.duration_s + 1 / FRAME_HZ
-        fact = f"the query lasts {opened.duration_s:.1f} s, and {ENOUGH_S:g} s or more are found more often"
-        yield Hint(fact, f"--length {ENOUGH_S:g}" if more else "")
+        fact = f"the query lasts {opened.duration_s:.1f} s, and {_ENOUGH_S:g} s or more are found more often"
+        yield Hint(fact, f"--length {_ENOUGH_S:g}" if more else "")
     if not transpose:
         cents = _detuning_cents(query, embedder, start_s, measured_s) if kind == "audio" else 0.0
-        if abs(cents) >= DETUNED_CENTS:
+        if abs(cents) >= _DETUNED_CENTS:
             side = "above" if cents > 0 else "below"
             yield Hint(f"the recording is tuned {abs(cents):.0f} cents {side} A = 440 Hz", "--transpose")
         else:

@@ -5,7 +5,7 @@ the start of the earliest audio or video stream. An audio stream that starts lat
 its packets are silent, and so is what cannot be decoded. The decoder drops the priming samples of the codec where the
 container states them.
 
-floats are counted in decoded samples; time stamps only place the first frame, the frame after a gap, and the first
+Positions are counted in decoded samples; time stamps only place the first frame, the frame after a gap, and the first
 frame after a seek, where the median over the frames before the part removes the rounding of single time stamps.
 """
 
@@ -211,7 +211,7 @@ class AvDecoder:
                 return
 
     def _parts(self, begin: int, end: int | None) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """float and samples of successive parts; the first may begin before `begin`."""
+        """Position and samples of successive parts; the first may begin before `begin`."""
         # Frames of FLAC do not depend on each other.
         prerolls_s = (_FLAC_PREROLL_S, *_PREROLL_S) if self.container_name == "flac" else _PREROLL_S
         for preroll_s in prerolls_s if self.seekable else ():

@@ -126,7 +126,7 @@ class Run:
         return True
 
     def drain(self) -> tuple[int, NDArray[np.float32]]:
-        """float and samples of what is waiting."""
+        """Position and samples of what is waiting."""
         frame = self._fifo.read(0, partial=True)
         samples = np.zeros((0, self._channels), np.float32)
         if frame is not None:
@@ -138,7 +138,7 @@ class Run:
         return self._leaving(samples)
 
     def rest(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """float and samples of everything that is left."""
+        """Position and samples of everything that is left."""
         yield self.drain()
         if self._resampler is not None:
             yield self._leaving(self._resampler.resample_chunk(np.zeros((0, self._channels), np.float32), last=True))

@@ -135,17 +135,17 @@ def _checked(path: str | Path) -> _Key:
     """Identity of a file that can be read. Raises `UnreadableInput`."""
     path = Path(path)
     utf8_name(path)
-    if not path.exists():
-        raise UnreadableInput(path, "no such file")
-    if path.is_dir():
-        raise UnreadableInput(path, "this is a folder, a sound file was expected")
     try:
+        stat = path.stat()
+        if path.is_dir():
+            raise UnreadableInput(path, "this is a folder, a sound file was expected")
+        if stat.st_size == 0:
+            raise UnreadableInput(path, "the file is empty (0 bytes)")
         path.open("rb").close()
+    except (FileNotFoundError, NotADirectoryError):
+        raise UnreadableInput(path, "no such file") from None
     except OSError as error:
         raise UnreadableInput(path, f"cannot be read ({error.strerror})") from None
-    stat = path.stat()
-    if stat.st_size == 0:
-        raise UnreadableInput(path, "the file is empty (0 bytes)")
     return os.path.abspath(path), stat.st_size, stat.st_mtime_ns, stat.st_ino
 
 

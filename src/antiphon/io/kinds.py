@@ -10,12 +10,11 @@ from pathlib import Path, PurePath
 
 from antiphon.errors import UnreadableInput
 from antiphon.io.audio import AUDIO_SUFFIXES
-from antiphon.io.note_files import GZIP, GZIP_MAGIC, NOTE_SUFFIXES, TABLE_SUFFIXES, is_midi
+from antiphon.io.note_files import GZIP, GZIP_MAGIC, HEAD_BYTES, NOTE_SUFFIXES, TABLE_SUFFIXES, is_midi, is_score_xml
 from antiphon.io.note_tables import likeness
 from antiphon.types import Modality
 
 SUFFIXES: dict[Modality, frozenset[str]] = {"audio": AUDIO_SUFFIXES, "notes": NOTE_SUFFIXES}
-_HEAD_BYTES = 16_384
 _SUFFIX = re.compile(r"\.(?=\d*[a-z])[a-z0-9]{1,10}")  # not that of "Suite no. 2" or "take.1"
 _MAGIC = (
     b"fLaC",
@@ -31,7 +30,6 @@ _MAGIC = (
     b"MAC ",  # Monkey's Audio
     b"TTA1",
 )
-_SCORE_ROOT = re.compile(rb"<(?:\w+:)?(?:score-partwise|score-timewise|mei)\b")
 _FORMS = {
     (b"RIFF", b"WAVE"),
     (b"RIFX", b"WAVE"),
@@ -78,7 +76,7 @@ def modality_of(path: Path) -> Modality | None:
         found = "notes" if is_midi(head) else likeness(head, whole)
         return "notes" if found == "notes" or (suffix == ".tsv" and found != "other table") else None
     if suffix.removesuffix(GZIP) == ".xml":
-        return "notes" if _is_score_xml(_head(path)[0]) else None
+        return "notes" if is_score_xml(_head(path)[0]) else None
     return modality_of_name(path) if suffix else _by_content(_head(path)[0])
 
 
@@ -87,9 +85,9 @@ def modality_of_input(path: Path) -> Modality:
     found = modality_of_name(path)
     if found is not None:
         return found
-    if path.is_dir():
-        raise UnreadableInput(path, "this is a folder; a sound file or a note file is expected")
     try:
+        if path.is_dir():
+            raise UnreadableInput(path, "this is a folder; a sound file or a note file is expected")
         found = _by_content(_head(path)[0])
     except FileNotFoundError:
         raise UnreadableInput(path, "no such file") from None
@@ -104,23 +102,18 @@ def modality_of_input(path: Path) -> Modality:
 def _head(path: Path) -> tuple[bytes, bool]:
     """The first bytes of a file, uncompressed, and whether they are all."""
     with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES + 1)
+        head = file.read(HEAD_BYTES + 1)
     if head.startswith(GZIP_MAGIC):
         with suppress(EOFError, OSError, zlib.error), gzip.open(path) as file:
-            head = file.read(_HEAD_BYTES + 1)
-    return head[:_HEAD_BYTES], len(head) <= _HEAD_BYTES
+            head = file.read(HEAD_BYTES + 1)
+    return head[:HEAD_BYTES], len(head) <= HEAD_BYTES
 
 
 def _by_content(head: bytes) -> Modality | None:
-    if is_midi(head) or _is_score_xml(head):
+    if is_midi(head) or is_score_xml(head):
         return "notes"
     is_audio = head.startswith(_MAGIC) or (head[:4], head[8:12]) in _FORMS or head[4:8] == b"ftyp"
     return "audio" if is_audio or _is_mp3_frame(head) else None
-
-
-def _is_score_xml(head: bytes) -> bool:
-    """Whether an XML file, of which these are the first bytes, is MusicXML or MEI; it may be in UTF-16."""
-    return _SCORE_ROOT.search(head.replace(b"\0", b"")) is not None
 
 
 def _is_mp3_frame(head: bytes) -> bool:

@@ -62,9 +62,8 @@ class _Events:
                 ticks.popleft()
             self.counts["notes without an end, closed where their key sounds again or their track ends"] += not ticks
             note[1] = ticks.popleft() if ticks else latest
-        self.counts["tempi of 0 microseconds per quarter note, left out"] += [length for _, length in self.tempo].count(
-            0
-        )
+        no_tempi = sum(length == 0 for _, length in self.tempo)
+        self.counts["tempi of 0 microseconds per quarter note, left out"] += no_tempi
 
     def sequence(self, ticks_per_quarter: float, is_smpte: bool) -> Sequence:
         # A tick of SMPTE is as long at every tempo.
@@ -152,9 +151,8 @@ def _read_track(data: bytes, chunk: int, into: _Events, late: int) -> tuple[int,
                 break  # what follows is no part of the track
             delta, position = _number(body, position)
             has_status = body[position] >= 0x80
-            status = (
-                body[position] if has_status else running
-            )  # in force after SysEx and meta events too, as in players
+            # Running status is in force after SysEx and meta events too, as in players.
+            status = body[position] if has_status else running
             position += has_status
             if status < 0x80:  # a data byte of no event
                 position += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from pathlib import Path, PurePath
 
@@ -21,6 +22,10 @@ NOTE_SUFFIXES = MIDI_SUFFIXES | SCORE_SUFFIXES | TABLE_SUFFIXES
 
 GZIP = ".gz"
 GZIP_MAGIC = b"\x1f\x8b"
+HEAD_BYTES = 16_384
+"""The first bytes of a file, by which its kind is told."""
+
+_SCORE_ROOT = re.compile(rb"<(?:\w+:)?(?:score-partwise|score-timewise|mei)\b")
 _LONGEST_S = 24 * 3600.0
 _FARTHEST_S = 31 * _LONGEST_S  # a stray note may be so far behind the others; later ones would only cost memory
 _MOST_BYTES = 200 << 20
@@ -34,7 +39,8 @@ def read_notes(path: str | Path, *, sustain: bool = False) -> Notes:
     path
         MIDI (.mid, .midi, .kar, .smf, .rmi, or any name), a score in MusicXML (.musicxml, .mxl, .xml), MEI (.mei),
         kern (.krn, .kern) or ABC (.abc), or a table (.tsv, .csv, .txt) with columns for the onset, for the offset or
-        the duration, for the pitch, and optionally for the velocity. It may be compressed by gzip.
+        the duration, for the pitch, and optionally for the velocity. MusicXML and MEI are also read under a name
+        without a suffix. It may be compressed by gzip.
     sustain
         Whether a note lasts while the sustain pedal (controller 64 ≥ 64) is down, until the pedal rises or the same
         key is struck again. Scores and tables have no pedal.
@@ -66,10 +72,10 @@ def read_notes(path: str | Path, *, sustain: bool = False) -> Notes:
     suffix = _suffix(path)
     if is_midi(data) or suffix in MIDI_SUFFIXES:
         notes = read_midi(path, data, sustain)
-    elif suffix in SCORE_SUFFIXES:
-        notes = read_score(path, data)
     elif suffix in TABLE_SUFFIXES:
         notes = read_table(path, data)
+    elif suffix in SCORE_SUFFIXES or is_score_xml(data[:HEAD_BYTES]):
+        notes = read_score(path, data)
     else:
         raise UnreadableInput(path, f"not a note file; expected one of {', '.join(sorted(NOTE_SUFFIXES))}")
     if len(notes) == 0:
@@ -94,6 +100,11 @@ def _within_limits(path: Path, notes: Notes) -> Notes:
 def is_midi(data: bytes) -> bool:
     """Whether data begins as a MIDI file, plain or in RIFF."""
     return data.startswith(b"MThd") or (data.startswith(b"RIFF") and data[8:12] == b"RMID")
+
+
+def is_score_xml(head: bytes) -> bool:
+    """Whether an XML file, of which these are the first bytes, is MusicXML or MEI; it may be in UTF-16."""
+    return _SCORE_ROOT.search(head.replace(b"\0", b"")) is not None
 
 
 def _suffix(path: PurePath) -> str:

@@ -103,7 +103,7 @@ def _notes(columns: Columns, rows: list[Row]) -> tuple[Notes, list[str]]:
     for row, begin, stop in zip(rows, onset, end, strict=True):
         if stop < begin:
             raise _Fault(f"line {row.number}: the note ends before it begins (onset {begin:g}, offset {stop:g})")
-    _check_seconds(columns, onset, end)
+    _check_seconds(onset, end)
     if "pitch" in columns.at:
         pitch = _pitches(columns, rows)
     else:
@@ -137,7 +137,7 @@ def _check_decimals(columns: Columns, rows: list[Row]) -> None:
         raise _Fault(f"line {commas[0][0]} holds {commas[0][1]} with a comma, but other numbers have a decimal point")
 
 
-def _check_seconds(columns: Columns, onset: list[float], end: list[float]) -> None:
+def _check_seconds(onset: list[float], end: list[float]) -> None:
     lasts = [stop - begin for begin, stop in zip(onset, end, strict=True)]
     whole = all(one.is_integer() for one in (*onset, *end))
     if lasts and whole and median(lasts) > _LONGEST_MEDIAN:
@@ -205,7 +205,7 @@ def _velocities(columns: Columns, rows: list[Row], remarks: list[str]) -> np.nda
             first = int(np.argmax(outside))
             raise _Fault(f"line {rows[first].number}: velocity {values[first]:g} in {name} is outside 0–127")
     except _Fault as fault:
-        if columns.guessed or columns.names[columns.at["velocity"]].lower().find(_NAMED_VELOCITY) >= 0:
+        if columns.guessed or _NAMED_VELOCITY in columns.names[columns.at["velocity"]].lower():
             raise
         remarks.append(f"{fault}; {DEFAULT_VELOCITY} was taken for all velocities")  # loudness has other scales
         return default

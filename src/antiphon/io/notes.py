@@ -1,6 +1,6 @@
 """`Notes`: arrays of onset, duration, pitch and velocity, and the MIDI writer.
 
-Readers of files make them: `midi` and `note_tables`; `note_files` chooses the reader.
+Readers of files make them: `midi`, `scores` and `note_tables`; `note_files` chooses the reader.
 """
 
 from __future__ import annotations

@@ -12,12 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from antiphon.augmentation import (
-    Augmentation,
-    augment_notes,
-    augment_sound,
-    draw_detune,
-)
+from antiphon.augmentation import Augmentation, augment_notes, augment_sound, draw_detune
 from antiphon.corpora import Recording
 from antiphon.corpora.segment_table import numbered, work_numbers
 from antiphon.errors import AntiphonError, UnreadableInput

@@ -228,6 +228,7 @@ class TestCompressed:
             assert len(read_notes(tmp_path / "c.TSV.GZ")) == 12
         (tmp_path / "other.csv.gz").write_bytes(gzip.compress(b"file,work\na,b\n"))
         assert set(names(tmp_path)) == {"a.mid", "b.mid.gz", "c.TSV.GZ", "d"}
+        assert list_folders([tmp_path]).left_out.suffixes == {".csv.gz": 1}
         with pytest.warns(InputWarning):
             assert {one.id for one in antiphon.open_corpus(tmp_path).recordings} == {"a", "b", "c", "d"}
 
@@ -239,6 +240,8 @@ class TestCompressed:
             (tmp_path / f"{name}.mid.gz").write_bytes(data)
             with pytest.raises(UnreadableInput, match=f"{name}.mid.gz: compressed and damaged, it cannot be expanded"):
                 read_notes(tmp_path / f"{name}.mid.gz")
+        (tmp_path / "cut.tsv.gz").write_bytes(gzip.compress(TABLE.encode())[:8])
+        assert names(tmp_path)["cut.tsv.gz"] == "notes"  # so that it is reported
         monkeypatch.setattr(note_files, "_MOST_BYTES", 1 << 20)
         (tmp_path / "bomb.mid.gz").write_bytes(gzip.compress(bytes(1 << 24)))
         with pytest.raises(UnreadableInput, match="compressed, and expands to more than 1048576 bytes"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
@@ -11,7 +10,7 @@ import numpy as np
 from scipy.signal import find_peaks
 
 from antiphon.alignment.onset_features import FRAME_HZ
-from antiphon.errors import InputWarning
+from antiphon.errors import collect_input_warnings
 from antiphon.index.query import CENTS_TO_AN_OCTAVE, SHORTEST_S, Query, Source, kind_of, open_query
 from antiphon.index.search import DEFAULT, SearchOptions, default_modality
 from antiphon.index.view import IndexView
@@ -75,8 +74,7 @@ def hints_for(
     query the first minute is measured. Raises as `search` does.
     """
     against = options.against or default_modality(kind_of(query), libraries)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", InputWarning)  # the search issues them
+    with collect_input_warnings():  # the search issues them
         of_query = list(_of_query(query, embedder, start_s, length_s, options.transpose, begins_s))
     return [*of_query, *_of_library(kind_of(query), against, libraries, options)]
 

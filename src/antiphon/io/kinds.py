@@ -71,11 +71,12 @@ def modality_of(path: Path) -> Modality | None:
     it has to be opened and cannot be.
     """
     suffix = suffix_of(path)
-    if suffix.removesuffix(GZIP) in TABLE_SUFFIXES:
+    plain = suffix.removesuffix(GZIP)
+    if plain in TABLE_SUFFIXES:
         head, whole = _head(path)
         found = "notes" if is_midi(head) else likeness(head, whole)
-        return "notes" if found == "notes" or (suffix == ".tsv" and found != "other table") else None
-    if suffix.removesuffix(GZIP) == ".xml":
+        return "notes" if found == "notes" or (plain == ".tsv" and found != "other table") else None
+    if plain == ".xml":
         return "notes" if is_score_xml(_head(path)[0]) else None
     return modality_of_name(path) if suffix else _by_content(_head(path)[0])
 

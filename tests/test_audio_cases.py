@@ -23,6 +23,7 @@ from antiphon.errors import InputWarning, UnreadableInput
 from antiphon.io import decoders
 from antiphon.io.audio import audio_info, read_audio, read_samples, sound_blocks
 from antiphon.io.channels import average, choose_mix
+from waiting import LIMIT_S
 
 RATE_HZ = 16_000
 SECONDS = 6.0
@@ -398,7 +399,7 @@ class TestOpenDecoders:
         for _ in range(20):
             np.testing.assert_array_equal(read_samples(path, RATE_HZ, 1.0, 3.0), before)
         for child in children:
-            child.join(30)
+            child.join(LIMIT_S)
         assert [child.exitcode for child in children] == [0, 0, 0]
 
     def test_only_a_few_stay_open(self, tmp_path: Path) -> None:

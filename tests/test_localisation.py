@@ -305,9 +305,10 @@ ROOM_S = 40.0
 
 
 def write_clock(path: Path, number: int, duration_s: float) -> None:
-    """Samples that encode recording and time: (number · 40 + seconds) / 1000."""
+    """Samples whose size encodes recording and time, (number · 40 + seconds) / 1000, of alternating sign."""
     seconds = np.arange(round(duration_s * 24_000)) / 24_000
-    sf.write(path, ((number * ROOM_S + seconds) / TICK).astype(np.float32), 24_000, subtype="FLOAT")
+    sign = np.where(np.arange(len(seconds)) % 2, -1.0, 1.0)
+    sf.write(path, (sign * (number * ROOM_S + seconds) / TICK).astype(np.float32), 24_000, subtype="FLOAT")
 
 
 class ClockEmbedder:
@@ -328,7 +329,7 @@ class ClockEmbedder:
         self, samples: NDArray[np.float32], notes: Notes, starts_s: NDArray[np.float64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         assert len(samples) >= (starts_s.max() + self.window_s) * self.sample_rate_hz - 1
-        windows = cut_windows(samples, self.sample_rate_hz, starts_s, self.window_s)
+        windows = np.abs(cut_windows(samples, self.sample_rate_hz, starts_s, self.window_s))
         self.starts_s.append(starts_s)
         self.notes.append(notes)
         self.windows.append(windows)

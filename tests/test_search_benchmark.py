@@ -303,7 +303,7 @@ class TestSampling:
         query_set = sampling.real_sound_queries(corpus, [others], 10.0, 4, seed=3)
         assert {one.notes_path.resolve() for one in corpus.recordings} < set(query_set.library.files)
         assert len(query_set.library.files) == len(corpus) + len(list(others.rglob("*.mid")))
-        with pytest.raises(AntiphonError, match="no note files in this folder"):
+        with pytest.raises(AntiphonError, match="this folder cannot be opened"):
             Library.below([folder / "deeper" / "c.flac"])
 
     def test_transposed_queries_are_rendered_in_another_key(self, demo: Corpus, tmp_path: Path):

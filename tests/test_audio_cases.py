@@ -131,6 +131,7 @@ LOSSLESS = {
     "float": lambda: encoded("WAV", "FLOAT"),
     "rf64": lambda: encoded("RF64", "PCM_16"),
     "w64": lambda: encoded("W64", "PCM_16"),
+    "w64 of ffmpeg to a pipe": lambda: wave64_of_a_pipe(),
     "aiff": lambda: encoded("AIFF", "PCM_16"),
     "au": lambda: encoded("AU", "PCM_16"),
     "au of a pipe": lambda: encoded("AU", "PCM_16")[:8] + b"\xff" * 4 + encoded("AU", "PCM_16")[12:],
@@ -142,12 +143,21 @@ COARSE = {
     "eight bit": lambda: encoded("WAV", "PCM_U8"),
     "mu law": lambda: encoded("WAV", "ULAW"),
     "adpcm": lambda: encoded("WAV", "IMA_ADPCM"),
+    "gsm": lambda: encoded("WAV", "GSM610"),
     "vorbis": lambda: encoded("OGG", "VORBIS"),
     "chained vorbis": lambda: chained("VORBIS"),
     "chained opus": lambda: chained("OPUS"),
     "chained vorbis of two rates": lambda: chained("VORBIS", 2),
     "chained opus of one and two channels": lambda: chained("OPUS", 2),
 }
+
+
+def wave64_of_a_pipe() -> bytes:
+    """A Wave64 whose sizes are placeholders."""
+    file = bytearray(encoded("W64", "PCM_16"))
+    size_at = file.index(b"data") + 16
+    file[16:24], file[size_at : size_at + 8] = b"\xff" * 8, b"\xff" * 7 + b"\x7f"
+    return bytes(file)
 
 
 def unknown_length(flac: bytes) -> bytes:
@@ -165,6 +175,7 @@ def chained(subtype: str, channels: int = 1) -> bytes:
     return encoded("OGG", subtype, TUNE[:half]) + encoded("OGG", subtype, np.stack([twice, twice], 1), 3 * RATE_HZ)
 
 
+@pytest.mark.filterwarnings("error::antiphon.errors.InputWarning")
 @pytest.mark.parametrize("make", LOSSLESS.values(), ids=LOSSLESS)
 def test_whole_and_exact(tmp_path: Path, make: Make) -> None:
     path = tmp_path / "sound"  # the content decides, not a suffix
@@ -255,6 +266,14 @@ class TestEndsEarly:
         (tmp_path / f"cut.{suffix}").write_bytes(data[: len(data) * 6 // 10])
         with pytest.warns(InputWarning, match=r"it ends early: \d\.\d s of the 6\.\d s that its header states"):
             agree(tmp_path / f"cut.{suffix}", 3.4, within_s=0.8)
+
+    @pytest.mark.parametrize(("after", "state"), [(b"ftyp", "missing"), (b"mdat", "missing"), (b"moov", "cut off")])
+    def test_an_mp4_without_its_index(self, tmp_path: Path, after: bytes, state: str) -> None:
+        path = muxed(tmp_path / "a.m4a", "aac")
+        content = path.read_bytes()
+        path.write_bytes(content[: content.index(after) + 300] if after != b"ftyp" else content[:28])
+        with pytest.raises(UnreadableInput, match=rf"a\.m4a: .*the index of its samples \(moov\) is {state}"):
+            read_samples(path, RATE_HZ)
 
     def test_is_said_once_for_all_windows_and_again_for_the_whole(self, tmp_path: Path) -> None:
         data = wav()

@@ -16,6 +16,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from antiphon.errors import UnreadableInput
+from antiphon.io.mp4_boxes import missing_index
 
 Source = Callable[[], str | RawIOBase]
 _MOST_FAULTS = 1000  # packets in a row that cannot be read
@@ -26,11 +27,11 @@ def open_container(path: Path, source: Source, options: dict[str, str]) -> tuple
     try:
         container: Any = av.open(source(), options=options, metadata_errors="replace")
     except (FFmpegError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = missing_index(path) or getattr(error, "strerror", None) or error
         raise UnreadableInput(path, f"not a readable sound file ({reason})") from None
     try:
         if not container.streams.audio:
-            raise UnreadableInput(path, "the file has no sound track")
+            raise UnreadableInput(path, missing_index(path) or "the file has no sound track")
         stream = container.streams.audio[0]
         if stream.codec_context is None:
             raise UnreadableInput(path, "nothing installed decodes the codec that its header names")

@@ -45,12 +45,12 @@ class PcmDecoder:
 
     @classmethod
     def open(cls, path: str | Path, header: PcmHeader | None) -> PcmDecoder | None:
-        """Open a file; None where libsndfile finds no samples in it, or fewer than are there."""
+        """Open a file; None where libsndfile finds no samples in it, fewer than are there, or cannot seek in it."""
         try:
             file = soundfile.SoundFile(str(path))
         except (soundfile.LibsndfileError, TypeError):  # TypeError: a raw file
             return None
-        found = file.frames > 0 and file.samplerate > 0 and not file.subtype.startswith("MPEG")
+        found = file.frames > 0 and file.samplerate > 0 and file.seekable() and not file.subtype.startswith("MPEG")
         if header is not None and header.stated_bytes is None and file.subtype in _BYTES:
             found &= file.frames * file.channels * _BYTES[file.subtype] >= _NEARLY_ALL * header.here_bytes
         if not found:

@@ -15,6 +15,7 @@ _WAVE64 = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _MOST_CHUNKS = 10_000
 _PLACEHOLDERS = ((0, 0), (0x7FFFF000 - 0x1000, 0x80001000), (0xFFFF0000, 0xFFFFFFFF))
 _WRAP, _WRAP_SLACK = 1 << 32, 1 << 24
+_OPEN_64_BIT = 1 << 62  # sizes of 64 bits from here on are placeholders
 _HEAD_BYTES = 16
 
 
@@ -66,11 +67,11 @@ def _samples(
 ) -> PcmHeader | None:
     here = max(0, size - begin)
     if head[:4] in {b"RF64", b"RIFF"} and long_size and stated == 0xFFFFFFFF:
-        return PcmHeader(long_size, here)
+        return PcmHeader(None if long_size >= _OPEN_64_BIT else long_size, here)
     if head[:4] == b"caff":
-        return PcmHeader(None if stated < 0 else stated, here)
+        return PcmHeader(None if stated < 0 or stated >= _OPEN_64_BIT else stated, here)
     if head == _WAVE64:
-        return PcmHeader(None if stated <= 0 else stated, here)
+        return PcmHeader(None if stated <= 0 or stated >= _OPEN_64_BIT else stated, here)
     if stated == 0 and here and _ends_with_chunks(file, head, begin, size):
         return PcmHeader(0, here)
     if stated < here and (here - stated) % _WRAP < _WRAP_SLACK and here - stated >= _WRAP:

@@ -21,6 +21,7 @@ from antiphon.types import Modality
 
 _TOGETHER = 256
 """Windows of notes that are embedded at once."""
+_NEAR_S = 1.0
 
 _Windows = tuple[NDArray[np.float64], NDArray[np.float32]]
 
@@ -52,7 +53,9 @@ def embed_file(path: str | Path, kind: Modality, embedder: Embedder, hop_s: floa
         notes = read_notes(path)
         # A piece shorter than a window still makes one: after its last note there is silence.
         duration_s = max(embedder.window_s, notes.end_s)
-        starts_s, vectors, empty = _sounding(_of_notes(notes, duration_s, embedder, hop_s), embedder.dimensions)
+        grid_s = WindowGrid(embedder.window_s, hop_s, None).starts_s(duration_s)
+        starts_s, vectors, _ = _sounding(_of_notes(notes, grid_s, embedder), embedder.dimensions)
+        empty = len(grid_s) - len(starts_s)
     if not len(vectors):
         raise UnreadableInput(path, "nothing sounds in any of its windows")
     return EmbeddedFile(duration_s, starts_s, vectors, empty, notes)
@@ -86,11 +89,13 @@ class _CheckedSound:
             yield block
 
 
-def _of_notes(notes: Notes, duration_s: float, embedder: Embedder, hop_s: float) -> Iterator[_Windows]:
-    starts_s = WindowGrid(embedder.window_s, hop_s, None).starts_s(duration_s)
-    for begin in range(0, len(starts_s), _TOGETHER):
-        some = starts_s[begin : begin + _TOGETHER]
-        yield some, embedder.embed_notes_windows(notes, some)
+def _of_notes(notes: Notes, starts_s: NDArray[np.float64], embedder: Embedder) -> Iterator[_Windows]:
+    """Starts and vectors of all windows but those far from any note: a stray note may be days behind the others."""
+    begun = np.searchsorted(notes.onset_s, starts_s + embedder.window_s + _NEAR_S)
+    ended = np.searchsorted(np.sort(notes.offset_s), starts_s - _NEAR_S)
+    near = np.flatnonzero(begun > ended)
+    for some in np.split(near, np.flatnonzero(np.diff(near // _TOGETHER)) + 1):
+        yield starts_s[some], embedder.embed_notes_windows(notes, starts_s[some])
 
 
 def _sounding(windows: Iterator[_Windows], dimensions: int) -> tuple[NDArray[np.float64], NDArray[np.float16], int]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from antiphon.alignment.onset_features import note_frames, sound_frames
 from antiphon.alignment.sound_levels import Levels, note_levels, sound_levels
 from antiphon.checks import check_path
-from antiphon.errors import UnreadableInput
+from antiphon.errors import UnreadableInput, warn_input
 from antiphon.io.audio import Sound, audio_info, is_silent, read_samples
 from antiphon.io.kinds import modality_of_input
 from antiphon.io.long_sound import LongSound
@@ -29,6 +29,7 @@ from antiphon.types import Modality, Playback, SampleArray
 
 SHORTEST_S = 3.0
 _AT_ONCE_S = 300.0
+_LONGEST_PAUSE_S = 3600.0
 CENTS_TO_AN_OCTAVE = 1200.0
 
 Source = str | Path | Sound | Notes
@@ -120,9 +121,12 @@ def open_query(
         return _in_tune(samples, embedder) if retune else SoundQuery(samples, embedder)
     notes = _notes_of(source)
     # A piece shorter than a window still makes one: after its last note there is silence.
-    duration_s = max(embedder.window_s, notes.end_s - start_s)
-    if length_s is not None:
-        duration_s = min(duration_s, length_s)
+    end_s, paused = end_before_a_pause(notes, start_s)
+    duration_s = max(embedder.window_s, end_s - start_s)
+    if length_s is not None and length_s <= duration_s:
+        duration_s = length_s
+    elif paused:
+        warn_input(name, f"searched to second {end_s:.1f} only: no note begins in the hour after that")
     stretch = notes.window(start_s, duration_s)
     if not len(stretch):
         raise UnreadableInput(name, "nothing sounds in any of its windows")
@@ -179,6 +183,17 @@ def _check_stretch(name: str | Path, start_s: float, length_s: float | None) -> 
     if length_s is not None and not SHORTEST_S <= length_s < math.inf:
         why = "too short" if length_s < SHORTEST_S else "no length"
         raise UnreadableInput(name, f"{length_s:.2f} s of it is {why}; a search needs {SHORTEST_S:g} s")
+
+
+def end_before_a_pause(notes: Notes, start_s: float) -> tuple[float, bool]:
+    """Where the notes from `start_s` on end, and whether others follow after an hour or more: stray ones, as a rule."""
+    later = notes.onset_s >= start_s
+    onset_s, offset_s = notes.onset_s[later], notes.offset_s[later]
+    if not len(onset_s):
+        return notes.end_s, False
+    long = np.flatnonzero(np.diff(onset_s) > _LONGEST_PAUSE_S)
+    last = int(long[0]) if len(long) else len(onset_s) - 1
+    return min(float(offset_s[: last + 1].max()), float(onset_s[last]) + _LONGEST_PAUSE_S), bool(len(long))
 
 
 def kind_of(source: Source) -> Modality:

@@ -17,7 +17,7 @@ from antiphon.alignment.onset_features import FRAME_HZ
 from antiphon.index.excerpts import EXCERPT_S, ExcerptMatches
 from antiphon.index.match import Match
 from antiphon.index.metadata import FileMetadata
-from antiphon.index.query import NoteQuery, Query, open_query
+from antiphon.index.query import NoteQuery, Query, end_before_a_pause, open_query
 from antiphon.io.note_files import read_notes
 from antiphon.models.protocol import Embedder
 from antiphon.signal.onsets import BANDS
@@ -46,7 +46,8 @@ def match_whole(
     anchors, semitones = _anchors(found, file, query.speed)
     own = _side(query, semitones, _SOUND_AT_ONCE_S)
     notes = read_notes(file)
-    known = _side(NoteQuery(notes, notes.end_s + 1.0, embedder), 0, _NOTES_AT_ONCE_S)
+    end_s, _ = end_before_a_pause(notes, anchors[-1].library_s)
+    known = _side(NoteQuery(notes, end_s + 1.0, embedder), 0, _NOTES_AT_ONCE_S)
     path = warp_through(own.frames, known.frames, 0.0, anchors, _BAND_S)
     ends_s = ends_of_match(own, known, path, _around(anchors))
     # The query may have been retuned; from here on, seconds are those of the recording.

@@ -9,7 +9,7 @@ _FIRST_BOXES = {b"ftyp", b"mdat", b"moov", b"wide", b"free", b"skip"}
 
 
 def missing_index(path: Path) -> str | None:
-    """What is said of an MP4 whose index (`moov`) is not there; None for other files.
+    """The fault of an MP4 that lacks its index (`moov`); None for other files.
 
     Most recorders write the index last, so a file that is cut off lacks it, and nothing in it can be decoded.
     """

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import random
-import signal
 import tempfile
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +16,7 @@ import numpy as np
 from antiphon.errors import InputWarning, UnreadableInput
 from antiphon.io.note_files import read_notes
 from antiphon.io.notes import Notes
-from benchmarks.timing import Benchmark, Effort, Row
+from benchmarks.timing import Benchmark, Effort, Row, TooSlow, time_limit
 
 ROOT = Path(__file__).resolve().parents[1]
 CASES = ROOT / "tests" / "cases" / "midi"
@@ -52,10 +50,6 @@ class Outcome:
     refused: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     longest_s: float = 0.0
-
-
-class TooSlow(BaseException):
-    """Raised within a reader that takes over `MOST_S` seconds."""
 
 
 def seeds() -> list[bytes]:
@@ -118,20 +112,6 @@ def mutated(files: Sequence[bytes], count: int, seed: int) -> Iterator[bytes]:
         yield bytes(data)
 
 
-@contextmanager
-def _limited(seconds: float) -> Iterator[None]:
-    def stop(*_: object) -> None:
-        raise TooSlow
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def faults_of(notes: Notes) -> list[str]:
     """Faults of notes: times that are negative, not finite or absurd, and impossible pitches or velocities."""
     found = []
@@ -156,7 +136,7 @@ def fuzz(files: Sequence[bytes], count: int, seed: int, folder: Path) -> Outcome
         path.write_bytes(data)
         began = time.perf_counter()
         try:
-            with warnings.catch_warnings(record=True) as caught, _limited(MOST_S):
+            with warnings.catch_warnings(record=True) as caught, time_limit(MOST_S):
                 warnings.simplefilter("always")
                 notes = read_notes(path, sustain=number % 2 == 1)
             outcome.read += 1

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import random
 import re
-import signal
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +16,7 @@ import numpy as np
 from antiphon.errors import InputWarning, UnreadableInput
 from antiphon.io.notes import Notes
 from antiphon.io.scores import read_score
-from benchmarks.timing import Benchmark, Effort, Row
+from benchmarks.timing import Benchmark, Effort, Row, TooSlow, time_limit
 
 CASES = Path(__file__).resolve().parents[1] / "tests" / "cases" / "scores"
 MOST_S = 10.0
@@ -50,10 +48,6 @@ class Outcome:
     refused: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     longest_s: float = 0.0
-
-
-class TooSlow(BaseException):
-    """Raised within a reader that takes over `MOST_S` seconds."""
 
 
 def seeds() -> list[Path]:
@@ -133,7 +127,7 @@ def fuzz(files: Sequence[Path], count: int, seed: int) -> Outcome:
     for number, (path, data) in enumerate(mutated(files, count, seed)):
         began = time.perf_counter()
         try:
-            with _limited(MOST_S), warnings.catch_warnings():
+            with time_limit(MOST_S), warnings.catch_warnings():
                 warnings.simplefilter("error")
                 warnings.simplefilter("ignore", InputWarning)
                 notes = read_score(path, data)
@@ -164,20 +158,6 @@ def faults_of(notes: Notes) -> list[str]:
         if part.beat is not None and (not np.isfinite(part.beat).all() or part.beat.min() < 1):
             found.append("a beat before 1")
     return found
-
-
-@contextmanager
-def _limited(seconds: float) -> Iterator[None]:
-    def stop(*_: object) -> None:
-        raise TooSlow
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def _measure(effort: Effort) -> list[Row]:

@@ -30,12 +30,10 @@ from __future__ import annotations
 import copy
 import json
 import random
-import signal
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from importlib.metadata import version
@@ -50,7 +48,7 @@ from antiphon.errors import UnreadableInput
 from antiphon.io.files import write_json
 from antiphon.io.scores import read_sheet
 from antiphon.io.sheet import Sheet, TempoMark, performed
-from benchmarks.timing import Benchmark, Effort, Row
+from benchmarks.timing import Benchmark, Effort, Row, TooSlow, time_limit
 
 SEED = 7
 FILES = 300
@@ -137,27 +135,13 @@ def _kept_answer(corpus: Path, path: Path) -> dict[str, Any]:
     kept = folder / ("__".join(path.relative_to(corpus).parts) + ".json")
     if not kept.exists():
         try:
-            with _limited(_LIMIT_S):
+            with time_limit(_LIMIT_S):
                 answer = _answer(path)
-        except Exception as error:  # music21 raises exceptions of any kind
-            answer = {"aside": "too slow in music21" if isinstance(error, TimeoutError) else "fails in music21"}
+        except (Exception, TooSlow) as error:  # music21 raises exceptions of any kind
+            answer = {"aside": "too slow in music21" if isinstance(error, TooSlow) else "fails in music21"}
         write_json(kept, answer)
     found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
     return found
-
-
-@contextmanager
-def _limited(seconds: int) -> Iterator[None]:
-    def stop(*_: object) -> None:
-        raise TimeoutError
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def _answer(path: Path) -> dict[str, Any]:

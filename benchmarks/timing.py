@@ -8,9 +8,11 @@ than the figures themselves.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any, ParamSpec, TypeVar
@@ -138,3 +140,23 @@ def in_fresh_process(
     ) as pool:
         result = pool.submit(function, *args, **kwargs).result()
         return result, pool.submit(resident_mib, "VmHWM").result()
+
+
+class TooSlow(BaseException):
+    """Raised in a block that takes longer than its `time_limit`; no `except Exception` in the block stops it."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise `TooSlow` in the block after so many seconds; in the main thread only."""
+
+    def stop(*_: object) -> None:
+        raise TooSlow
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,125 @@
+"""How sure an alignment is: of each note, of the path from second to second, and of the pair as a whole.
+
+Three logistic regressions, fitted by `python -m benchmarks.alignment.calibration` on performances of MAESTRO's training
+split. The support of a moment is the mean height of the onsets of the notes around it: of those within two seconds,
+near ones more than far ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.alignment.events import Events
+from antiphon.alignment.note_alignment import Stretch
+
+Values = NDArray[np.float64]
+NOTE = MappingProxyType({"constant": -2.6, "height": 1.0, "from event": -12.0, "evidence": 0.3, "support": 5.0})
+"""A note sounds within 50 ms of its time. Log odds per unit: height in log odds, from event in seconds."""
+MISSING = MappingProxyType({"constant": -6.0, "height": -1.5, "support": 3.0})
+"""A note is not played."""
+PATH = MappingProxyType({"constant": -3.0, "support": 14.0})
+"""The path is within 250 ms."""
+PAIR = MappingProxyType({"constant": -6.0, "support": 20.0, "log notes": 0.5})
+"""Both sides are the same music."""
+_AROUND_S = 2.0
+_LEAST, _GREATEST = 0.02, 0.98
+_PLAYED, _MISSING = 0.5, 0.9
+_STEP_S, _SHORTEST_LOST_S = 0.25, 1.0
+_LOST = 0.5
+
+
+def support(time_s: Values, height: Values, at_s: Values) -> Values:
+    """The support [m] of the moments `at_s` by notes at `time_s` [n], which does not decrease, of `height` [n]."""
+    total, weights = np.zeros(len(at_s)), np.zeros(len(at_s))
+    order = np.argsort(time_s, kind="stable")
+    time_s, height = time_s[order], height[order]
+    edges = np.concatenate([[0.0], np.cumsum(height)]), np.arange(len(height) + 1.0)
+    for reach_s in (_AROUND_S / 4, _AROUND_S / 2, _AROUND_S):  # nested boxes approximate a triangle
+        first, last = (np.searchsorted(time_s, at_s + sign * reach_s) for sign in (-1, 1))
+        total += edges[0][last] - edges[0][first]
+        weights += edges[1][last] - edges[1][first]
+    return total / np.maximum(weights, 1.0)
+
+
+def height_log_odds(height: Values) -> Values:
+    """Log odds of heights, limited to 0.02 to 0.98."""
+    limited = np.clip(height, _LEAST, _GREATEST)
+    return np.log(limited / (1 - limited))
+
+
+def note_features(height: Values, from_event_s: Values, evidence: Values, around: Values) -> NDArray[np.float64]:
+    """The features of `NOTE` [n, 5]: `evidence` [n] is that of the notes' events, `around` [n] the support."""
+    distance = np.abs(from_event_s)
+    return np.column_stack([np.ones(len(around)), height_log_odds(height), distance, evidence, around])
+
+
+def missing_features(height: Values, around: Values) -> NDArray[np.float64]:
+    """The features of `MISSING` [n, 3]."""
+    return np.column_stack([np.ones(len(around)), height_log_odds(height), around])
+
+
+def pair_features(height: Values, around: Values, notes: int) -> NDArray[np.float64]:
+    """The features of `PAIR` [1, 3]: of all notes, how many there are and how well those in stretches are heard."""
+    return np.array([[1.0, float(around.mean()) * len(height) / max(notes, 1), float(np.log(max(len(height), 1)))]])
+
+
+def probability(coefficients: Mapping[str, float], features: NDArray[np.float64]) -> Values:
+    """The probability [n] at features [n, k] of a logistic regression."""
+    odds = features @ np.array(list(coefficients.values()))
+    return 1 / (1 + np.exp(-np.clip(odds, -50, 50)))
+
+
+@dataclass(frozen=True, eq=False)
+class Certainty:
+    """How sure an alignment is. `state` and `confidence` [n] are of the notes of all stretches, one after the other.
+
+    `lost` are seconds of the recording from when to when the path is lost.
+    """
+
+    pair: float
+    path: float
+    lost: tuple[tuple[float, float], ...]
+    state: NDArray[np.str_]
+    confidence: Values
+
+
+def of(events: Events, stretches: Sequence[Stretch]) -> Certainty:
+    """How sure the stretches of an alignment are."""
+    if not stretches:
+        return Certainty(0.0, 0.0, (), np.zeros(0, np.str_), np.zeros(0))
+    height = np.concatenate([one.notes.height for one in stretches])
+    event_s = np.concatenate([one.event_s(events) for one in stretches])
+    from_event_s = np.concatenate([one.notes.from_event_s for one in stretches])
+    evidence = np.concatenate([one.evidence[events.event[one.note] - one.first] for one in stretches])
+    around = support(event_s, height, event_s)
+    played = probability(NOTE, note_features(height, from_event_s, evidence, around))
+    missing = probability(MISSING, missing_features(height, around))
+    state = np.where(played >= _PLAYED, "played", np.where(missing >= _MISSING, "missing", "unsure"))
+    right = [_path_along(one, event_s, height) for one in stretches]
+    lost = tuple(stretch for one, of_path in zip(stretches, right, strict=True) for stretch in _lost(one, of_path))
+    return Certainty(
+        pair=float(probability(PAIR, pair_features(height, around, len(events.event)))[0]),
+        path=float(np.concatenate(right).mean()),
+        lost=lost,
+        state=state,
+        confidence=np.where(state == "missing", missing, played),
+    )
+
+
+def _path_along(stretch: Stretch, time_s: Values, height: Values) -> Values:
+    """The probability that the path is right, four times a second from a stretch's begin to its end: at least once."""
+    at_s = np.arange(stretch.times_s[0], stretch.times_s[-1] + _STEP_S, _STEP_S)
+    around = support(time_s, height, at_s)
+    return probability(PATH, np.column_stack([np.ones(len(at_s)), around]))
+
+
+def _lost(stretch: Stretch, right: Values) -> list[tuple[float, float]]:
+    """From when to when, in seconds of the recording, the path of a stretch is more likely wrong than right."""
+    wrong = np.concatenate([[False], right < _LOST, [False]])
+    edges = np.flatnonzero(np.diff(wrong.astype(np.int8))).reshape(-1, 2) * _STEP_S + stretch.times_s[0]
+    return [(float(begin), float(end)) for begin, end in edges if end - begin >= _SHORTEST_LOST_S]

@@ -1,0 +1,188 @@
+"""A coarse path through all events of a file: which event is the last that has begun, at each moment of a recording.
+
+The path maximises evidence. In each frame of 40 ms it may stay, pass one or two events that begin there, or skip
+events that are not heard. It may also leave the music, at a cost, and come back at any other event: for a repeat, a
+cut, other music or applause. There is no band that could lose it and no tempo that it must follow; a player's pauses
+cost nothing. Time is the product of both lengths, memory their sum.
+
+An onset that no event explains costs a share of its evidence, so that the path does not wait for the end of a piece
+and then match a part of it by chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
+
+from antiphon.alignment.events import Events
+from antiphon.models.note_onsets import FRAME_HZ
+
+HOP = 4
+"""Frames of an onset map in a frame of the path."""
+RATE_HZ = FRAME_HZ / HOP
+_UNHEARD, _HEARD = -2.5, 4.0  # the least and the greatest evidence of one note, in log odds
+_BIAS = 1.0
+_UNEXPLAINED = 0.25
+_LEAVE = 200.0  # cost of leaving the music, in log odds
+_BEGIN_WITHIN = 10.0  # cost of beginning elsewhere than at the first event
+_TWO_AT_ONCE = 0.5
+_BLOCK = 256
+_EMPTY_EVENT = 0.3  # an event of keys beyond the keyboard costs as much as this share of a note
+_NEVER = -1e12
+
+Log = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Passed:
+    """The events of one stretch of the music: `event` int64 [n] are consecutive, `time_s` [n] does not decrease.
+
+    `heard` bool [n] tells whether at least a part of the event's notes begins there.
+    """
+
+    event: NDArray[np.int64]
+    time_s: NDArray[np.float64]
+    heard: NDArray[np.bool_]
+
+
+def log_odds(onset: Log) -> Log:
+    """Evidence for an onset in each cell of an onset map of probabilities, −2.5 to 4."""
+    odds = np.clip(onset, 1e-4, 1 - 1e-4)
+    return np.clip(np.log(odds / (1 - odds)) + _BIAS, _UNHEARD, _HEARD).astype(np.float32)
+
+
+def coarse_path(evidence: Log, events: Events) -> list[Passed]:
+    """The stretches of the best path, in order of the recording.
+
+    `evidence` float32 [88, frames] has 100 frames a second and comes from `log_odds`.
+    """
+    if len(events) == 0 or evidence.shape[1] == 0:
+        return []
+    return _Search(_in_path_frames(evidence), events, _UNEXPLAINED, _LEAVE).stretches()
+
+
+def path_between(evidence: Log, events: Events) -> Passed | None:
+    """The best path through all events, in a stretch that is known to begin before the first and end after the last."""
+    frames = _in_path_frames(evidence)
+    if len(events) == 0 or frames.shape[1] == 0:
+        return None
+    return _Search(frames, events, 0.0, np.inf).stretches(whole=True)[0]
+
+
+def _in_path_frames(evidence: Log) -> Log:
+    return np.ascontiguousarray(maximum_filter1d(evidence, HOP + 1, axis=1)[:, HOP // 2 :: HOP])
+
+
+@dataclass(frozen=True, eq=False)
+class _Marks:
+    """How the best value of each state came about in each frame of a block; state k is that k events have begun."""
+
+    passed: NDArray[np.uint8]  # [frames, K + 1]: 0, 1 or 2 events
+    skipped: NDArray[np.bool_]  # [frames, K + 1]
+    returned: NDArray[np.bool_]  # [frames, K + 1]: from outside the music
+    left_from: NDArray[np.int64]  # [frames]: the state from which the music was left, −1 where it was not
+
+
+class _Search:
+    """Values of all states, frame by frame; marks are computed again, block by block, for the way back."""
+
+    def __init__(self, frames: Log, events: Events, unexplained: float, leave: float) -> None:
+        self._frames = frames.shape[1]
+        positive = np.maximum(frames, 0.0)
+        self._cost = unexplained * positive.sum(axis=0)
+        self._evidence = frames + unexplained * positive
+        self._keys, self._leave = events.keys, leave
+        count = np.diff(events.keys.indptr)
+        self._skip = np.concatenate([[0.0], np.cumsum(_UNHEARD * np.maximum(count, _EMPTY_EVENT))])
+        common = np.asarray(events.keys[1:].multiply(events.keys[:-1]).sum(axis=1)).ravel() > 0
+        self._two = np.where(common, -_NEVER, _TWO_AT_ONCE)
+
+    def stretches(self, whole: bool = False) -> list[Passed]:
+        """Trace the best path back; with `whole` it passes all events."""
+        states = len(self._skip)
+        inside, outside = np.full(states, _NEVER), -_BEGIN_WITHIN if self._leave < np.inf else _NEVER
+        inside[0] = 0.0
+        starts = range(0, self._frames, _BLOCK)
+        before = []
+        for start in starts:
+            before.append((inside, outside))
+            inside, outside, _ = self._block(start, inside, outside)
+        state = states - 1 if whole else int(inside.argmax())
+        back = _Back(state, outside > inside[state] and not whole)
+        for start, (inside, outside) in zip(reversed(starts), reversed(before), strict=True):
+            _, _, marks = self._block(start, inside, outside)
+            back.trace(marks, start)
+        return back.stretches(self._heard)
+
+    def _heard(self, event: NDArray[np.int64], frame: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return np.array([
+            self._evidence[self._keys.indices[self._keys.indptr[k] : self._keys.indptr[k + 1]], t].max(initial=-1.0) > 0
+            for k, t in zip(event.tolist(), frame.tolist(), strict=True)
+        ])  # fmt: skip
+
+    def _block(self, start: int, inside: NDArray[np.float64], outside: float) -> tuple[NDArray[np.float64], float, _Marks]:
+        frames = slice(start, min(self._frames, start + _BLOCK))
+        gains = (self._keys @ self._evidence[:, frames]).T.astype(np.float64)
+        length, states = len(gains), len(self._skip)
+        passed = np.zeros((length, states), np.uint8)
+        skipped, returned = np.zeros((length, states), bool), np.zeros((length, states), bool)
+        left_from = np.full(length, -1)
+        for number, (gain, cost) in enumerate(zip(gains, self._cost[frames].tolist(), strict=True)):
+            np.less(inside, outside, out=returned[number])
+            stay = np.maximum(inside, outside)
+            stay[1:-1] -= cost
+            best = stay.copy()
+            one = stay[:-1] + gain
+            better = one > best[1:]
+            np.copyto(best[1:], one, where=better)
+            passed[number, 1:] = better
+            if states > 2:
+                two = stay[:-2] + gain[:-1] + gain[1:] - self._two
+                better = two > best[2:]
+                np.copyto(best[2:], two, where=better)
+                passed[number, 2:][better] = 2
+            inside = np.maximum.accumulate(best - self._skip) + self._skip
+            np.greater(inside, best + 1e-6, out=skipped[number])
+            state = int(inside.argmax())
+            if inside[state] - self._leave > outside:
+                outside = float(inside[state]) - self._leave
+                left_from[number] = state
+            inside[0] = max(inside[0], 0.0)  # before the first event nothing costs anything
+        return inside, outside, _Marks(passed, skipped, returned, left_from)
+
+
+class _Back:
+    """The way back through the marks, from the last frame to the first."""
+
+    def __init__(self, state: int, outside: bool) -> None:
+        self._state, self._outside = state, outside
+        self._steps: list[list[tuple[int, int]]] = [[]]
+
+    def trace(self, marks: _Marks, start: int) -> None:
+        """Go through a block that begins at frame `start`."""
+        for number in range(len(marks.left_from) - 1, -1, -1):
+            if self._outside:
+                if marks.left_from[number] < 0:
+                    continue
+                self._outside, self._state = False, int(marks.left_from[number])
+                self._steps.append([])
+            while self._state > 0 and marks.skipped[number, self._state]:
+                self._pass(start + number)
+            for _ in range(marks.passed[number, self._state]):
+                self._pass(start + number)
+            self._outside = bool(marks.returned[number, self._state])
+
+    def _pass(self, frame: int) -> None:
+        self._state -= 1
+        self._steps[-1].append((self._state, frame))
+
+    def stretches(self, heard_of) -> list[Passed]:  # type: ignore[no-untyped-def]
+        found = []
+        for steps in reversed(self._steps):
+            if steps:
+                event, frame = np.array(steps[::-1]).T
+                found.append(Passed(event, frame / RATE_HZ, heard_of(event, frame)))
+        return found

@@ -1,0 +1,141 @@
+"""Alignment of notes with an onset map: stretches of the path, and in them the time of each note.
+
+First a coarse path through everything, then the times of events near it, then the time of each note for itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.alignment.coarse_path import Log, Passed, coarse_path, log_odds, path_between
+from antiphon.alignment.event_times import event_times, local_tempo
+from antiphon.alignment.events import Events, Seconds
+from antiphon.alignment.note_times import NoteTimes, note_times
+from antiphon.models.note_onsets import FRAME_HZ, OnsetMap
+
+_FEWEST_HEARD = 3
+_STRETCHED = 2.5  # how many times longer or shorter than expected a gap may be
+_HEARD_IN_GAP = 0.4
+_SLACK_S = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Consecutive events that the recording plays in order.
+
+    `first` is the number of its first event, `times_s` [n] are seconds of the recording, `evidence` [n] log odds a
+    note; `note` [m] are the numbers of its notes and `notes` their times.
+    """
+
+    first: int
+    times_s: Seconds
+    evidence: NDArray[np.float64]
+    note: NDArray[np.int64]
+    notes: NoteTimes
+
+    @property
+    def last(self) -> int:
+        """The number of its last event."""
+        return self.first + len(self.times_s) - 1
+
+    def event_s(self, events: Events) -> Seconds:
+        """The times [m] of the events to which its notes belong."""
+        return self.times_s[events.event[self.note] - self.first]
+
+
+def align_notes(onsets: OnsetMap, events: Events) -> list[Stretch]:
+    """The stretches of a recording that play the events, in order of the recording.
+
+    `onsets` float32 [88, frames] is heard from a recording, or predicted from notes where both sides are notes.
+    """
+    evidence = log_odds(onsets)
+    found = [passed for passed in coarse_path(evidence, events) if passed.heard.sum() >= _FEWEST_HEARD]
+    return [_stretch(onsets, evidence, events, passed) for passed in _joined(evidence, events, found)]
+
+
+def _stretch(onsets: OnsetMap, evidence: Log, events: Events, passed: Passed) -> Stretch:
+    times_s, gain = event_times(evidence, events, passed)
+    first, last = int(passed.event[0]), int(passed.event[-1])
+    begin, end = np.searchsorted(events.event, (first, last + 1))
+    notes = note_times(onsets, events.part(first, last + 1), times_s)
+    return Stretch(first, times_s, gain, np.arange(begin, end), notes)
+
+
+def _joined(evidence: Log, events: Events, found: list[Passed]) -> list[Passed]:
+    """Fill the gaps between stretches, before the first and after the last, where the music seems to go on."""
+    if not found:
+        return []
+    end_s = evidence.shape[1] / FRAME_HZ
+    done: list[Passed] = []
+    previous: Passed | None = None
+    for passed in found:
+        tempo = _end_tempo(events, passed, first=True)
+        before = _between(evidence, events, previous, passed, tempo, 0.0)
+        if before is not None and previous is not None:
+            done[-1] = _concatenated(done[-1], before, passed)
+        else:
+            done.append(passed if before is None else _concatenated(before, passed))
+        previous = done[-1]
+    after = _between(evidence, events, done[-1], None, _end_tempo(events, done[-1], first=False), end_s)
+    if after is not None:
+        done[-1] = _concatenated(done[-1], after)
+    return done
+
+
+def _end_tempo(events: Events, passed: Passed, first: bool) -> float:
+    heard = np.flatnonzero(passed.heard)
+    near = heard[:20] if first else heard[-20:]
+    tempo = local_tempo(events.onset_s[passed.event[near]], passed.time_s[near])
+    return float(np.median(tempo))
+
+
+def _between(
+    evidence: Log, events: Events, before: Passed | None, after: Passed | None, tempo: float, edge_s: float
+) -> Passed | None:
+    """The events between two stretches, or between one and the edge of the recording; None where they do not fit."""
+    first = 0 if before is None else int(before.event[-1]) + 1
+    last = len(events) if after is None else int(after.event[0])
+    begin_s = edge_s if before is None else float(before.time_s[-1])
+    end_s = edge_s if after is None else float(after.time_s[0])
+    if last <= first or end_s <= begin_s:
+        return None
+    expected_s = _expected(events, before, after, tempo, first, last)
+    if before is not None and after is not None:
+        whole_s = (events.onset_s[last] - events.onset_s[first - 1]) * tempo
+        if not whole_s / _STRETCHED <= end_s - begin_s <= whole_s * _STRETCHED + _SLACK_S:
+            return None
+    else:
+        kept = np.flatnonzero((expected_s >= begin_s) & (expected_s <= end_s))
+        if len(kept) == 0:
+            return None
+        first, last = first + int(kept[0]), first + int(kept[-1]) + 1
+        expected_s = expected_s[kept[0] : kept[-1] + 1]
+        reach_s = _STRETCHED * float(expected_s[-1] - expected_s[0]) + _SLACK_S
+        if before is None:
+            begin_s = max(begin_s, end_s - reach_s - (end_s - float(expected_s[-1])))
+        else:
+            end_s = min(end_s, begin_s + reach_s + (float(expected_s[0]) - begin_s))
+    frames = slice(round(begin_s * FRAME_HZ), round(end_s * FRAME_HZ))
+    passed = path_between(evidence[:, frames], events.part(first, last))
+    if passed is None or passed.heard.mean() < _HEARD_IN_GAP:
+        return None
+    return Passed(passed.event + first, passed.time_s + frames.start / FRAME_HZ, passed.heard)
+
+
+def _expected(
+    events: Events, before: Passed | None, after: Passed | None, tempo: float, first: int, last: int
+) -> Seconds:
+    if before is not None:
+        return before.time_s[-1] + (events.onset_s[first:last] - events.onset_s[first - 1]) * tempo
+    assert after is not None
+    return after.time_s[0] - (events.onset_s[last] - events.onset_s[first:last]) * tempo
+
+
+def _concatenated(*parts: Passed) -> Passed:
+    event, time_s, heard = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("event", "time_s", "heard")
+    )
+    return Passed(event, np.maximum.accumulate(time_s), heard)

@@ -98,8 +98,8 @@ if TYPE_CHECKING:
     from antiphon.experiments.demo import demo as demo
     from antiphon.experiments.listing import catalogue as catalogue
     from antiphon.experiments.listing import describe as describe
-    from antiphon.index.aligning import Alignment as Alignment
-    from antiphon.index.aligning import align as align
+    from antiphon.alignment.alignment_table import Alignment as Alignment
+    from antiphon.alignment.aligning import align as align
     from antiphon.index.build import BuildReport as BuildReport
     from antiphon.index.hints import Hint as Hint
     from antiphon.index.library import Index as Index

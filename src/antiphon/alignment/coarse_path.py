@@ -123,7 +123,9 @@ class _Search:
             for k, t in zip(event.tolist(), frame.tolist(), strict=True)
         ])  # fmt: skip
 
-    def _block(self, start: int, inside: NDArray[np.float64], outside: float) -> tuple[NDArray[np.float64], float, _Marks]:
+    def _block(
+        self, start: int, inside: NDArray[np.float64], outside: float
+    ) -> tuple[NDArray[np.float64], float, _Marks]:
         frames = slice(start, min(self._frames, start + _BLOCK))
         gains = (self._keys @ self._evidence[:, frames]).T.astype(np.float64)
         length, states = len(gains), len(self._skip)

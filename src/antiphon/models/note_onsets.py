@@ -78,9 +78,9 @@ class OnsetNetwork(nn.Module):
 def _relative_levels(magnitudes: Tensor) -> Tensor:
     """Log magnitudes relative to the mean level of the four seconds around: about −1.8 in silence, 0 at that level."""
     level = magnitudes[:, 0].mean(dim=1)
-    around = F.avg_pool1d(
-        level[:, None], _LEVEL_FRAMES, stride=1, padding=_LEVEL_FRAMES // 2, count_include_pad=False
-    )[:, 0]
+    around = F.avg_pool1d(level[:, None], _LEVEL_FRAMES, stride=1, padding=_LEVEL_FRAMES // 2, count_include_pad=False)[
+        :, 0
+    ]
     around = torch.maximum(around, level.amax(dim=1, keepdim=True) * _QUIETEST).clamp_min(1e-7)
     return torch.log(magnitudes / around[:, None, None] + _FLOOR) * _SCALE
 

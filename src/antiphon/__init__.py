@@ -78,6 +78,8 @@ _HOME = {
 __all__ = list(_HOME)
 
 if TYPE_CHECKING:
+    from antiphon.alignment.aligning import align as align
+    from antiphon.alignment.alignment_table import Alignment as Alignment
     from antiphon.corpora import Corpus as Corpus
     from antiphon.corpora import Recording as Recording
     from antiphon.corpora import open_corpus as open_corpus
@@ -98,8 +100,6 @@ if TYPE_CHECKING:
     from antiphon.experiments.demo import demo as demo
     from antiphon.experiments.listing import catalogue as catalogue
     from antiphon.experiments.listing import describe as describe
-    from antiphon.alignment.alignment_table import Alignment as Alignment
-    from antiphon.alignment.aligning import align as align
     from antiphon.index.build import BuildReport as BuildReport
     from antiphon.index.hints import Hint as Hint
     from antiphon.index.library import Index as Index

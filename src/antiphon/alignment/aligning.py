@@ -151,7 +151,7 @@ class _Found:
         """The alignment as a table."""
         path = tuple(self._warp(stretch) for stretch in self.stretches)
         certain = certainty.of(self.events, self.stretches)
-        rows = _Rows.joined([self._reached(notes, certain), self._unreached(notes), self._extra(notes)])
+        rows = _Rows.joined([self._reached(notes, certain), self._unreached(notes), *self._extra()])
         written = rows.note >= 0
         at = np.maximum(rows.note, 0)
         none = len(notes) == 0
@@ -199,7 +199,7 @@ class _Found:
 
     def _reached(self, notes: Notes, certain: certainty.Certainty) -> _Rows:
         """Rows of the notes in stretches."""
-        number = np.repeat(np.arange(len(self.stretches)), [len(one.note) for one in self.stretches]).astype(float)
+        number = np.repeat(np.arange(len(self.stretches)), [len(one.note) for one in self.stretches]).astype(np.float64)
         note = np.concatenate([np.zeros(0, np.int64), *(one.note for one in self.stretches)])
         order_s = np.concatenate([np.zeros(0), *(one.event_s(self.events) for one in self.stretches)])
         time_s = np.concatenate([np.zeros(0), *(one.notes.time_s for one in self.stretches)])
@@ -211,45 +211,35 @@ class _Found:
         reached = np.concatenate([np.zeros(0, np.int64), *(one.note for one in self.stretches)])
         note = np.setdiff1d(np.arange(len(notes)), reached)
         begins = np.maximum.accumulate(np.array([one.note[0] for one in self.stretches], np.int64))
-        number = np.searchsorted(begins, note) - 0.5
+        number = np.searchsorted(begins, note).astype(np.float64) - 0.5
         count = len(note)
         unknown, missing = np.full(count, np.nan), np.full(count, "missing")
         return _Rows(
             number, notes.onset_s[note], note, notes.pitch[note].astype(np.int64), unknown, missing, np.ones(count)
         )
 
-    def _extra(self, notes: Notes) -> _Rows:
-        """Rows of the onsets that are clearly heard within a stretch, and belong to none of its notes."""
-        parts = [_Rows(*(np.zeros(0) for _ in range(2)), *(np.zeros(0, np.int64) for _ in range(2)), np.zeros(0),
-                       np.zeros(0, np.str_), np.zeros(0))]  # fmt: skip
+    def _extra(self) -> list[_Rows]:
+        """For each stretch the rows of the onsets that are clearly heard in it and belong to none of its notes."""
         heard = _peaks(self.onsets, _EXTRA)
-        for number, stretch in enumerate(self.stretches):
-            begin, end = (round(edge * FRAME_HZ) for edge in (stretch.times_s[0], stretch.times_s[-1]))
-            key, frame = np.nonzero(heard[:, begin : end + 1])
-            time_s = (frame + begin) / FRAME_HZ
-            own_key = self.events.key[stretch.note]
-            # One axis for all keys: onsets of different keys are far apart on it.
-            apart_s = float(self.onsets.shape[1]) / FRAME_HZ + 1.0
-            own = np.sort(stretch.notes.time_s + own_key * apart_s)
-            place = np.searchsorted(own, time_s + key * apart_s)
-            near = np.full(len(key), np.inf)
-            for side in (place - 1, place):
-                inside = (side >= 0) & (side < len(own))
-                near[inside] = np.minimum(near[inside], np.abs(own[side[inside]] - (time_s + key * apart_s)[inside]))
-            kept = near > _SAME_ONSET_S
-            count = int(kept.sum())
-            parts.append(
-                _Rows(
-                    np.full(count, float(number)),
-                    time_s[kept],
-                    np.full(count, -1),
-                    key[kept] + LOWEST_KEY - self.semitones,
-                    time_s[kept],
-                    np.full(count, "extra"),
-                    self.onsets[key[kept], frame[kept] + begin].astype(np.float64),
-                )
-            )
-        return _Rows.joined(parts)
+        return [self._extra_in(number, stretch, heard) for number, stretch in enumerate(self.stretches)]
+
+    def _extra_in(self, number: int, stretch: Stretch, heard: NDArray[np.bool_]) -> _Rows:
+        begin, end = (max(0, round(float(edge) * FRAME_HZ)) for edge in (stretch.times_s[0], stretch.times_s[-1]))
+        key, frame = np.nonzero(heard[:, begin : end + 1])
+        time_s = (frame + begin) / FRAME_HZ
+        # All keys on one axis, on which onsets of different keys are far apart.
+        apart_s = self.onsets.shape[1] / FRAME_HZ + 1.0
+        own = np.sort(stretch.notes.time_s + self.events.key[stretch.note] * apart_s)
+        place = np.searchsorted(own, time_s + key * apart_s)
+        padded = np.concatenate([[-np.inf], own, [np.inf]])
+        distance_s = np.minimum(*(np.abs(padded[place + side] - (time_s + key * apart_s)) for side in (0, 1)))
+        key, frame, time_s = (column[distance_s > _SAME_ONSET_S] for column in (key, frame, time_s))
+        height = self.onsets[key, frame + begin].astype(np.float64)
+        pitch = key + LOWEST_KEY - self.semitones
+        count = len(key)
+        return _Rows(
+            np.full(count, float(number)), time_s, np.full(count, -1), pitch, time_s, np.full(count, "extra"), height
+        )
 
 
 def _peaks(onsets: OnsetMap, least: float) -> NDArray[np.bool_]:

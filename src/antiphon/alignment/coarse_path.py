@@ -11,6 +11,7 @@ and then match a part of it by chance.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,8 @@ _EMPTY_EVENT = 0.3  # an event of keys beyond the keyboard costs as much as this
 _NEVER = -1e12
 
 Log = NDArray[np.float32]
+Values = NDArray[np.float64]
+_Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +184,7 @@ class _Back:
         self._state -= 1
         self._steps[-1].append((self._state, frame))
 
-    def stretches(self, heard_of) -> list[Passed]:  # type: ignore[no-untyped-def]
+    def stretches(self, heard_of: Callable[[_Numbers, _Numbers], NDArray[np.bool_]]) -> list[Passed]:
         found = []
         for steps in reversed(self._steps):
             if steps:

@@ -46,7 +46,7 @@ class Events:
         [0, 0, 1]
         """
         event = np.zeros(len(onset_s), np.int64)
-        begins = []
+        begins: list[float] = []
         for number, onset in enumerate(onset_s.tolist()):
             if not begins or onset > begins[-1] + _TOGETHER_S:
                 begins.append(onset)

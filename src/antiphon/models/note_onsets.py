@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
@@ -86,9 +85,9 @@ def _relative_levels(magnitudes: Tensor) -> Tensor:
 
 
 def log_frequency_magnitudes(samples: Tensor, cents: float = 0.0) -> Tensor:
-    """Magnitudes in bands of a third of a semitone through both windows: [B, S] at 24 kHz → [B, 2, bands, S // 240 + 1].
+    """Magnitudes in bands of a third of a semitone, through both windows: [B, S] at 24 kHz → [B, 2, bands, T].
 
-    The bands begin an octave and a third of a semitone below A0. `cents` is how much sharper than 440 Hz the A is.
+    T is S // 240 + 1. The bands begin an octave and a third of a semitone below A0. `cents` is how much sharper than 440 Hz the A is.
     """
     parts = []
     for length in _WINDOWS:
@@ -156,7 +155,7 @@ def _with_context(blocks: Iterable[NDArray[np.float32]]) -> Iterator[tuple[NDArr
 
 
 def predicted_onsets_of(notes: Notes) -> OnsetMap:
-    """The onset map that notes stand for, a triangle of ± 30 ms around each: float32 [88, frames up to the last onset]."""
+    """The onset map of notes, with a triangle of ± 30 ms around each: float32 [88, frames], up to the last onset."""
     last = float(notes.onset_s[-1]) if len(notes) else 0.0
     onsets = np.zeros((KEYS, math.ceil(last * FRAME_HZ) + TARGET_FRAMES + 1), np.float32)
     key = notes.pitch.astype(np.int64) - LOWEST_KEY

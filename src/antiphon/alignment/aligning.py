@@ -14,7 +14,7 @@ from antiphon.alignment.aligned_notes import SHORTEST_NOTE_S
 from antiphon.alignment.alignment_table import Alignment
 from antiphon.alignment.dtw import Warp
 from antiphon.alignment.events import Events, Seconds
-from antiphon.alignment.note_alignment import Stretch, align_notes
+from antiphon.alignment.note_alignment import Anchor, Stretch, align_notes
 from antiphon.checks import check_path
 from antiphon.io.audio import read_samples, sound_blocks
 from antiphon.io.kinds import modality_of_input
@@ -59,7 +59,9 @@ def read_side(path: Path) -> Side:
     return Side(_heard_notes(onsets, _TRANSCRIBED), onsets)
 
 
-def align(recording: str | Path, notes: str | Path, *, transpose: bool = False) -> Alignment:
+def align(
+    recording: str | Path, notes: str | Path, *, transpose: bool = False, anchors: Sequence[Anchor] = ()
+) -> Alignment:
     """Find the moment of each note of a file in a recording of the same music.
 
     Either side may be a sound file or a note file. The recording may begin or end inside the piece, and the player may
@@ -73,6 +75,8 @@ def align(recording: str | Path, notes: str | Path, *, transpose: bool = False) 
         A note file, or a sound file, of which the notes that are heard are placed.
     transpose
         The recording may be up to 6 semitones higher or lower than the notes.
+    anchors
+        Points that the path must pass. Between the first and the last one the recording plays everything once.
 
     Returns
     -------
@@ -83,6 +87,8 @@ def align(recording: str | Path, notes: str | Path, *, transpose: bool = False) 
     ------
     UnreadableInput
         For a file that cannot be read or is neither sound nor notes.
+    ValueError
+        For anchors that are not in the same order on both sides.
 
     Examples
     --------
@@ -97,12 +103,24 @@ def align(recording: str | Path, notes: str | Path, *, transpose: bool = False) 
     check_path("recording", "the path of a sound file or a note file", recording)
     check_path("notes", "the path of a note file or a sound file", notes)
     played, written = read_side(Path(recording)), read_side(Path(notes))
-    return align_sides(played, written.notes, str(recording), str(notes), transpose)
+    return align_sides(
+        played, written.notes, str(recording), str(notes), _TRANSPOSITIONS if transpose else (0,), anchors
+    )
 
 
-def align_sides(played: Side, notes: Notes, recording: str, file: str, transpose: bool = False) -> Alignment:
-    """Align notes with a side that has been read; `recording` and `file` are the names of both."""
-    found = [_Found.of(played.onsets, notes, semitones) for semitones in (_TRANSPOSITIONS if transpose else (0,))]
+def align_sides(
+    played: Side,
+    notes: Notes,
+    recording: str,
+    file: str,
+    transpositions: Sequence[int] = (0,),
+    anchors: Sequence[Anchor] = (),
+) -> Alignment:
+    """Align notes with a side that has been read; `recording` and `file` are the names of both.
+
+    Of the transpositions, in semitones, the one is taken whose notes are heard best.
+    """
+    found = [_Found.of(played.onsets, notes, semitones, anchors) for semitones in transpositions]
     best = max(found, key=lambda one: (one.heard, -abs(one.semitones)))
     return best.table(played, notes, recording, file)
 
@@ -138,9 +156,9 @@ class _Found:
     stretches: list[Stretch]
 
     @classmethod
-    def of(cls, onsets: OnsetMap, notes: Notes, semitones: int) -> _Found:
+    def of(cls, onsets: OnsetMap, notes: Notes, semitones: int, anchors: Sequence[Anchor]) -> _Found:
         events = Events.of(notes.onset_s, notes.pitch, semitones)
-        return cls(onsets, semitones, events, align_notes(onsets, events))
+        return cls(onsets, semitones, events, align_notes(onsets, events, anchors))
 
     @property
     def heard(self) -> float:

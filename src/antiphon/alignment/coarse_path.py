@@ -67,11 +67,12 @@ def coarse_path(evidence: Log, events: Events) -> list[Passed]:
     return _Search(_in_path_frames(evidence), events, _UNEXPLAINED, _LEAVE).stretches()
 
 
-def path_between(evidence: Log, events: Events) -> Passed | None:
+def path_between(evidence: Log, events: Events) -> Passed:
     """The best path through all events, in a stretch that is known to begin before the first and end after the last."""
     frames = _in_path_frames(evidence)
     if len(events) == 0 or frames.shape[1] == 0:
-        return None
+        count = len(events)
+        return Passed(np.arange(count), np.zeros(count), np.zeros(count, bool))
     return _Search(frames, events, 0.0, np.inf).stretches(whole=True)[0]
 
 

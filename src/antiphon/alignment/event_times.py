@@ -7,6 +7,9 @@ may be free, and neighbouring events that are not heard well take their time fro
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,27 +17,33 @@ from antiphon.alignment.coarse_path import Log, Passed
 from antiphon.alignment.events import Events, Seconds
 from antiphon.models.note_onsets import FRAME_HZ
 
+NOWHERE: Mapping[int, float] = MappingProxyType({})
 _SPREAD, _SPREAD_COST = 3, 0.15  # frames by which notes of a chord may lie apart, and the cost of each
 _SEARCHES = ((1.2, 2), (0.15, 1))  # seconds to either side, and frames of a step
 _TEMPO_COST, _SHORT_S = 2.0, 0.03
 _BACKWARDS, _PER_S_BACKWARDS = 20.0, 50.0
 _BEYOND_ENDS = -30.0
+_PER_S_OFF_ANCHOR = 1000.0
 _TEMPO_WITHIN_S = 3.0
 _TEMPO_LIMIT = 4.0
 
 
-def event_times(evidence: Log, events: Events, passed: Passed) -> tuple[Seconds, NDArray[np.float64]]:
+def event_times(
+    evidence: Log, events: Events, passed: Passed, pinned: Mapping[int, float] = NOWHERE
+) -> tuple[Seconds, NDArray[np.float64]]:
     """Seconds of the recording [n] of the events of a stretch, and the evidence of each, in log odds a note.
 
-    `evidence` is as in `coarse_path`. `passed` holds all events of the stretch; at least two of them are heard.
+    `evidence` is as in `coarse_path`. `passed` holds all events of the stretch, of which some are heard. `pinned` are
+    numbers of events, and the seconds where they are known to be.
     """
+    known = {event - int(passed.event[0]): second for event, second in pinned.items()}
     part = events.part(int(passed.event[0]), int(passed.event[-1]) + 1)
     there = part.onset_s[passed.heard], passed.time_s[passed.heard]
     tempo = np.interp(part.onset_s, there[0], local_tempo(*there))
     times_s = np.interp(part.onset_s, *there)
     spread = _spread(evidence)
     for reach_s, step in _SEARCHES:
-        times_s, gain = _best(spread, part, times_s, tempo, round(reach_s * FRAME_HZ / step), step)
+        times_s, gain = _best(spread, part, times_s, tempo, round(reach_s * FRAME_HZ / step), step, known)
     return times_s, gain / np.maximum(np.diff(part.keys.indptr), 1)
 
 
@@ -65,7 +74,7 @@ def _spread(evidence: Log) -> Log:
 
 
 def _best(
-    spread: Log, events: Events, around_s: Seconds, tempo: Seconds, reach: int, step: int
+    spread: Log, events: Events, around_s: Seconds, tempo: Seconds, reach: int, step: int, known: Mapping[int, float]
 ) -> tuple[Seconds, NDArray[np.float64]]:
     """The best time of each event among `reach` steps to either side of `around_s`, and the evidence there."""
     offset = step * np.arange(-reach, reach + 1)
@@ -83,6 +92,8 @@ def _best(
         rows = events.keys.indices[events.keys.indptr[number] : events.keys.indptr[number + 1]]
         gain = spread[rows][:, np.clip(frame, 0, spread.shape[1] - 1)].sum(axis=0)
         gains[number] = np.where(inside, gain, _BEYOND_ENDS)
+        if number in known:
+            gains[number] -= _PER_S_OFF_ANCHOR * np.abs(frame / FRAME_HZ - known[number])
         if number:
             step_s = (centre[number] - centre[number - 1] + possible) / FRAME_HZ
             ratio = (np.maximum(step_s, 0.0) + _SHORT_S) / (length_s[number - 1] + _SHORT_S)

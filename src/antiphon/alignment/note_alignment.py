@@ -5,7 +5,9 @@ First a coarse path through everything, then the times of events near it, then t
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,18 +48,63 @@ class Stretch:
         return self.times_s[events.event[self.note] - self.first]
 
 
-def align_notes(onsets: OnsetMap, events: Events) -> list[Stretch]:
+@dataclass(frozen=True)
+class Anchor:
+    """A point that the path must pass: a second of the notes, and the second of the recording where it is played."""
+
+    notes_s: float
+    recording_s: float
+
+
+def align_notes(onsets: OnsetMap, events: Events, anchors: Sequence[Anchor] = ()) -> list[Stretch]:
     """The stretches of a recording that play the events, in order of the recording.
 
-    `onsets` float32 [88, frames] is heard from a recording, or predicted from notes where both sides are notes.
+    `onsets` float32 [88, frames] is heard from a recording, or predicted from notes where both sides are notes. Between
+    the first and the last anchor the recording plays everything once. Raises `ValueError` for anchors that are not
+    later and later on both sides.
     """
     evidence = log_odds(onsets)
-    found = [passed for passed in coarse_path(evidence, events) if passed.heard.sum() >= _FEWEST_HEARD]
-    return [_stretch(onsets, evidence, events, passed) for passed in _joined(evidence, events, found)]
+    pinned = _pinned(events, anchors)
+    if pinned:
+        found = _through(evidence, events, pinned)
+    else:
+        found = [passed for passed in coarse_path(evidence, events) if passed.heard.sum() >= _FEWEST_HEARD]
+    return [_stretch(onsets, evidence, events, passed, pinned) for passed in _joined(evidence, events, found)]
 
 
-def _stretch(onsets: OnsetMap, evidence: Log, events: Events, passed: Passed) -> Stretch:
-    times_s, gain = event_times(evidence, events, passed)
+def _pinned(events: Events, anchors: Sequence[Anchor]) -> dict[int, float]:
+    """The event nearest to each anchor, and its second of the recording, in order."""
+    if len(events) == 0:
+        return {}
+    ordered = sorted(anchors, key=lambda one: one.notes_s)
+    pinned = {int(np.abs(events.onset_s - one.notes_s).argmin()): one.recording_s for one in ordered}
+    if any(later <= earlier for earlier, later in pairwise(pinned.values())):
+        raise ValueError("anchors must be in the same order on both sides")
+    return pinned
+
+
+def _through(evidence: Log, events: Events, pinned: dict[int, float]) -> list[Passed]:
+    """Stretches through pinned events: free before the first and after the last, in between all events once."""
+    edges = [(event, round(second * FRAME_HZ)) for event, second in pinned.items()]
+    (first, begin), (last, end) = edges[0], edges[-1]
+    middle = [
+        _shifted(path_between(evidence[:, frame:stop], events.part(event, until)), event, frame)
+        for (event, frame), (until, stop) in pairwise(edges)
+    ]
+    whole = _concatenated(*middle, Passed(np.array([last]), np.array([end / FRAME_HZ]), np.array([True])))
+    at = np.searchsorted(whole.event, list(pinned))
+    whole.time_s[at], whole.heard[at] = list(pinned.values()), True
+    before = [_shifted(one, 0, 0) for one in coarse_path(evidence[:, :begin], events.part(0, first))]
+    after = [_shifted(one, last + 1, end) for one in coarse_path(evidence[:, end:], events.part(last + 1, len(events)))]
+    return [one for one in (*before, whole, *after) if one is whole or one.heard.sum() >= _FEWEST_HEARD]
+
+
+def _shifted(passed: Passed, events: int, frames: int) -> Passed:
+    return Passed(passed.event + events, passed.time_s + frames / FRAME_HZ, passed.heard)
+
+
+def _stretch(onsets: OnsetMap, evidence: Log, events: Events, passed: Passed, pinned: Mapping[int, float]) -> Stretch:
+    times_s, gain = event_times(evidence, events, passed, pinned)
     first, last = int(passed.event[0]), int(passed.event[-1])
     begin, end = np.searchsorted(events.event, (first, last + 1))
     notes = note_times(onsets, events.part(first, last + 1), times_s)
@@ -100,7 +147,7 @@ def _between(
     last = len(events) if after is None else int(after.event[0])
     begin_s = edge_s if before is None else float(before.time_s[-1])
     end_s = edge_s if after is None else float(after.time_s[0])
-    if last <= first or end_s <= begin_s:
+    if last < first or end_s < begin_s:
         return None
     expected_s = _expected(events, before, after, tempo, first, last)
     if before is not None and after is not None:
@@ -120,9 +167,9 @@ def _between(
             end_s = min(end_s, begin_s + reach_s + (float(expected_s[0]) - begin_s))
     frames = slice(round(begin_s * FRAME_HZ), round(end_s * FRAME_HZ))
     passed = path_between(evidence[:, frames], events.part(first, last))
-    if passed is None or passed.heard.mean() < _HEARD_IN_GAP:
+    if len(passed.event) and passed.heard.mean() < _HEARD_IN_GAP:
         return None
-    return Passed(passed.event + first, passed.time_s + frames.start / FRAME_HZ, passed.heard)
+    return _shifted(passed, first, frames.start)
 
 
 def _expected(

@@ -87,7 +87,8 @@ def _relative_levels(magnitudes: Tensor) -> Tensor:
 def log_frequency_magnitudes(samples: Tensor, cents: float = 0.0) -> Tensor:
     """Magnitudes in bands of a third of a semitone, through both windows: [B, S] at 24 kHz → [B, 2, bands, T].
 
-    T is S // 240 + 1. The bands begin an octave and a third of a semitone below A0. `cents` is how much sharper than 440 Hz the A is.
+    T is S // 240 + 1. The bands begin an octave and a third of a semitone below A0. `cents` is how much sharper than
+    440 Hz the A is.
     """
     parts = []
     for length in _WINDOWS:

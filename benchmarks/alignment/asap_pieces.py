@@ -30,7 +30,8 @@ class Piece:
     """A score, and seconds `begin_s` to `end_s` of a MAESTRO performance that play it.
 
     `score_s` and `performance_s` [B] are the beats that count (`benchmarks.alignment.truth`): seconds in the score and
-    in the cut, whose second 0 is `begin_s`. `median_s` [B] is the median of the onsets performed at the beat, in the cut.
+    in the cut, whose second 0 is `begin_s`. `median_s` [B] is the median of the onsets performed there. `constant_s` is
+    the origin of the annotations, in seconds after the `start` of the metadata.
     """
 
     folder: str

@@ -1,9 +1,9 @@
 """Cases to align: notes, a recording of them, and the true times. Tuning uses the training split only.
 
-    from benchmarks.alignment.cases import tuning_cases
+from benchmarks.alignment.cases import tuning_cases
 
-    for case in tuning_cases(Path("…/asap"), open_corpus("…/maestro-v3.0.0"), ["FluidR3_GM"], ["clean"], cache):
-        alignment = antiphon.align(case.recording, case.notes)  # case.score_s ↔ case.recording_s
+for case in tuning_cases(Path("…/asap"), open_corpus("…/maestro-v3.0.0"), ["FluidR3_GM"], ["clean"], cache):
+    alignment = antiphon.align(case.recording, case.notes)  # case.score_s ↔ case.recording_s
 """
 
 from __future__ import annotations

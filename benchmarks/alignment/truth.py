@@ -2,8 +2,8 @@
 
 ASAP annotates its own cut of each performance. The cut begins near the `start` of the metadata, and the difference is
 found here: it is the constant at which most annotated beats coincide with the performed notes of the score's pitches.
-An annotation is the median of the onsets with which the performance plays the score's notes of the beat: of the beats of
-the validation and test splits 95 % lie within 3 ms of that median, and 31 % within 3 ms of the first onset.
+An annotation is the median of the onsets with which the performance plays the score's notes of the beat: of the beats
+of the validation and test splits 95 % lie within 3 ms of that median, and 31 % within 3 ms of the first onset.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,8 +49,12 @@ class Aligned:
     lost: tuple[tuple[float, float], ...] = ()
     pair_confidence: float | None = None
 
-    def at(self, notes_s: Seconds, within_s: float = 1e-3) -> tuple[Seconds, Seconds]:
+    def at(
+        self, notes_s: Seconds, pitch: NDArray[np.uint8] | None = None, within_s: float = 1e-3
+    ) -> tuple[Seconds, Seconds]:
         """Seconds of the recording [B] at seconds of the notes [B] on which notes begin, and the confidence there.
+
+        With `pitch` [B] only notes of this pitch count, and a time that was not found stays NaN.
 
         A time is the median over the notes that begin there, of a note with several rows the surest one. Where none
         was found it is that of the path, or NaN. Confidence is the median of the same rows, 0 where none was found.
@@ -58,10 +63,13 @@ class Aligned:
         onset_s = self.onset_s[order]
         first = np.searchsorted(onset_s, notes_s - within_s, side="left")
         last = np.searchsorted(onset_s, notes_s + within_s, side="right")
-        times, sureness = self._on_path(notes_s), np.zeros(len(notes_s))
+        sureness = np.zeros(len(notes_s))
+        times = self._on_path(notes_s) if pitch is None else np.full(len(notes_s), np.nan)
         for beat, (begin, end) in enumerate(zip(first, last, strict=True)):
             rows = order[begin:end]
             rows = rows[np.isfinite(self.recording_s[rows])]
+            if pitch is not None:
+                rows = rows[self.pitch[rows] == pitch[beat]]
             if not len(rows):
                 continue
             if self.confidence is not None:
@@ -87,7 +95,7 @@ class Aligner(Protocol):
 
     def __call__(self, case: Case) -> Aligned: ...
 
-    def close(self) -> None: ...
+    def close(self) -> object: ...
 
 
 class Antiphon:
@@ -157,19 +165,18 @@ class Peer:
         except BrokenPipeError:
             line = ""
         if not line:
-            code = self._process.wait()
-            self._process = None
-            raise AntiphonError(f"{self.name} ended with code {code}; try: {' '.join(self._command)}")
+            raise AntiphonError(f"{self.name} ended with code {self.close()}; try: {' '.join(self._command)}")
         reply: dict[str, Any] = json.loads(line)
         return reply
 
-    def close(self) -> None:
-        """End the process, if it runs."""
-        if self._process is not None:
-            assert self._process.stdin is not None
-            self._process.stdin.close()
-            self._process.wait()
-            self._process = None
+    def close(self) -> int | None:
+        """End the process, if it runs, and give its exit code."""
+        if self._process is None:
+            return None
+        ended, self._process = self._process, None
+        with suppress(BrokenPipeError), ended:
+            pass  # closes both pipes and waits
+        return ended.wait()
 
 
 class Remembered:

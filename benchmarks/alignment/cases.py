@@ -32,7 +32,8 @@ Seconds = NDArray[np.float64]
 class Case:
     """Notes and a recording of them: `notes_s` [B] are seconds in the notes that sound at `recording_s` [B].
 
-    `performed` is a MIDI file of the notes that the recording plays, on its clock; None where there is none.
+    `performed` is a MIDI file of the notes that the recording plays, on its clock; None where there is none. With
+    `pitch` [B] the times are those of single notes, else of all notes that begin there.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Case:
     notes_s: Seconds
     recording_s: Seconds
     performed: Path | None = None
+    pitch: NDArray[np.uint8] | None = None
 
 
 def tuning_cases(
@@ -65,13 +67,21 @@ def cases_of(
     for soundfont in soundfonts:
         for condition in conditions:
             for piece in track(pieces, f"{Path(soundfont).stem}, {condition}"):
-                yield Case(
-                    piece.folder,
-                    f"{Path(soundfont).stem} {condition}",
-                    piece.score,
-                    sound_of(piece, soundfont, condition, cache),
-                    piece.duration_s,
-                    piece.score_s,
-                    piece.performance_s,
-                    performed_midi(piece, cache),
-                )
+                yield case_of(piece, soundfont, condition, cache)
+
+
+def case_of(
+    piece: Piece, soundfont: str, condition: Condition, cache: Path, name: str = "", score: Path | None = None
+) -> Case:
+    """A piece as a SoundFont renders it under a condition; with another score, whose beats are not known, too."""
+    nothing = np.zeros(0)
+    return Case(
+        name or piece.folder,
+        f"{Path(soundfont).stem} {condition}",
+        score or piece.score,
+        sound_of(piece, soundfont, condition, cache),
+        piece.duration_s,
+        nothing if score else piece.score_s,
+        nothing if score else piece.performance_s,
+        performed_midi(piece, cache),
+    )

@@ -84,7 +84,7 @@ def align_case(aligner: Aligner, case: Case) -> tuple[Timed, Aligned | None]:
     except AntiphonError as error:
         print(error)
         return Timed(case.name, case.recording_s, np.full(len(case.notes_s), np.nan)), None
-    estimated_s, confidence = aligned.at(case.notes_s)
+    estimated_s, confidence = aligned.at(case.notes_s, case.pitch)
     scored = None if aligned.confidence is None else confidence
     return Timed(case.name, case.recording_s, estimated_s, scored, aligned.lost), aligned
 
@@ -98,11 +98,8 @@ def measured(results: Sequence[tuple[Timed, Aligned | None]], cases: Sequence[Ca
         constants[kind] = corpus_constant(timed)
         by_kind[kind] = accuracy(timed, constants[kind]) | {"constant_ms": 1000.0 * constants[kind]}
         corrected += [shifted(one, constants[kind]) for one in timed]
-    seconds = sum(aligned.seconds for _, aligned in results if aligned is not None)
-    done_s = sum(case.duration_s for (_, one), case in zip(results, cases, strict=True) if one is not None)
     facts = {
         "failed": sum(aligned is None for _, aligned in results),
-        "times_real_time": done_s / seconds if seconds else None,
         "constants_ms": {kind: 1000.0 * value for kind, value in constants.items()},
     }
     worst = sorted(corrected, key=lambda one: -lost_share(one))[:5]

@@ -7,9 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, get_args
 
+import numpy as np
+
 from antiphon.augmentation import Conditions, record_whole
 from antiphon.io.audio import read_samples, write_flac
 from antiphon.io.files import atomic_file
+from antiphon.io.notes import Notes
 from antiphon.rendering import Renderer, make_renderer
 from benchmarks.alignment.asap_pieces import Piece
 
@@ -43,10 +46,28 @@ def sound_of(piece: Piece, soundfont: str, condition: Condition, cache: Path) ->
 def performed_midi(piece: Piece, cache: Path) -> Path:
     """A MIDI file of the performed notes at seconds of the cut, for methods that align notes to notes."""
     path = cache / "performed" / f"{_stretch(piece)}.mid"
+    return path if path.exists() else note_file(piece.performed(), _stretch(piece), cache, "performed")
+
+
+def note_file(notes: Notes, name: str, cache: Path, folder: str = "notes") -> Path:
+    """A MIDI file of notes in the cache, written anew."""
+    path = cache / folder / f"{name}.mid"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(path) as temporary:
+        notes.save(temporary)
+    return path
+
+
+def sound_of_notes(notes: Notes, duration_s: float, name: str, soundfont: str, cache: Path) -> Path:
+    """The clean render of any notes; a change of the notes gives another file."""
+    renderer = _renderer(soundfont)
+    columns = (notes.onset_s, notes.duration_s, notes.pitch, notes.velocity, np.array(duration_s))
+    key = hashlib.sha256(b"".join(column.tobytes() for column in columns)).hexdigest()[:8]
+    path = cache / f"{renderer.name}-{renderer.fingerprint[:8]}" / f"{name}-{key}.flac"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(path) as temporary:
-            piece.performed().save(temporary)
+            write_flac(temporary, renderer.render(notes, duration_s), RATE_HZ)
     return path
 
 

@@ -1,0 +1,1 @@
+"""How exactly notes are found in their recording, measured against target figures and other methods."""

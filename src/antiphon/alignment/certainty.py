@@ -24,7 +24,7 @@ MISSING = MappingProxyType({"constant": -6.0, "height": -1.5, "support": 3.0})
 """A note is not played."""
 PATH = MappingProxyType({"constant": -3.0, "support": 14.0})
 """The path is within 250 ms."""
-PAIR = MappingProxyType({"constant": -6.0, "support": 20.0, "log notes": 0.5})
+PAIR = MappingProxyType({"constant": -8.0, "heard": 15.0, "in stretches": 2.0, "log notes": 0.5})
 """Both sides are the same music."""
 _AROUND_S = 2.0
 _LEAST, _GREATEST = 0.02, 0.98
@@ -63,9 +63,20 @@ def missing_features(height: Values, around: Values) -> NDArray[np.float64]:
     return np.column_stack([np.ones(len(around)), height_log_odds(height), around])
 
 
-def pair_features(height: Values, around: Values, notes: int) -> NDArray[np.float64]:
-    """The features of `PAIR` [1, 3]: of all notes, how many there are and how well those in stretches are heard."""
-    return np.array([[1.0, float(around.mean()) * len(height) / max(notes, 1), float(np.log(max(len(height), 1)))]])
+def path_features(around: Values) -> NDArray[np.float64]:
+    """The features of `PATH` [n, 2]: the support `around` [n] of moments."""
+    return np.column_stack([np.ones(len(around)), around])
+
+
+def pair_features(events: Events, stretches: Sequence[Stretch]) -> NDArray[np.float64]:
+    """The features of `PAIR` [1, 4].
+
+    How well the notes in stretches are heard, how many of all notes lie in stretches, and the logarithm of that.
+    """
+    inside = sum(len(one.note) for one in stretches)
+    heard = sum(float(one.notes.height.sum()) for one in stretches) / max(inside, 1)
+    share = inside / max(len(events.event), 1)
+    return np.array([[1.0, heard, share, float(np.log(max(inside, 1)))]])
 
 
 def probability(coefficients: Mapping[str, float], features: NDArray[np.float64]) -> Values:
@@ -103,7 +114,7 @@ def of(events: Events, stretches: Sequence[Stretch]) -> Certainty:
     right = [_path_along(one, event_s, height) for one in stretches]
     lost = tuple(stretch for one, of_path in zip(stretches, right, strict=True) for stretch in _lost(one, of_path))
     return Certainty(
-        pair=float(probability(PAIR, pair_features(height, around, len(events.event)))[0]),
+        pair=float(probability(PAIR, pair_features(events, stretches))[0]),
         path=float(np.concatenate(right).mean()),
         lost=lost,
         state=state,
@@ -115,7 +126,7 @@ def _path_along(stretch: Stretch, time_s: Values, height: Values) -> Values:
     """The probability that the path is right, four times a second from a stretch's begin to its end: at least once."""
     at_s = np.arange(stretch.times_s[0], stretch.times_s[-1] + _STEP_S, _STEP_S)
     around = support(time_s, height, at_s)
-    return probability(PATH, np.column_stack([np.ones(len(at_s)), around]))
+    return probability(PATH, path_features(around))
 
 
 def _lost(stretch: Stretch, right: Values) -> list[tuple[float, float]]:

@@ -25,7 +25,7 @@ HOP = 4
 """Frames of an onset map in a frame of the path."""
 RATE_HZ = FRAME_HZ / HOP
 _UNHEARD, _HEARD = -2.5, 4.0  # the least and the greatest evidence of one note, in log odds
-_BIAS = 1.0
+_BIAS = 1.5
 _UNEXPLAINED = 0.25
 _LEAVE = 200.0  # cost of leaving the music, in log odds
 _BEGIN_WITHIN = 10.0  # cost of beginning elsewhere than at the first event

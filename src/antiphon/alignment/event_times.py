@@ -20,7 +20,7 @@ from antiphon.models.note_onsets import FRAME_HZ
 NOWHERE: Mapping[int, float] = MappingProxyType({})
 _SPREAD, _SPREAD_COST = 3, 0.15  # frames by which notes of a chord may lie apart, and the cost of each
 _SEARCHES = ((1.2, 2), (0.15, 1))  # seconds to either side, and frames of a step
-_TEMPO_COST, _SHORT_S = 2.0, 0.03
+_TEMPO_COST, _SHORT_S = 3.0, 0.03
 _BACKWARDS, _PER_S_BACKWARDS = 20.0, 50.0
 _BEYOND_ENDS = -30.0
 _PER_S_OFF_ANCHOR = 1000.0

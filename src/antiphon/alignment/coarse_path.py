@@ -64,7 +64,7 @@ def coarse_path(evidence: Log, events: Events) -> list[Passed]:
     """
     if len(events) == 0 or evidence.shape[1] == 0:
         return []
-    return _Search(_in_path_frames(evidence), events, _UNEXPLAINED, _LEAVE).stretches()
+    return _Search(_in_path_frames(evidence), events, _LEAVE).stretches()
 
 
 def path_between(evidence: Log, events: Events) -> Passed:
@@ -73,11 +73,14 @@ def path_between(evidence: Log, events: Events) -> Passed:
     if len(events) == 0 or frames.shape[1] == 0:
         count = len(events)
         return Passed(np.arange(count), np.zeros(count), np.zeros(count, bool))
-    return _Search(frames, events, 0.0, np.inf).stretches(whole=True)[0]
+    return _Search(frames, events, np.inf).stretches(whole=True)[0]
 
 
 def _in_path_frames(evidence: Log) -> Log:
-    return np.ascontiguousarray(maximum_filter1d(evidence, HOP + 1, axis=1)[:, HOP // 2 :: HOP])
+    """Evidence [88, frames of the path]: of peaks alone, so that an onset is in one frame or, at a border, in two."""
+    peak = evidence >= maximum_filter1d(evidence, HOP + 1, axis=1)
+    peaks = np.where(peak, evidence, np.float32(_UNHEARD))
+    return np.ascontiguousarray(maximum_filter1d(peaks, HOP + 1, axis=1)[:, HOP // 2 :: HOP])
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,38 +89,51 @@ class _Marks:
 
     passed: NDArray[np.uint8]  # [frames, K + 1]: 0, 1 or 2 events
     skipped: NDArray[np.bool_]  # [frames, K + 1]
-    returned: NDArray[np.bool_]  # [frames, K + 1]: from outside the music
+    returned: NDArray[np.bool_]  # [frames, K + 1]: from outside the music, to stay
+    returned_to_pass: NDArray[np.bool_]  # [frames, K + 1]: the same, to pass the next event
     left_from: NDArray[np.int64]  # [frames]: the state from which the music was left, −1 where it was not
+
+
+@dataclass(frozen=True, eq=False)
+class _Values:
+    """The values after a frame: of each state [K + 1], of those that no event was passed in, and of being outside."""
+
+    inside: Values
+    stayed: Values
+    outside: float
 
 
 class _Search:
     """Values of all states, frame by frame; marks are computed again, block by block, for the way back."""
 
-    def __init__(self, frames: Log, events: Events, unexplained: float, leave: float) -> None:
+    def __init__(self, frames: Log, events: Events, leave: float) -> None:
         self._frames = frames.shape[1]
         positive = np.maximum(frames, 0.0)
-        self._cost = unexplained * positive.sum(axis=0)
-        self._evidence = frames + unexplained * positive
+        self._cost = _UNEXPLAINED * positive.sum(axis=0)
+        self._evidence = frames + _UNEXPLAINED * positive
         self._keys, self._leave = events.keys, leave
         count = np.diff(events.keys.indptr)
         self._skip = np.concatenate([[0.0], np.cumsum(_UNHEARD * np.maximum(count, _EMPTY_EVENT))])
         common = np.asarray(events.keys[1:].multiply(events.keys[:-1]).sum(axis=1)).ravel() > 0
         self._two = np.where(common, -_NEVER, _TWO_AT_ONCE)
+        # An event that repeats a key of the one before is not passed in the next frame: one onset would serve both.
+        self._repeats = np.concatenate([[False], common, [False]])
 
     def stretches(self, whole: bool = False) -> list[Passed]:
         """Trace the best path back; with `whole` it passes all events."""
         states = len(self._skip)
-        inside, outside = np.full(states, _NEVER), -_BEGIN_WITHIN if self._leave < np.inf else _NEVER
+        inside = np.full(states, _NEVER)
         inside[0] = 0.0
+        values = _Values(inside, inside, -_BEGIN_WITHIN if self._leave < np.inf else _NEVER)
         starts = range(0, self._frames, _BLOCK)
         before = []
         for start in starts:
-            before.append((inside, outside))
-            inside, outside, _ = self._block(start, inside, outside)
-        state = states - 1 if whole else int(inside.argmax())
-        back = _Back(state, outside > inside[state] and not whole)
-        for start, (inside, outside) in zip(reversed(starts), reversed(before), strict=True):
-            _, _, marks = self._block(start, inside, outside)
+            before.append(values)
+            values, _ = self._block(start, values)
+        state = states - 1 if whole else int(values.inside.argmax())
+        back = _Back(state, values.outside > values.inside[state] and not whole, self._repeats)
+        for start, values in zip(reversed(starts), reversed(before), strict=True):
+            _, marks = self._block(start, values)
             back.trace(marks, start)
         return back.stretches(self._heard)
 
@@ -127,26 +143,28 @@ class _Search:
             for k, t in zip(event.tolist(), frame.tolist(), strict=True)
         ])  # fmt: skip
 
-    def _block(
-        self, start: int, inside: NDArray[np.float64], outside: float
-    ) -> tuple[NDArray[np.float64], float, _Marks]:
+    def _block(self, start: int, values: _Values) -> tuple[_Values, _Marks]:
+        inside, stayed, outside = values.inside, values.stayed, values.outside
         frames = slice(start, min(self._frames, start + _BLOCK))
         gains = (self._keys @ self._evidence[:, frames]).T.astype(np.float64)
         length, states = len(gains), len(self._skip)
         passed = np.zeros((length, states), np.uint8)
-        skipped, returned = np.zeros((length, states), bool), np.zeros((length, states), bool)
+        skipped, returned, returned_to_pass = (np.zeros((length, states), bool) for _ in range(3))
         left_from = np.full(length, -1)
         for number, (gain, cost) in enumerate(zip(gains, self._cost[frames].tolist(), strict=True)):
+            ready = np.where(self._repeats, stayed, inside)
             np.less(inside, outside, out=returned[number])
-            stay = np.maximum(inside, outside)
-            stay[1:-1] -= cost
-            best = stay.copy()
-            one = stay[:-1] + gain
+            np.less(ready, outside, out=returned_to_pass[number])
+            stayed, ready = np.maximum(inside, outside), np.maximum(ready, outside)
+            stayed[1:-1] -= cost
+            ready[1:-1] -= cost
+            best = stayed.copy()
+            one = ready[:-1] + gain
             better = one > best[1:]
             np.copyto(best[1:], one, where=better)
             passed[number, 1:] = better
             if states > 2:
-                two = stay[:-2] + gain[:-1] + gain[1:] - self._two
+                two = ready[:-2] + gain[:-1] + gain[1:] - self._two
                 better = two > best[2:]
                 np.copyto(best[2:], two, where=better)
                 passed[number, 2:][better] = 2
@@ -157,14 +175,15 @@ class _Search:
                 outside = float(inside[state]) - self._leave
                 left_from[number] = state
             inside[0] = max(inside[0], 0.0)  # before the first event nothing costs anything
-        return inside, outside, _Marks(passed, skipped, returned, left_from)
+        return _Values(inside, stayed, outside), _Marks(passed, skipped, returned, returned_to_pass, left_from)
 
 
 class _Back:
     """The way back through the marks, from the last frame to the first."""
 
-    def __init__(self, state: int, outside: bool) -> None:
-        self._state, self._outside = state, outside
+    def __init__(self, state: int, outside: bool, repeats: NDArray[np.bool_]) -> None:
+        self._state, self._outside, self._repeats = state, outside, repeats
+        self._stayed = False  # no event was passed in this frame, whatever its marks say
         self._steps: list[list[tuple[int, int]]] = [[]]
 
     def trace(self, marks: _Marks, start: int) -> None:
@@ -175,11 +194,16 @@ class _Back:
                     continue
                 self._outside, self._state = False, int(marks.left_from[number])
                 self._steps.append([])
-            while self._state > 0 and marks.skipped[number, self._state]:
-                self._pass(start + number)
-            for _ in range(marks.passed[number, self._state]):
-                self._pass(start + number)
-            self._outside = bool(marks.returned[number, self._state])
+            passes = 0
+            if not self._stayed:
+                while self._state > 0 and marks.skipped[number, self._state]:
+                    self._pass(start + number)
+                passes = int(marks.passed[number, self._state])
+                for _ in range(passes):
+                    self._pass(start + number)
+            returned = marks.returned_to_pass if passes else marks.returned
+            self._outside = bool(returned[number, self._state])
+            self._stayed = bool(passes and self._repeats[self._state]) and not self._outside
 
     def _pass(self, frame: int) -> None:
         self._state -= 1

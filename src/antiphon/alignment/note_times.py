@@ -13,6 +13,7 @@ from antiphon.models.note_onsets import FRAME_HZ, OnsetMap
 _REACH = 8  # frames to either side of the event
 _NEAR = 5.0  # frames over which a peak's height counts e times less
 _FAINT = 0.05
+_EDGE = 2  # frames of silence before and after a recording, so that a peak may lie on its edge
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +32,11 @@ class NoteTimes:
 def note_times(onsets: OnsetMap, events: Events, times_s: Seconds) -> NoteTimes:
     """The times of the notes of `events`, whose own times are `times_s` [K]. A peak belongs to one note at most."""
     at_s = times_s[events.event]
-    count, frames = len(at_s), onsets.shape[1]
+    count = len(at_s)
     height, shift_s = np.zeros(count), np.zeros(count)
-    if frames < 3:
-        return NoteTimes(at_s, height, shift_s)
+    onsets = np.pad(onsets, ((0, 0), (_EDGE, _EDGE)))
+    frames = onsets.shape[1]
+    at_s = at_s + _EDGE / FRAME_HZ
     centre = np.rint(at_s * FRAME_HZ).astype(np.int64)
     frame = centre[:, None] + np.arange(-_REACH, _REACH + 1)
     inside = (frame >= 1) & (frame < frames - 1) & (events.key >= 0)[:, None]
@@ -53,7 +55,7 @@ def note_times(onsets: OnsetMap, events: Events, times_s: Seconds) -> NoteTimes:
     time_s = (frame[row, best] + np.clip(tip, -0.5, 0.5)) / FRAME_HZ
     height[found] = value[found]
     shift_s[found] = (time_s - at_s)[found]
-    return NoteTimes(at_s + shift_s, height, shift_s)
+    return NoteTimes(at_s + shift_s - _EDGE / FRAME_HZ, height, shift_s)
 
 
 def _first_of_each(key: NDArray[np.int64], frame: NDArray[np.int64], worth: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from antiphon.version import __version__ as __version__
 
 # A new public name is one row here and one import below; tests/test_public_api.py compares the two.
 _HOME = {
-    "Alignment": "index.aligning",
+    "Alignment": "alignment.alignment_table",
     "AntiphonError": "errors",
     "Arm": "models.arms",
     "BuildReport": "index.build",
@@ -78,6 +78,7 @@ _HOME = {
 __all__ = list(_HOME)
 
 if TYPE_CHECKING:
+    from antiphon.alignment.alignment_table import Alignment as Alignment
     from antiphon.corpora import Corpus as Corpus
     from antiphon.corpora import Recording as Recording
     from antiphon.corpora import open_corpus as open_corpus
@@ -98,7 +99,6 @@ if TYPE_CHECKING:
     from antiphon.experiments.demo import demo as demo
     from antiphon.experiments.listing import catalogue as catalogue
     from antiphon.experiments.listing import describe as describe
-    from antiphon.index.aligning import Alignment as Alignment
     from antiphon.index.aligning import align as align
     from antiphon.index.build import BuildReport as BuildReport
     from antiphon.index.hints import Hint as Hint

@@ -35,6 +35,18 @@ def check_columns(path: Path, what: str, columns: Sequence[str], found: Collecti
         raise UnreadableInput(path, f"no column {', '.join(missing)}; a {what} has {', '.join(columns)}")
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def plain_cell(text: str) -> str:
+    """Text from a foreign file for a cell that a spreadsheet must not take for a formula: an apostrophe goes first.
+
+    >>> plain_cell("=1+1"), plain_cell("n12")
+    ("'=1+1", 'n12')
+    """
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """A CSV table with a header. A column that a row does not have is empty there.
 

@@ -159,7 +159,8 @@ class Alignment:
     def to_csv(self) -> str:
         """CSV text with a row for each note; a value that is not known is empty.
 
-        The id of a note that a spreadsheet would take for a formula gets an apostrophe in front.
+        The id of a note that a spreadsheet would take for a formula gets an apostrophe in front, and controls in an id
+        become spaces.
         """
         return csv_text(_COLUMNS, [row | {"note": plain_cell(row["note"])} for row in self.rows()])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -74,8 +75,7 @@ class Metre:
 
     def bar_at(self, quarter: float) -> int:
         """The position of the bar that contains a quarter; the last one for later quarters."""
-        starts = [bar.at for bar in self.bars]
-        return max(int(np.searchsorted(starts, quarter + _CLOSE, side="right")) - 1, 0)
+        return max(bisect_right(self.bars, quarter + _CLOSE, key=lambda bar: bar.at) - 1, 0)
 
 
 def _interpolate(at: Floats, x: Floats, y: Floats) -> Floats:

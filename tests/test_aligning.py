@@ -1,20 +1,14 @@
-"""Alignment of one recording with its notes: times, what lies outside the match, and the forms of the result."""
+"""Alignment of one recording with its notes: times, and what lies outside the match."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from antiphon.cli import app
 from antiphon.corpora import Corpus
-from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.errors import UnreadableInput
 from antiphon.index.aligning import Alignment, align
 from antiphon.io.audio import write_flac
 from antiphon.io.note_files import read_notes
@@ -66,35 +60,10 @@ def test_notes_outside_the_recording_have_no_time(alignment: Alignment) -> None:
     assert np.isnan(alignment.recording_offset_s[outside]).all()
 
 
-def test_midi_has_the_matched_notes_in_the_key_of_the_recording(alignment: Alignment, tmp_path: Path) -> None:
-    midi = alignment.to_midi()
-    known = np.isfinite(alignment.recording_s)
-    assert len(midi) == known.sum()
-    assert sorted(midi.pitch.tolist()) == sorted((alignment.pitch[known].astype(int) + 2).tolist())
-    midi.save(tmp_path / "aligned.mid")
-    assert np.allclose(read_notes(tmp_path / "aligned.mid").onset_s, midi.onset_s, atol=2e-4)
-    assert [path.name for path in tmp_path.iterdir()] == ["aligned.mid"]
-
-
-def test_json_and_csv_have_a_row_for_each_note(alignment: Alignment) -> None:
-    facts = json.loads(json.dumps(alignment.as_dict(), allow_nan=False))
-    assert facts["confidence"] == alignment.confidence
-    assert [note["note"] for note in facts["notes"]] == list(range(len(alignment)))
-    rows = list(csv.DictReader(io.StringIO(alignment.to_csv())))
-    for number, (row, note) in enumerate(zip(rows, facts["notes"], strict=True)):
-        known = bool(np.isfinite(alignment.recording_s[number]))
-        assert (note["recording_s"] is not None) is known
-        assert row == {name: "" if value is None else str(value) for name, value in note.items()}
-
-
 def test_other_music_has_a_low_confidence_and_is_no_error(files: tuple[Path, Path], tmp_path: Path) -> None:
     scale = write_scale(tmp_path / "scale.mid", count=40)
     found = align(files[0], scale, model="template")
     assert found.confidence < 0.5
-    nothing = replace(found, match=None, recording_s=np.full(len(found), np.nan))
-    with pytest.raises(AntiphonError, match="no note of"):
-        nothing.to_midi()
-    assert nothing.as_dict()["match"] is None
 
 
 def test_files_of_the_wrong_kind_are_named(files: tuple[Path, Path], tmp_path: Path) -> None:
@@ -108,19 +77,3 @@ def test_files_of_the_wrong_kind_are_named(files: tuple[Path, Path], tmp_path: P
     (tmp_path / "broken.mid").write_bytes(b"MThd")
     with pytest.raises(UnreadableInput, match=r"broken\.mid"):
         align(sound, tmp_path / "broken.mid", model="template")
-
-
-def test_the_command_writes_each_form(files: tuple[Path, Path], tmp_path: Path) -> None:
-    words = ["align", *map(str, files), "--model", "template", "--transpose"]
-    for name in ("a.csv", "b.json", "deep/c.mid"):
-        result = CliRunner().invoke(app, [*words, "--out", str(tmp_path / name)], catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        assert "confidence 1.00" in result.stdout or "confidence 0.9" in result.stdout
-    found = json.loads((tmp_path / "b.json").read_text(encoding="utf-8"))
-    assert (tmp_path / "a.csv").read_text(encoding="utf-8").count("\n") == 1 + len(found["notes"])
-    assert len(read_notes(tmp_path / "deep" / "c.mid")) == sum(one["recording_s"] is not None for one in found["notes"])
-    printed = json.loads(CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False).stdout)
-    assert printed == found
-    refused = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "d.txt")])
-    assert refused.exit_code == 2
-    assert ".csv, .json, .mid" in refused.output

@@ -55,7 +55,7 @@ class Alignment:
     note : array of text [N]
         The note's id in its file, or its number from 0 by onset and pitch; "" for an extra note.
     pitch, velocity : uint8 [N]
-        MIDI numbers as written; of an extra note as heard.
+        MIDI numbers as written; of an extra note as found.
     onset_s, offset_s : float64 [N]
         Seconds in the notes; NaN for extra notes. Notes end when the pedal releases them.
     bar : int32 [N] or None
@@ -64,8 +64,8 @@ class Alignment:
     recording_s, recording_offset_s : float64 [N]
         Seconds in the recording; NaN for missing notes.
     state : array of text [N]
-        "played"; "missing": not heard where the path says, or not reached; "extra": heard, but not in the notes;
-        "unsure": the time is what the path says, and no onset was heard there for sure.
+        "played"; "missing": not found where the path says, or not reached; "extra": in the recording only;
+        "unsure": the time is what the path says, and no onset is there for sure.
     note_confidence : float64 [N]
         Probability from 0 to 1 that this note sounds within 50 ms of `recording_s`; of a missing note, that it is
         missing.

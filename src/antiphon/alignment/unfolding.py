@@ -7,7 +7,7 @@ the bar; otherwise, as after a stumble, the bar is cut, to a multiple of a sixte
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,8 @@ _SOUNDING_START_S = 1e-3  # a recording whose first note is earlier needs no tim
 _BACK_S = 1.0  # a step back in the notes that is no order of ornaments or of chords
 _CLOSE = 1e-4
 _MOST_EMPTY_BARS = 10_000
+_NEAR_BEAT = 5e-3  # of a beat
+_UNSURE_WEIGHT, _BEAT_WEIGHT, _MOST_WEIGHT = 0.25, 4.0, 1e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,9 +122,18 @@ def unfold(alignment: Alignment, metre: Metre, *, on_clock: bool) -> Unfolded:
             times = alignment.recording_s[part if on_clock else timed].clip(0.0)
             shift[part] = axis.add(quarter[part], times)
     onset = quarter + shift
-    anchors = _anchors(onset, alignment, rows[is_timed[rows]], on_clock)
+    anchors = _anchors(onset, _on_beat(quarter, metre), alignment, rows[is_timed[rows]], on_clock)
     ends = onset + np.maximum(end - quarter, 0.0)
     return Unfolded(onset, ends, tuple(axis.bars), tuple(axis.jumps), *anchors)
+
+
+def _on_beat(quarter: Floats, metre: Metre) -> NDArray[np.bool_]:
+    """Whether quarters of the notes are at the beginning of a beat."""
+    starts = np.array([bar.at for bar in metre.bars])
+    position = (np.searchsorted(starts, np.nan_to_num(quarter) + _CLOSE, side="right") - 1).clip(0)
+    phase = np.array([bar.phase for bar in metre.bars])[position]
+    beat = (quarter - starts[position] + phase) / np.array([bar.beat for bar in metre.bars])[position]
+    return np.abs(beat - np.rint(beat)) < _NEAR_BEAT
 
 
 def _split_at_pauses(quarter: Floats, time_s: Floats, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -132,39 +143,57 @@ def _split_at_pauses(quarter: Floats, time_s: Floats, rows: NDArray[np.int64]) -
     return np.split(rows, np.flatnonzero(step_s > SLOWEST_S * np.maximum(step, _CLOSE) + SLOWEST_S * _SIXTEENTH) + 1)
 
 
-def _anchors(onset: Floats, alignment: Alignment, rows: NDArray[np.int64], on_clock: bool) -> tuple[Floats, Floats]:
-    """One point for each distinct onset: the median time of its played notes, of its unsure ones if none is played."""
+def _anchors(
+    onset: Floats, on_beat: NDArray[np.bool_], alignment: Alignment, rows: NDArray[np.int64], on_clock: bool
+) -> tuple[Floats, Floats]:
+    """One point for each distinct onset: the median time of its played notes, of its unsure ones if none is played.
+
+    Where the order of the times contradicts that of the onsets, the points with the larger sum of weights stay.
+    """
     rows = rows[np.argsort(onset[rows], kind="stable")]
     quarter, time_s = onset[rows], alignment.recording_s[rows].clip(0.0)
+    is_played = alignment.state[rows] == "played"
     starts = np.flatnonzero(np.concatenate([[True], np.diff(quarter) > _SAME_ONSET]))[: len(rows)]
-    points: list[tuple[float, float]] = [(0.0, 0.0)] if on_clock else []
+    points = [(0.0, 0.0, np.inf)] if on_clock else []
     for group in np.split(np.arange(len(rows)), starts[1:]):
-        played = group[alignment.state[rows[group]] == "played"]
+        played = group[is_played[group]]
         kept = played if len(played) else group
         if len(kept):
-            points.append((float(quarter[kept].mean()), float(np.median(time_s[kept]))))
-    points = _increasing(points)
-    return np.array([one[0] for one in points]), np.array([one[1] for one in points])
+            weight = (1.0 if len(played) else _UNSURE_WEIGHT) * (_BEAT_WEIGHT if on_beat[rows[group]].any() else 1.0)
+            points.append((float(quarter[kept].mean()), float(np.median(time_s[kept])), weight))
+    rising = [points[index] for index in heaviest_rising([(time, weight) for _, time, weight in points])]
+    return np.array([one[0] for one in rising]), np.array([one[1] for one in rising])
 
 
-def _increasing(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The longest sequence of points, in order of the first value, in which the second rises strictly too.
+def heaviest_rising(values: Sequence[tuple[float, float]]) -> list[int]:
+    """Positions of the strictly rising values (value, weight) with the largest sum of weights, in their order.
 
-    >>> _increasing([(0, 0.0), (1, 1.0), (2, 9.0), (3, 3.0), (4, 4.0)])
-    [(0, 0.0), (1, 1.0), (3, 3.0), (4, 4.0)]
+    >>> heaviest_rising([(0.0, 1.0), (1.0, 1.0), (9.0, 1.0), (3.0, 1.0), (4.0, 1.0)])
+    [0, 1, 3, 4]
+    >>> heaviest_rising([(0.0, 1.0), (9.0, 3.0), (3.0, 1.0), (4.0, 1.0)])
+    [0, 1]
     """
-    ends: list[float] = []  # the least last value of an increasing sequence of each length
-    last: list[int] = []
-    before = [-1] * len(points)
-    for index, (_, value) in enumerate(points):
-        length = bisect_left(ends, value)
-        before[index] = last[length - 1] if length else -1
-        ends[length : length + 1] = [value]
-        last[length : length + 1] = [index]
+    rank_of = {value: rank for rank, value in enumerate(sorted({value for value, _ in values}), 1)}
+    best: list[tuple[float, int]] = [(0.0, -1)] * (len(rank_of) + 1)  # a Fenwick tree of maxima over ranks
+    before = [-1] * len(values)
+    heaviest = (0.0, -1)
+    for index, (value, weight) in enumerate(values):
+        found = (0.0, -1)
+        rank = rank_of[value] - 1
+        while rank > 0:
+            found = max(found, best[rank])
+            rank -= rank & -rank
+        before[index] = found[1]
+        reached = (found[0] + min(weight, _MOST_WEIGHT), index)
+        heaviest = max(heaviest, reached)
+        rank = rank_of[value]
+        while rank < len(best):
+            best[rank] = max(best[rank], reached)
+            rank += rank & -rank
     kept = []
-    index = last[-1] if last else -1
+    index = heaviest[1]
     while index >= 0:
-        kept.append(points[index])
+        kept.append(index)
         index = before[index]
     return kept[::-1]
 

@@ -26,7 +26,7 @@ from antiphon.io.notes import tick_tracks
 
 _LONGEST_QUARTER = (1 << 24) - 1  # microseconds, in three bytes
 _CLOSE = 1e-4
-_PAUSE_S = 0.05  # notes of a beat that are further off than this tell of a pause inside it
+_PAUSE_S = 0.2  # notes of a beat that are further off than this tell of a pause inside it
 
 
 def _write(alignment: Alignment) -> bytes:

@@ -72,6 +72,7 @@ class Alignment:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> import numpy as np
     >>> import antiphon
     >>> from antiphon.alignment.dtw import Warp
@@ -89,10 +90,8 @@ class Alignment:
     [2.0, 2.5]
     >>> alignment.save("take.mid")
     >>> alignment.save("labels.txt", format="audacity")
-    >>> print(open("labels.txt", encoding="utf-8").read().expandtabs(10))
-    2.000000  2.500000  0
-    2.500000  3.000000  1 ?
-    <BLANKLINE>
+    >>> Path("labels.txt").read_text(encoding="utf-8").splitlines()
+    ['2.000000\\t2.500000\\t0', '2.500000\\t3.000000\\t1 ?']
     """
 
     recording: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from statistics import median
 from typing import NamedTuple
 
 import numpy as np
@@ -104,9 +105,10 @@ def beat_labels(alignment: Alignment) -> list[Label]:
     for row in rows.tolist():
         groups[int(number[row]), keys[row]].append(row)
     labels = []
+    times_s = alignment.recording_s.tolist()
     for members in groups.values():
         sure = [row for row in members if is_sure[row]]
-        time_s = float(np.median(alignment.recording_s[sure or members]).clip(0.0))
+        time_s = max(median(times_s[row] for row in sure or members), 0.0)
         text = " ".join(dict.fromkeys(texts[row] for row in members))
         labels.append(Label(time_s, time_s, text, bool(sure)))
     return sorted(labels)
@@ -117,7 +119,7 @@ def path_labels(alignment: Alignment) -> list[Label]:
     labels = []
     for warp in alignment.path:
         for second in np.arange(np.ceil(warp.query_s[0]), warp.query_s[-1] + 1e-9, _LABEL_EVERY_S).tolist():
-            time_s = float(warp.at(second))
+            time_s = float(warp.at(second) if len(warp.query_s) > 1 else warp.library_s[0])
             if time_s >= 0:
                 is_lost = any(begin_s <= time_s <= end_s for begin_s, end_s in alignment.lost)
                 labels.append(Label(time_s, time_s, f"{second:g} s", not is_lost))

@@ -7,13 +7,16 @@ the bar; otherwise, as after a stumble, the bar is cut, to a multiple of a sixte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean, median
 
 import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.alignment.alignment_table import Alignment
+from antiphon.alignment.dtw import Warp
+from antiphon.alignment.rising import heaviest_rising
 from antiphon.io.metre import Bar, Floats, Metre
 
 SLOWEST_S = 12.0
@@ -26,7 +29,7 @@ _BACK_S = 1.0  # a step back in the notes that is no order of ornaments or of ch
 _CLOSE = 1e-4
 _MOST_EMPTY_BARS = 10_000
 _NEAR_BEAT = 5e-3  # of a beat
-_UNSURE_WEIGHT, _BEAT_WEIGHT, _MOST_WEIGHT = 0.25, 4.0, 1e9
+_UNSURE_WEIGHT, _BEAT_WEIGHT, _FIXED_WEIGHT = 0.25, 4.0, 1e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +68,7 @@ def stretches(alignment: Alignment) -> NDArray[np.int64]:
     rows = np.flatnonzero(is_timed)
     if len(alignment.path) > 0 and len(rows):
         x, y = onset_s[rows], time_s[rows]
-        distance = [
-            np.abs(warp.at(x) - y) + np.maximum(warp.query_s[0] - x, 0.0) + np.maximum(x - warp.query_s[-1], 0.0)
-            for warp in alignment.path
-        ]
-        found[rows] = np.argmin(distance, axis=0)
+        found[rows] = np.argmin([_distance(warp, x, y) for warp in alignment.path], axis=0)
     elif len(rows):
         number, reached = 0, -np.inf
         for row in rows[np.argsort(time_s[rows], kind="stable")].tolist():
@@ -79,6 +78,13 @@ def stretches(alignment: Alignment) -> NDArray[np.int64]:
             found[row] = number
     _give_to_missing(found, onset_s, is_timed)
     return found
+
+
+def _distance(warp: Warp, onset_s: Floats, time_s: Floats) -> Floats:
+    """How far points [n] are from a stretch of the path, in seconds of both sides together."""
+    outside = np.maximum(warp.query_s[0] - onset_s, 0.0) + np.maximum(onset_s - warp.query_s[-1], 0.0)
+    at_s = warp.at(onset_s) if len(warp.query_s) > 1 else warp.library_s[0]
+    return outside + np.abs(at_s - time_s)
 
 
 def _give_to_missing(found: NDArray[np.int64], onset_s: Floats, is_timed: NDArray[np.bool_]) -> None:
@@ -123,7 +129,7 @@ def unfold(alignment: Alignment, metre: Metre, *, on_clock: bool) -> Unfolded:
             shift[part] = axis.add(quarter[part], times)
     onset = quarter + shift
     anchors = _anchors(onset, _on_beat(quarter, metre), alignment, rows[is_timed[rows]], on_clock)
-    ends = onset + np.maximum(end - quarter, 0.0)
+    ends = onset + np.nan_to_num(end - quarter).clip(0.0)
     return Unfolded(onset, ends, tuple(axis.bars), tuple(axis.jumps), *anchors)
 
 
@@ -151,51 +157,17 @@ def _anchors(
     Where the order of the times contradicts that of the onsets, the points with the larger sum of weights stay.
     """
     rows = rows[np.argsort(onset[rows], kind="stable")]
-    quarter, time_s = onset[rows], alignment.recording_s[rows].clip(0.0)
-    is_played = alignment.state[rows] == "played"
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(quarter) > _SAME_ONSET]))[: len(rows)]
-    points = [(0.0, 0.0, np.inf)] if on_clock else []
-    for group in np.split(np.arange(len(rows)), starts[1:]):
-        played = group[is_played[group]]
-        kept = played if len(played) else group
-        if len(kept):
-            weight = (1.0 if len(played) else _UNSURE_WEIGHT) * (_BEAT_WEIGHT if on_beat[rows[group]].any() else 1.0)
-            points.append((float(quarter[kept].mean()), float(np.median(time_s[kept])), weight))
+    quarter, time_s = onset[rows].tolist(), alignment.recording_s[rows].clip(0.0).tolist()
+    is_played, is_beat = (alignment.state[rows] == "played").tolist(), on_beat[rows].tolist()
+    starts = [0, *(np.flatnonzero(np.diff(quarter) > _SAME_ONSET) + 1).tolist(), len(rows)] if len(rows) else [0]
+    points = [(0.0, 0.0, _FIXED_WEIGHT)] if on_clock else []
+    for begin, end in pairwise(starts):
+        played = [index for index in range(begin, end) if is_played[index]]
+        kept = played or range(begin, end)
+        weight = (1.0 if played else _UNSURE_WEIGHT) * (_BEAT_WEIGHT if any(is_beat[begin:end]) else 1.0)
+        points.append((fmean(quarter[index] for index in kept), median(time_s[index] for index in kept), weight))
     rising = [points[index] for index in heaviest_rising([(time, weight) for _, time, weight in points])]
     return np.array([one[0] for one in rising]), np.array([one[1] for one in rising])
-
-
-def heaviest_rising(values: Sequence[tuple[float, float]]) -> list[int]:
-    """Positions of the strictly rising values (value, weight) with the largest sum of weights, in their order.
-
-    >>> heaviest_rising([(0.0, 1.0), (1.0, 1.0), (9.0, 1.0), (3.0, 1.0), (4.0, 1.0)])
-    [0, 1, 3, 4]
-    >>> heaviest_rising([(0.0, 1.0), (9.0, 3.0), (3.0, 1.0), (4.0, 1.0)])
-    [0, 1]
-    """
-    rank_of = {value: rank for rank, value in enumerate(sorted({value for value, _ in values}), 1)}
-    best: list[tuple[float, int]] = [(0.0, -1)] * (len(rank_of) + 1)  # a Fenwick tree of maxima over ranks
-    before = [-1] * len(values)
-    heaviest = (0.0, -1)
-    for index, (value, weight) in enumerate(values):
-        found = (0.0, -1)
-        rank = rank_of[value] - 1
-        while rank > 0:
-            found = max(found, best[rank])
-            rank -= rank & -rank
-        before[index] = found[1]
-        reached = (found[0] + min(weight, _MOST_WEIGHT), index)
-        heaviest = max(heaviest, reached)
-        rank = rank_of[value]
-        while rank < len(best):
-            best[rank] = max(best[rank], reached)
-            rank += rank & -rank
-    kept = []
-    index = heaviest[1]
-    while index >= 0:
-        kept.append(index)
-        index = before[index]
-    return kept[::-1]
 
 
 class _Axis:

@@ -10,6 +10,7 @@ notes is 0.1 ms.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
@@ -112,7 +113,7 @@ class _Places:
 
     def score_note(self, anchor: str, pitch: int, onset: float, end: float) -> str:
         onset, end = (round(at * self._per_quarter) / self._per_quarter for at in (onset, end))
-        position = max(int(np.searchsorted(self._starts, onset + 1e-6, side="right")) - 1, 0)
+        position = max(bisect_right(self._starts, onset + 1e-6) - 1, 0)
         bar = self._bars[position]
         inside = onset - bar.at
         beat = int((bar.phase + inside) / bar.beat + 1e-6)

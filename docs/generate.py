@@ -29,6 +29,7 @@ _TITLES = {
     "models": "Models",
     "io": "Reading audio and notes",
     "index": "Search, pairs and alignment",
+    "alignment": "Alignments",
     "corpora": "Corpora",
     "training": "Training",
     "evaluation": "Evaluation",

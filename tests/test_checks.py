@@ -12,9 +12,9 @@ import torch
 from typer.testing import CliRunner
 
 import antiphon
+from antiphon.alignment.alignment_table import Alignment
 from antiphon.cli import app
 from antiphon.errors import AntiphonError, UnknownName
-from antiphon.index.aligning import Alignment
 from antiphon.index.match import Match
 from antiphon.index.pairing import Pairing
 from antiphon.models.batch import collate
@@ -139,7 +139,8 @@ def test_outputs_do_not_overwrite_inputs(command: list[str], tmp_path: Path, mon
     _, score = _pair_files(tmp_path)
     before = score.read_bytes()
     (tmp_path / "linked.mid").symlink_to(score)
-    result = CliRunner().invoke(app, [*command, *([] if "--model" in command else ["--model", "template"])])
+    has_model = command[0] != "align" and "--model" not in command
+    result = CliRunner().invoke(app, [*command, *(["--model", "template"] if has_model else [])])
     assert isinstance(result.exception, AntiphonError), result.output
     assert "this is an input" in str(result.exception)
     assert score.read_bytes() == before
@@ -173,7 +174,10 @@ def test_scores_that_cannot_be_used_are_named(tmp_path: Path) -> None:
 def test_results_print_in_one_short_line() -> None:
     times = np.zeros(2)
     pitch = np.array([60, 64], np.uint8)
-    alignment = Alignment("take.wav", "take.mid", 0.5, None, pitch, pitch, times, times, times, times)
+    alignment = Alignment(
+        "take.wav", "take.mid", 0.5, 0.5, (), 0, (), np.array(["0", "1"]), pitch, pitch, times, times, None, None,
+        times, times, np.array(["played", "played"]), times,
+    )  # fmt: skip
     assert repr(alignment) == "<Alignment of take.mid with take.wav: 2 notes, confidence 0.50>"
     assert str(Pairing((), (), ("a.mid",), ())) == (
         "<Pairing: 0 pairs, 0 recordings without notes, 1 note files without recording, 0 skipped>"

@@ -22,7 +22,7 @@ PUBLIC_NAMES = {
     "index add": {"Index"},
     "index relocate": {"Index"},
     "pair": {"pair", "Pairing"},
-    "align": {"align"},
+    "align": {"align", "Alignment"},
     "serve": {"serve"},
     "train": {"train", "resume"},
     "evaluate": {"evaluate", "compare"},

@@ -10,7 +10,7 @@ import pytest
 from antiphon.alignment.aligning import Side, align, align_sides
 from antiphon.alignment.alignment_table import Alignment
 from antiphon.alignment.events import Events
-from antiphon.alignment.note_alignment import Anchor
+from antiphon.alignment.note_alignment import Anchors
 from antiphon.io.notes import Notes
 from antiphon.models.note_onsets import (
     FRAME_HZ,
@@ -44,7 +44,7 @@ def _together(*parts: Notes) -> Notes:
     return Notes.of(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
 
 
-def _aligned(recording: Notes, notes: Notes, anchors: tuple[Anchor, ...] = ()) -> Alignment:
+def _aligned(recording: Notes, notes: Notes, anchors: Anchors = ()) -> Alignment:
     return align_sides(Side(recording, predicted_onsets_of(recording)), notes, "recording", "notes", (0,), anchors)
 
 
@@ -155,7 +155,7 @@ def test_a_transposed_recording_is_found_when_asked_for():
 def test_anchors_hold_the_path():
     steady = Notes.of(np.arange(100) * 0.5, [0.3] * 100, [60] * 100, [64] * 100)  # every note could be any other
     recording = _played(steady, steady.onset_s + 2.0)
-    anchors = (Anchor(10.0, 13.0), Anchor(30.0, 33.0))
+    anchors = ((10.0, 13.0), (30.0, 33.0))
     alignment = _aligned(recording, steady, anchors)
     at = {
         round(float(onset), 3): float(time)
@@ -166,10 +166,12 @@ def test_anchors_hold_the_path():
     assert at[30.0] == pytest.approx(33.0, abs=0.02)
 
 
-def test_anchors_that_cross_are_refused():
+def test_anchors_of_a_repeat_go_through_the_notes_twice():
     notes = _piece()
-    with pytest.raises(ValueError, match="same order"):
-        _aligned(notes, notes, (Anchor(10.0, 20.0), Anchor(20.0, 10.0)))
+    recording = _together(notes.within(0.0, 24.0), _played(notes, notes.onset_s + 24.0))
+    alignment = _aligned(recording, notes, ((4.0, 4.0), (20.0, 20.0), (4.0, 28.0), (40.0, 64.0)))
+    assert _times(alignment, 8.0) == pytest.approx([8.0, 32.0], abs=0.01)
+    assert _times(alignment, 44.0) == pytest.approx([68.0], abs=0.01)
 
 
 @pytest.mark.parametrize("empty", ["recording", "notes", "both"])

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from antiphon.alignment import certainty
 from antiphon.alignment.aligned_notes import SHORTEST_NOTE_S
 from antiphon.alignment.alignment_table import Alignment
+from antiphon.alignment.anchors import read_anchors
 from antiphon.alignment.dtw import Warp
 from antiphon.alignment.events import Events, Seconds
-from antiphon.alignment.note_alignment import Anchor, Stretch, align_notes
+from antiphon.alignment.note_alignment import Anchors, Stretch, align_notes
 from antiphon.checks import check_path
 from antiphon.io.audio import read_samples, sound_blocks
 from antiphon.io.kinds import modality_of_input
@@ -60,7 +61,11 @@ def read_side(path: Path) -> Side:
 
 
 def align(
-    recording: str | Path, notes: str | Path, *, transpose: bool = False, anchors: Sequence[Anchor] = ()
+    recording: str | Path,
+    notes: str | Path,
+    *,
+    transpose: bool = False,
+    anchors: str | Path | Anchors = (),
 ) -> Alignment:
     """Find the moment of each note of a file in a recording of the same music.
 
@@ -76,7 +81,8 @@ def align(
     transpose
         The recording may be up to 6 semitones higher or lower than the notes.
     anchors
-        Points that the path must pass. Between the first and the last one the recording plays everything once.
+        Points that the path must pass, as pairs of seconds in the notes and in the recording, or a file of Audacity
+        labels of an alignment that were corrected. From one point to the next everything is played once.
 
     Returns
     -------
@@ -86,9 +92,7 @@ def align(
     Raises
     ------
     UnreadableInput
-        For a file that cannot be read or is neither sound nor notes.
-    ValueError
-        For anchors that are not in the same order on both sides.
+        For a file that cannot be read or is neither sound nor notes, and labels of which none can be used.
 
     Examples
     --------
@@ -103,9 +107,9 @@ def align(
     check_path("recording", "the path of a sound file or a note file", recording)
     check_path("notes", "the path of a note file or a sound file", notes)
     played, written = read_side(Path(recording)), read_side(Path(notes))
-    return align_sides(
-        played, written.notes, str(recording), str(notes), _TRANSPOSITIONS if transpose else (0,), anchors
-    )
+    points = read_anchors(anchors, written.notes) if isinstance(anchors, str | Path) else anchors
+    transpositions = _TRANSPOSITIONS if transpose else (0,)
+    return align_sides(played, written.notes, str(recording), str(notes), transpositions, points)
 
 
 def align_sides(
@@ -114,7 +118,7 @@ def align_sides(
     recording: str,
     file: str,
     transpositions: Sequence[int] = (0,),
-    anchors: Sequence[Anchor] = (),
+    anchors: Anchors = (),
 ) -> Alignment:
     """Align notes with a side that has been read; `recording` and `file` are the names of both.
 
@@ -156,7 +160,7 @@ class _Found:
     stretches: list[Stretch]
 
     @classmethod
-    def of(cls, onsets: OnsetMap, notes: Notes, semitones: int, anchors: Sequence[Anchor]) -> _Found:
+    def of(cls, onsets: OnsetMap, notes: Notes, semitones: int, anchors: Anchors) -> _Found:
         events = Events.of(notes.onset_s, notes.pitch, semitones)
         return cls(onsets, semitones, events, align_notes(onsets, events, anchors))
 

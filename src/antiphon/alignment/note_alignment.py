@@ -48,23 +48,18 @@ class Stretch:
         return self.times_s[events.event[self.note] - self.first]
 
 
-@dataclass(frozen=True)
-class Anchor:
-    """A point that the path must pass: a second of the notes, and the second of the recording where it is played."""
-
-    notes_s: float
-    recording_s: float
+Anchors = Sequence[tuple[float, float]]
+"""Points that a path must pass: a second of the notes, and the second of the recording where it is played."""
 
 
-def align_notes(onsets: OnsetMap, events: Events, anchors: Sequence[Anchor] = ()) -> list[Stretch]:
+def align_notes(onsets: OnsetMap, events: Events, anchors: Anchors = ()) -> list[Stretch]:
     """The stretches of a recording that play the events, in order of the recording.
 
-    `onsets` float32 [88, frames] is heard from a recording, or predicted from notes where both sides are notes. Between
-    the first and the last anchor the recording plays everything once. Raises `ValueError` for anchors that are not
-    later and later on both sides.
+    `onsets` float32 [88, frames] is heard from a recording, or predicted from notes where both sides are notes. From
+    one anchor to the next, where that is not earlier in the notes, the recording plays everything once.
     """
     evidence = log_odds(onsets)
-    pinned = _pinned(events, anchors)
+    pinned = _pinned(events, anchors, onsets.shape[1])
     if pinned:
         found = _through(evidence, events, pinned)
     else:
@@ -72,38 +67,69 @@ def align_notes(onsets: OnsetMap, events: Events, anchors: Sequence[Anchor] = ()
     return [_stretch(onsets, evidence, events, passed, pinned) for passed in _joined(evidence, events, found)]
 
 
-def _pinned(events: Events, anchors: Sequence[Anchor]) -> dict[int, float]:
-    """The event nearest to each anchor, and its second of the recording, in order."""
-    if len(events) == 0:
-        return {}
-    ordered = sorted(anchors, key=lambda one: one.notes_s)
-    pinned = {int(np.abs(events.onset_s - one.notes_s).argmin()): one.recording_s for one in ordered}
-    if any(later <= earlier for earlier, later in pairwise(pinned.values())):
-        raise ValueError("anchors must be in the same order on both sides")
-    return pinned
+def _pinned(events: Events, anchors: Anchors, frames: int) -> list[dict[int, float]]:
+    """For each pass through the notes its pinned events, with their seconds of the recording, in order.
+
+    An anchor pins the event that is nearest to it. Anchors beyond the recording are ignored.
+    """
+    passes: list[dict[int, float]] = []
+    last = len(events)
+    for recording_s, notes_s in sorted((there, here) for here, there in anchors):
+        if len(events) == 0 or not 0 <= recording_s < frames / FRAME_HZ:
+            continue
+        event = int(np.abs(events.onset_s - notes_s).argmin())
+        if event == last:
+            continue
+        if event < last:
+            passes.append({})
+        passes[-1][event] = recording_s
+        last = event
+    return passes
 
 
-def _through(evidence: Log, events: Events, pinned: dict[int, float]) -> list[Passed]:
-    """Stretches through pinned events: free before the first and after the last, in between all events once."""
+def _through(evidence: Log, events: Events, passes: Sequence[Mapping[int, float]]) -> list[Passed]:
+    """Stretches through pinned events: free before the first, between passes and after the last."""
+    found: list[Passed] = []
+    frame, everything = 0, len(events)
+    for pinned in passes:
+        first, begin = next((event, round(second * FRAME_HZ)) for event, second in pinned.items())
+        until = first if frame == 0 else everything
+        found += _free(evidence, events, (0, until), (frame, begin))
+        found.append(_once(evidence, events, pinned))
+        frame = round(max(pinned.values()) * FRAME_HZ)
+        last = max(pinned)
+    return found + _free(evidence, events, (last + 1, everything), (frame, evidence.shape[1]))
+
+
+def _free(evidence: Log, events: Events, which: tuple[int, int], frames: tuple[int, int]) -> list[Passed]:
+    paths = coarse_path(evidence[:, slice(*frames)], events.part(*which))
+    return [_shifted(one, which[0], frames[0]) for one in paths if one.heard.sum() >= _FEWEST_HEARD]
+
+
+def _once(evidence: Log, events: Events, pinned: Mapping[int, float]) -> Passed:
+    """All events from the first pinned one to the last."""
     edges = [(event, round(second * FRAME_HZ)) for event, second in pinned.items()]
-    (first, begin), (last, end) = edges[0], edges[-1]
-    middle = [
+    between = [
         _shifted(path_between(evidence[:, frame:stop], events.part(event, until)), event, frame)
         for (event, frame), (until, stop) in pairwise(edges)
     ]
-    whole = _concatenated(*middle, Passed(np.array([last]), np.array([end / FRAME_HZ]), np.array([True])))
+    last, end = edges[-1]
+    whole = _concatenated(*between, Passed(np.array([last]), np.array([end / FRAME_HZ]), np.array([True])))
     at = np.searchsorted(whole.event, list(pinned))
     whole.time_s[at], whole.heard[at] = list(pinned.values()), True
-    before = [_shifted(one, 0, 0) for one in coarse_path(evidence[:, :begin], events.part(0, first))]
-    after = [_shifted(one, last + 1, end) for one in coarse_path(evidence[:, end:], events.part(last + 1, len(events)))]
-    return [one for one in (*before, whole, *after) if one is whole or one.heard.sum() >= _FEWEST_HEARD]
+    return whole
 
 
 def _shifted(passed: Passed, events: int, frames: int) -> Passed:
     return Passed(passed.event + events, passed.time_s + frames / FRAME_HZ, passed.heard)
 
 
-def _stretch(onsets: OnsetMap, evidence: Log, events: Events, passed: Passed, pinned: Mapping[int, float]) -> Stretch:
+def _stretch(
+    onsets: OnsetMap, evidence: Log, events: Events, passed: Passed, passes: Sequence[Mapping[int, float]]
+) -> Stretch:
+    begin_s, end_s = passed.time_s[0], passed.time_s[-1]
+    inside = [one for one in passes if begin_s <= min(one.values()) <= end_s]
+    pinned = {event: second for one in inside for event, second in one.items()}
     times_s, gain = event_times(evidence, events, passed, pinned)
     first, last = int(passed.event[0]), int(passed.event[-1])
     begin, end = np.searchsorted(events.event, (first, last + 1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -120,45 +119,76 @@ def _summary(pairing: Pairing) -> str:
 
 @app.command()
 def align(
-    recording: Annotated[Path, typer.Argument(metavar="RECORDING", help="a sound file")],
-    notes: Annotated[Path, typer.Argument(metavar="NOTES", help="a note file of the same music")],
-    model: ModelOption = "default",
+    recording: Annotated[Path, typer.Argument(metavar="RECORDING", help="a sound file; a note file is possible")],
+    notes: Annotated[Path, typer.Argument(metavar="NOTES", help="a note file of the same music; sound is possible")],
     transpose: TransposeOption = False,
+    anchors: Annotated[
+        Path | None,
+        typer.Option("--anchors", metavar="FILE", help="Audacity labels of the right times, which the path obeys"),
+    ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="write the notes there: .csv, .json, or .mid", callback=output_file),
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="write it there: .csv, .json, .mid, .match, .TextGrid, .txt (Audacity), .sv.csv (Sonic Visualiser)",
+            callback=output_file,
+        ),
     ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", metavar="NAME", help="format of --out whatever its suffix is, such as tempo-map"),
+    ] = None,
+    csv_: Annotated[bool, typer.Option("--csv", help="print CSV")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Find the time of each note of a file in a recording. A .mid file has the notes at the recording's times.
+    """Find the time of each note of a file in a recording, and write them in a format that other programs read.
+
+    A .mid file has the notes at the recording's times; with --format tempo-map they keep their bars and a tempo map
+    follows the recording.
 
     Example: antiphon align take1.flac sonata.mid --out aligned.mid
     """
-    suffix = None if out is None else out.suffix.lower()
-    if suffix not in (None, ".csv", ".json", ".mid", ".midi"):
-        raise typer.BadParameter(f"--out {out}: the suffix is .csv, .json, .mid or .midi")
+    if json_ and csv_:
+        raise typer.BadParameter("--json and --csv are two forms of one table; choose one")
+    if format_ is not None and out is None:
+        raise typer.BadParameter(f"--format {format_}: it is the format of --out, which is missing")
     if out is not None:
-        check_not_input(out, (recording, notes))
-    alignment = antiphon.align(recording, notes, model=model, transpose=transpose)
+        antiphon.Alignment.check_output(out, format_)
+        check_not_input(out, (recording, notes, *([] if anchors is None else [anchors])))
+    alignment = antiphon.align(recording, notes, transpose=transpose, anchors=() if anchors is None else anchors)
     if out is not None:
-        if suffix == ".csv":
-            write_output(out, alignment.to_csv())
-        elif suffix == ".json":
-            write_output(out, json.dumps(alignment.as_dict(), indent=1, ensure_ascii=False) + "\n")
-        else:
-            midi = alignment.to_midi()
-            out.parent.mkdir(parents=True, exist_ok=True)
-            midi.save(out)
-    print_json(alignment.as_dict()) if json_ else typer.echo(_alignment_as_text(alignment))
+        alignment.save(out, format=format_)
+    if json_:
+        print_json(alignment.as_dict())
+    elif csv_:
+        typer.echo(alignment.to_csv(), nl=False)
+    else:
+        typer.echo(_alignment_as_text(alignment))
 
 
 def _alignment_as_text(alignment: Alignment) -> str:
-    match = alignment.match
-    if match is None:
+    if not alignment.path:
         return f"no part of {alignment.notes} was found in {alignment.recording}"
-    aligned = int((alignment.recording_s == alignment.recording_s).sum())  # NaN differs from itself
+    first, last = alignment.path[0], alignment.path[-1]
+    states = alignment.state.tolist()
+    counts = ", ".join(f"{states.count(state)} {state}" for state in ("played", "missing", "unsure", "extra"))
+    lost = ", ".join(f"{_clock(begin_s)}–{_clock(end_s)}" for begin_s, end_s in alignment.lost)
     return (
-        f"confidence {alignment.confidence:.2f}{'' if alignment.confidence >= LIKELY else ': probably other music'}\n"
-        f"{match.query_start_s:.2f}–{match.query_end_s:.2f} s of {alignment.recording} are "
-        f"{match.start_s:.2f}–{match.end_s:.2f} s of {alignment.notes}\n{aligned} of {len(alignment)} notes have a time"
+        f"confidence {alignment.confidence:.2f}{'' if alignment.confidence >= LIKELY else ': probably other music'}, "
+        f"of the path {alignment.path_confidence:.2f}\n"
+        f"{_clock(first.library_s[0])}–{_clock(last.library_s[-1])} of {alignment.recording} begins at "
+        f"{_clock(first.query_s[0])} and ends at {_clock(last.query_s[-1])} of {alignment.notes}\n"
+        f"notes: {counts}\n"
+        f"path lost: {lost or 'nowhere'}"
     )
+
+
+def _clock(seconds: float) -> str:
+    """Seconds as mm:ss, with as many minutes as there are.
+
+    >>> _clock(65.4), _clock(3600.0)
+    ('01:05', '60:00')
+    """
+    minutes, rest = divmod(max(round(float(seconds)), 0), 60)
+    return f"{minutes:02d}:{rest:02d}"

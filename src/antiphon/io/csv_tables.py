@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,22 @@ def check_columns(path: Path, what: str, columns: Sequence[str], found: Collecti
     """Raises `UnreadableInput` when a table lacks one of `columns`."""
     if missing := [name for name in columns if name not in found]:
         raise UnreadableInput(path, f"no column {', '.join(missing)}; a {what} has {', '.join(columns)}")
+
+
+_FORMULA = ("=", "+", "-", "@")
+_CONTROL = re.compile(r"[\s\x00-\x1f\x7f]+")
+
+
+def plain_cell(text: str) -> str:
+    """Text from a foreign file for a cell that a spreadsheet must not take for a formula: an apostrophe goes first.
+
+    Controls and white space become one space.
+
+    >>> plain_cell("=1+1"), plain_cell("\\t-3"), plain_cell("n12")
+    ("'=1+1", "'-3", 'n12')
+    """
+    text = _CONTROL.sub(" ", text).strip()
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:

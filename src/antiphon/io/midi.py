@@ -25,11 +25,7 @@ def read_midi(path: Path, data: bytes, sustain: bool) -> Notes:
 
     Raises `UnreadableInput`; warns with an `InputWarning` where the file is read in part or with a guess.
     """
-    plain = read_plain(data, sustain)
-    try:
-        sequences, remarks, is_cut = ([plain], [], False) if plain is not None else read_sequences(data)
-    except ValueError as error:
-        raise UnreadableInput(path, str(error)) from None
+    sequences, remarks, is_cut = sequences_of(path, data, sustain)
     columns = _in_seconds(sequences, sustain)
     is_drum = columns.pop() == DRUM_CHANNEL
     drums = Notes.of(*(column[is_drum] for column in columns)) if is_drum.any() else None
@@ -53,13 +49,22 @@ def read_midi(path: Path, data: bytes, sustain: bool) -> Notes:
     return notes
 
 
+def sequences_of(path: Path, data: bytes, sustain: bool) -> tuple[list[Sequence], list[str], bool]:
+    """The sequences of a file in ticks, remarks on it, and whether it is cut off. Raises `UnreadableInput`."""
+    plain = read_plain(data, sustain)
+    try:
+        return ([plain], [], False) if plain is not None else read_sequences(data)
+    except ValueError as error:
+        raise UnreadableInput(path, str(error)) from None
+
+
 def _in_seconds(sequences: list[Sequence], sustain: bool) -> list[NDArray[Any]]:
     """Onset, duration, pitch, velocity and channel of the notes of sequences that are played one after the other."""
     parts: list[list[NDArray[Any]]] = []
     begin_s = 0.0
     for one in sequences:
         end = _hold(one) if sustain and len(one.pedal) else one.end
-        onset_s, end_s = _ticks_to_seconds(one, one.onset), _ticks_to_seconds(one, end)
+        onset_s, end_s = ticks_to_seconds(one, one.onset), ticks_to_seconds(one, end)
         columns = [begin_s + onset_s, np.maximum(end_s - onset_s, 0.0), one.pitch, one.velocity, one.channel]
         place = one.onset << 7 | one.pitch
         if (place[1:] < place[:-1]).any():
@@ -76,7 +81,7 @@ def _is_too_fast(one: Sequence) -> bool:
     return bool(shortest < 20_000 and shortest / one.ticks_per_quarter < 10)
 
 
-def _ticks_to_seconds(one: Sequence, tick: NDArray[np.integer]) -> NDArray[np.float64]:
+def ticks_to_seconds(one: Sequence, tick: NDArray[np.integer]) -> NDArray[np.float64]:
     """Apply a piecewise-linear tempo map; before the first tempo event, MIDI's default of 120 quarters a minute."""
     if len(one.tempo) == 0 or (len(one.tempo) == 1 and one.tempo[0, 0] == 0):
         return tick * ((one.tempo[0, 1] if len(one.tempo) else _DEFAULT_TEMPO) / (1e6 * one.ticks_per_quarter))

@@ -6,6 +6,7 @@ import gzip
 import re
 import zlib
 from pathlib import Path, PurePath
+from typing import Literal
 
 import numpy as np
 
@@ -68,13 +69,13 @@ def read_notes(path: str | Path, *, sustain: bool = False) -> Notes:
     (True, dtype('float64'))
     """
     path = Path(path)
-    data = _read_bytes(path)
-    suffix = _suffix(path)
-    if is_midi(data) or suffix in MIDI_SUFFIXES:
+    data = read_bytes(path)
+    kind = kind_of_notes(path, data)
+    if kind == "midi":
         notes = read_midi(path, data, sustain)
-    elif suffix in TABLE_SUFFIXES:
+    elif kind == "table":
         notes = read_table(path, data)
-    elif suffix in SCORE_SUFFIXES or is_score_xml(data[:HEAD_BYTES]):
+    elif kind == "score":
         notes = read_score(path, data)
     else:
         raise UnreadableInput(path, f"not a note file; expected one of {', '.join(sorted(NOTE_SUFFIXES))}")
@@ -97,6 +98,16 @@ def _within_limits(path: Path, notes: Notes) -> Notes:
     return near
 
 
+def kind_of_notes(path: PurePath, data: bytes) -> Literal["midi", "table", "score"] | None:
+    """The kind of a note file by its content and its suffix; None for other files."""
+    suffix = _suffix(path)
+    if is_midi(data) or suffix in MIDI_SUFFIXES:
+        return "midi"
+    if suffix in TABLE_SUFFIXES:
+        return "table"
+    return "score" if suffix in SCORE_SUFFIXES or is_score_xml(data[:HEAD_BYTES]) else None
+
+
 def is_midi(data: bytes) -> bool:
     """Whether data begins as a MIDI file, plain or in RIFF."""
     return data.startswith(b"MThd") or (data.startswith(b"RIFF") and data[8:12] == b"RMID")
@@ -112,8 +123,8 @@ def _suffix(path: PurePath) -> str:
     return PurePath(path.stem).suffix.lower() if suffix == GZIP else suffix
 
 
-def _read_bytes(path: Path) -> bytes:
-    """The content of a file, uncompressed. Raises `UnreadableInput`."""
+def read_bytes(path: Path) -> bytes:
+    """The content of a note file, uncompressed. Raises `UnreadableInput`."""
     try:
         if path.is_dir():
             raise UnreadableInput(path, "this is a folder, a note file was expected")

@@ -161,7 +161,15 @@ class Notes:
 
 
 def write_midi(notes: Notes, path: str | Path, pedal_s: NDArray[np.float64] | None = None) -> None:
-    """Write a MIDI file: a piano, and drums where the notes have them.
+    """Write a MIDI file, as `midi_bytes` makes it.
+
+    Raises `OSError` where the file cannot be written, `ValueError` where the notes end after more than four years.
+    """
+    Path(path).write_bytes(midi_bytes(notes, pedal_s))  # unlike symusic's own writer it names the path in its errors
+
+
+def midi_bytes(notes: Notes, pedal_s: NDArray[np.float64] | None = None) -> bytes:
+    """A MIDI file: a piano, and drums where the notes have them.
 
     `pedal_s` [P, 2] gives sustain-pedal intervals (down, up) in seconds. The resolution is 0.1 ms up to 16 minutes; a
     longer file has ticks of 1e-7 of its length, because other programs refuse more than ten million ticks, but of at
@@ -169,7 +177,7 @@ def write_midi(notes: Notes, path: str | Path, pedal_s: NDArray[np.float64] | No
     a tick, and nothing begins before 0 s. Notes of one pitch that overlap are in tracks and channels of their own,
     since a note-off names no more than a pitch; of more than 15 at once, some share a channel.
 
-    Raises `OSError` where the file cannot be written, `ValueError` where the notes end after more than four years.
+    Raises `ValueError` where the notes end after more than four years.
     """
     pedal_s = np.zeros((0, 2)) if pedal_s is None else pedal_s
     last_s = max(part.end_s for part in (notes, notes.drums) if part is not None)
@@ -181,7 +189,8 @@ def write_midi(notes: Notes, path: str | Path, pedal_s: NDArray[np.float64] | No
     score.tempos.append(symusic.Tempo(0, 120.0))
     for part, is_drum in ((notes, False), (notes.drums, True)):
         score.tracks.extend([] if part is None else _tracks(part, 2 * score.ticks_per_quarter, is_drum, pedal_s))
-    Path(path).write_bytes(score.dumps_midi())  # unlike symusic's own writer it names the path in its errors
+    data: bytes = score.dumps_midi()
+    return data
 
 
 def _tracks(notes: Notes, per_second: int, is_drum: bool, pedal_s: NDArray[np.float64]) -> list[Any]:
@@ -189,19 +198,32 @@ def _tracks(notes: Notes, per_second: int, is_drum: bool, pedal_s: NDArray[np.fl
     exact = notes.onset_s.clip(0) * per_second
     begin, end = (np.rint(ticks).astype(np.int32) for ticks in (exact, notes.offset_s.clip(0) * per_second))
     begin = np.where(end > begin, begin, exact.astype(np.int32))
-    end = np.maximum(end, begin + 1)
-    layer = _layers(begin, end, notes.pitch)
-    tracks = []
-    for number in range(int(layer.max(initial=0)) + 1):
-        track: Any = symusic.Track("drums" if is_drum else "piano", program=0, is_drum=is_drum)
-        kept = layer == number
-        columns = (begin, end - begin, notes.pitch.astype(np.int8), notes.velocity.clip(1).astype(np.int8))
-        track.notes = symusic.Note.from_numpy(*(column[kept] for column in columns))
-        for times_s in () if is_drum else pedal_s:
+    tracks = tick_tracks(begin, end, notes.pitch, notes.velocity, is_drum)
+    for track in () if is_drum else tracks:
+        for times_s in pedal_s:
             for time_s, value in zip(times_s, (127, 0), strict=True):
                 track.controls.append(
                     symusic.ControlChange(round(float(time_s) * per_second), SUSTAIN_CONTROLLER, value)
                 )
+    return tracks
+
+
+def tick_tracks(
+    begin: NDArray[np.int32],
+    end: NDArray[np.int32],
+    pitch: NDArray[np.uint8],
+    velocity: NDArray[np.uint8],
+    is_drum: bool = False,
+) -> list[Any]:
+    """The fewest symusic tracks in which N notes, in ticks, of one pitch do not overlap; each lasts a tick or more."""
+    end = np.maximum(end, begin + 1)
+    layer = _layers(begin, end, pitch)
+    tracks = []
+    for number in range(int(layer.max(initial=0)) + 1):
+        track: Any = symusic.Track("drums" if is_drum else "piano", program=0, is_drum=is_drum)
+        kept = layer == number
+        columns = (begin, end - begin, pitch.astype(np.int8), velocity.clip(1).astype(np.int8))
+        track.notes = symusic.Note.from_numpy(*(column[kept] for column in columns))
         tracks.append(track)
     return tracks
 

@@ -143,9 +143,7 @@ def performed(sheet: Sheet, path: Path) -> Notes:
         There are no notes, or the repeats unfold to more than a million.
     """
     clock = _Clock(sheet.tempi, path)
-    for bar in sheet.bars:
-        bar.marks.number = bar.number
-    order = playing_order([bar.marks for bar in sheet.bars]) if sheet.order is None else sheet.order
+    order = _order(sheet)
     if sum(len(sheet.bars[place].notes) for place in order) > MOST_NOTES:
         raise UnreadableInput(path, f"its repeats unfold to more than {MOST_NOTES:,} notes")
     pitched: list[_Sounding] = []
@@ -187,6 +185,42 @@ def performed(sheet: Sheet, path: Path) -> Notes:
         raise UnreadableInput(path, "it holds no notes")
     strokes = _packed(drums, None, clock.is_guessed, sheet.has_bars) if drums else None
     return _packed(pitched, strokes, clock.is_guessed, sheet.has_bars)
+
+
+def _order(sheet: Sheet) -> list[int]:
+    """The places of the bars as played."""
+    for bar in sheet.bars:
+        bar.marks.number = bar.number
+    return playing_order([bar.marks for bar in sheet.bars]) if sheet.order is None else sheet.order
+
+
+class PlayedBar(NamedTuple):
+    """A bar with its start in quarters and seconds as played, and its end in seconds.
+
+    `tempi` has the quarters and seconds of the changes of tempo inside it.
+    """
+
+    bar: Bar
+    at: Fraction
+    at_s: float
+    end_s: float
+    tempi: tuple[tuple[Fraction, float], ...]
+
+
+def played_bars(sheet: Sheet, path: Path) -> list[PlayedBar]:
+    """The bars in the order and on the clock of `performed`."""
+    clock = _Clock(sheet.tempi, path)
+    played: list[PlayedBar] = []
+    at, at_s = Fraction(0), 0.0
+    for place in _order(sheet):
+        bar = sheet.bars[place]
+        begin_s = clock.seconds(bar.at)
+        inside = [one for one in clock.changes if bar.at < one < bar.at + bar.length]
+        tempi = tuple((at + one - bar.at, at_s + clock.seconds(one) - begin_s) for one in inside)
+        end_s = at_s + clock.seconds(bar.at + bar.length) - begin_s
+        played.append(PlayedBar(bar, at, at_s, end_s, tempi))
+        at, at_s = at + bar.length, end_s
+    return played
 
 
 def _tied(candidates: list[_Sounding], note: Written, start: Fraction) -> _Sounding | None:
@@ -245,6 +279,11 @@ class _Clock:
         self._starts_s.append(self._starts_s[-1] + float(at - self._starts[-1]) * self._per_quarter_s[-1])
         self._starts.append(at)
         self._per_quarter_s.append(per_quarter_s)
+
+    @property
+    def changes(self) -> list[Fraction]:
+        """The places where the tempo changes."""
+        return self._starts
 
     def seconds(self, at: Fraction) -> float:
         if at not in self._known:

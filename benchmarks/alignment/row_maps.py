@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from antiphon.errors import UnreadableInput
+from antiphon.errors import InputWarning, UnreadableInput
 from antiphon.io.audio import audio_info
 from antiphon.io.files import atomic_file
 from antiphon.io.note_files import read_notes
@@ -28,7 +29,9 @@ def warped_cases(folder: Path, cache: Path, seed: int, most: int | None = None) 
     """
     cases = []
     for number, sound in enumerate(sorted(folder.glob("*.flac"))[:most]):
-        played = read_notes(sound.with_suffix(".tsv"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InputWarning)  # the tables of MAPS have no header
+            played = read_notes(sound.with_suffix(".tsv"))
         duration_s = audio_info(sound).duration_s
         notes = warped(played, draw_warp(max(duration_s, played.end_s), np.random.default_rng([seed, number])))
         path = cache / "warped" / f"{sound.stem}-{seed}-{number}.mid"

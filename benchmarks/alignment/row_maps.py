@@ -23,7 +23,7 @@ _QUICK_RECORDINGS = 1
 
 
 def warped_cases(folder: Path, cache: Path, seed: int, most: int | None = None) -> list[Case]:
-    """A case for each FLAC file with a TSV file beside it. The seed and the file's place determine its map.
+    """A case for each FLAC file with a TSV file of its name. The seed and the file's place determine its map.
 
     Raises `UnreadableInput` where there is none.
     """

@@ -35,7 +35,7 @@ _QUICK_CASES = 2
 
 @dataclass(frozen=True)
 class RepeatCase:
-    """A score, a recording, and what is expected at each beat."""
+    """A score, a recording, and the right unfolding at each beat."""
 
     case: Case
     expected: list[Expected]

@@ -21,5 +21,5 @@ The peers of `benchmarks.alignment` have an environment of their own too. That c
     align-venv/bin/pip install --constraint constraints.txt -r benchmarks/peers/requirements-alignment.txt
     python -m benchmarks.alignment … --peers align-venv/bin/python
 
-`mir_eval`, whose measures are reported beside ours, is read where the command itself runs; without it they are left out.
+The measures of `mir_eval` need it in the environment of the command itself; without it they are left out.
 """

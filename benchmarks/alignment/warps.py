@@ -27,7 +27,7 @@ def draw_warp(duration_s: float, rng: np.random.Generator) -> Warp:
     True
     """
     beats = int(np.ceil(duration_s / _BEAT_S)) + 1
-    begins_s = np.arange(beats + 1) * _BEAT_S
+    begins_s: Seconds = np.asarray(np.arange(beats + 1) * _BEAT_S, np.float64)
     factor = np.exp(rng.uniform(*np.log(TEMPO)))
     middle_s = begins_s[:-1] + 0.5 * _BEAT_S
     curve = np.zeros(beats)

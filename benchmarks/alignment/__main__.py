@@ -29,6 +29,8 @@ from benchmarks.alignment.report import as_markdown
 from benchmarks.alignment.rows import Row, Setting
 from benchmarks.alignment.sounds import CONDITIONS
 
+_QUICK_PIECES = 4
+
 
 def main() -> None:
     """Parse the command line, run the rows, print the tables."""
@@ -98,7 +100,7 @@ def _setting(options: argparse.Namespace) -> Setting:
         tuple(options.conditions),
         tuple(options.split),
         tuple(split for split in REPORTED if split not in options.split) if "train" in options.split else (),
-        options.pieces,
+        options.pieces or (_QUICK_PIECES if options.quick else 0),
         options.seed,
         options.quick,
     )

@@ -107,7 +107,7 @@ class Antiphon:
         began = time.process_time()
         found: Any = antiphon.align(case.recording, case.notes)
         seconds = time.process_time() - began
-        kept = np.isfinite(found.onset_s)  # notes that were heard and are not in the file have no place here
+        kept = np.isfinite(found.onset_s)  # extra notes are not in the file and have no place here
         sureness = getattr(found, "note_confidence", None)
         return Aligned(
             np.asarray(found.onset_s[kept], np.float64),
@@ -145,13 +145,13 @@ class Peer:
             "pitch": notes.pitch.tolist(),
             "velocity": notes.velocity.tolist(),
         }
-        reply = self._ask(request)
+        reply = self._request(request)
         if "error" in reply:
             raise AntiphonError(f"{self.name}: {case.name}: {reply['error']}")
         times = np.array([np.nan if value is None else value for value in reply["recording_s"]])
         return Aligned(notes.onset_s, notes.pitch, times, reply["seconds"])
 
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _request(self, request: dict[str, Any]) -> dict[str, Any]:
         if self._process is None:
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

@@ -74,12 +74,18 @@ def cut(notes: Notes, begin_s: float, end_s: float) -> Notes:
 
 
 def read_pieces(
-    asap: Path, maestro: Corpus, splits: Collection[str], without: Collection[str] = (), count: int = 0, seed: int = 0
+    asap: Path,
+    maestro: Corpus,
+    splits: Collection[str],
+    without: Collection[str] = (),
+    count: int = 0,
+    seed: int = 0,
+    works: Collection[str] | None = None,
 ) -> Pieces:
     """One performance for each score: the first in ASAP's metadata whose recording is in one of the MAESTRO splits.
 
     Scores of a work that has a performance in one of the splits `without` are left out. A `count` above 0 takes a
-    random sample of so many pieces, which `seed` determines.
+    random sample of so many pieces, which `seed` determines. `works` are the works to look at, None for all.
     """
     recordings = {one.id: one for one in maestro.recordings}
     everything = read_asap(asap)
@@ -91,7 +97,9 @@ def read_pieces(
     first: dict[Path, tuple[Performance, Recording]] = {}
     for one in everything.performances:
         recording = recordings.get(one.id)
-        if recording is not None and recording.split in splits and work_of(one.folder) not in left_out:
+        if recording is None or recording.split not in splits or work_of(one.folder) in left_out:
+            continue
+        if works is None or work_of(one.folder) in works:
             first.setdefault(everything.scores[one.folder], (one, recording))
     chosen = list(first.items())
     if not chosen:

@@ -92,7 +92,7 @@ def doubled(notes: Notes, begin_s: float, end_s: float) -> Notes:
 
 
 def expected_of(kind: Kind, score_s: Seconds, performance_s: Seconds, section: tuple[int, int]) -> list[Expected]:
-    """What a made case should give at every beat, in seconds of the score and of the recording as they are made."""
+    """The right unfolding of a made case at every beat, in seconds of its score and of its recording."""
     first, last = section
     written_more_s = float(score_s[last] - score_s[first]) if kind in ("score twice", "both twice") else 0.0
     played_more_s = (
@@ -114,10 +114,10 @@ def expected_of(kind: Kind, score_s: Seconds, performance_s: Seconds, section: t
 
 
 def expected_of_variants(own: Notes, other: Notes, score_s: Seconds, performance_s: Seconds) -> list[Expected]:
-    """What a performance of the score `own` should give with the score `other`, at the beats that both have.
+    """The right unfolding of a performance of the score `own` with the score `other`, at the beats that both have.
 
-    Chords of both scores are matched in order. What one of them has more is looked up once more in the other score: it
-    is a repeat that is played and not written again, or written and not played.
+    Chords of both scores are matched in order. Stretches that only one of them has are then looked up in the whole
+    other score: they are repeats that are played and not written, or written and not played.
     """
     own_s, own_chords = chords(own)
     other_s, other_chords = chords(other)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from antiphon.errors import UnreadableInput
+from antiphon.errors import InputWarning, UnreadableInput
 from antiphon.io.audio import audio_info
 from antiphon.io.files import atomic_file
 from antiphon.io.note_files import read_notes
@@ -22,13 +23,15 @@ _QUICK_RECORDINGS = 1
 
 
 def warped_cases(folder: Path, cache: Path, seed: int, most: int | None = None) -> list[Case]:
-    """A case for each FLAC file with a TSV file beside it. The seed and the file's place determine its map.
+    """A case for each FLAC file with a TSV file of its name. The seed and the file's place determine its map.
 
     Raises `UnreadableInput` where there is none.
     """
     cases = []
     for number, sound in enumerate(sorted(folder.glob("*.flac"))[:most]):
-        played = read_notes(sound.with_suffix(".tsv"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InputWarning)  # the tables of MAPS have no header
+            played = read_notes(sound.with_suffix(".tsv"))
         duration_s = audio_info(sound).duration_s
         notes = warped(played, draw_warp(max(duration_s, played.end_s), np.random.default_rng([seed, number])))
         path = cache / "warped" / f"{sound.stem}-{seed}-{number}.mid"

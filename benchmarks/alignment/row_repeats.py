@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -34,7 +35,7 @@ _QUICK_CASES = 2
 
 @dataclass(frozen=True)
 class RepeatCase:
-    """A score, a recording, and what is expected at each beat."""
+    """A score, a recording, and the right unfolding at each beat."""
 
     case: Case
     expected: list[Expected]
@@ -73,7 +74,9 @@ def variant_cases(setting: Setting) -> Iterator[RepeatCase]:
     assert setting.maestro is not None
     scores = read_asap(setting.asap).scores
     splits = {one.split for one in setting.maestro.recordings}
-    for piece in read_pieces(setting.asap, setting.maestro, splits, setting.without).pieces:
+    editions = Counter(work_of(folder) for folder in scores)
+    works = {work for work, count in editions.items() if count > 1}
+    for piece in read_pieces(setting.asap, setting.maestro, splits, setting.without, works=works).pieces:
         for folder, score in scores.items():
             if folder == piece.folder or work_of(folder) != work_of(piece.folder):
                 continue

@@ -27,7 +27,7 @@ def draw_warp(duration_s: float, rng: np.random.Generator) -> Warp:
     True
     """
     beats = int(np.ceil(duration_s / _BEAT_S)) + 1
-    begins_s = (np.arange(beats + 1) * _BEAT_S).astype(np.float64)
+    begins_s: Seconds = np.asarray(np.arange(beats + 1) * _BEAT_S, np.float64)
     factor = np.exp(rng.uniform(*np.log(TEMPO)))
     middle_s = begins_s[:-1] + 0.5 * _BEAT_S
     curve = np.zeros(beats)
@@ -35,7 +35,7 @@ def draw_warp(duration_s: float, rng: np.random.Generator) -> Warp:
         curve += share * np.sin(2.0 * np.pi * (middle_s / rng.uniform(*_PERIODS_S) + rng.uniform()))
     swing = rng.uniform(-SWING, SWING) * np.where(np.arange(beats) % 2, -1.0, 1.0)
     length_s = _BEAT_S * factor * (1.0 + CURVE * curve) * (1.0 + swing)
-    return Warp(begins_s, np.concatenate([np.zeros(1), np.cumsum(length_s, dtype=np.float64)]))
+    return Warp(begins_s, np.asarray(np.concatenate([[0.0], np.cumsum(length_s)]), np.float64))
 
 
 def warped(notes: Notes, warp: Warp) -> Notes:

@@ -14,4 +14,12 @@ root of the checkout:
 
 `--queries N` takes the first N queries of a row and `--library N` searches N of its files, the same ones for every peer
 with the same numbers. A smaller library is easier. `benchmarks.search` scores the results of peers as it scores ours.
+
+The peers of `benchmarks.alignment` have an environment of their own too. That command starts them itself:
+
+    python -m venv align-venv
+    align-venv/bin/pip install --constraint constraints.txt -r benchmarks/peers/requirements-alignment.txt
+    python -m benchmarks.alignment … --peers align-venv/bin/python
+
+The measures of `mir_eval` need it in the environment of the command itself; without it they are left out.
 """

@@ -1,4 +1,4 @@
-"""Other methods that align notes with a recording, in a process that `benchmarks.alignment` starts and asks.
+"""Other methods that align notes with a recording, in a process that `benchmarks.alignment` starts and sends requests.
 
 python -m benchmarks.peers.alignment synctoolbox|parangonar|parangonar-notes
 
@@ -71,22 +71,22 @@ def synctoolbox(request: Request) -> Seconds:
         length = chroma.shape[1]
         return chroma, pitch_onset_features_to_DLNCO(onsets, feature_rate=_FEATURES_HZ, feature_sequence_length=length)
 
-    heard = features(
+    sounding = features(
         audio_to_pitch_features(sound, Fs=_RATE_HZ, tuning_offset=cents, feature_rate=_FEATURES_HZ),
         audio_to_pitch_onset_features(sound, Fs=_RATE_HZ, tuning_offset=cents),
     )
     written = features(df_to_pitch_features(table, feature_rate=_FEATURES_HZ), df_to_pitch_onset_features(table))
     path = sync_via_mrmsdtw(
-        f_chroma1=heard[0],
-        f_onset1=heard[1],
+        f_chroma1=sounding[0],
+        f_onset1=sounding[1],
         f_chroma2=written[0],
         f_onset2=written[1],
         input_feature_rate=_FEATURES_HZ,
         step_weights=np.array([1.5, 1.5, 2.0]),
         threshold_rec=10**6,
     )
-    heard_s, written_s = make_path_strictly_monotonic(path) / _FEATURES_HZ
-    times = interp1d(written_s, heard_s, kind="linear", fill_value="extrapolate")
+    sounding_s, written_s = make_path_strictly_monotonic(path) / _FEATURES_HZ
+    times = interp1d(written_s, sounding_s, kind="linear", fill_value="extrapolate")
     return np.asarray(times(np.array(request["onset_s"])))
 
 

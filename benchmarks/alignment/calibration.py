@@ -30,7 +30,7 @@ from benchmarks.alignment.warps import draw_warp
 from benchmarks.search.calibration import fit
 
 _NEAR_S, _LOST_S = 0.05, 0.25
-_DROPPED, _ADDED = 0.05, 0.05
+_DROPPED, _ADDED = 0.03, 0.02
 _REPLACED_S = (4.0, 15.0)
 _TOGETHER_S = 0.03
 _STEP_S = 0.25
@@ -119,7 +119,7 @@ def pair_sample(events: Events, stretches: list[Stretch], same: bool) -> Samples
 def samples_of(recordings: list[Recording], seed: int, others: int) -> dict[str, Samples]:
     """The samples of recordings; each is also aligned with the notes of `others` other pieces."""
     rng = np.random.default_rng(seed)
-    tables = [read_notes(one.notes_path) for one in recordings]
+    tables = [read_notes(one.notes_path).within(0.0, one.duration_s) for one in recordings]
     found: dict[str, list[Samples]] = {"NOTE": [], "MISSING": [], "PATH": [], "PAIR": []}
     for number, (one, notes) in enumerate(track(list(zip(recordings, tables, strict=True)), "aligning")):
         assert one.audio_path is not None

@@ -39,7 +39,7 @@ def find_soundfont(name: str) -> Path:
 
 
 class FluidSynthPiano:
-    """Program 0 of a SoundFont. Each rendering uses a new synthesizer.
+    """One program of a SoundFont, by default its piano. Each rendering uses a new synthesizer.
 
     A synthesizer keeps the state of its dither and of decaying notes. If it were reused, a rendering would depend, by
     some 16-bit steps, on the files rendered before it in the same process. FluidSynth keeps samples loaded while any
@@ -48,10 +48,10 @@ class FluidSynthPiano:
     Raises `AntiphonError` when the FluidSynth library or its Python binding is missing, or the font does not load.
     """
 
-    def __init__(self, soundfont: str, sample_rate_hz: int = 24_000) -> None:
+    def __init__(self, soundfont: str, sample_rate_hz: int = 24_000, program: int = 0) -> None:
         self._path = find_soundfont(soundfont)
         self.name = self._path.stem
-        self.sample_rate_hz = sample_rate_hz
+        self.sample_rate_hz, self._program = sample_rate_hz, program
         self._keeps_samples_loaded = self._synthesizer()
 
     @cached_property
@@ -69,8 +69,9 @@ class FluidSynthPiano:
             synth.setting(key, 0)
         synth.setting("synth.polyphony", _POLYPHONY)
         font = synth.sfload(str(self._path))
-        if font == -1 or synth.program_select(0, font, 0, 0) != 0:
-            raise AntiphonError(f"{self._path}: FluidSynth cannot load a piano (bank 0, program 0) from this SoundFont")
+        if font == -1 or synth.program_select(0, font, 0, self._program) != 0:
+            program = f"{'a piano ' if self._program == 0 else ''}(bank 0, program {self._program})"
+            raise AntiphonError(f"{self._path}: FluidSynth cannot load {program} from this SoundFont")
         return synth
 
     def render(self, notes: Notes, duration_s: float) -> NDArray[np.float32]:

@@ -19,8 +19,13 @@ from antiphon.alignment.chaining import Chain, total_evidence
 
 LIKELY = 0.5
 """The lowest confidence at which a chain counts as found."""
-FEATURES = MappingProxyType({"constant": -4.25, "evidence": 42.17, "score": 7.49, "log stretches": -3.36})
+FEATURES = MappingProxyType(
+    {"constant": -4.25, "evidence": 42.17, "score": 7.49, "log stretches": -3.36, "scarcity": -4.0}
+)
 """Each feature's coefficient in log odds per unit."""
+_ENOUGH_DISTINCT = 3.0
+"""The effective number of different onsets from which more of them that agree add nothing to the evidence."""
+_LEAST_DISTINCT = 0.05
 _ANOTHER_TEMPO, _PER_LOG_TEMPO = -2.5, -3.0
 _LOG_TEMPO_RESOLUTION = 0.03  # smaller deviations are within the error of a short stretch's tempo
 
@@ -28,7 +33,15 @@ _LOG_TEMPO_RESOLUTION = 0.03  # smaller deviations are within the error of a sho
 def features_of(chain: Chain, stretches: int) -> list[float]:
     """A chain's values of `FEATURES`, in that order; `stretches` is the number of stretches of the whole query."""
     score = sum(link.score for link in chain)
-    return [1.0, total_evidence(chain), score, math.log(stretches)]
+    return [1.0, total_evidence(chain), score, math.log(stretches), scarcity(chain)]
+
+
+def scarcity(chain: Chain) -> float:
+    """How far the number of different onsets that agree along a chain falls short of enough, as a logarithm: 0 for 3 or
+    more, 0.7 for half as many, 1.1 for a single onset, at most 4.1.
+    """
+    distinct = sum(link.distinct for link in chain)
+    return math.log(_ENOUGH_DISTINCT / min(max(distinct, _LEAST_DISTINCT), _ENOUGH_DISTINCT))
 
 
 def log_prior(chain: Chain) -> float:

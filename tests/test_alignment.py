@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from antiphon.alignment.candidates import CELL_S, Candidate, suppress_neighbours, vote
 from antiphon.alignment.chaining import ChainLinks, Link, chains, follows, total_evidence
-from antiphon.alignment.confidence import FEATURES, confidence, evidence_for, features_of, log_prior, scarcity
+from antiphon.alignment.confidence import FEATURES, confidence, evidence_for, features_of, log_prior, sufficiency
 from antiphon.alignment.local_alignment import MARGIN_S, NEAR_TEMPO, LocalAlignment, TempoSearch, region_s
 from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
 from antiphon.alignment.score_normalisation import chance_score, normalised_links
@@ -133,9 +133,9 @@ class TestLocalAlignment:
             aligned(query, notes, start_s).start_s for start_s in (5.0, 19.5, 40.0)
         ]
         assert together[1] == LocalAlignment(
-            pytest.approx(20.0, abs=0.03), 1.0, pytest.approx(1.0, abs=0.1), together[1].distinct
+            pytest.approx(20.0, abs=0.03), 1.0, pytest.approx(1.0, abs=0.1), together[1].pairs
         )
-        assert together[1].distinct > 3
+        assert together[1].pairs > 6
 
     def test_rejects_regions_longer_than_the_limits(self, notes: Notes):
         assert TempoSearch(note_frames(notes, 0.0, 5.0), 1.0).align([], []) == []
@@ -333,14 +333,15 @@ class TestConfidence:
         there_and_back = link(0, 0.0, tempo=1.25), link(1, 10.0, tempo=0.8)
         assert log_prior(there_and_back) == pytest.approx(0.0)
 
-    def test_falls_where_few_different_onsets_agree(self):
-        chains = [(replace(link(0, 0.0, 0.3), distinct=distinct),) for distinct in (0.0, 1.0, 2.0, 3.0, 30.0, math.inf)]
-        evidence = [evidence_for(chain, 1) for chain in chains]
-        assert evidence[:4] == sorted(set(evidence[:4]))
-        assert evidence[3:] == [evidence[3]] * 3
-        assert confidence(evidence[0]) < 0.5
-        # The onsets of all links count together.
-        assert scarcity((*chains[1], *chains[2])) == 0.0
+    @pytest.mark.parametrize(("notes", "none", "half", "enough"), [(False, 1.0, 2.5, 4.0), (True, 3.0, 6.5, 10.0)])
+    def test_counts_in_so_far_as_different_onsets_agree(self, notes: bool, none: float, half: float, enough: float):
+        chains = [(replace(link(0, 0.0, 0.9), pairs=pairs),) for pairs in (0.0, none, half, enough, math.inf)]
+        assert [sufficiency(chain, notes) for chain in chains] == [0.05, 0.05, 0.5, 1.0, 1.0]
+        # A perfect match of one onset is nothing.
+        assert confidence(evidence_for((replace(link(0, 0.0, 1.0), pairs=0.0),), 1, notes)) < 0.1
+        assert confidence(evidence_for(chains[3], 1, notes)) > 0.99
+        # The pairs of all links count together.
+        assert sufficiency((*chains[2], *chains[2]), notes) == 1.0
 
     def test_is_a_probability_for_any_evidence(self):
         assert [confidence(evidence) for evidence in (-1e9, 0.0, 1e9)] == pytest.approx([0.0, 0.5, 1.0])

@@ -24,8 +24,8 @@ _TEMPO_CHANGE = 1.3
 class Link:
     """A local alignment of a stretch that begins at `query_s` of the query and lasts `length_s`.
 
-    `score` is its cosine; `evidence` its contribution to a chain: its score above chance, at least 0; `distinct` the
-    effective number of different onsets that agree, infinite where they were not counted.
+    `score` is its cosine; `evidence` its contribution to a chain: its score above chance, at least 0; `pairs` the
+    number of ordered pairs of different onsets that agree, infinite where they were not counted.
     """
 
     stretch: int
@@ -37,7 +37,7 @@ class Link:
     tempo: float
     score: float
     evidence: float
-    distinct: float = math.inf
+    pairs: float = math.inf
 
     @property
     def end_s(self) -> float:

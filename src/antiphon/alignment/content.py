@@ -23,7 +23,7 @@ _OCTAVE = 13  # bands of the local mean, ± half an octave
 _AGREES = 0.3
 """The least cosine of two onsets that agree."""
 _SLACK = np.array([-2, 0, 2])  # frames by which two onsets that agree may differ in time
-FEWEST_ONSETS, _FEWEST_DISTINCT = 3, 1.3
+FEWEST_ONSETS, _FEWEST_DISTINCT = 2, 1.3
 """A stretch with less has too little to compare."""
 _TINY = 1e-9
 
@@ -37,7 +37,7 @@ class Content:
 
     @property
     def is_too_little(self) -> bool:
-        """Whether no alignment of the stretch can tell music apart: fewer than 3 onsets, or all of them equal."""
+        """Whether no alignment of the stretch can tell music apart: a single onset, or nearly equal ones."""
         return self.onsets < FEWEST_ONSETS or self.distinct < _FEWEST_DISTINCT
 
 
@@ -81,12 +81,14 @@ class OnsetAgreement:
         self._shapes = _shapes(query[self._positions])
         self._pitched = _unit(query[self._positions] @ _PITCHED)
 
-    def distinct(self, regions: Frames, firsts: ArrayLike, tempi: ArrayLike) -> NDArray[np.float64]:
-        """The effective number [p] of different onsets that agree, for a line through each region [p, n, bands].
+    def pairs(self, regions: Frames, firsts: ArrayLike, tempi: ArrayLike) -> NDArray[np.float64]:
+        """The ordered pairs [p] of different onsets that agree, for a line through each region [p, n, bands].
 
         A line begins at frame `firsts` [p] of its region and advances `tempi` [p] library frames per query frame. Two
         onsets agree when the pitched parts of their spectra, which are the spectra without their means over an octave,
-        have a cosine of at least 0.3 within 40 ms. An onset counts with that cosine.
+        have a cosine of at least 0.3 within 40 ms. With a onsets that agree, d of them different, a (d − 1) pairs are
+        counted: n (n − 1) of n different onsets, none of one note that repeats. An onset weighs as much as that cosine
+        where different ones are counted.
         """
         if not len(self._positions):
             return np.zeros(len(regions))
@@ -96,7 +98,8 @@ class OnsetAgreement:
         norm = np.sqrt(np.einsum("pksb,pksb->pks", near, near)) + np.float32(_TINY)
         best = ((near @ self._pitched[..., None])[..., 0] / norm).max(axis=2)
         weight = np.where(best >= _AGREES, best, 0.0)
-        return np.array([effective_number(self._shapes * own[:, None]) for own in weight])
+        distinct = np.array([effective_number(self._shapes * own[:, None]) for own in weight])
+        return np.count_nonzero(weight, axis=1) * np.maximum(distinct - 1, 0.0)
 
 
 def _shapes(onsets: Frames) -> Frames:

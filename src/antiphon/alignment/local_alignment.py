@@ -34,13 +34,13 @@ _ENERGY_FLOOR = 1e-4  # of a region's energy: a line with less counts as this mu
 @dataclass(frozen=True)
 class LocalAlignment:
     """The best line of a stretch: it begins at `start_s` of the recording and advances `tempo` library seconds per
-    query second. `score` is the cosine along it, at most 1; `distinct` the effective number of different onsets that
-    agree along it, 0 for a line of less than half the score of the best one of its search."""
+    query second. `score` is the cosine along it, at most 1; `pairs` the number of ordered pairs of different
+    onsets that agree along it, 0 for a line of less than half the score of the best one of its search."""
 
     start_s: float
     tempo: float
     score: float
-    distinct: float
+    pairs: float
 
 
 def region_s(start_s: float, length_s: float, tempo: float) -> tuple[float, float]:
@@ -102,10 +102,10 @@ class TempoSearch:
             scores.append(score)
         # Counting onsets takes as long as the search. Lines far below the best have no evidence that it could weaken.
         good = np.array(scores) >= _COUNTED * max(scores)
-        distinct = np.zeros(len(regions))
-        distinct[good] = self._agreement.distinct(whole[good], np.array(firsts)[good], np.array(tempi)[good])
+        pairs = np.zeros(len(regions))
+        pairs[good] = self._agreement.pairs(whole[good], np.array(firsts)[good], np.array(tempi)[good])
         starts_s = [begin_s + first / FRAME_HZ for begin_s, first in zip(begins_s, firsts, strict=True)]
-        return [LocalAlignment(*line) for line in zip(starts_s, tempi, scores, distinct.tolist(), strict=True)]
+        return [LocalAlignment(*line) for line in zip(starts_s, tempi, scores, pairs.tolist(), strict=True)]
 
     def _refined(self, region: Frames, tempo: float, near: int) -> tuple[int, float]:
         """The start frame, within two of `near`, of the best line of this tempo, and its cosine.

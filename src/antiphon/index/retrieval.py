@@ -29,7 +29,7 @@ from antiphon.alignment.onset_features import note_frames
 from antiphon.alignment.passes import FIRST, SECOND, SearchPass
 from antiphon.alignment.score_normalisation import chance_score, normalised_links
 from antiphon.errors import UnreadableInput
-from antiphon.index.query import Query, audio_frames, kind_of
+from antiphon.index.query import NoteQuery, Query, audio_frames, kind_of
 from antiphon.index.view import IndexView
 from antiphon.models.protocol import Embedder
 from antiphon.signal.onsets import Frames
@@ -53,15 +53,16 @@ _Rows = NDArray[np.bool_] | None
 
 @dataclass(frozen=True)
 class RankedChain:
-    """A chain through a recording, for a query of a number of stretches."""
+    """A chain through a recording, for a query of a number of stretches, of notes or of sound."""
 
     chain: Chain
     stretches: int
+    of_notes: bool
 
     @cached_property
     def evidence(self) -> float:
         """Log odds that it is the music of the query."""
-        return evidence_for(self.chain, self.stretches)
+        return evidence_for(self.chain, self.stretches, self.of_notes)
 
 
 def rank_chains(
@@ -150,7 +151,8 @@ class _SearchPassRun:
             found = list(self._alignments(begin_s, length_s, frames, rows))
             chance = self._chance.setdefault(stretch, chance_score(found))
             links.add(normalised_links(stretch, begin_s, length_s, found, chance))
-        ranked = [RankedChain(chain, self._stretches) for chain in links.chains()]
+        of_notes = isinstance(self._query, NoteQuery)
+        ranked = [RankedChain(chain, self._stretches, of_notes) for chain in links.chains()]
         return sorted(ranked[:_HEAVIEST], key=lambda one: -one.evidence), ranked[_HEAVIEST:]
 
     def _alignments(

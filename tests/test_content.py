@@ -70,10 +70,11 @@ class TestAgreement:
         (pairs,) = OnsetAgreement(frames).pairs(frames[None], [0], [1.0])
         assert pairs == pytest.approx(count * (count - 1), abs=0.15 * count)
 
-    def test_counts_a_note_that_repeats_as_none(self):
-        frames = note_frames(repeated([60], 12), 0.0, 6.5)
+    @pytest.mark.parametrize(("pitches", "expected"), [([60], 0.0), ([60, 65], 4.0), ([60, 61, 62], 12.0)])
+    def test_counts_a_note_that_repeats_at_most_twice(self, pitches: list[int], expected: float):
+        frames = note_frames(repeated(pitches, 12 // len(pitches)), 0.0, 6.5)
         (pairs,) = OnsetAgreement(frames).pairs(frames[None], [0], [1.0])
-        assert pairs == pytest.approx(0.0, abs=0.01)
+        assert pairs == pytest.approx(expected, rel=0.15, abs=0.01)
 
     def test_follows_the_tempo_and_the_start_of_the_line(self):
         notes = random_notes(np.random.default_rng(2), 30, 10.0)

@@ -24,7 +24,7 @@ LIKELY = 0.5
 """The lowest confidence at which a chain counts as found."""
 FEATURES = MappingProxyType({"constant": -4.75, "evidence": 42.17, "score": 7.49, "log stretches": -3.36})
 """Each feature's coefficient in log odds per unit."""
-_PAIRS_OF_SOUND, _PAIRS_OF_NOTES = (1.0, 4.0), (3.0, 10.0)
+_PAIRS_OF_SOUND, _PAIRS_OF_NOTES = (0.0, 1.0), (3.0, 10.0)
 """Pairs of different onsets that agree, up to which they count for nothing and from which on they suffice.
 
 Sound blurs its onsets, so that fewer of them agree with the right music, and hardly any with other music. A note query
@@ -47,7 +47,7 @@ def features_of(chain: Chain, stretches: int, notes: bool = False) -> list[float
 def sufficiency(chain: Chain, notes: bool = False) -> float:
     """The share of a chain's evidence that counts, by its pairs of different onsets that agree, 0.05 to 1.
 
-    For sound it grows from 1 pair to 4 pairs, for notes from 3 to 10; *n* different onsets make n (n − 1) pairs.
+    For sound it grows up to 1 pair, for notes from 3 to 10; *n* different onsets make n (n − 1) pairs.
     """
     least, enough = _PAIRS_OF_NOTES if notes else _PAIRS_OF_SOUND
     pairs = sum(link.pairs for link in chain)

@@ -23,6 +23,7 @@ _OCTAVE = 13  # bands of the local mean, ± half an octave
 _AGREES = 0.3
 """The least cosine of two onsets that agree."""
 _SLACK = np.array([-2, 0, 2])  # frames by which two onsets that agree may differ in time
+_REPEATS = 2  # times that each different onset counts at most
 FEWEST_ONSETS, _FEWEST_DISTINCT = 2, 1.3
 """A stretch with less has too little to compare."""
 _TINY = 1e-9
@@ -86,9 +87,9 @@ class OnsetAgreement:
 
         A line begins at frame `firsts` [p] of its region and advances `tempi` [p] library frames per query frame. Two
         onsets agree when the pitched parts of their spectra, which are the spectra without their means over an octave,
-        have a cosine of at least 0.3 within 40 ms. With a onsets that agree, d of them different, a (d − 1) pairs are
-        counted: n (n − 1) of n different onsets, none of one note that repeats. An onset weighs as much as that cosine
-        where different ones are counted.
+        have a cosine of at least 0.3 within 40 ms. With a onsets that agree, d of them different, min(a, 2 d) (d − 1)
+        pairs are counted: n (n − 1) of n different onsets, none of one note that repeats, 4 of two notes in turn. An
+        onset weighs as much as that cosine where different ones are counted.
         """
         if not len(self._positions):
             return np.zeros(len(regions))
@@ -99,7 +100,8 @@ class OnsetAgreement:
         best = ((near @ self._pitched[..., None])[..., 0] / norm).max(axis=2)
         weight = np.where(best >= _AGREES, best, 0.0)
         distinct = np.array([effective_number(self._shapes * own[:, None]) for own in weight])
-        return np.count_nonzero(weight, axis=1) * np.maximum(distinct - 1, 0.0)
+        agreeing = np.minimum(np.count_nonzero(weight, axis=1), _REPEATS * distinct)
+        return agreeing * np.maximum(distinct - 1, 0.0)
 
 
 def _shapes(onsets: Frames) -> Frames:

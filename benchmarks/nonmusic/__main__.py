@@ -3,7 +3,7 @@
 python -m benchmarks.nonmusic --notes MAESTRO SUPRA --sizes 50 1700 --sound RENDERED --drums FREEDOOM --music POP909
 
 Every kind of `benchmarks.nonmusic.kinds` gives `--count` queries, drawn with `--seed`. The development of the
-confidence used seed 1; the default is another. Outcomes are kept below `--cache`, so a stopped run goes on.
+confidence used seeds 1 and 2; the default is 3. Outcomes are kept below `--cache`, so a stopped run goes on.
 `--search EXCHANGE` names a folder with the queries and results of `benchmarks.search`, which give the reliability of
 the confidence for music: stated confidence against the share of right works.
 """
@@ -36,7 +36,7 @@ from benchmarks.search.queries import Library, outcome_from_dict, read_queries
 from benchmarks.search.querying import Indexes
 from benchmarks.search.scoring import score_all
 
-DEVELOPMENT_SEED, TEST_SEED = 1, 2
+TEST_SEED = 3
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """How much there is to compare: the onsets of a stretch, how many of them differ, and how many agree along a line.
 
 A cosine of onset frames says how similar two stretches are, not how much that means. One note, a click or a beat that
-repeats is similar to many places of any library. What counts is the number of *different* onsets. It is the
+repeats is similar to many places of any library. So the number of *different* onsets counts. It is the
 participation ratio of the onsets' spectra: (Σ λ)² / Σ λ² of their Gram matrix's eigenvalues, 1 for equal or single
 onsets, n for n orthogonal ones.
 """
@@ -31,7 +31,7 @@ _TINY = 1e-9
 
 @dataclass(frozen=True)
 class Content:
-    """What a stretch offers for comparison: its number of onsets, and the effective number of different ones."""
+    """The content of a stretch: its number of onsets, and the effective number of different ones."""
 
     onsets: int
     distinct: float

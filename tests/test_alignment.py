@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from antiphon.alignment.candidates import CELL_S, Candidate, suppress_neighbours, vote
 from antiphon.alignment.chaining import ChainLinks, Link, chains, follows, total_evidence
-from antiphon.alignment.confidence import FEATURES, confidence, evidence_for, features_of, log_prior
+from antiphon.alignment.confidence import FEATURES, confidence, evidence_for, features_of, log_prior, sufficiency
 from antiphon.alignment.local_alignment import MARGIN_S, NEAR_TEMPO, LocalAlignment, TempoSearch, region_s
 from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
 from antiphon.alignment.score_normalisation import chance_score, normalised_links
@@ -130,7 +132,10 @@ class TestLocalAlignment:
         assert [alignment.start_s for alignment in together] == [
             aligned(query, notes, start_s).start_s for start_s in (5.0, 19.5, 40.0)
         ]
-        assert together[1] == LocalAlignment(pytest.approx(20.0, abs=0.03), 1.0, pytest.approx(1.0, abs=0.1))
+        assert together[1] == LocalAlignment(
+            pytest.approx(20.0, abs=0.03), 1.0, pytest.approx(1.0, abs=0.1), together[1].pairs
+        )
+        assert together[1].pairs > 6
 
     def test_rejects_regions_longer_than_the_limits(self, notes: Notes):
         assert TempoSearch(note_frames(notes, 0.0, 5.0), 1.0).align([], []) == []
@@ -273,7 +278,7 @@ def alignments(*scores: float, start_s: float = 0.0, apart_s: float = 5.0) -> li
     """Local alignments with these scores in one recording, `apart_s` seconds apart."""
     starts_s = [start_s + apart_s * number for number in range(len(scores))]
     return [
-        (Candidate(3, at_s, 1.0, 2, 0.5), LocalAlignment(at_s, 1.0, score))
+        (Candidate(3, at_s, 1.0, 2, 0.5), LocalAlignment(at_s, 1.0, score, 5.0))
         for at_s, score in zip(starts_s, scores, strict=True)
     ]
 
@@ -327,6 +332,16 @@ class TestConfidence:
         assert log_prior((link(0, 0.0, tempo=0.5),)) == pytest.approx(priors[-1])
         there_and_back = link(0, 0.0, tempo=1.25), link(1, 10.0, tempo=0.8)
         assert log_prior(there_and_back) == pytest.approx(0.0)
+
+    @pytest.mark.parametrize(("notes", "none", "half", "enough"), [(False, 0.0, 0.5, 1.0), (True, 3.0, 6.5, 10.0)])
+    def test_counts_in_so_far_as_different_onsets_agree(self, notes: bool, none: float, half: float, enough: float):
+        chains = [(replace(link(0, 0.0, 0.9), pairs=pairs),) for pairs in (0.0, none, half, enough, math.inf)]
+        assert [sufficiency(chain, notes) for chain in chains] == [0.05, 0.05, 0.5, 1.0, 1.0]
+        # A perfect match of one onset is nothing.
+        assert confidence(evidence_for((replace(link(0, 0.0, 1.0), pairs=0.0),), 1, notes)) < 0.1
+        assert confidence(evidence_for(chains[3], 1, notes)) > 0.99
+        # The pairs of all links count together.
+        assert sufficiency((*chains[2], *chains[2]), notes) == 1.0
 
     def test_is_a_probability_for_any_evidence(self):
         assert [confidence(evidence) for evidence in (-1e9, 0.0, 1e9)] == pytest.approx([0.0, 0.5, 1.0])

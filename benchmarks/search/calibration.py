@@ -136,7 +136,7 @@ def _samples(
                     path = library.paths[best.chain[0].recording]
                     right = query_set.library.work_of(path) == query_set.library.work_of(query.file)
                     if right == present:
-                        features = features_of(best.chain, best.stretches)
+                        features = features_of(best.chain, best.stretches, best.of_notes)
                         yield _Sample(source, query.length_s, features, log_prior(best.chain), right)
 
 

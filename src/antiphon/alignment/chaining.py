@@ -9,6 +9,7 @@ memory grow linearly with the number of stretches.
 from __future__ import annotations
 
 import heapq
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ _TEMPO_CHANGE = 1.3
 class Link:
     """A local alignment of a stretch that begins at `query_s` of the query and lasts `length_s`.
 
-    `score` is its cosine; `evidence` its contribution to a chain: its score above chance, at least 0.
+    `score` is its cosine; `evidence` its contribution to a chain: its score above chance, at least 0; `pairs` the
+    number of ordered pairs of different onsets that agree, infinite where they were not counted.
     """
 
     stretch: int
@@ -35,6 +37,7 @@ class Link:
     tempo: float
     score: float
     evidence: float
+    pairs: float = math.inf
 
     @property
     def end_s(self) -> float:

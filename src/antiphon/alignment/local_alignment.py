@@ -15,6 +15,7 @@ import scipy.fft
 import torch
 from numpy.typing import NDArray
 
+from antiphon.alignment.content import OnsetAgreement
 from antiphon.alignment.onset_features import FRAME_HZ
 from antiphon.signal.onsets import Frames
 
@@ -26,17 +27,20 @@ _TEMPO_STEP = 1.02
 _STEPS = 7
 NEAR_TEMPO = _TEMPO_STEP**_STEPS
 """The largest tempo of the search in multiples of the candidate's; all of them are 1.02^(−7 … 7)."""
+_COUNTED = 0.5  # of the best score: agreeing onsets are counted for lines of this score or more
 _ENERGY_FLOOR = 1e-4  # of a region's energy: a line with less counts as this much
 
 
 @dataclass(frozen=True)
 class LocalAlignment:
     """The best line of a stretch: it begins at `start_s` of the recording and advances `tempo` library seconds per
-    query second. `score` is the cosine along it, at most 1."""
+    query second. `score` is the cosine along it, at most 1; `pairs` the number of ordered pairs of different
+    onsets that agree along it, 0 for a line of less than half the score of the best one of its search."""
 
     start_s: float
     tempo: float
     score: float
+    pairs: float
 
 
 def region_s(start_s: float, length_s: float, tempo: float) -> tuple[float, float]:
@@ -52,6 +56,7 @@ class TempoSearch:
 
     def __init__(self, query: Frames, tempo: float) -> None:
         self._query = query
+        self._agreement = OnsetAgreement(query)
         self._fine: dict[tuple[float, int], Frames] = {}
         self._tempi = tempo * _TEMPO_STEP ** np.arange(-_STEPS, _STEPS + 1)
         self._lengths = np.maximum(1, (len(query) * self._tempi / _STRIDE).astype(np.int64))
@@ -77,7 +82,8 @@ class TempoSearch:
         """
         if not regions:
             return []
-        library = np.stack(regions)[:, ::_STRIDE]
+        whole = np.stack(regions)
+        library = whole[:, ::_STRIDE]
         library = library - library.mean(axis=1, keepdims=True)
         if library.shape[1] > self._transform:
             raise ValueError(f"a region of {library.shape[1] * _STEP_S:g} s is longer than the limits of region_s")
@@ -87,13 +93,19 @@ class TempoSearch:
         starts = library.shape[1] - int(self._lengths.max()) + 1
         cosine = torch.fft.irfft(matched, self._transform)[..., :starts].numpy() / self._norms(library, starts)
         best = cosine.reshape(len(regions), -1).argmax(axis=1)
-        aligned = []
-        for region, begin_s, line in zip(regions, begins_s, best, strict=True):
+        tempi, firsts, scores = [], [], []
+        for region, line in zip(regions, best, strict=True):
             which, start = np.unravel_index(int(line), cosine.shape[1:])
-            tempo = float(self._tempi[which])
-            first, score = self._refined(region, tempo, int(start) * _STRIDE)
-            aligned.append(LocalAlignment(begin_s + first / FRAME_HZ, tempo, score))
-        return aligned
+            tempi.append(float(self._tempi[which]))
+            first, score = self._refined(region, tempi[-1], int(start) * _STRIDE)
+            firsts.append(first)
+            scores.append(score)
+        # Counting onsets takes as long as the search. Lines far below the best have no evidence that it could weaken.
+        good = np.array(scores) >= _COUNTED * max(scores)
+        pairs = np.zeros(len(regions))
+        pairs[good] = self._agreement.pairs(whole[good], np.array(firsts)[good], np.array(tempi)[good])
+        starts_s = [begin_s + first / FRAME_HZ for begin_s, first in zip(begins_s, firsts, strict=True)]
+        return [LocalAlignment(*line) for line in zip(starts_s, tempi, scores, pairs.tolist(), strict=True)]
 
     def _refined(self, region: Frames, tempo: float, near: int) -> tuple[int, float]:
         """The start frame, within two of `near`, of the best line of this tempo, and its cosine.

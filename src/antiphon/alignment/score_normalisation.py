@@ -47,5 +47,5 @@ def normalised_links(
         ):
             evidence = max(0.0, alignment.score - chance)
             where = (candidate.recording, candidate.semitones, alignment.start_s, alignment.tempo)
-            links.append(Link(stretch, begin_s, length_s, *where, alignment.score, evidence))
+            links.append(Link(stretch, begin_s, length_s, *where, alignment.score, evidence, alignment.pairs))
     return links

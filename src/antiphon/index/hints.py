@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy.signal import find_peaks
 
+from antiphon.alignment.content import FEWEST_ONSETS, Content, content_of
 from antiphon.alignment.onset_features import FRAME_HZ
+from antiphon.alignment.passes import FIRST
 from antiphon.errors import collect_input_warnings
 from antiphon.index.query import CENTS_TO_AN_OCTAVE, SHORTEST_S, Query, Source, kind_of, open_query
 from antiphon.index.search import DEFAULT, SearchOptions, default_modality
@@ -18,12 +19,11 @@ from antiphon.models.protocol import Embedder
 from antiphon.types import Modality
 
 _FEW_ONSETS = 8
+_FEW_DISTINCT = 2.0
 _ENOUGH_S = 10.0
 _DETUNED_CENTS = 30.0
 _SILENCE_S = 2.0
 _SILENT = 1e-3  # of the loudest frame: −60 dB
-_ONSET = 0.15  # of the strongest onset
-_APART_S = 0.1
 _MEASURED_S = 60.0
 _NAMES: Mapping[Modality, str] = {"audio": "recordings", "notes": "note files"}
 
@@ -103,10 +103,7 @@ def _of_query(
     kind = kind_of(query)
     measured_s = _MEASURED_S if length_s is None else min(length_s, _MEASURED_S)
     opened = open_query(query, embedder, start_s, measured_s)
-    if (onsets := _onsets_in(opened)) < _FEW_ONSETS:
-        yield Hint(
-            f"{_count(onsets, 'onset')} in {opened.duration_s:.1f} s of the query are too few to tell music apart"
-        )
+    yield from _of_content(content_of(opened.frames(0.0, opened.duration_s)), opened.duration_s)
     silence_s = _silence_s(opened)
     if silence_s >= _SILENCE_S and opened.duration_s - silence_s >= SHORTEST_S:
         first_s = math.floor(10 * (begins_s + start_s + silence_s)) / 10
@@ -123,6 +120,17 @@ def _of_query(
             yield Hint(f"the recording is tuned {abs(cents):.0f} cents {side} A = 440 Hz", "--transpose")
         else:
             yield Hint("only the key of the query was searched, and 12 others can be", "--transpose")
+
+
+def _of_content(content: Content, duration_s: float) -> Iterator[Hint]:
+    """A hint where the query has too little to compare; `content` is that of all its `duration_s` seconds."""
+    counted = f"{_count(content.onsets, 'onset')} in {duration_s:.1f} s of the query"
+    if content.onsets < max(_FEW_ONSETS, FEWEST_ONSETS * FIRST.stretches(duration_s)):
+        yield Hint(f"{counted} are too few to tell music apart")
+    elif content.distinct < _FEW_DISTINCT:
+        yield Hint(
+            f"{counted} are too much alike to tell music apart: they count as {content.distinct:.1f} different ones"
+        )
 
 
 def _of_library(
@@ -143,14 +151,6 @@ def _of_library(
     if left_out:
         of = len(searched.paths)
         yield Hint(f"{left_out} of {of} files were left out", f"without {' and '.join(f'--{name}' for name in names)}")
-
-
-def _onsets_in(query: Query) -> int:
-    """The number of onsets that are at least 0.15 times as strong as the strongest, 0.1 s or more apart."""
-    strength = np.linalg.norm(query.frames(0.0, query.duration_s), axis=1)
-    least = max(_ONSET * float(strength.max(initial=0.0)), 1e-6)
-    peaks, _ = find_peaks(np.pad(strength, 1), height=least, prominence=least, distance=round(_APART_S * FRAME_HZ))
-    return len(peaks)
 
 
 def _silence_s(query: Query) -> float:

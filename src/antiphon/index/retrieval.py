@@ -4,8 +4,8 @@ A query is cut into stretches. The windows of a stretch, embedded at several tem
 the library for candidates (`alignment.candidates`). At each candidate the onsets of query and library are compared
 along lines of constant tempo (`alignment.local_alignment`), which gives position and tempo to a few hundredths of a
 second, and their score is compared with that of chance (`alignment.score_normalisation`). Alignments of consecutive
-stretches make a chain (`alignment.chaining`). Where the first search pass finds nothing likely, a second, slower one
-runs (`alignment.passes`).
+stretches make a chain (`alignment.chaining`). A stretch with too little to compare is skipped (`alignment.content`).
+Where the first search pass finds nothing likely, a second, slower one runs (`alignment.passes`).
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 from antiphon.alignment.candidates import Candidate, vote
 from antiphon.alignment.chaining import Chain, ChainLinks
 from antiphon.alignment.confidence import LIKELY, confidence, evidence_for
+from antiphon.alignment.content import content_of
 from antiphon.alignment.local_alignment import LocalAlignment, TempoSearch, region_s
 from antiphon.alignment.onset_features import note_frames
 from antiphon.alignment.passes import FIRST, SECOND, SearchPass
 from antiphon.alignment.score_normalisation import chance_score, normalised_links
 from antiphon.errors import UnreadableInput
-from antiphon.index.query import Query, audio_frames, kind_of
+from antiphon.index.query import NoteQuery, Query, audio_frames, kind_of
 from antiphon.index.view import IndexView
 from antiphon.models.protocol import Embedder
 from antiphon.signal.onsets import Frames
@@ -52,15 +53,16 @@ _Rows = NDArray[np.bool_] | None
 
 @dataclass(frozen=True)
 class RankedChain:
-    """A chain through a recording, for a query of a number of stretches."""
+    """A chain through a recording, for a query of a number of stretches, of notes or of sound."""
 
     chain: Chain
     stretches: int
+    of_notes: bool
 
     @cached_property
     def evidence(self) -> float:
         """Log odds that it is the music of the query."""
-        return evidence_for(self.chain, self.stretches)
+        return evidence_for(self.chain, self.stretches, self.of_notes)
 
 
 def rank_chains(
@@ -136,22 +138,27 @@ class _SearchPassRun:
 
     def ranked(self, among: NDArray[np.bool_] | None) -> tuple[list[RankedChain], list[RankedChain]]:
         """The 40 heaviest chains through the recordings for which `among` [recordings] is True (all), by descending
-        evidence; and the others.
+        evidence; and the others. Stretches with too little content are not in any chain.
         """
         rows = None if among is None else self._library.rows_of(among)
         length_s = self._query.duration_s / self._stretches
         links = ChainLinks(_HEAVIEST)
         for stretch in range(self._stretches):
             begin_s = stretch * length_s
-            found = list(self._alignments(begin_s, length_s, rows))
+            frames = self._query.frames(begin_s, begin_s + length_s)
+            if content_of(frames).is_too_little:
+                continue
+            found = list(self._alignments(begin_s, length_s, frames, rows))
             chance = self._chance.setdefault(stretch, chance_score(found))
             links.add(normalised_links(stretch, begin_s, length_s, found, chance))
-        ranked = [RankedChain(chain, self._stretches) for chain in links.chains()]
+        of_notes = isinstance(self._query, NoteQuery)
+        ranked = [RankedChain(chain, self._stretches, of_notes) for chain in links.chains()]
         return sorted(ranked[:_HEAVIEST], key=lambda one: -one.evidence), ranked[_HEAVIEST:]
 
-    def _alignments(self, begin_s: float, length_s: float, rows: _Rows) -> Iterator[tuple[Candidate, LocalAlignment]]:
-        """The candidates of one stretch, with the local alignment at each."""
-        frames = self._query.frames(begin_s, begin_s + length_s)
+    def _alignments(
+        self, begin_s: float, length_s: float, frames: Frames, rows: _Rows
+    ) -> Iterator[tuple[Candidate, LocalAlignment]]:
+        """The candidates of one stretch with these onset frames, with the local alignment at each."""
         by_playback: dict[tuple[float, int], list[Candidate]] = defaultdict(list)
         for candidate in self._candidates(begin_s, length_s, rows):
             by_playback[candidate.tempo, candidate.semitones].append(candidate)

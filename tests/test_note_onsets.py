@@ -13,10 +13,10 @@ from antiphon.training.note_onsets import draw_batch, loss_of, targets, train_on
 
 
 def test_targets_are_triangles_around_onsets_and_hold_until_the_end():
-    notes = Notes.of([10.105], [0.5], [60], [64])
+    notes = Notes.of([10.104], [0.5], [60], [64])
     onset, sounding = targets(notes, 10.0)
     row = onset[60 - 21]
-    assert row[[8, 9, 10, 11, 12, 13]] == pytest.approx([1 / 6, 1 / 2, 5 / 6, 5 / 6, 1 / 2, 1 / 6], abs=1e-5)
+    assert row[[8, 9, 10, 11, 12, 13]] == pytest.approx([2 / 15, 7 / 15, 0.8, 13 / 15, 8 / 15, 0.2][::-1], abs=1e-5)
     assert onset.sum() == pytest.approx(row.sum())
     assert np.flatnonzero(sounding[60 - 21]).tolist() == list(range(10, 61))
 

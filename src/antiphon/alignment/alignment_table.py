@@ -12,6 +12,7 @@ from antiphon.alignment.dtw import Warp
 
 Seconds = NDArray[np.float64]
 State = Literal["played", "missing", "extra", "unsure"]
+SHORTEST_NOTE_S = 0.01
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -350,7 +350,7 @@ def test_aligned_notes_have_the_key_of_the_side_whose_times_they_have(
     places = {"start_s": 0.0, "end_s": 18.0, "query_start_s": 2.0, "query_end_s": 20.0, "tempo": 1.0, "semitones": 3}
     hit = Hit(file=recording["file"], recording=recording, score=0.5, confidence=0.9, **places)
     library_path = service.snapshot.recording(recording["id"])[1]
-    content = aligned_midi(search_request, hit, library_path, service.decoders, 24_000, service.temporary)
+    content = aligned_midi(search_request, hit, library_path, service.decoders, service.temporary)
     aligned = midi_from(content, tmp_path)
     expected = higher.within(3.0, 19.0) if query_kind == "audio" else notes.within(1.0, 17.0)
     assert len(expected) > 20

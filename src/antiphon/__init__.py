@@ -14,7 +14,7 @@ from antiphon.version import __version__ as __version__
 
 # A new public name is one row here and one import below; tests/test_public_api.py compares the two.
 _HOME = {
-    "Alignment": "index.aligning",
+    "Alignment": "alignment.alignment_table",
     "AntiphonError": "errors",
     "Arm": "models.arms",
     "BuildReport": "index.build",
@@ -41,7 +41,7 @@ _HOME = {
     "Sound": "io.audio",
     "UnknownName": "errors",
     "UnreadableInput": "errors",
-    "align": "index.aligning",
+    "align": "alignment.aligning",
     "analyze": "experiments.analysis.run",
     "catalogue": "experiments.listing",
     "clear_cache": "io.cache",

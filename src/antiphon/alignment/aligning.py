@@ -60,9 +60,7 @@ def read_side(path: Path) -> Side:
     if modality_of_input(path) == "notes":
         notes = read_notes(path, sustain=True)
         return Side(notes, predicted_onsets_of(notes))
-    return sound_side(
-        sound_blocks(path, SAMPLE_RATE_HZ, _BLOCK_S), read_samples(path, SAMPLE_RATE_HZ, 0.0, _TUNED_S)
-    )
+    return sound_side(sound_blocks(path, SAMPLE_RATE_HZ, _BLOCK_S), read_samples(path, SAMPLE_RATE_HZ, 0.0, _TUNED_S))
 
 
 def sound_side(blocks: Iterable[NDArray[np.float32]], beginning: NDArray[np.float32]) -> Side:

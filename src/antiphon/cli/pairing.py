@@ -100,7 +100,8 @@ def pair(
 
 
 def _pairs_as_text(pairing: Pairing) -> str:
-    lines = [f"{'from s':>9}{'to s':>9}{'is from s':>11}{'to s':>9}{'tempo':>7}{'confidence':>12}{'path':>6}  recording = notes"]
+    times = f"{'from s':>9}{'to s':>9}{'is from s':>11}{'to s':>9}"
+    lines = [f"{times}{'tempo':>7}{'confidence':>12}{'path':>6}  recording = notes"]
     for one in pairing:
         recording = f"{one.query_start_s:9.2f}{one.query_end_s:9.2f}"
         notes = f"{one.start_s:11.2f}{one.end_s:9.2f}{one.tempo:7.2f}{one.confidence:12.2f}{one.path_confidence:6.2f}"

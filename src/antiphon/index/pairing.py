@@ -373,7 +373,9 @@ def pair_recordings(
             except UnreadableInput as error:  # changed meanwhile
                 skipped.append(error)
             else:
-                pairs.append(Pair(**whole.match.match_fields(), recording=str(one.recording), alignment=whole.alignment))
+                pairs.append(
+                    Pair(**whole.match.match_fields(), recording=str(one.recording), alignment=whole.alignment)
+                )
         else:
             nearest = max(confidence[number], key=confidence[number].__getitem__, default="")
             alone.append(Unpaired(str(one.recording), nearest, round(confidence[number].get(nearest, 0.0), 4)))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -91,16 +90,14 @@ def span_of(alignment: Alignment, duration_s: float) -> Span:
     """
     begins = [_begin(alignment, warp) if number == 0 else _edge(warp, 0) for number, warp in enumerate(alignment.path)]
     ends = [_end(alignment, warp, duration_s) for warp in alignment.path]
-    length_s = sum(
-        np.array([warp.library_s[-1] - warp.library_s[0], warp.query_s[-1] - warp.query_s[0]])
-        for warp in alignment.path
-    )
+    here_s = sum(float(np.ptp(warp.query_s)) for warp in alignment.path)
+    there_s = sum(float(np.ptp(warp.library_s)) for warp in alignment.path)
     return Span(
         query_start_s=min(there for _, there in begins),
         query_end_s=max(there for _, there in ends),
         start_s=min(here for here, _ in begins),
         end_s=max(here for here, _ in ends),
-        tempo=float(length_s[1] / max(length_s[0], _SHORTEST_S)),
+        tempo=here_s / max(there_s, _SHORTEST_S),
     )
 
 

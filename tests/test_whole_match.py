@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from antiphon.alignment.aligned_notes import aligned_notes
+from antiphon.alignment.aligning import Side, align_sides
 from antiphon.alignment.dtw import Warp
 from antiphon.errors import AntiphonError
 from antiphon.index.whole_match import Span, span_of
 from antiphon.io.notes import Notes
+from antiphon.models.note_onsets import predicted_onsets_of
 from builders import alignment_of
 
 NOTES = Notes.of([1.0, 2.0, 3.0, 5.0], [0.5, 0.5, 0.5, 3.0], [60, 62, 127, 65], [80] * 4)
@@ -64,3 +66,23 @@ def test_midi_has_the_notes_with_a_time_in_the_key_of_the_recording() -> None:
     np.testing.assert_allclose(notes.duration_s, [0.5, 3.0])
     with pytest.raises(AntiphonError, match=r"take\.wav: no note of take\.mid was found in it"):
         aligned_notes(alignment_of(NOTES, (), reached=slice(0)))
+
+
+def chords(count: int) -> Notes:
+    """A chord each second; the first two are equal, and so are the last two."""
+    roots = [50, 50, *(52 + (5 * number) % 13 for number in range(count - 4)), 70, 70]
+    onset_s = np.repeat(np.arange(float(count)), 3)
+    pitch = np.repeat(roots, 3) + np.tile([0, 4, 7], count)
+    return Notes.of(onset_s, np.full(3 * count, 0.9), pitch, np.full(3 * count, 80))
+
+
+def test_a_recording_that_begins_and_ends_between_equal_chords_has_one_of_each() -> None:
+    notes = chords(14)
+    part = notes.window(0.95, 12.0)
+    assert (part.onset_s[0], part.onset_s[-1]) == pytest.approx((0.05, 11.05))
+    alignment = align_sides(Side(part, predicted_onsets_of(part)), notes, "take.mid", "whole.mid")
+    (path,) = alignment.path
+    assert (path.query_s[0], path.query_s[-1]) == (1.0, 12.0)
+    np.testing.assert_allclose(path.library_s, path.query_s - 0.95, atol=0.01)
+    assert (alignment.state == "missing").sum() == 6
+    assert len(aligned_notes(alignment)) == len(part)

@@ -52,6 +52,17 @@ def test_a_recording_that_is_cut_off_begins_with_the_notes_that_sound() -> None:
     assert span(NOTES, line(2.0, 3.0, later_s=-1.6)).query_start_s == pytest.approx(0.4)
 
 
+def test_notes_that_sound_where_a_recording_is_cut_off_do_not_begin_there() -> None:
+    """The first event of the path lies a second before the cut, the last one a second after the other."""
+    query_s = np.arange(11.0)
+    library_s = np.array([0.0, 0.25, *np.arange(1.25, 9.0), 8.5])
+    notes = Notes.of(query_s, [0.5] * 11, [60] * 11, [80] * 11)
+    found = span(notes, Warp(query_s, library_s), duration_s=8.6)
+    assert (found.query_start_s, found.query_end_s) == (0.0, 8.6)
+    tempo = 10.0 / 8.5
+    assert (found.start_s, found.end_s) == pytest.approx((1.0 - 0.25 * tempo, 9.0 + 0.35 * tempo))
+
+
 def test_repeats_count_once_in_the_span_and_twice_in_the_tempo() -> None:
     again = span(NOTES, line(1.0, 3.0, 10.0, 2.0), line(1.0, 5.0, 20.0, 2.0))
     assert again == Span(10.5, 24.0, 1.0, 8.0, 2.0)

@@ -21,6 +21,8 @@ from antiphon.io.note_files import read_notes
 _TOGETHER_S = 0.05
 """Notes of a chord begin within this time."""
 _SHORTEST_S = 1e-3
+_CUT, _MOST_CUT = 0.5, 3
+"""A step of a path at its end that takes less than this share of its time is cut off; and how many steps may be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +104,20 @@ def span_of(alignment: Alignment, duration_s: float) -> Span:
 
 
 def _edge(warp: Warp, end: int) -> tuple[float, float]:
-    return float(warp.query_s[end]), float(warp.library_s[end])
+    """An end of a stretch, 0 or −1, in seconds of the notes and of the recording.
+
+    Where a recording is cut off, the notes that sound there seem to begin or end with it. Its first and last moment
+    then follow from the tempo.
+    """
+    step = 1 if end == 0 else -1
+    here, there = warp.query_s[::step], warp.library_s[::step]
+    tempo = abs(float((there[-1] - there[0]) / (here[-1] - here[0])))
+    at = 0
+    while at < min(_MOST_CUT, len(here) - 2) and abs(there[at + 1] - there[at]) < _CUT * tempo * abs(
+        here[at + 1] - here[at]
+    ):
+        at += 1
+    return float(here[at] - (there[at] - there[0]) / tempo), float(there[0])
 
 
 def _begin(alignment: Alignment, warp: Warp) -> tuple[float, float]:
@@ -117,10 +132,11 @@ def _begin(alignment: Alignment, warp: Warp) -> tuple[float, float]:
 
 def _end(alignment: Alignment, warp: Warp, duration_s: float) -> tuple[float, float]:
     """The end of a stretch, in seconds of the notes and of the recording."""
-    last_s = float(warp.query_s[-1])
+    last_s, there_s = _edge(warp, -1)
     onset_s, offset_s = alignment.onset_s, alignment.offset_s
     played = (onset_s >= warp.query_s[0]) & (onset_s <= last_s + _TOGETHER_S)
     later = onset_s[onset_s > last_s + _TOGETHER_S]
-    end_s = max(last_s, float(offset_s[played].max(initial=last_s)))
-    end_s = min(end_s, float(later.min(initial=np.inf)), max(last_s, float(warp.inverse(duration_s))))
-    return end_s, min(float(warp.at(end_s)), duration_s)
+    tempo = float(np.ptp(warp.library_s) / np.ptp(warp.query_s))
+    rest_s = max(0.0, min(float(offset_s[played].max(initial=last_s)), float(later.min(initial=np.inf))) - last_s)
+    rest_s = min(rest_s, max(0.0, duration_s - there_s) / tempo)
+    return last_s + rest_s, min(there_s + rest_s * tempo, duration_s)

@@ -87,8 +87,8 @@ class Pair(Match):
         return {name: known[name] for name in PAIR_FIELDS if name in known}
 
 
-_BESIDE = MATCH_FIELDS.index("confidence") + 1
-PAIR_FIELDS = ("recording", *MATCH_FIELDS[:_BESIDE], "path_confidence", *MATCH_FIELDS[_BESIDE:])
+_AFTER_CONFIDENCE = MATCH_FIELDS.index("confidence") + 1
+PAIR_FIELDS = ("recording", *MATCH_FIELDS[:_AFTER_CONFIDENCE], "path_confidence", *MATCH_FIELDS[_AFTER_CONFIDENCE:])
 """Names of the fields of a pair in the order of tables."""
 
 

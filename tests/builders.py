@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from antiphon.alignment.alignment_table import Alignment
+from antiphon.alignment.dtw import Warp
 from antiphon.corpora import Recording
 from antiphon.corpora.segment_table import SegmentTable
 from antiphon.io.notes import Notes
@@ -62,3 +64,30 @@ def assert_same_state(left: dict[str, torch.Tensor], right: dict[str, torch.Tens
     assert left.keys() == right.keys()
     different = [name for name in left if not torch.equal(left[name], right[name])]
     assert not different, f"these differ: {different[:3]}"
+
+
+def alignment_of(notes: Notes, path: tuple[Warp, ...], semitones: int = 0, reached: slice = slice(None)) -> Alignment:
+    """An alignment of notes that lie on a path; those that are not `reached` are missing."""
+    placed = np.zeros(len(notes), bool)
+    placed[reached] = True
+    at_s = path[0].at if path else np.zeros_like
+    return Alignment(
+        recording="take.wav",
+        notes="take.mid",
+        confidence=0.5,
+        path_confidence=0.75,
+        lost=(),
+        semitones=semitones,
+        path=path,
+        note=np.arange(len(notes)).astype(np.str_),
+        pitch=notes.pitch,
+        velocity=notes.velocity,
+        onset_s=notes.onset_s,
+        offset_s=notes.offset_s,
+        bar=None,
+        beat=None,
+        recording_s=np.where(placed, at_s(notes.onset_s), np.nan),
+        recording_offset_s=np.where(placed, at_s(notes.offset_s), np.nan),
+        state=np.where(placed, "played", "missing"),
+        note_confidence=np.ones(len(notes)),
+    )

@@ -23,7 +23,14 @@ from antiphon.serving.limits import Limits
 from antiphon.serving.service import Service, Settings
 from waiting import LIMIT_S, until
 
-PATIENT = Limits(decode_s=LIMIT_S, decoder_start_s=LIMIT_S, decoder_wait_s=LIMIT_S, clip_wait_s=LIMIT_S, body_s=LIMIT_S)
+PATIENT = Limits(
+    decode_s=LIMIT_S,
+    decoder_start_s=LIMIT_S,
+    decoder_wait_s=LIMIT_S,
+    clip_wait_s=LIMIT_S,
+    align_wait_s=LIMIT_S,
+    body_s=LIMIT_S,
+)
 """The default limits, with time limits that a busy machine does not reach."""
 
 

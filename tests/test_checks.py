@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ import torch
 from typer.testing import CliRunner
 
 import antiphon
-from antiphon.alignment.alignment_table import Alignment
 from antiphon.cli import app
 from antiphon.errors import AntiphonError, UnknownName
 from antiphon.index.match import Match
 from antiphon.index.pairing import Pairing
+from antiphon.io.note_files import read_notes
 from antiphon.models.batch import collate
 from antiphon.models.descriptors import DESCRIPTORS, describe
+from builders import alignment_of
 from helpers import scale, write_scale, write_sine
 
 TONE = antiphon.Sound(np.zeros(24_000, np.float32), 24_000)
@@ -53,7 +55,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "array": (lambda: _template().embed_audio(ARRAY), r"got ndarray; .* antiphon.Sound\(samples, sample_rate_hz\)"),
     "notes as sound": (lambda: _template().embed_audio(scale()), "expected a Sound or the path .*, got Notes"),  # type: ignore[arg-type]
     "sound as notes": (lambda: _template().embed_notes(TONE), "expected Notes or the path .*, got Sound"),  # type: ignore[arg-type]
-    "align": (lambda: antiphon.align(TONE, scale()), "recording: expected the path of a sound file, got Sound"),  # type: ignore[arg-type]
+    "align": (
+        lambda: antiphon.align(TONE, scale()),
+        "recording: expected the path of a sound file or a note file, got Sound",
+    ),  # type: ignore[arg-type]
     "pair": (lambda: antiphon.pair(TONE, "b"), "recordings: expected a folder of recordings .*, got Sound"),  # type: ignore[arg-type]
     "Index": (lambda: antiphon.Index("library"), r"library: an index is opened by antiphon.Index.open\(folder\)"),  # type: ignore[arg-type]
     "similar model": (lambda: antiphon.load_model("defualt"), "unknown model 'defualt'; did you mean 'default'"),
@@ -155,13 +160,18 @@ def test_aligned_notes_do_not_overwrite_a_score(tmp_path: Path) -> None:
         file=str(score), start_s=0.0, end_s=5.0, query_start_s=0.0, query_end_s=5.0, tempo=1.0, semitones=0,
         score=1.0, confidence=1.0, work="", composer="", title="",
     )  # fmt: skip
-    path = Warp(np.array([0.0, 5.0]), np.array([0.0, 5.0]))
-    pairing = Pairing((Pair(**match.match_fields(), recording=str(take), path=path),), (), (), (), tmp_path)
+    times = np.array([0.0, 5.0])
+    alignment = alignment_of(read_notes(score), (Warp(times, times),))
+    pair = Pair(**match.match_fields(), recording=str(take), alignment=alignment)
+    pairing = Pairing((pair,), (), (), (), tmp_path)
     before = score.read_bytes()
     with pytest.raises(AntiphonError, match="this is an input"):
         pairing.write_aligned(tmp_path)
     assert score.read_bytes() == before
     assert pairing.write_aligned(tmp_path / "aligned") == [tmp_path / "aligned" / "take.mid"]
+    nowhere = replace(pair, alignment=alignment_of(read_notes(score), (), reached=slice(0)))
+    assert replace(pairing, pairs=(nowhere,)).write_aligned(tmp_path / "none") == []
+    assert not (tmp_path / "none").exists()
 
 
 def test_scores_that_cannot_be_used_are_named(tmp_path: Path) -> None:
@@ -172,12 +182,7 @@ def test_scores_that_cannot_be_used_are_named(tmp_path: Path) -> None:
 
 
 def test_results_print_in_one_short_line() -> None:
-    times = np.zeros(2)
-    pitch = np.array([60, 64], np.uint8)
-    alignment = Alignment(
-        "take.wav", "take.mid", 0.5, 0.5, (), 0, (), np.array(["0", "1"]), pitch, pitch, times, times, None, None,
-        times, times, np.array(["played", "played"]), times,
-    )  # fmt: skip
+    alignment = alignment_of(scale(2), ())
     assert repr(alignment) == "<Alignment of take.mid with take.wav: 2 notes, confidence 0.50>"
     assert str(Pairing((), (), ("a.mid",), ())) == (
         "<Pairing: 0 pairs, 0 recordings without notes, 1 note files without recording, 0 skipped>"

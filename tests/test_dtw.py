@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from antiphon.alignment.dtw import Anchor, Warp, onset_products, warp, warp_through
+from antiphon.alignment.dtw import Anchor, Warp, onset_products, warp_through
 from antiphon.alignment.onset_features import FRAME_HZ, note_frames, sound_frames
 from antiphon.io.notes import Notes
 from antiphon.rendering.additive import AdditivePiano
@@ -67,6 +67,13 @@ def rubato(seed: int, until_s: float = 60.0, depth: float = 0.15, lead_s: float 
     played = Notes.of(begin_s[kept], (end_s - begin_s)[kept], excerpt.pitch[kept], excerpt.velocity[kept])
     tempo, start_s = np.polyfit(time_s, written_s, 1)
     return Rubato(written, played, time_s, written_s, float(start_s), float(tempo))
+
+
+def warp(
+    query: Frames, library: Frames, library_begin_s: float, start_s: float, tempo: float, band_s: float = 1.0
+) -> Warp:
+    """The path near the line `start_s + tempo · query seconds`."""
+    return warp_through(query, library, library_begin_s, [Anchor(0.0, start_s, tempo)], band_s)
 
 
 def frames_of(notes: Notes, until_s: float) -> Frames:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from antiphon.corpora import Corpus
+from antiphon.corpora import Corpus, Recording
 from antiphon.index.search import SearchOptions as IndexOptions
 from antiphon.index.search import search as search_index
 from antiphon.index.store import Store
@@ -27,6 +27,7 @@ from antiphon.models.loading import load_model
 from antiphon.serving import searches
 from antiphon.serving.aligned_midi import aligned_midi
 from antiphon.serving.app import openapi_document
+from antiphon.serving.errors import ServingError
 from antiphon.serving.library_map import draw_map
 from antiphon.serving.models import Hit, Search, SearchOptions
 from antiphon.serving.search_requests import SearchRequest
@@ -350,12 +351,45 @@ def test_aligned_notes_have_the_key_of_the_side_whose_times_they_have(
     places = {"start_s": 0.0, "end_s": 18.0, "query_start_s": 2.0, "query_end_s": 20.0, "tempo": 1.0, "semitones": 3}
     hit = Hit(file=recording["file"], recording=recording, score=0.5, confidence=0.9, **places)
     library_path = service.snapshot.recording(recording["id"])[1]
-    content = aligned_midi(search_request, hit, library_path, service.decoders, 24_000, service.temporary)
+    content = aligned_midi(search_request, hit, library_path, service.decoders, service.temporary)
     aligned = midi_from(content, tmp_path)
     expected = higher.within(3.0, 19.0) if query_kind == "audio" else notes.within(1.0, 17.0)
     assert len(expected) > 20
     for onset_s, pitch in zip(expected.onset_s, expected.pitch, strict=True):
         assert np.abs(aligned.onset_s[aligned.pitch == pitch] - onset_s).min() < 0.06
+
+
+def notes_with_notes(client: TestClient, query: Path, one: Recording, start_s: float) -> bytes:
+    """The aligned MIDI of 15 s of a query of notes and the note file of a recording, both from `start_s` on."""
+    service = service_of(client)
+    recording = next(it for it in recordings(client, "notes") if it["file"] == one.notes_path.name)
+    request = SearchRequest("q", query, "notes", 30.0, 0.0, 30.0, query, 0.0, "notes", SearchOptions())
+    ends = {"start_s": start_s, "end_s": start_s + 15.0}
+    places = ends | {f"query_{name}": value for name, value in ends.items()} | {"tempo": 1.0, "semitones": 0}
+    hit = Hit(file=recording["file"], recording=recording, score=0.5, confidence=0.9, **places)
+    library_path = service.snapshot.recording(recording["id"])[1]
+    return aligned_midi(request, hit, library_path, service.decoders, service.temporary)
+
+
+def test_notes_are_aligned_with_notes(client: TestClient, short_demo: Corpus, tmp_path: Path):
+    """The query plays the notes of the library 40 ms later; none within the match is lost."""
+    notes = read_notes(short_demo.recordings[0].notes_path, sustain=True)
+    write_midi(Notes(notes.onset_s + 0.04, notes.duration_s, notes.pitch, notes.velocity), tmp_path / "q.mid")
+    content = notes_with_notes(client, tmp_path / "q.mid", short_demo.recordings[0], 2.0)
+    aligned, inside = midi_from(content, tmp_path), notes.within(2.0, 17.0)
+    assert len(inside) > 20
+    for onset_s, pitch in zip(inside.onset_s, inside.pitch, strict=True):
+        assert np.abs(aligned.onset_s[aligned.pitch == pitch] - onset_s - 0.04).min() < 0.01
+    assert len(aligned) <= len(notes.within(1.9, 17.1))
+
+
+def test_notes_that_are_not_found_give_no_midi(client: TestClient, short_demo: Corpus, tmp_path: Path):
+    """The query has no key of a piano."""
+    at_s = np.arange(60) / 2
+    write_midi(Notes.of(at_s, np.full(60, 0.4), 110 + np.arange(60) % 12, np.full(60, 80)), tmp_path / "q.mid")
+    with pytest.raises(ServingError) as caught:
+        notes_with_notes(client, tmp_path / "q.mid", short_demo.recordings[0], 2.0)
+    assert (caught.value.status, caught.value.code) == (409, "no_path")
 
 
 def test_two_audio_files_have_no_notes_to_align(client: TestClient, sound: Path):

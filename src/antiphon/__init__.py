@@ -41,7 +41,7 @@ _HOME = {
     "Sound": "io.audio",
     "UnknownName": "errors",
     "UnreadableInput": "errors",
-    "align": "index.aligning",
+    "align": "alignment.aligning",
     "analyze": "experiments.analysis.run",
     "catalogue": "experiments.listing",
     "clear_cache": "io.cache",

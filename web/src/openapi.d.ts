@@ -617,6 +617,8 @@ export interface components {
         /**
          * Pair
          * @description A pair: seconds `query_start_s` to `query_end_s` of the audio match seconds `start_s` to `end_s` of the notes.
+         *
+         *     `confidence` says how sure it is that both are the same music, `path_confidence` how sure the times are.
          */
         Pair: {
             /** File */
@@ -652,6 +654,8 @@ export interface components {
              * @default
              */
             title: string;
+            /** Path Confidence */
+            path_confidence: number;
             audio: components["schemas"]["Recording"];
             notes: components["schemas"]["Recording"];
             /** Likely */

@@ -6,7 +6,7 @@ import { Confidence } from "./confidence";
 import { PlayIcon } from "./icons";
 import { useRequest } from "./state";
 import { LoadError, Loading } from "./placeholders";
-import { amount, clock, tempoText, titleOf } from "./format";
+import { amount, clock, formatConfidence, tempoText, titleOf } from "./format";
 
 interface Props {
   onPlay: (recording: Recording, startS: number) => void;
@@ -65,6 +65,7 @@ export function Pairs({ onPlay }: Props) {
             <div class="pair-facts">
               <Confidence hit={pair} />
               <span>{tempoText(pair.tempo)}</span>
+              <span title="How sure the times are">path {formatConfidence(pair.path_confidence)}</span>
             </div>
           </li>
         ))}

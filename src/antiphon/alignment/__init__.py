@@ -1,4 +1,5 @@
-"""Locating a query in the library: votes for candidates, local alignments, chains of stretches, warping paths.
+"""Locating a query in the library: votes for candidates, local alignments, chains of stretches, their ends; and
+aligning the notes of one file with another file.
 
 Pure functions over arrays; `antiphon.index` handles files, indexes and models.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.alignment import certainty
-from antiphon.alignment.aligned_notes import SHORTEST_NOTE_S
-from antiphon.alignment.alignment_table import Alignment
+from antiphon.alignment.alignment_table import SHORTEST_NOTE_S, Alignment
 from antiphon.alignment.anchors import read_anchors
 from antiphon.alignment.dtw import Warp
 from antiphon.alignment.events import Events, Seconds
@@ -34,6 +33,7 @@ from antiphon.signal.tuning import estimate_detuning_cents
 _TUNED_S = 120.0
 _BLOCK_S = 30.0
 _TRANSPOSITIONS = range(-6, 7)
+_NEAR_QUARTER_TONE_CENTS = 30.0
 _TRANSCRIBED, _TRANSCRIBED_S, _TRANSCRIBED_VELOCITY = 0.4, 1.0, 64
 _EXTRA, _SAME_ONSET_S = 0.7, 0.06
 _LEAST_STEP_S = 1e-4
@@ -41,10 +41,16 @@ _LEAST_STEP_S = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One side of an alignment: its notes and its onset map."""
+    """One side of an alignment: its notes and its onset map, and how much sharper than 440 Hz its A is, −50 to 50."""
 
     notes: Notes
     onsets: OnsetMap
+    cents: float = 0.0
+
+    @property
+    def duration_s(self) -> float:
+        """How long the onset map is: the length of a sound, the last onset of notes."""
+        return self.onsets.shape[1] / FRAME_HZ
 
 
 def read_side(path: Path) -> Side:
@@ -55,9 +61,14 @@ def read_side(path: Path) -> Side:
     if modality_of_input(path) == "notes":
         notes = read_notes(path, sustain=True)
         return Side(notes, predicted_onsets_of(notes))
-    cents = estimate_detuning_cents(read_samples(path, SAMPLE_RATE_HZ, 0.0, _TUNED_S), SAMPLE_RATE_HZ)
-    onsets = heard_onsets(sound_blocks(path, SAMPLE_RATE_HZ, _BLOCK_S), cents=cents)
-    return Side(_heard_notes(onsets, _TRANSCRIBED), onsets)
+    return sound_side(sound_blocks(path, SAMPLE_RATE_HZ, _BLOCK_S), read_samples(path, SAMPLE_RATE_HZ, 0.0, _TUNED_S))
+
+
+def sound_side(blocks: Iterable[NDArray[np.float32]], beginning: NDArray[np.float32]) -> Side:
+    """The side of mono sound at 24 kHz in blocks of any length; its tuning is that of the samples `beginning`."""
+    cents = estimate_detuning_cents(beginning, SAMPLE_RATE_HZ)
+    onsets = heard_onsets(blocks, cents=cents)
+    return Side(_heard_notes(onsets, _TRANSCRIBED), onsets, cents)
 
 
 def align(
@@ -122,11 +133,20 @@ def align_sides(
 ) -> Alignment:
     """Align notes with a side that has been read; `recording` and `file` are the names of both.
 
-    Of the transpositions, in semitones, the one is taken whose notes are heard best.
+    Of the transpositions, in semitones, the one is taken whose notes are heard best. Those next to them are tried too
+    where the recording is nearly a quarter-tone out of tune.
     """
-    found = [_Found.of(played.onsets, notes, semitones, anchors) for semitones in transpositions]
+    semitones_to_try = _with_neighbours(transpositions, played.cents)
+    found = [_Found.of(played.onsets, notes, semitones, anchors) for semitones in semitones_to_try]
     best = max(found, key=lambda one: (one.heard, -abs(one.semitones)))
     return best.table(played, notes, recording, file)
+
+
+def _with_neighbours(semitones: Sequence[int], cents: float) -> list[int]:
+    """Transpositions to try for a tuning from −50 to 50: a recording 55 cents sharp is a semitone up and 45 flat."""
+    if abs(cents) < _NEAR_QUARTER_TONE_CENTS:
+        return sorted(semitones)
+    return sorted({*semitones, *(one - int(np.sign(cents)) for one in semitones)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +205,8 @@ class _Found:
         end_s = np.full(len(at), np.nan)
         for number, warp in enumerate(path):
             inside = written & (rows.stretch == number)
-            end_s[inside] = np.maximum(warp.at(offset_s[inside]), rows.time_s[inside] + SHORTEST_NOTE_S)
+            begin_s = np.maximum(rows.time_s[inside], 0.0)
+            end_s[inside] = np.maximum(warp.at(offset_s[inside]), begin_s + SHORTEST_NOTE_S)
         names = np.arange(len(notes)).astype(np.str_) if notes.id is None else notes.id
         velocity = np.full(len(at), _TRANSCRIBED_VELOCITY) if none else np.where(written, notes.velocity[at], 64)
         return Alignment(

@@ -13,7 +13,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.alignment.aligned_notes import SHORTEST_NOTE_S
 from antiphon.alignment.dtw import Warp
 from antiphon.checks import check_path
 from antiphon.errors import AntiphonError
@@ -28,6 +27,7 @@ _COLUMNS = (
     "note", "pitch", "velocity", "onset_s", "offset_s", "bar", "beat", "recording_s", "recording_offset_s", "state",
     "confidence",
 )  # fmt: skip
+SHORTEST_NOTE_S = 0.01
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -1,4 +1,5 @@
-"""Warping paths: the map from times of a query to times of a recording, found by dynamic time warping.
+"""Warping paths near the ends of a search's match, found by dynamic time warping. Notes are aligned by
+`antiphon.alignment.aligning`.
 
 The path stays in a band around a line that is known beforehand. Features are decaying onsets as in Ewert, Müller and
 Grosche, "High resolution audio synchronization using chroma onset features" (ICASSP 2009), in semitone bands instead
@@ -39,7 +40,6 @@ _TRUSTED_STEPS = 50
 _SILENCE_S = 0.5
 _FAR_S = 1e6
 _NEXT_S = 2.0  # the line ignores anchors nearer than this
-_CHUNK = 1 << 14
 
 Seconds = NDArray[np.float64]
 
@@ -92,29 +92,19 @@ class _Path:
         return _Path(self.query_s[kept], self.library_s[kept], self.onset_norm[kept])
 
 
-def warp(
-    query: Frames, library: Frames, library_begin_s: float, start_s: float, tempo: float, band_s: float = 1.0
-) -> Warp:
-    """The path of a query through a recording, near the line `start_s + tempo · query seconds`.
-
-    `query` [q, bands] and `library` [n, bands] are frames from `antiphon.alignment.onset_features`, 50 per second. The
-    library's begin at second `library_begin_s` of the recording; outside of them it counts as silent. `band_s` is
-    the largest distance from the line, in query seconds, within a block of 20 s; the line of the next block begins at
-    the end of this block's path. Knots are about 0.25 s apart where both sides have onsets, and at the query's ends. A
-    passage without onsets gives a straight line, a query without onsets the given line.
-
-    Raises `ValueError` for a query without frames, and for a tempo or a band that is not positive.
-    """
-    return warp_through(query, library, library_begin_s, [Anchor(0.0, start_s, tempo)], band_s)
-
-
 def warp_through(
     query: Frames, library: Frames, library_begin_s: float, anchors: Sequence[Anchor], band_s: float = 1.0
 ) -> Warp:
-    """The path of a query near known points, one or more in order of both times.
+    """The path of a query through a recording near known points, one or more in order of both times.
 
-    Like `warp`, except that the line of a block leads from the end of the path so far to the next anchors. Before the
-    first and beyond the last anchor it has their tempo. Raises `ValueError` without an anchor, and as `warp` does.
+    `query` [q, bands] and `library` [n, bands] are frames from `antiphon.alignment.onset_features`, 50 per second. The
+    library's begin at second `library_begin_s` of the recording; outside of them it counts as silent. `band_s` is
+    the largest distance from the line, in query seconds, within a block of 20 s. The line of a block leads from the end
+    of the path so far to the next anchors; before the first and beyond the last anchor it has their tempo. Knots are
+    about 0.25 s apart where both sides have onsets, and at the query's ends. A passage without onsets gives a straight
+    line, a query without onsets the line through the anchors.
+
+    Raises `ValueError` for a query without frames, without an anchor, and for a tempo or a band that is not positive.
     """
     if len(query) == 0 or len(anchors) == 0:
         raise ValueError("a path needs a query with frames and at least one anchor")
@@ -179,19 +169,16 @@ class OnsetProducts:
 def onset_products(query: Frames, library: Frames, library_begin_s: float, path: Warp) -> OnsetProducts:
     """The onsets of both sides, multiplied along a path that maps seconds of the query to seconds of the library.
 
-    `query` [q, bands] and `library` [n, bands] are as in `warp`.
+    `query` [q, bands] and `library` [n, bands] are as in `warp_through`.
     """
     query_side, library_side = _Side.of(query, 0.0, _PROMINENT), _Side.of(library, library_begin_s, _PROMINENT)
     query_s = np.arange(0.0, len(query) / FRAME_HZ, 1 / _RATE_HZ)
-    sums = np.empty((2, len(query_s)))
-    for begin in range(0, len(query_s), _CHUNK):
-        part = slice(begin, begin + _CHUNK)
-        one, two = query_side.at(query_s[part]), library_side.at(path.at(query_s[part]))
-        distinct = (one * one + two * two).sum(axis=1) > _FAINT**2
-        one, two = (side - side.mean(axis=0) for side in (one, two))
-        one, two = (side - FRAME_CENTRING * side.mean(axis=1, keepdims=True) for side in (one, two))
-        sums[:, part] = distinct * [(one * two).sum(axis=1), (one * one + two * two).sum(axis=1) / 2]
-    return OnsetProducts(query_s, *sums)
+    one, two = query_side.at(query_s), library_side.at(path.at(query_s))
+    distinct = (one * one + two * two).sum(axis=1) > _FAINT**2
+    one, two = (side - side.mean(axis=0) for side in (one, two))
+    one, two = (side - FRAME_CENTRING * side.mean(axis=1, keepdims=True) for side in (one, two))
+    common, energy = distinct * [(one * two).sum(axis=1), (one * one + two * two).sum(axis=1) / 2]
+    return OnsetProducts(query_s, common, energy)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ from antiphon.models.note_onsets import FRAME_HZ, OnsetMap
 _FEWEST_HEARD = 3
 _STRETCHED = 2.5  # how many times longer or shorter than expected a gap may be
 _HEARD_IN_GAP = 0.4
+_DOUBLED = 0.25  # share of the expected time between two events below which they are the same onset
 _SLACK_S = 1.0
 
 
@@ -131,10 +132,30 @@ def _stretch(
     inside = [one for one in passes if begin_s <= min(one.values()) <= end_s]
     pinned = {event: second for one in inside for event, second in one.items()}
     times_s, gain = event_times(evidence, events, passed, pinned)
-    first, last = int(passed.event[0]), int(passed.event[-1])
+    first = int(passed.event[0])
+    kept = slice(0, len(times_s)) if pinned else _without_doubles(events.part(first, first + len(times_s)), times_s)
+    times_s, gain = times_s[kept], gain[kept]
+    first, last = first + kept.start, first + kept.stop - 1
     begin, end = np.searchsorted(events.event, (first, last + 1))
     notes = note_times(onsets, events.part(first, last + 1), times_s)
     return Stretch(first, times_s, gain, np.arange(begin, end), notes)
+
+
+def _without_doubles(events: Events, times_s: Seconds) -> slice:
+    """The events without those at the edges that take the onsets of a neighbour, which repeats their keys.
+
+    Where a recording begins with the second of two equal chords, the path may have both at its onset.
+    """
+    tempo = (times_s[-1] - times_s[0]) / max(float(events.onset_s[-1] - events.onset_s[0]), 1e-6)
+    expected_s = tempo * np.diff(events.onset_s)
+    common = np.asarray(events.keys[1:].multiply(events.keys[:-1]).sum(axis=1)).ravel() > 0
+    doubled = common & (np.diff(times_s) < _DOUBLED * expected_s)
+    first, last = 0, len(times_s) - 1
+    while last - first > _FEWEST_HEARD and doubled[first]:
+        first += 1
+    while last - first > _FEWEST_HEARD and doubled[last - 1]:
+        last -= 1
+    return slice(first, last + 1)
 
 
 def _joined(evidence: Log, events: Events, found: list[Passed]) -> list[Passed]:

@@ -61,8 +61,9 @@ def pair(
     csv_: Annotated[bool, typer.Option("--csv", help="print CSV")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Find the MIDI file of each recording, with start, end, tempo and confidence, and list files without a partner.
+    """Find the MIDI file of each recording, with start, end and tempo, and list files without a partner.
 
+    The confidence of a pair says how sure it is that both are the same music, that of its path how sure the times are.
     A note file is paired with one recording unless --many is given. With --write each pair's notes are written as MIDI
     in time with the recording and named after it.
 
@@ -98,10 +99,11 @@ def pair(
 
 
 def _pairs_as_text(pairing: Pairing) -> str:
-    lines = [f"{'from s':>9}{'to s':>9}{'is from s':>11}{'to s':>9}{'tempo':>7}{'confidence':>12}  recording = notes"]
+    times = f"{'from s':>9}{'to s':>9}{'is from s':>11}{'to s':>9}"
+    lines = [f"{times}{'tempo':>7}{'confidence':>12}{'path':>6}  recording = notes"]
     for one in pairing:
         recording = f"{one.query_start_s:9.2f}{one.query_end_s:9.2f}"
-        notes = f"{one.start_s:11.2f}{one.end_s:9.2f}{one.tempo:7.2f}{one.confidence:12.2f}"
+        notes = f"{one.start_s:11.2f}{one.end_s:9.2f}{one.tempo:7.2f}{one.confidence:12.2f}{one.path_confidence:6.2f}"
         lines.append(f"{recording}{notes}  {one.recording} = {one.file}")
     for alone in pairing.recordings:
         nearest = f"; nearest {alone.nearest} ({alone.confidence:.2f})" if alone.nearest else ""

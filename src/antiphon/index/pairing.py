@@ -2,7 +2,7 @@
 
 The confidence of a pair is the mean over the excerpts (`antiphon.index.excerpts`) of the file's best match, 0 where it
 has none. One-to-one pairs maximise the product of their odds. Where two files are equally likely, as performances of
-one work may be, the one whose onsets agree better is taken. Each pair is then aligned over the whole recording
+one work may be, the one whose onsets agree better is taken. Each pair is then aligned note by note
 (`antiphon.index.whole_match`).
 """
 
@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from antiphon.alignment.aligned_notes import aligned_notes
+from antiphon.alignment.alignment_table import Alignment
 from antiphon.alignment.confidence import LIKELY
-from antiphon.alignment.dtw import Warp
 from antiphon.checks import PROBABILITY, check_not_input, check_path
 from antiphon.errors import AntiphonError, InputWarning, UnreadableInput, collect_input_warnings
 from antiphon.index.excerpts import ExcerptMatches, search_excerpts
@@ -36,8 +35,6 @@ from antiphon.io.cache import cache_folder
 from antiphon.io.csv_tables import csv_text
 from antiphon.io.folders import LeftOut, Listing, list_folders
 from antiphon.io.kinds import modality_of_input, without_suffix
-from antiphon.io.note_files import read_notes
-from antiphon.io.notes import Notes
 from antiphon.models.loading import load_model
 from antiphon.models.protocol import Embedder
 from antiphon.progress import track
@@ -54,12 +51,15 @@ class Pair(Match):
     ----------
     recording : str
         Path of the recording.
-    path : Warp
-        The warping path: `path.at` maps seconds of the recording to seconds of the file.
-    score, confidence : float
-        As in `Match`, means over the excerpts.
+    alignment : Alignment
+        The times of the file's notes in the recording, and the path between both.
+    confidence : float
+        The probability that the recording is this music: the mean over the excerpts. `path_confidence` tells how sure
+        the times are.
+    score : float
+        As in `Match`, the mean over the excerpts.
 
-    The other attributes are those of `Match`.
+    The other attributes are those of `Match`; the times are the span of the alignment.
 
     Examples
     --------
@@ -68,16 +68,27 @@ class Pair(Match):
     >>> (pair,) = antiphon.pair(one.audio_path, one.notes_path, model="template", index="index")
     >>> pair.recording == str(one.audio_path), pair.file == str(one.notes_path), pair.confidence > 0.9
     (True, True, True)
-    >>> bool(abs(pair.path.at(20.0) - 20.0) < 0.1)
-    True
+    >>> bool(abs(pair.alignment.path[0].at(20.0) - 20.0) < 0.02), pair.path_confidence > 0.9
+    (True, True)
     """
 
     recording: str
-    path: Warp
+    alignment: Alignment
+
+    @property
+    def path_confidence(self) -> float:
+        """The share of the common time, 0 to 1, where the path is expected to be right: `Alignment.path_confidence`."""
+        return round(self.alignment.path_confidence, 4)
 
     def as_dict(self) -> dict[str, Any]:
-        """The pair as JSON: the recording and the match, without the path."""
-        return {"recording": self.recording} | super().as_dict()
+        """The pair as JSON: the recording, the match and the path's confidence, without the notes."""
+        known = super().as_dict() | {"recording": self.recording, "path_confidence": self.path_confidence}
+        return {name: known[name] for name in PAIR_FIELDS if name in known}
+
+
+_AFTER_CONFIDENCE = MATCH_FIELDS.index("confidence") + 1
+PAIR_FIELDS = ("recording", *MATCH_FIELDS[:_AFTER_CONFIDENCE], "path_confidence", *MATCH_FIELDS[_AFTER_CONFIDENCE:])
+"""Names of the fields of a pair in the order of tables."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +173,7 @@ class Pairing:
             *({"recording": one.recording} for one in self.recordings),
             *({"file": file} for file in self.files),
         ]
-        return csv_text(("recording", *MATCH_FIELDS), rows)
+        return csv_text(PAIR_FIELDS, rows)
 
     @staticmethod
     def check_outputs(
@@ -179,9 +190,9 @@ class Pairing:
     def write_aligned(self, folder: str | Path) -> list[Path]:
         """Write the notes of each pair at the recording's times as MIDI, and return the paths.
 
-        The files are named after the recordings and lie in the same subfolders below `folder`. Raises
-        `UnreadableInput` when a note file cannot be read any more, and `AntiphonError`, before anything is written,
-        where one of the files would overwrite a recording or a note file.
+        The files are named after the recordings and lie in the same subfolders below `folder`. A pair whose notes were
+        not found in the recording gets no file. Raises `AntiphonError`, before anything is written, where one of the
+        files would overwrite a recording or a note file.
         """
         paths = _aligned_paths([Path(pair.recording) for pair in self.pairs], self.root, Path(folder))
         inputs = {
@@ -192,10 +203,16 @@ class Pairing:
         }
         for path in paths:
             check_not_input(path, inputs)
+        written = []
         for pair, path in zip(self.pairs, paths, strict=True):
+            try:
+                notes = pair.alignment.to_midi()
+            except AntiphonError:
+                continue
             path.parent.mkdir(parents=True, exist_ok=True)
-            notes_of_pair(pair).save(path)
-        return paths
+            notes.save(path)
+            written.append(path)
+        return written
 
 
 def _aligned_paths(recordings: Sequence[Path], root: Path | None, folder: Path) -> list[Path]:
@@ -351,11 +368,13 @@ def pair_recordings(
             file = partner[number]
             about = library.about.get(file, FileMetadata())
             try:
-                whole = match_whole(one, file, about, confidence[number][file], embedder, transpose)
+                whole = match_whole(one, file, about, confidence[number][file])
             except UnreadableInput as error:  # changed meanwhile
                 skipped.append(error)
             else:
-                pairs.append(Pair(**whole.match.match_fields(), recording=str(one.recording), path=whole.path))
+                pairs.append(
+                    Pair(**whole.match.match_fields(), recording=str(one.recording), alignment=whole.alignment)
+                )
         else:
             nearest = max(confidence[number], key=confidence[number].__getitem__, default="")
             alone.append(Unpaired(str(one.recording), nearest, round(confidence[number].get(nearest, 0.0), 4)))
@@ -389,12 +408,3 @@ def _partners(
 def _log_odds(probability: float) -> float:
     kept = min(max(probability, _ODDS_LIMIT), 1 - _ODDS_LIMIT)
     return math.log(kept / (1 - kept))
-
-
-def notes_of_pair(paired: Pair) -> Notes:
-    """The notes of the matched part of a pair, at the recording's times and in its key.
-
-    Notes sound as long as the pedal holds them. Raises `UnreadableInput` when the file cannot be read any more.
-    """
-    notes = read_notes(paired.file, sustain=True)
-    return aligned_notes(notes, paired.start_s, paired.end_s, paired.path.inverse, paired.semitones)

@@ -54,6 +54,8 @@ class Limits:
     """Time to wait for an idle decoder process."""
     clip_wait_s: float = 15.0
     """Time to wait for the renderer of clips."""
+    align_wait_s: float = 30.0
+    """Time to wait for another alignment of a match's notes."""
     body_s: float = 60.0
     """Time to wait for the next part of a request's body."""
 

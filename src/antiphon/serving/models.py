@@ -165,8 +165,12 @@ class Job(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Pair(RatedMatch):
-    """A pair: seconds `query_start_s` to `query_end_s` of the audio match seconds `start_s` to `end_s` of the notes."""
+    """A pair: seconds `query_start_s` to `query_end_s` of the audio match seconds `start_s` to `end_s` of the notes.
 
+    `confidence` says how sure it is that both are the same music, `path_confidence` how sure the times are.
+    """
+
+    path_confidence: float
     audio: Recording
     notes: Recording
 

@@ -26,13 +26,14 @@ from antiphon.serving.errors import ServingError
 from antiphon.serving.ingest import Received, add_files
 from antiphon.serving.jobs import Jobs
 from antiphon.serving.library_map import draw_map
-from antiphon.serving.limits import Limits
+from antiphon.serving.limits import Gate, Limits
 from antiphon.serving.metrics import Metrics
 from antiphon.serving.searches import Searches
 from antiphon.serving.snapshot import Snapshot, open_snapshot
 
 _log = logging.getLogger("antiphon.serving")
 _TIDY_EVERY_S = 30.0
+_CONCURRENT_ALIGNMENTS = 1  # each takes a core and a few hundred MB
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Service:
         self.temporary = Path(self._folder.name)
         self.decoders = Decoders(settings.limits)
         self.clips = Clips(settings.limits, self.decoders, self.temporary)
+        self.aligning = Gate("aligned notes", _CONCURRENT_ALIGNMENTS, 32, settings.limits.align_wait_s)
         self.searches = Searches(
             settings.limits, embedder, lambda: self.snapshot, self.metrics, self.temporary, settings.workers
         )
@@ -159,6 +161,7 @@ def _shown_pairs(found: Pairing, snapshot: Snapshot) -> list[models.Pair]:
     return [
         models.Pair(
             **one.match_fields() | {"file": snapshot.by_path[one.file].file},
+            path_confidence=one.path_confidence,
             audio=snapshot.by_path[one.recording],
             notes=snapshot.by_path[one.file],
         )

@@ -10,8 +10,7 @@ import io
 
 import numpy as np
 
-from antiphon.alignment.aligned_notes import SHORTEST_NOTE_S
-from antiphon.alignment.alignment_table import Alignment, AlignmentFormat
+from antiphon.alignment.alignment_table import SHORTEST_NOTE_S, Alignment, AlignmentFormat
 from antiphon.alignment.labels import label_texts
 from antiphon.errors import AntiphonError
 from antiphon.io.csv_tables import plain_cell

@@ -193,8 +193,8 @@ def aligned(service: ServiceOf, id: Id, n: Annotated[int, Path(ge=0, le=1000)]) 
     if n >= len(hits):
         raise ServingError(404, "no_hit", f"there is no match {n}; the search has {len(hits)}, counted from 0")
     _, path = service.snapshot.recording(hits[n].recording.id)
-    rate_hz = service.embedder.sample_rate_hz
-    content = aligned_midi(request, hits[n], path, service.decoders, rate_hz, service.temporary)
+    with service.aligning.slot():
+        content = aligned_midi(request, hits[n], path, service.decoders, service.temporary)
     return Response(content, media_type="audio/midi", headers=_download(f"aligned-{n}.mid"))
 
 

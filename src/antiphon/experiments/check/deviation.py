@@ -9,6 +9,7 @@ over blocks of time (Künsch, "The jackknife and the bootstrap for general stati
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,23 +68,24 @@ class Clocks:
     def __len__(self) -> int:
         return len(self.time_s)
 
+    @property
+    def on_level(self) -> int:
+        """The number of notes that lie on a level."""
+        return int((self.level >= 0).sum())
+
     def line_s(self, time_s: Values, level: int) -> Values:
         """The line's deviation at seconds of the notes on a level."""
         return self.levels_s[level] + self.drift_ppm / _PPM * time_s
 
     def expected_s(self, onset_s: Values) -> Values:
         """Seconds of the recording at which notes at `onset_s` are expected: on the level of the nearest sure note."""
-        if len(self) == 0 or not self.levels_s:
-            return np.full(len(onset_s), np.nan)
         kept = np.flatnonzero(self.level >= 0)
-        order = kept[np.argsort(self.time_s[kept], kind="stable")]
-        at = np.clip(np.searchsorted(self.time_s[order], onset_s), 1, max(len(order) - 1, 1))
-        if len(order) == 1:
-            at = np.zeros(len(onset_s), np.int64)
-            near = order[at]
-        else:
-            left, right = order[at - 1], order[at]
-            near = np.where(onset_s - self.time_s[left] <= self.time_s[right] - onset_s, left, right)
+        if len(kept) == 0:
+            return np.full(len(onset_s), np.nan)
+        order = kept[np.argsort(self.time_s[kept], kind="stable")]  # a level has several notes
+        at = np.clip(np.searchsorted(self.time_s[order], onset_s), 1, len(order) - 1)
+        left, right = order[at - 1], order[at]
+        near = np.where(onset_s - self.time_s[left] <= self.time_s[right] - onset_s, left, right)
         levels = np.array(self.levels_s)[self.level[near]]
         return onset_s + levels + self.drift_ppm / _PPM * onset_s
 
@@ -165,7 +167,7 @@ def _levels(deviation_s: Values) -> Values:
     for number in range(len(deviation_s) - 1, -1, -1):
         path[number] = state
         state = int(back[number, state])
-    return candidates[path]
+    return np.asarray(candidates[path], np.float64)
 
 
 def _long_levels(time_s: Values, deviation_s: Values, level_s: Values) -> NDArray[np.int64]:
@@ -173,7 +175,7 @@ def _long_levels(time_s: Values, deviation_s: Values, level_s: Values) -> NDArra
     edges = np.concatenate([[0], np.flatnonzero(np.diff(level_s) != 0) + 1, [len(level_s)]])
     kept: list[NDArray[np.int64]] = []
     middle_s: list[float] = []
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in pairwise(edges.tolist()):
         near = np.arange(begin, end)[np.abs(deviation_s[begin:end] - level_s[begin]) <= ON_LEVEL_S]
         if len(near) < _FEWEST_ON_LEVEL or time_s[near].max() - time_s[near].min() < _SHORTEST_LEVEL_S:
             continue
@@ -216,7 +218,7 @@ class _Line:
         solution = _huber(design, deviation_s)
         block = np.minimum(np.arange(len(time_s)) * _BLOCKS // len(time_s), _BLOCKS - 1)
         partial = []
-        for number in np.unique(block):
+        for number in range(int(block[-1]) + 1):
             kept = block != number
             partial.append(_huber(design[kept], deviation_s[kept], solution))
         found = np.array(partial)[:, : levels + 1]
@@ -237,12 +239,12 @@ class _Line:
 
 def _huber(design: NDArray[np.float64], target: Values, start: Values | None = None) -> Values:
     """Huber's regression by reweighting; the scale is that of the residuals' median."""
-    solution = np.linalg.lstsq(design, target, rcond=None)[0] if start is None else start
+    solution = np.asarray(np.linalg.lstsq(design, target, rcond=None)[0] if start is None else start, np.float64)
     for _ in range(8):
         residual = target - design @ solution
         scale = max(float(np.median(np.abs(residual))) * 1.4826, 1e-4)
         weight = np.sqrt(np.minimum(1.0, _HUBER * scale / np.maximum(np.abs(residual), 1e-12)))
-        solution = np.linalg.lstsq(design * weight[:, None], target * weight, rcond=None)[0]
+        solution = np.asarray(np.linalg.lstsq(design * weight[:, None], target * weight, rcond=None)[0], np.float64)
     return solution
 
 

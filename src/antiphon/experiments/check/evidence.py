@@ -19,7 +19,6 @@ from antiphon.models.note_onsets import FRAME_HZ
 _MARGIN_S = 30.0
 _ONE_CLOCK, _MOST_JUMPS_PER_MINUTE = 0.75, 4.0
 _LIKELY = 0.5
-_FAR_S = 0.1
 _LEAST_GAP_S, _FEWEST_IN_GAP = 2.0, 8
 
 Stretches = tuple[tuple[float, float], ...]
@@ -29,9 +28,10 @@ Stretches = tuple[tuple[float, float], ...]
 class Evidence:
     """The measurements of a pair.
 
-    `recording_s` and `notes_s` are the lengths of both sides, `lost` from when to when, in seconds of the recording, the
-    path is lost. `one_clock` says that the times of both sides differ by an offset, a drift and few jumps; a score has
-    another clock.
+    `recording_s` and `notes_s` are the lengths of both sides. `one_clock` says that the times of both sides differ by
+    an offset, a drift and few jumps; a score has another clock. `lost` is from when to when, in seconds of the
+    recording, the sound is not what the notes say: on one clock where notes and onsets do not agree, else where the
+    path is lost.
     """
 
     confidence: float
@@ -67,9 +67,10 @@ def measure(played: Side, written: Notes, recording: str, file: str) -> Evidence
     notes = written.within(0.0, recording_s + _MARGIN_S)
     alignment = align_sides(played, notes, recording, file)
     clocks, lag = clocks_of(alignment), lag_of(played.onsets, notes)
-    if lag.lead >= LEAD and not _agree(clocks, lag):
-        # The alignment is lost, as where a hand is missing, or it took a repeat for the first time.
-        clocks = clocks_at(played.onsets, notes, lag.lag_s)
+    if lag.lead >= LEAD:
+        # An alignment is lost where a hand is missing, and takes a repeat for the first time; the lag holds there.
+        by_lag = clocks_at(played.onsets, notes, lag.lag_s)
+        clocks = max(clocks, by_lag, key=lambda one: one.on_level)
     minutes = max(float(np.ptp(clocks.time_s)) / 60 if len(clocks) else 0.0, 0.5)
     one_clock = clocks.same >= _ONE_CLOCK and len(clocks.jumps) / minutes <= _MOST_JUMPS_PER_MINUTE
     at_s = clocks.expected_s(notes.onset_s) if one_clock else _along_path(alignment, notes.onset_s)
@@ -80,18 +81,10 @@ def measure(played: Side, written: Notes, recording: str, file: str) -> Evidence
         lag=lag,
         recording_s=recording_s,
         notes_s=written.end_s,
-        lost=_lost(alignment),
+        lost=_merged(registers.strange_stretches()) if one_clock else _lost(alignment),
         clocks=clocks,
         registers=registers,
         one_clock=one_clock,
-    )
-
-
-def _agree(clocks: Clocks, lag: Lag) -> bool:
-    """Whether one of the levels, at the middle of its notes, is the lag."""
-    return any(
-        abs(float(np.median(clocks.deviation_s[clocks.level == number])) - lag.lag_s) < _FAR_S
-        for number in range(len(clocks.levels_s))
     )
 
 

@@ -26,6 +26,7 @@ _REGISTER_HEARD, _REGISTER_RATIO = 0.25, 0.4
 _REGISTER_WRITTEN = 0.5
 _OF_CORPUS_HEARD, _OF_CORPUS_WRITTEN = 0.4, 0.75
 _FEWEST_NOTES = 20
+_MOSTLY = 0.7
 _NOTE_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 
@@ -47,13 +48,15 @@ class Norms:
     """What is usual in a corpus, and what the user accepts.
 
     `offset_ms` is the median offset of its pairs and `spread_ms` their standard deviation by the median absolute
-    deviation; both are NaN where no pair has one clock. `heard` and `written` are the median shares.
+    deviation; both are NaN where no pair has one clock. `heard` and `written` are the median shares; `one_clock` says
+    whether the notes are those of the performances, as in most pairs, and no scores.
     """
 
     offset_ms: float
     spread_ms: float
     heard: float
     written: float
+    one_clock: bool
     max_offset_ms: float = MAX_OFFSET_MS
     max_drift_ppm: float = MAX_DRIFT_PPM
 
@@ -71,7 +74,8 @@ class Norms:
                 np.array([one.registers.written_share for one in same]),
             )
         )
-        return cls(middle, spread, heard, written, max_offset_ms, max_drift_ppm)
+        one_clock = len(offset_ms) > _MOSTLY * len(same)
+        return cls(middle, spread, heard, written, one_clock, max_offset_ms, max_drift_ppm)
 
     @property
     def reference_ms(self) -> float:
@@ -98,7 +102,8 @@ def _offset(one: Evidence, norms: Norms) -> list[Finding]:
 
 def _drift(one: Evidence, norms: Norms) -> list[Finding]:
     ppm, error = one.clocks.drift_ppm, one.clocks.drift_error_ppm
-    if not (abs(ppm) > norms.max_drift_ppm and abs(ppm) > _DRIFT_SIGMAS * error):
+    limit = norms.max_drift_ppm * (1 + len(one.clocks.jumps))  # the levels between jumps are free, the line is short
+    if not (abs(ppm) > limit and abs(ppm) > _DRIFT_SIGMAS * error):
         return []
     slower = "slower" if ppm > 0 else "faster"
     return [Finding("drift", f"the recording runs {abs(ppm):.0f} ± {error:.0f} ppm {slower} than the notes")]
@@ -168,7 +173,7 @@ KINDS = MappingProxyType(
 )
 """Kind of finding → the function that judges it, in the order in which findings are told."""
 _NEED_ONE_CLOCK = frozenset({"cut", "offset", "drift"})
-OTHER_MUSIC = "other music"
+OTHER_MUSIC, ANOTHER_PERFORMANCE = "other music", "another performance"
 
 
 def findings_of(one: Evidence, norms: Norms) -> list[Finding]:
@@ -176,4 +181,8 @@ def findings_of(one: Evidence, norms: Norms) -> list[Finding]:
     if not one.same_music:
         return [Finding(OTHER_MUSIC, f"the notes are not those of the recording (confidence {one.confidence:.2f})")]
     kinds = [judge for kind, judge in KINDS.items() if one.one_clock or kind not in _NEED_ONE_CLOCK]
-    return [finding for judge in kinds for finding in judge(one, norms)]
+    found = [finding for judge in kinds for finding in judge(one, norms)]
+    if norms.one_clock and not one.one_clock:
+        text = f"the times do not agree with the recording's: {one.clocks.same:.0%} of the sure notes are on its clock"
+        found.insert(0, Finding(ANOTHER_PERFORMANCE, text))
+    return found

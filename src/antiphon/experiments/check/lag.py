@@ -19,8 +19,8 @@ _FURTHEST_S = 60.0
 _NEAR_S = 0.5
 _HEARD = 0.5
 LEAD = 8.0
-"""The lead from which a pair is one performance: right pairs have 46 or more, also with half of the notes, and wrong ones
-less than 2."""
+"""The lead from which a pair is one performance: right pairs have 46 or more, also with half of the notes, and wrong
+ones less than 2."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Which notes of a pair are heard, by register: a hand that is missing leaves one side of a pitch unheard or unwritten.
+"""Which notes of a pair are heard and which onsets are written, by register and by time.
+
+A hand that is missing leaves the notes below or above a pitch unheard, or their onsets unwritten; other music or
+silence leaves a stretch of time so.
 
 Counts read the onset map near the expected times, and again at moments before and after, where an onset is chance.
 """
@@ -19,6 +22,9 @@ _CLEAR = 0.5
 _BY_CHANCE_S = (-0.83, -0.47, 0.47, 0.83)
 _LOWEST = 40  # of the keys below E2 the onset network hears too few
 _FEWEST, _LEAST_SHARE = 20, 0.2  # of a register
+_WINDOW_S, _STEP_S = 4.0, 0.5
+_FEWEST_NOTES_IN_WINDOW, _FEWEST_ONSETS_IN_WINDOW = 12, 8
+_HEARD_IN_WINDOW, _WRITTEN_IN_WINDOW = 0.1, 0.4  # times the shares of the whole pair
 _EDGE_S = 0.3
 _SAME_ONSET_S = 0.06
 
@@ -47,13 +53,18 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Registers:
-    """`pitch` [n] of the notes from E2 up that the recording covers and `heard` [n], whether each is heard at its time;
-    `heard_by_chance` is the share of the same at other times. `onset_pitch` [m] of the clear onsets of the recording
-    that the notes cover and `written` [m], whether each belongs to a note."""
+    """Notes from E2 up that the recording covers, and clear onsets of the recording that the notes cover.
 
+    `note_s` and `pitch` [n] are their expected seconds in the recording and MIDI numbers, `heard` [n] is whether each
+    is heard; `heard_by_chance` is the share of the same at other times. `onset_s` and `onset_pitch` [m] are of the
+    onsets, `written` [m] is whether each belongs to a note.
+    """
+
+    note_s: Values
     pitch: NDArray[np.int64]
     heard: NDArray[np.bool_]
     heard_by_chance: float
+    onset_s: Values
     onset_pitch: NDArray[np.int64]
     written: NDArray[np.bool_]
 
@@ -75,6 +86,25 @@ class Registers:
         """The split of the onsets into registers whose shares of written onsets differ most."""
         return _split(self.onset_pitch, self.written)
 
+    def strange_stretches(self) -> list[tuple[float, float]]:
+        """From when to when, in seconds of the recording, next to no note is heard or few onsets are written."""
+        if len(self.note_s) == 0:
+            return []
+        begins_s = np.arange(0.0, max(float(self.note_s.max()), _STEP_S), _STEP_S)
+        notes, heard = _in_windows(self.note_s, self.heard, begins_s)
+        onsets, written = _in_windows(self.onset_s, self.written, begins_s)
+        strange = (notes >= _FEWEST_NOTES_IN_WINDOW) & (heard <= _HEARD_IN_WINDOW * self.heard_share * notes)
+        strange |= (onsets >= _FEWEST_ONSETS_IN_WINDOW) & (written <= _WRITTEN_IN_WINDOW * self.written_share * onsets)
+        return [(float(begin_s), float(begin_s) + _WINDOW_S) for begin_s in begins_s[strange]]
+
+
+def _in_windows(time_s: Values, there: NDArray[np.bool_], begins_s: Values) -> tuple[Values, Values]:
+    """How many of n events lie in each window, and how many of those that are there."""
+    order = np.argsort(time_s, kind="stable")
+    first, last = (np.searchsorted(time_s[order], edge) for edge in (begins_s, begins_s + _WINDOW_S))
+    total = np.concatenate([[0], np.cumsum(there[order])])
+    return (last - first).astype(np.float64), (total[last] - total[first]).astype(np.float64)
+
 
 def registers_of(onsets: OnsetMap, notes: Notes, at_s: Values) -> Registers:
     """Compare n notes with the onset map [88, frames] of the recording at `at_s` [n], their expected times or NaN."""
@@ -82,12 +112,13 @@ def registers_of(onsets: OnsetMap, notes: Notes, at_s: Values) -> Registers:
     end_s = onsets.shape[1] / FRAME_HZ
     kept = np.isfinite(at_s) & (at_s >= 0) & (at_s <= end_s - _EDGE_S) & (key >= 0) & (key < KEYS)
     at_s, key = at_s[kept], key[kept]
-    onset_key, written = _written(onsets, key, at_s)
+    onset_s, onset_key, written = _written(onsets, key, at_s)
     high = key >= _LOWEST - LOWEST_KEY
     at_s, key = at_s[high], key[high]
     heard = _height(onsets, key, at_s) >= _CLEAR
     chance = [(_height(onsets, key, at_s + shift) >= _CLEAR).mean() for shift in _BY_CHANCE_S] if len(key) else [0.0]
-    return Registers(key + LOWEST_KEY, heard, float(np.mean(chance)), onset_key + LOWEST_KEY, written)
+    chance_share = float(np.mean(chance))
+    return Registers(at_s, key + LOWEST_KEY, heard, chance_share, onset_s, onset_key + LOWEST_KEY, written)
 
 
 def _height(onsets: OnsetMap, key: NDArray[np.int64], at_s: Values) -> Values:
@@ -98,10 +129,12 @@ def _height(onsets: OnsetMap, key: NDArray[np.int64], at_s: Values) -> Values:
     return np.where(inside, value, 0).max(axis=1).astype(np.float64)
 
 
-def _written(onsets: OnsetMap, key: NDArray[np.int64], at_s: Values) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The keys of the clear onsets from the first note to the last, and whether a note of that key is near each."""
+def _written(
+    onsets: OnsetMap, key: NDArray[np.int64], at_s: Values
+) -> tuple[Values, NDArray[np.int64], NDArray[np.bool_]]:
+    """Seconds and keys of the clear onsets from the first note to the last, and whether a note is at each."""
     if len(key) == 0 or onsets.shape[1] < 3:
-        return np.zeros(0, np.int64), np.zeros(0, np.bool_)
+        return np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.bool_)
     middle = onsets[:, 1:-1]
     peak = (middle >= onsets[:, :-2]) & (middle > onsets[:, 2:]) & (middle >= _CLEAR)
     onset_key, frame = np.nonzero(peak)
@@ -113,7 +146,7 @@ def _written(onsets: OnsetMap, key: NDArray[np.int64], at_s: Values) -> tuple[ND
     place_s = time_s + onset_key * apart_s
     after = np.searchsorted(own, place_s)
     distance_s = np.minimum(np.abs(own[after] - place_s), np.abs(own[after - 1] - place_s))
-    return onset_key, distance_s <= _SAME_ONSET_S
+    return time_s, onset_key, distance_s <= _SAME_ONSET_S
 
 
 def _split(pitch: NDArray[np.int64], there: NDArray[np.bool_]) -> Split | None:

@@ -63,7 +63,7 @@ class CheckedPair:
 
     @property
     def clock(self) -> str:
-        """ "same" where times of both sides differ by offset, drift and cuts; "other" as with a score; "" if unknown."""
+        """Whether the times of both sides differ by offset, drift and cuts only: same, other, or empty if unknown."""
         return ("same" if self.evidence.one_clock else "other") if self.evidence.same_music else ""
 
     def as_dict(self, norms: Norms) -> dict[str, Any]:
@@ -78,10 +78,10 @@ class CheckedPair:
             "verdict": "clean" if self.is_clean else "suspect",
             "findings": [vars(finding) for finding in self.findings],
             "offset_ms": _rounded(offset_ms, 2),
-            "offset_error_ms": _rounded(clocks and 1e3 * clocks.offset_error_s, 2),
+            "offset_error_ms": _rounded(None if clocks is None else 1e3 * clocks.offset_error_s, 2),
             "offset_from_corpus_ms": _rounded(None if offset_ms is None else offset_ms - norms.reference_ms, 2),
-            "drift_ppm": _rounded(clocks and clocks.drift_ppm, 1),
-            "drift_error_ppm": _rounded(clocks and clocks.drift_error_ppm, 1),
+            "drift_ppm": _rounded(None if clocks is None else clocks.drift_ppm, 1),
+            "drift_error_ppm": _rounded(None if clocks is None else clocks.drift_error_ppm, 1),
             "heard": _rounded(one.registers.heard_share, 4),
             "written": _rounded(one.registers.written_share, 4),
             "lost_s": round(one.lost_s, 2),

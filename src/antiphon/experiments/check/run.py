@@ -88,7 +88,11 @@ def check(
                 f"{opened.name}: none of its {len(sounding)} pairs can be used; the first: {skipped[0]}"
             )
         norms = Norms.of([one.evidence for one in measured], max_offset_ms, max_drift_ppm)
-        suspects = {one.recording: one.classes for one in measured if one.classes is not None}
+        suspects = {
+            one.recording: one.classes
+            for one in measured
+            if one.classes is not None and (norms.one_clock or not one.evidence.same_music)
+        }
         files = [one.notes_path for one in opened.recordings]
         found = find_partners(suspects, files) if partners else {}
     return CheckReport(
@@ -104,7 +108,7 @@ def check(
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """A pair with its evidence and, where it is other music, the pitch classes of its sound."""
+    """A pair with its evidence and, where the notes may be wrong, the pitch classes of its sound."""
 
     id: str
     recording: Path
@@ -125,7 +129,7 @@ def _measured(recordings: tuple[Recording, ...]) -> tuple[list[_Measured], list[
             skipped.append(error)
             continue
         evidence = measure(side, notes, str(one.audio_path), str(one.notes_path))
-        classes = None if evidence.same_music else pitch_classes(side.onsets)
+        classes = None if evidence.same_music and evidence.one_clock else pitch_classes(side.onsets)
         measured.append(_Measured(one.id, one.audio_path, one.notes_path, evidence, classes))
     return measured, skipped
 
@@ -137,5 +141,5 @@ def _checked(one: _Measured, norms: Norms, partner: Partner | None) -> CheckedPa
         notes=one.notes,
         evidence=one.evidence,
         findings=tuple(findings_of(one.evidence, norms)),
-        partner=partner,
+        partner=None if partner is None or partner.file == one.notes else partner,
     )

@@ -172,6 +172,7 @@ KINDS = MappingProxyType(
     }
 )
 """Kind of finding → the function that judges it, in the order in which findings are told."""
+_EXPLAIN_LOST = frozenset({"unheard notes", "unwritten notes"})
 _NEED_ONE_CLOCK = frozenset({"cut", "offset", "drift"})
 OTHER_MUSIC, ANOTHER_PERFORMANCE = "other music", "another performance"
 
@@ -182,6 +183,8 @@ def findings_of(one: Evidence, norms: Norms) -> list[Finding]:
         return [Finding(OTHER_MUSIC, f"the notes are not those of the recording (confidence {one.confidence:.2f})")]
     kinds = [judge for kind, judge in KINDS.items() if one.one_clock or kind not in _NEED_ONE_CLOCK]
     found = [finding for judge in kinds for finding in judge(one, norms)]
+    if any(finding.kind in _EXPLAIN_LOST for finding in found):
+        found = [finding for finding in found if finding.kind != "lost"]
     if norms.one_clock and not one.one_clock:
         text = f"the times do not agree with the recording's: {one.clocks.same:.0%} of the sure notes are on its clock"
         found.insert(0, Finding(ANOTHER_PERFORMANCE, text))

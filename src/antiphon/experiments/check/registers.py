@@ -23,7 +23,7 @@ _BY_CHANCE_S = (-0.83, -0.47, 0.47, 0.83)
 _LOWEST = 40  # of the keys below E2 the onset network hears too few
 _FEWEST, _LEAST_SHARE = 20, 0.2  # of a register
 _WINDOW_S, _STEP_S = 4.0, 0.5
-_FEWEST_NOTES_IN_WINDOW, _FEWEST_ONSETS_IN_WINDOW = 12, 8
+_FEWEST_NOTES_IN_WINDOW, _FEWEST_ONSETS_IN_WINDOW = 6.0, 8  # of notes, those that are usually heard
 _HEARD_IN_WINDOW, _WRITTEN_IN_WINDOW = 0.1, 0.4  # times the shares of the whole pair
 _EDGE_S = 0.3
 _SAME_ONSET_S = 0.06
@@ -56,13 +56,15 @@ class Registers:
     """Notes from E2 up that the recording covers, and clear onsets of the recording that the notes cover.
 
     `note_s` and `pitch` [n] are their expected seconds in the recording and MIDI numbers, `heard` [n] is whether each
-    is heard; `heard_by_chance` is the share of the same at other times. `onset_s` and `onset_pitch` [m] are of the
-    onsets, `written` [m] is whether each belongs to a note.
+    is heard, and `usual` [n] the share of the pair's notes of like pitch and velocity that are; `heard_by_chance` is
+    the share at other times. `onset_s` and `onset_pitch` [m] are of the onsets, `written` [m] is whether each belongs
+    to a note.
     """
 
     note_s: Values
     pitch: NDArray[np.int64]
     heard: NDArray[np.bool_]
+    usual: Values
     heard_by_chance: float
     onset_s: Values
     onset_pitch: NDArray[np.int64]
@@ -91,19 +93,20 @@ class Registers:
         if len(self.note_s) == 0:
             return []
         begins_s = np.arange(0.0, max(float(self.note_s.max()), _STEP_S), _STEP_S)
-        notes, heard = _in_windows(self.note_s, self.heard, begins_s)
+        _, heard = _in_windows(self.note_s, self.heard, begins_s)
+        _, usual = _in_windows(self.note_s, self.usual, begins_s)
         onsets, written = _in_windows(self.onset_s, self.written, begins_s)
-        strange = (notes >= _FEWEST_NOTES_IN_WINDOW) & (heard <= _HEARD_IN_WINDOW * self.heard_share * notes)
+        strange = (usual >= _FEWEST_NOTES_IN_WINDOW) & (heard <= _HEARD_IN_WINDOW * usual)
         strange |= (onsets >= _FEWEST_ONSETS_IN_WINDOW) & (written <= _WRITTEN_IN_WINDOW * self.written_share * onsets)
         return [(float(begin_s), float(begin_s) + _WINDOW_S) for begin_s in begins_s[strange]]
 
 
-def _in_windows(time_s: Values, there: NDArray[np.bool_], begins_s: Values) -> tuple[Values, Values]:
-    """How many of n events lie in each window, and how many of those that are there."""
+def _in_windows(time_s: Values, worth: NDArray[np.generic], begins_s: Values) -> tuple[Values, Values]:
+    """How many of n events lie in each window, and the sum of their worths."""
     order = np.argsort(time_s, kind="stable")
     first, last = (np.searchsorted(time_s[order], edge) for edge in (begins_s, begins_s + _WINDOW_S))
-    total = np.concatenate([[0], np.cumsum(there[order])])
-    return (last - first).astype(np.float64), (total[last] - total[first]).astype(np.float64)
+    total = np.concatenate([[0], np.cumsum(worth[order], dtype=np.float64)])
+    return (last - first).astype(np.float64), total[last] - total[first]
 
 
 def registers_of(onsets: OnsetMap, notes: Notes, at_s: Values) -> Registers:
@@ -114,11 +117,27 @@ def registers_of(onsets: OnsetMap, notes: Notes, at_s: Values) -> Registers:
     at_s, key = at_s[kept], key[kept]
     onset_s, onset_key, written = _written(onsets, key, at_s)
     high = key >= _LOWEST - LOWEST_KEY
-    at_s, key = at_s[high], key[high]
+    at_s, key, velocity = at_s[high], key[high], notes.velocity[kept][high].astype(np.int64)
     heard = _height(onsets, key, at_s) >= _CLEAR
     chance = [(_height(onsets, key, at_s + shift) >= _CLEAR).mean() for shift in _BY_CHANCE_S] if len(key) else [0.0]
     chance_share = float(np.mean(chance))
-    return Registers(at_s, key + LOWEST_KEY, heard, chance_share, onset_s, onset_key + LOWEST_KEY, written)
+    return Registers(
+        note_s=at_s,
+        pitch=key + LOWEST_KEY,
+        heard=heard,
+        usual=_usual(key, velocity, heard),
+        heard_by_chance=chance_share,
+        onset_s=onset_s,
+        onset_pitch=onset_key + LOWEST_KEY,
+        written=written,
+    )
+
+
+def _usual(key: NDArray[np.int64], velocity: NDArray[np.int64], heard: NDArray[np.bool_]) -> Values:
+    """The share of notes of like pitch (half an octave) and velocity (16 steps) that are heard."""
+    _, cell = np.unique(key // 6 * 8 + velocity // 16, return_inverse=True)
+    count, there = np.bincount(cell), np.bincount(cell, heard)
+    return np.asarray((there / np.maximum(count, 1))[cell], np.float64)
 
 
 def _height(onsets: OnsetMap, key: NDArray[np.int64], at_s: Values) -> Values:

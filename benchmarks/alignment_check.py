@@ -145,7 +145,7 @@ FAULTS: dict[str, tuple[str, Callable[[Pair, SoundFont], Planted]]] = {
     "bar cut from the notes": ("cut", _cut_notes),
     "bar cut from the sound": ("cut", _cut_sound),
     "hand missing in the notes": ("unwritten notes", _hand_of_notes),
-    "hand missing in the sound": ("unheard notes", _hand_of_sound),
+    "hand missing in the sound": ("unplayed notes", _hand_of_sound),
 }
 """Fault → the kind of finding that tells it, and the function that plants it."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import antiphon
-from antiphon.checks import SECONDS
+from antiphon.checks import SECONDS, check_not_input
 from antiphon.cli.shared import (
     AudioOption,
     CorpusArgument,
@@ -58,17 +58,17 @@ def check(
     """
     if json_ and csv_:
         raise typer.BadParameter("--json and --csv are two forms of one table; choose one")
+    opened = antiphon.open_corpus(corpus, audio=audio, split=split)
+    if out is not None:
+        check_not_input(out, [path for one in opened.recordings for path in (one.notes_path, one.audio_path) if path])
     report = antiphon.check(
-        corpus,
-        audio=audio,
-        split=split,
+        opened,
         max_offset_ms=max_offset_ms,
         max_drift_ppm=max_drift_ppm,
         partners=partners,
     )
     report_unused(report.skipped, report.warnings, report.left_out)
     if out is not None:
-        report.check_output(out)
         as_json = json_ or (out.suffix == ".json" and not csv_)
         write_output(out, report.to_json() if as_json else report.to_csv())
         typer.echo(f"{report.summary}; table in {out}", err=csv_ or json_)
@@ -83,11 +83,11 @@ def check(
 
 
 def _as_text(report: CheckReport) -> str:
-    lines = [f"{'offset ms':>14}{'drift ppm':>14}{'heard %':>9}{'written %':>11}{'lost s':>8}  pair"]
+    lines = [f"{'offset ms':>14}{'drift ppm':>14}{'played %':>9}{'written %':>11}{'lost s':>8}  pair"]
     for pair in report:
         row = pair.as_dict(report.norms)
         cells = f"{_plus_minus(row, 'offset', 'ms'):>14}{_plus_minus(row, 'drift', 'ppm'):>14}"
-        cells += f"{_percent(row['heard']):>9}{_percent(row['written']):>11}{row['lost_s']:8.1f}"
+        cells += f"{_percent(row['played']):>9}{_percent(row['written']):>11}{row['lost_s']:8.1f}"
         clock = "; another clock (a score?): offset, drift and cuts are not judged" if pair.clock == "other" else ""
         lines.append(f"{cells}  {pair.id}: {row['verdict']}{clock}")
         indent = " " * 58

@@ -2,7 +2,7 @@
 
 Where both sides are of one performance, the deviation is an offset plus a drift, and a cut makes it jump. A path of
 constant levels is found first (Viterbi over a histogram of the deviations), then the line by Huber regression, with
-pitch and velocity as covariates, since low and soft notes are heard later. Standard errors are those of a jackknife
+pitch and velocity as covariates, since low and soft notes are detected later. Standard errors are those of a jackknife
 over blocks of time (Künsch, "The jackknife and the bootstrap for general stationary observations", 1989).
 """
 

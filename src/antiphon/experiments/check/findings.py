@@ -21,10 +21,10 @@ _OWN_BIAS_MS = (-15.0, 25.0)
 _MAD_TO_SD = 1.4826
 _OFFSET_SIGMAS, _DRIFT_SIGMAS = 4.0, 3.5
 _WIDEST_SPREAD_MS = 10.0
-_LEAST_LOST_S = 3.0
-_REGISTER_HEARD, _REGISTER_RATIO = 0.25, 0.4
+_LEAST_LOST_S = 4.5
+_REGISTER_PLAYED, _REGISTER_RATIO = 0.25, 0.4
 _REGISTER_WRITTEN = 0.5
-_OF_CORPUS_HEARD, _OF_CORPUS_WRITTEN = 0.4, 0.75
+_OF_CORPUS_PLAYED, _OF_CORPUS_WRITTEN = 0.4, 0.75
 _FEWEST_NOTES = 20
 _MOSTLY = 0.7
 _NOTE_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
@@ -48,13 +48,13 @@ class Norms:
     """What is usual in a corpus, and what the user accepts.
 
     `offset_ms` is the median offset of its pairs and `spread_ms` their standard deviation by the median absolute
-    deviation; both are NaN where no pair has one clock. `heard` and `written` are the median shares; `one_clock` says
+    deviation; both are NaN where no pair has one clock. `played` and `written` are the median shares; `one_clock` says
     whether the notes are those of the performances, as in most pairs, and no scores.
     """
 
     offset_ms: float
     spread_ms: float
-    heard: float
+    played: float
     written: float
     one_clock: bool
     max_offset_ms: float = MAX_OFFSET_MS
@@ -67,15 +67,15 @@ class Norms:
         offset_ms = np.array([1e3 * one.clocks.offset_s for one in same if one.one_clock])
         middle = float(np.median(offset_ms)) if len(offset_ms) else math.nan
         spread = _MAD_TO_SD * float(np.median(np.abs(offset_ms - middle))) if len(offset_ms) else math.nan
-        heard, written = (
+        played, written = (
             float(np.nanmedian(shares)) if len(shares) and not np.isnan(shares).all() else math.nan
             for shares in (
-                np.array([one.registers.heard_share for one in same]),
+                np.array([one.registers.played_share for one in same]),
                 np.array([one.registers.written_share for one in same]),
             )
         )
         one_clock = len(offset_ms) > _MOSTLY * len(same)
-        return cls(middle, spread, heard, written, one_clock, max_offset_ms, max_drift_ppm)
+        return cls(middle, spread, played, written, one_clock, max_offset_ms, max_drift_ppm)
 
     @property
     def reference_ms(self) -> float:
@@ -127,14 +127,14 @@ def _lost(one: Evidence, norms: Norms) -> list[Finding]:
     return [Finding("lost", text, one.lost[0][0], one.lost[-1][1])]
 
 
-def _unheard(one: Evidence, norms: Norms) -> list[Finding]:
+def _unplayed(one: Evidence, norms: Norms) -> list[Finding]:
     registers = one.registers
-    split = registers.unheard_split()
-    if split and split.lower <= _REGISTER_HEARD and split.ratio <= _REGISTER_RATIO:
-        return [Finding("unheard notes", f"{split.lower:.0%} of the notes {_register(split)} are heard")]
-    share = registers.heard_share
-    if len(registers.heard) >= _FEWEST_NOTES and share < _OF_CORPUS_HEARD * norms.heard:
-        return [Finding("unheard notes", f"{share:.0%} of the notes are heard, in the corpus {norms.heard:.0%}")]
+    split = registers.unplayed_split()
+    if split and split.lower <= _REGISTER_PLAYED and split.ratio <= _REGISTER_RATIO:
+        return [Finding("unplayed notes", f"{split.lower:.0%} of the notes {_register(split)} are played")]
+    share = registers.played_share
+    if len(registers.played) >= _FEWEST_NOTES and share < _OF_CORPUS_PLAYED * norms.played:
+        return [Finding("unplayed notes", f"{share:.0%} of the notes are played, in the corpus {norms.played:.0%}")]
     return []
 
 
@@ -163,7 +163,7 @@ def _register(split: Split) -> str:
 Judge = Callable[[Evidence, Norms], list[Finding]]
 KINDS = MappingProxyType(
     {
-        "unheard notes": _unheard,
+        "unplayed notes": _unplayed,
         "unwritten notes": _unwritten,
         "cut": _cuts,
         "offset": _offset,
@@ -172,7 +172,7 @@ KINDS = MappingProxyType(
     }
 )
 """Kind of finding → the function that judges it, in the order in which findings are told."""
-_EXPLAIN_LOST = frozenset({"unheard notes", "unwritten notes"})
+_EXPLAIN_LOST = frozenset({"unplayed notes", "unwritten notes"})
 _NEED_ONE_CLOCK = frozenset({"cut", "offset", "drift"})
 OTHER_MUSIC, ANOTHER_PERFORMANCE = "other music", "another performance"
 

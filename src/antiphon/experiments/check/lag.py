@@ -17,7 +17,7 @@ from antiphon.models.note_onsets import FRAME_HZ, OnsetMap, predicted_onsets_of
 
 _FURTHEST_S = 60.0
 _NEAR_S = 0.5
-_HEARD = 0.5
+_PLAYED = 0.5
 LEAD = 8.0
 """The lead from which a pair is one performance: right pairs have 46 or more, also with half of the notes, and wrong
 ones less than 2."""
@@ -37,13 +37,13 @@ def lag_of(onsets: OnsetMap, notes: Notes) -> Lag:
     return lag_between(onsets, predicted_onsets_of(notes)) if len(notes) else Lag(0.0, 0.0)
 
 
-def lag_between(heard: OnsetMap, written: OnsetMap) -> Lag:
+def lag_between(played: OnsetMap, written: OnsetMap) -> Lag:
     """The lag of two maps of the same rows."""
-    if not heard.any() or not written.any():
+    if not played.any() or not written.any():
         return Lag(0.0, 0.0)
-    size = 1 << int(np.ceil(np.log2(heard.shape[1] + written.shape[1])))
+    size = 1 << int(np.ceil(np.log2(played.shape[1] + written.shape[1])))
     spectrum = np.zeros(size // 2 + 1, np.complex128)
-    for one, other in zip(heard, written, strict=True):
+    for one, other in zip(played, written, strict=True):
         if other.any():  # the mean of a row says nothing about the lag
             spectrum += np.fft.rfft(one - one.mean(), size) * np.conj(np.fft.rfft(other, size))
     reach = min(round(_FURTHEST_S * FRAME_HZ), size // 2 - 1)
@@ -62,9 +62,9 @@ def pitch_classes(onsets: OnsetMap) -> OnsetMap:
 
 
 def clocks_at(onsets: OnsetMap, notes: Notes, lag_s: float) -> Clocks:
-    """The clocks by the notes that are heard near their onset plus the lag."""
+    """The clocks by the notes that are played near their onset plus the lag."""
     events = Events.of(notes.onset_s, notes.pitch, 0)
     times = note_times(onsets, events, events.onset_s + lag_s)
-    heard = times.height >= _HEARD
-    pitch, velocity = (column[heard].astype(np.float64) for column in (notes.pitch, notes.velocity))
-    return fit_clocks(notes.onset_s[heard], (times.time_s - notes.onset_s)[heard], pitch, velocity)
+    played = times.height >= _PLAYED
+    pitch, velocity = (column[played].astype(np.float64) for column in (notes.pitch, notes.velocity))
+    return fit_clocks(notes.onset_s[played], (times.time_s - notes.onset_s)[played], pitch, velocity)

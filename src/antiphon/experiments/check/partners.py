@@ -61,8 +61,8 @@ def _of_one_clock(suspects: Mapping[Path, OnsetMap], files: Sequence[Path]) -> d
         if len(notes) == 0:
             continue
         written = pitch_classes(predicted_onsets_of(notes))
-        for recording, heard in suspects.items():
-            lead = lag_between(heard, written).lead
+        for recording, played in suspects.items():
+            lead = lag_between(played, written).lead
             if lead >= LEAD and lead > best.get(recording, (0.0, file))[0]:
                 best[recording] = lead, file
     return {recording: Partner(file, "same clock") for recording, (_, file) in best.items()}

@@ -1,6 +1,6 @@
-"""Which notes of a pair are heard and which onsets are written, by register and by time.
+"""Which notes of a pair are played and which onsets are written, by register and by time.
 
-A hand that is missing leaves the notes below or above a pitch unheard, or their onsets unwritten; other music or
+A hand that is missing leaves the notes below or above a pitch unplayed, or their onsets unwritten; other music or
 silence leaves a stretch of time so.
 
 Counts read the onset map near the expected times, and again at moments before and after, where an onset is chance.
@@ -23,8 +23,8 @@ _BY_CHANCE_S = (-0.83, -0.47, 0.47, 0.83)
 _LOWEST = 40  # of the keys below E2 the onset network hears too few
 _FEWEST, _LEAST_SHARE = 20, 0.2  # of a register
 _WINDOW_S, _STEP_S = 4.0, 0.5
-_FEWEST_NOTES_IN_WINDOW, _FEWEST_ONSETS_IN_WINDOW = 6.0, 8  # of notes, those that are usually heard
-_HEARD_IN_WINDOW, _WRITTEN_IN_WINDOW = 0.1, 0.4  # times the shares of the whole pair
+_FEWEST_NOTES_IN_WINDOW, _FEWEST_ONSETS_IN_WINDOW = 6.0, 8  # of notes, those that are usually played
+_PLAYED_IN_WINDOW, _WRITTEN_IN_WINDOW = 0.03, 0.4  # times the shares of the whole pair
 _EDGE_S = 0.3
 _SAME_ONSET_S = 0.06
 
@@ -33,7 +33,7 @@ _SAME_ONSET_S = 0.06
 class Split:
     """The registers below `pitch` and from it up.
 
-    `below` and `above` are the shares of their notes that are heard, or of their onsets that are written.
+    `below` and `above` are the shares of their notes that are played, or of their onsets that are written.
     """
 
     pitch: int
@@ -55,48 +55,48 @@ class Split:
 class Registers:
     """Notes from E2 up that the recording covers, and clear onsets of the recording that the notes cover.
 
-    `note_s` and `pitch` [n] are their expected seconds in the recording and MIDI numbers, `heard` [n] is whether each
-    is heard, and `usual` [n] the share of the pair's notes of like pitch and velocity that are; `heard_by_chance` is
+    `note_s` and `pitch` [n] are their expected seconds in the recording and MIDI numbers, `played` [n] is whether each
+    is played, and `usual` [n] the share of the pair's notes of like pitch and velocity that are; `played_by_chance` is
     the share at other times. `onset_s` and `onset_pitch` [m] are of the onsets, `written` [m] is whether each belongs
     to a note.
     """
 
     note_s: Values
     pitch: NDArray[np.int64]
-    heard: NDArray[np.bool_]
+    played: NDArray[np.bool_]
     usual: Values
-    heard_by_chance: float
+    played_by_chance: float
     onset_s: Values
     onset_pitch: NDArray[np.int64]
     written: NDArray[np.bool_]
 
     @property
-    def heard_share(self) -> float:
-        """The share of the notes that are heard; NaN without notes."""
-        return float(self.heard.mean()) if len(self.heard) else float("nan")
+    def played_share(self) -> float:
+        """The share of the notes that are played; NaN without notes."""
+        return float(self.played.mean()) if len(self.played) else float("nan")
 
     @property
     def written_share(self) -> float:
         """The share of the clear onsets that are in the notes; NaN without onsets."""
         return float(self.written.mean()) if len(self.written) else float("nan")
 
-    def unheard_split(self) -> Split | None:
-        """The split of the notes into registers whose shares of heard notes differ most."""
-        return _split(self.pitch, self.heard)
+    def unplayed_split(self) -> Split | None:
+        """The split of the notes into registers whose shares of played notes differ most."""
+        return _split(self.pitch, self.played)
 
     def unwritten_split(self) -> Split | None:
         """The split of the onsets into registers whose shares of written onsets differ most."""
         return _split(self.onset_pitch, self.written)
 
     def strange_stretches(self) -> list[tuple[float, float]]:
-        """From when to when, in seconds of the recording, next to no note is heard or few onsets are written."""
+        """From when to when, in seconds of the recording, next to no note is played or few onsets are written."""
         if len(self.note_s) == 0:
             return []
         begins_s = np.arange(0.0, max(float(self.note_s.max()), _STEP_S), _STEP_S)
-        _, heard = _in_windows(self.note_s, self.heard, begins_s)
+        _, played = _in_windows(self.note_s, self.played, begins_s)
         _, usual = _in_windows(self.note_s, self.usual, begins_s)
         onsets, written = _in_windows(self.onset_s, self.written, begins_s)
-        strange = (usual >= _FEWEST_NOTES_IN_WINDOW) & (heard <= _HEARD_IN_WINDOW * usual)
+        strange = (usual >= _FEWEST_NOTES_IN_WINDOW) & (played <= _PLAYED_IN_WINDOW * usual)
         strange |= (onsets >= _FEWEST_ONSETS_IN_WINDOW) & (written <= _WRITTEN_IN_WINDOW * self.written_share * onsets)
         return [(float(begin_s), float(begin_s) + _WINDOW_S) for begin_s in begins_s[strange]]
 
@@ -118,25 +118,25 @@ def registers_of(onsets: OnsetMap, notes: Notes, at_s: Values) -> Registers:
     onset_s, onset_key, written = _written(onsets, key, at_s)
     high = key >= _LOWEST - LOWEST_KEY
     at_s, key, velocity = at_s[high], key[high], notes.velocity[kept][high].astype(np.int64)
-    heard = _height(onsets, key, at_s) >= _CLEAR
+    played = _height(onsets, key, at_s) >= _CLEAR
     chance = [(_height(onsets, key, at_s + shift) >= _CLEAR).mean() for shift in _BY_CHANCE_S] if len(key) else [0.0]
     chance_share = float(np.mean(chance))
     return Registers(
         note_s=at_s,
         pitch=key + LOWEST_KEY,
-        heard=heard,
-        usual=_usual(key, velocity, heard),
-        heard_by_chance=chance_share,
+        played=played,
+        usual=_usual(key, velocity, played),
+        played_by_chance=chance_share,
         onset_s=onset_s,
         onset_pitch=onset_key + LOWEST_KEY,
         written=written,
     )
 
 
-def _usual(key: NDArray[np.int64], velocity: NDArray[np.int64], heard: NDArray[np.bool_]) -> Values:
-    """The share of notes of like pitch (half an octave) and velocity (16 steps) that are heard."""
+def _usual(key: NDArray[np.int64], velocity: NDArray[np.int64], played: NDArray[np.bool_]) -> Values:
+    """The share of notes of like pitch (half an octave) and velocity (16 steps) that are played."""
     _, cell = np.unique(key // 6 * 8 + velocity // 16, return_inverse=True)
-    count, there = np.bincount(cell), np.bincount(cell, heard)
+    count, there = np.bincount(cell), np.bincount(cell, played)
     return np.asarray((there / np.maximum(count, 1))[cell], np.float64)
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from antiphon.checks import check_not_input
 from antiphon.errors import InputWarning, UnreadableInput
 from antiphon.experiments.check.evidence import Evidence
 from antiphon.experiments.check.findings import Finding, Norms
@@ -28,7 +27,7 @@ COLUMNS = (
     "offset_from_corpus_ms",
     "drift_ppm",
     "drift_error_ppm",
-    "heard",
+    "played",
     "written",
     "lost_s",
     "lost",
@@ -82,7 +81,7 @@ class CheckedPair:
             "offset_from_corpus_ms": _rounded(None if offset_ms is None else offset_ms - norms.reference_ms, 2),
             "drift_ppm": _rounded(None if clocks is None else clocks.drift_ppm, 1),
             "drift_error_ppm": _rounded(None if clocks is None else clocks.drift_error_ppm, 1),
-            "heard": _rounded(one.registers.heard_share, 4),
+            "played": _rounded(one.registers.played_share, 4),
             "written": _rounded(one.registers.written_share, 4),
             "lost_s": round(one.lost_s, 2),
             "lost": [[round(begin_s, 2), round(end_s, 2)] for begin_s, end_s in one.lost],
@@ -171,7 +170,7 @@ class CheckReport:
             "corpus": self.corpus,
             "offset_ms": _rounded(self.norms.offset_ms, 2),
             "offset_spread_ms": _rounded(self.norms.spread_ms, 2),
-            "heard": _rounded(self.norms.heard, 4),
+            "played": _rounded(self.norms.played, 4),
             "written": _rounded(self.norms.written, 4),
             "clean": len(self) - len(self.suspects),
             "suspect": len(self.suspects),
@@ -196,10 +195,6 @@ class CheckReport:
             row["jumps"] = "; ".join(f"{one['by_s']} at {one['from_s']}-{one['to_s']}" for one in row["jumps"])
             rows.append(row)
         return csv_text(COLUMNS, rows)
-
-    def check_output(self, path: str | Path) -> None:
-        """Raise `AntiphonError` where a table at `path` would overwrite one of the files of the corpus."""
-        check_not_input(path, [file for pair in self.pairs for file in (pair.recording, pair.notes)])
 
     def write_pictures(self, folder: str | Path) -> list[Path]:
         """Draw the deviation of each suspect over time as PNG below `folder`, and return the paths."""

@@ -51,7 +51,7 @@ def check(
     Returns
     -------
     CheckReport
-        A row for each pair: offset, drift, cuts, lost stretches, shares of notes heard and of onsets written, and the
+        A row for each pair: offset, drift, cuts, lost stretches, shares of notes played and of onsets written, and the
         findings. Where notes are a score, whose clock is another, offset, drift and cuts are not judged.
 
     Raises

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import antiphon
 from antiphon.alignment.aligning import read_side
-from antiphon.cli import app
+from antiphon.cli.shared import app
 from antiphon.corpora import Corpus
 from antiphon.experiments.check.deviation import fit_clocks
 from antiphon.experiments.check.lag import LEAD, lag_of

@@ -234,7 +234,7 @@ class _Line:
         at = np.zeros(len(self.covariance))
         at[0], at[-1] = 1.0, 0.0 if drifts else self.middle_s[0]
         value = self.levels_s[0] + self.slope * at[-1]
-        return float(value), float(np.sqrt(max(at @ self.covariance @ at, 0.0)))
+        return float(value), max(float(at @ self.covariance @ at), 0.0) ** 0.5
 
 
 def _huber(design: NDArray[np.float64], target: Values, start: Values | None = None) -> Values:

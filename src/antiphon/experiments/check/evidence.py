@@ -62,11 +62,19 @@ def evidence_of(recording: Path, notes: Path) -> Evidence:
 
 
 def measure(played: Side, written: Notes, recording: str, file: str) -> Evidence:
-    """Measure a pair that has been read. Notes that begin 30 s or more after the end of the recording do not count."""
+    """Measure a pair that has been read.
+
+    Notes that begin 30 s or more after the end of the recording do not count, unless the others are other music: those
+    of a score may be slower.
+    """
     recording_s = played.onsets.shape[1] / FRAME_HZ
     notes = written.within(0.0, recording_s + _MARGIN_S)
-    alignment = align_sides(played, notes, recording, file)
-    clocks, lag = clocks_of(alignment), lag_of(played.onsets, notes)
+    alignment, lag = align_sides(played, notes, recording, file), lag_of(played.onsets, notes)
+    if alignment.confidence < _LIKELY and lag.lead < LEAD and len(notes) < len(written):
+        whole = align_sides(played, written, recording, file)
+        if whole.confidence > alignment.confidence:
+            alignment, notes = whole, written
+    clocks = clocks_of(alignment)
     if lag.lead >= LEAD:
         # An alignment is lost where a hand is missing, and takes a repeat for the first time; the lag holds there.
         by_lag = clocks_at(played.onsets, notes, lag.lag_s)

@@ -22,8 +22,6 @@ _MAD_TO_SD = 1.4826
 _OFFSET_SIGMAS, _DRIFT_SIGMAS = 4.0, 3.5
 _WIDEST_SPREAD_MS = 10.0
 _LEAST_LOST_S = 4.5
-_REGISTER_PLAYED, _REGISTER_RATIO = 0.25, 0.4
-_REGISTER_WRITTEN = 0.5
 _OF_CORPUS_PLAYED, _OF_CORPUS_WRITTEN = 0.4, 0.75
 _FEWEST_NOTES = 20
 _MOSTLY = 0.7
@@ -129,8 +127,7 @@ def _lost(one: Evidence, norms: Norms) -> list[Finding]:
 
 def _unplayed(one: Evidence, norms: Norms) -> list[Finding]:
     registers = one.registers
-    split = registers.unplayed_split()
-    if split and split.lower <= _REGISTER_PLAYED and split.ratio <= _REGISTER_RATIO:
+    if (split := registers.unplayed_register()) is not None:
         return [Finding("unplayed notes", f"{split.lower:.0%} of the notes {_register(split)} are played")]
     share = registers.played_share
     if len(registers.played) >= _FEWEST_NOTES and share < _OF_CORPUS_PLAYED * norms.played:
@@ -140,10 +137,8 @@ def _unplayed(one: Evidence, norms: Norms) -> list[Finding]:
 
 def _unwritten(one: Evidence, norms: Norms) -> list[Finding]:
     registers = one.registers
-    split = registers.unwritten_split()
-    if split and split.lower <= _REGISTER_WRITTEN and split.lower <= _REGISTER_WRITTEN * norms.written:
-        text = f"{split.lower:.0%} of the onsets {_register(split)} are in the notes"
-        return [Finding("unwritten notes", text)]
+    if (split := registers.unwritten_register()) is not None:
+        return [Finding("unwritten notes", f"{split.lower:.0%} of the onsets {_register(split)} are in the notes")]
     share = registers.written_share
     if len(registers.written) >= _FEWEST_NOTES and share < _OF_CORPUS_WRITTEN * norms.written:
         text = f"{share:.0%} of the onsets are in the notes, in the corpus {norms.written:.0%}"
@@ -154,10 +149,9 @@ def _unwritten(one: Evidence, norms: Norms) -> list[Finding]:
 def _register(split: Split) -> str:
     """The words for the register of the lower share."""
     name = f"{_NOTE_NAMES[split.pitch % 12]}{split.pitch // 12 - 1}"
-    other = max(split.below, split.above)
     side, opposite = ("below", "above") if split.below < split.above else ("from", "below")
     words = f"below {name}" if side == "below" else f"from {name} up"
-    return f"{words} ({other:.0%} {opposite})"
+    return f"{words} ({split.higher:.0%} {opposite})"
 
 
 Judge = Callable[[Evidence, Norms], list[Finding]]

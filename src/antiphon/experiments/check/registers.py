@@ -22,6 +22,7 @@ _CLEAR = 0.5
 _BY_CHANCE_S = (-0.83, -0.47, 0.47, 0.83)
 _LOWEST = 40  # of the keys below E2 the onset network hears too few
 _FEWEST, _LEAST_SHARE = 20, 0.2  # of a register
+_MOST_PLAYED, _MOST_WRITTEN, _GREATEST_RATIO = 0.1, 0.3, 0.25
 _WINDOW_S, _STEP_S = 4.0, 0.5
 _FEWEST_NOTES_IN_WINDOW, _FEWEST_ONSETS_IN_WINDOW = 6.0, 8  # of notes, those that are usually played
 _PLAYED_IN_WINDOW, _WRITTEN_IN_WINDOW = 0.03, 0.4  # times the shares of the whole pair
@@ -46,9 +47,9 @@ class Split:
         return min(self.below, self.above)
 
     @property
-    def ratio(self) -> float:
-        """The lower share by the higher one."""
-        return self.lower / max(self.below, self.above, 1e-9)
+    def higher(self) -> float:
+        """The higher one of both shares."""
+        return max(self.below, self.above)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,13 +81,13 @@ class Registers:
         """The share of the clear onsets that are in the notes; NaN without onsets."""
         return float(self.written.mean()) if len(self.written) else float("nan")
 
-    def unplayed_split(self) -> Split | None:
-        """The split of the notes into registers whose shares of played notes differ most."""
-        return _split(self.pitch, self.played)
+    def unplayed_register(self) -> Split | None:
+        """The split of the notes into registers of which one is next to never played, if there is one."""
+        return _missing(self.pitch, self.played, _MOST_PLAYED)
 
-    def unwritten_split(self) -> Split | None:
-        """The split of the onsets into registers whose shares of written onsets differ most."""
-        return _split(self.onset_pitch, self.written)
+    def unwritten_register(self) -> Split | None:
+        """The split of the onsets into registers of which one is next to never written, if there is one."""
+        return _missing(self.onset_pitch, self.written, _MOST_WRITTEN)
 
     def strange_stretches(self) -> list[tuple[float, float]]:
         """From when to when, in seconds of the recording, next to no note is played or few onsets are written."""
@@ -168,8 +169,9 @@ def _written(
     return time_s, onset_key, distance_s <= _SAME_ONSET_S
 
 
-def _split(pitch: NDArray[np.int64], there: NDArray[np.bool_]) -> Split | None:
-    """The split at which the shares of both sides differ most; None where a side would have too few."""
+def _missing(pitch: NDArray[np.int64], there: NDArray[np.bool_], most: float) -> Split | None:
+    """The split at which the shares of both sides differ most, of those where one is at most `most` and far below the
+    other; None where there is none, or a side has too few."""
     best: Split | None = None
     for at in np.unique(pitch):
         below = pitch < at
@@ -177,6 +179,8 @@ def _split(pitch: NDArray[np.int64], there: NDArray[np.bool_]) -> Split | None:
         if min(count, len(pitch) - count) < max(_FEWEST, _LEAST_SHARE * len(pitch)):
             continue
         one = Split(int(at), float(there[below].mean()), float(there[~below].mean()))
-        if best is None or abs(one.below - one.above) > abs(best.below - best.above):
+        if one.lower > most or one.lower > _GREATEST_RATIO * one.higher:
+            continue
+        if best is None or one.higher - one.lower > best.higher - best.lower:
             best = one
     return best

@@ -10,7 +10,7 @@ from antiphon.checks import Range
 from antiphon.corpora import Corpus, Recording, as_corpus, with_audio_folder
 from antiphon.errors import AntiphonError, UnreadableInput, collect_input_warnings
 from antiphon.experiments.check.evidence import Evidence, measure
-from antiphon.experiments.check.findings import MAX_DRIFT_PPM, MAX_OFFSET_MS, Norms, findings_of
+from antiphon.experiments.check.findings import MAX_DRIFT_PPM, MAX_OFFSET_MS, Finding, Norms, findings_of
 from antiphon.experiments.check.lag import pitch_classes
 from antiphon.experiments.check.partners import Partner, find_partners
 from antiphon.experiments.check.report import CheckedPair, CheckReport
@@ -135,11 +135,16 @@ def _measured(recordings: tuple[Recording, ...]) -> tuple[list[_Measured], list[
 
 
 def _checked(one: _Measured, norms: Norms, partner: Partner | None) -> CheckedPair:
+    own = partner is not None and partner.file == one.notes
+    findings = findings_of(one.evidence, norms)
+    if own and not one.evidence.same_music:  # the tempo of a score may be too far from that of the recording
+        text = "a search finds these notes for the recording, but they could not be aligned"
+        findings = [Finding("lost", text, 0.0, one.evidence.recording_s)]
     return CheckedPair(
         id=one.id,
         recording=one.recording,
         notes=one.notes,
         evidence=one.evidence,
-        findings=tuple(findings_of(one.evidence, norms)),
-        partner=None if partner is None or partner.file == one.notes else partner,
+        findings=tuple(findings),
+        partner=None if own else partner,
     )

@@ -23,6 +23,7 @@ PUBLIC_NAMES = {
     "index relocate": {"Index"},
     "pair": {"pair", "Pairing"},
     "align": {"align", "Alignment"},
+    "check": {"check"},
     "serve": {"serve"},
     "train": {"train", "resume"},
     "evaluate": {"evaluate", "compare"},

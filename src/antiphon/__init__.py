@@ -20,6 +20,7 @@ _HOME = {
     "BuildReport": "index.build",
     "CacheReport": "io.cache",
     "CampaignStatus": "experiments.campaign.runner",
+    "CheckReport": "experiments.check.report",
     "Comparison": "experiments.comparison.run",
     "Corpus": "corpora",
     "DemoResult": "experiments.demo",
@@ -44,6 +45,7 @@ _HOME = {
     "align": "alignment.aligning",
     "analyze": "experiments.analysis.run",
     "catalogue": "experiments.listing",
+    "check": "experiments.check.run",
     "clear_cache": "io.cache",
     "compare": "experiments.comparison.run",
     "demo": "experiments.demo",
@@ -94,6 +96,8 @@ if TYPE_CHECKING:
     from antiphon.experiments.analysis.run import analyze as analyze
     from antiphon.experiments.campaign.run import run_campaign as run_campaign
     from antiphon.experiments.campaign.runner import CampaignStatus as CampaignStatus
+    from antiphon.experiments.check.report import CheckReport as CheckReport
+    from antiphon.experiments.check.run import check as check
     from antiphon.experiments.comparison.run import Comparison as Comparison
     from antiphon.experiments.comparison.run import compare as compare
     from antiphon.experiments.demo import DemoResult as DemoResult

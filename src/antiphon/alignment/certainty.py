@@ -18,17 +18,19 @@ from antiphon.alignment.events import Events
 from antiphon.alignment.note_alignment import Stretch
 
 Values = NDArray[np.float64]
-NOTE = MappingProxyType({"constant": -2.6, "height": 1.0, "from event": -12.0, "evidence": 0.3, "support": 5.0})
+NOTE = MappingProxyType(
+    {"constant": 1.003, "height": 0.637, "from event": -29.981, "evidence": -0.104, "support": 4.25}
+)
 """A note sounds within 50 ms of its time. Log odds per unit: height in log odds, from event in seconds."""
-MISSING = MappingProxyType({"constant": -6.0, "height": -1.5, "support": 3.0})
+MISSING = MappingProxyType({"constant": -2.917, "height": -0.803, "support": -2.658})
 """A note is not played."""
-PATH = MappingProxyType({"constant": -3.0, "support": 14.0})
+PATH = MappingProxyType({"constant": -2.455, "support": 9.97})
 """The path is within 250 ms."""
-PAIR = MappingProxyType({"constant": -8.0, "heard": 15.0, "in stretches": 2.0, "log notes": 0.5})
+PAIR = MappingProxyType({"constant": -6.123, "heard": 3.537, "in stretches": 2.99, "log notes": 0.967})
 """Both sides are the same music."""
 _AROUND_S = 2.0
 _LEAST, _GREATEST = 0.02, 0.98
-_PLAYED, _MISSING = 0.5, 0.9
+_PLAYED, _MISSING = 0.5, 0.5
 _STEP_S, _SHORTEST_LOST_S = 0.25, 1.0
 _LOST = 0.5
 

@@ -64,7 +64,7 @@ def test_the_text_says_how_sure_how_many_and_where(alignment: Alignment, calls: 
         "notes: {} played, {} missing, {} unsure, {} extra\n".format(*states)
         + "path lost: 01:02–01:15, 01:20–01:20\n"
     )
-    assert calls == [{"recording": Path("take.flac"), "notes": Path("sonata.mid"), "transpose": False, "anchors": None}]
+    assert calls == [{"recording": Path("take.flac"), "notes": Path("sonata.mid"), "transpose": False, "anchors": ()}]
 
 
 def test_options_reach_the_function(calls: list[dict[str, Any]]) -> None:

@@ -16,7 +16,7 @@ from antiphon.models.note_onsets import (
     FRAME_HZ,
     KEYS,
     SAMPLE_RATE_HZ,
-    heard_onsets,
+    detected_onsets,
     log_frequency_magnitudes,
     predicted_onsets_of,
 )
@@ -134,8 +134,8 @@ def test_notes_that_are_not_played_and_notes_that_are_not_written():
     recording = _together(recording, Notes.of([10.2, 20.2], [0.1, 0.1], [95, 96], [64, 64]))
     alignment = _aligned(recording, notes)
     states = dict(zip(alignment.note.tolist(), alignment.state.tolist(), strict=True))
-    unheard = {number for number, state in states.items() if state in ("missing", "unsure")}
-    assert unheard == {str(number) for number in np.flatnonzero(silent)}
+    undetected = {number for number, state in states.items() if state in ("missing", "unsure")}
+    assert undetected == {str(number) for number in np.flatnonzero(silent)}
     extra = alignment.state == "extra"
     assert alignment.pitch[extra].tolist() == [95, 96]
     assert alignment.recording_s[extra] == pytest.approx([10.2, 20.2], abs=0.02)
@@ -213,8 +213,8 @@ def test_sound_and_notes_of_the_demo_agree(tmp_path: Path):
 def test_blocks_of_any_length_give_the_same_map():
     rng = np.random.default_rng(0)
     samples = (0.1 * rng.standard_normal(75 * SAMPLE_RATE_HZ // 2)).astype(np.float32)
-    whole = heard_onsets([samples])
-    parts = heard_onsets(np.array_split(samples, 23))
+    whole = detected_onsets([samples])
+    parts = detected_onsets(np.array_split(samples, 23))
     assert whole.shape == (KEYS, len(samples) * FRAME_HZ // SAMPLE_RATE_HZ + 1)
     assert np.array_equal(whole, parts)
 

@@ -24,7 +24,7 @@ from antiphon.corpora import Recording, open_corpus
 from antiphon.io.audio import sound_blocks
 from antiphon.io.note_files import read_notes
 from antiphon.io.notes import Notes
-from antiphon.models.note_onsets import SAMPLE_RATE_HZ, OnsetMap, heard_onsets
+from antiphon.models.note_onsets import SAMPLE_RATE_HZ, OnsetMap, detected_onsets
 from antiphon.progress import track
 from benchmarks.alignment.warps import draw_warp
 from benchmarks.search.calibration import fit
@@ -123,7 +123,7 @@ def samples_of(recordings: list[Recording], seed: int, others: int) -> dict[str,
     found: dict[str, list[Samples]] = {"NOTE": [], "MISSING": [], "PATH": [], "PAIR": []}
     for number, (one, notes) in enumerate(track(list(zip(recordings, tables, strict=True)), "aligning")):
         assert one.audio_path is not None
-        onsets = heard_onsets(sound_blocks(one.audio_path, SAMPLE_RATE_HZ, 30.0))
+        onsets = detected_onsets(sound_blocks(one.audio_path, SAMPLE_RATE_HZ, 30.0))
         foreign = [tables[at] for at in _others(recordings, number, others, rng)]
         truth = written(notes, foreign[0], one.duration_s, rng)
         events, stretches = _aligned(onsets, truth.notes)

@@ -25,7 +25,7 @@ from antiphon.models.note_onsets import (
     LOWEST_KEY,
     SAMPLE_RATE_HZ,
     OnsetMap,
-    heard_onsets,
+    detected_onsets,
     predicted_onsets_of,
 )
 from antiphon.signal.tuning import estimate_detuning_cents
@@ -54,7 +54,7 @@ class Side:
 
 
 def read_side(path: Path) -> Side:
-    """Read a file of either kind. Of a sound the notes are those that are heard; of notes the map follows from them.
+    """Read a file of either kind. Of a sound the notes are those that are detected; of notes the map follows from them.
 
     Raises `UnreadableInput` for a file of another kind and one that cannot be read.
     """
@@ -67,8 +67,8 @@ def read_side(path: Path) -> Side:
 def sound_side(blocks: Iterable[NDArray[np.float32]], beginning: NDArray[np.float32]) -> Side:
     """The side of mono sound at 24 kHz in blocks of any length; its tuning is that of the samples `beginning`."""
     cents = estimate_detuning_cents(beginning, SAMPLE_RATE_HZ)
-    onsets = heard_onsets(blocks, cents=cents)
-    return Side(_heard_notes(onsets, _TRANSCRIBED), onsets, cents)
+    onsets = detected_onsets(blocks, cents=cents)
+    return Side(_detected_notes(onsets, _TRANSCRIBED), onsets, cents)
 
 
 def align(
@@ -88,7 +88,7 @@ def align(
     recording
         A sound file or a note file, on whose clock the notes are placed.
     notes
-        A note file, or a sound file, of which the notes that are heard are placed.
+        A note file, or a sound file, of which the notes that are detected are placed.
     transpose
         The recording may be up to 6 semitones higher or lower than the notes.
     anchors
@@ -133,12 +133,12 @@ def align_sides(
 ) -> Alignment:
     """Align notes with a side that has been read; `recording` and `file` are the names of both.
 
-    Of the transpositions, in semitones, the one is taken whose notes are heard best. Those next to them are tried too
-    where the recording is nearly a quarter-tone out of tune.
+    Of the transpositions, in semitones, the one is taken whose notes are detected best. Those next to them are tried
+    too where the recording is nearly a quarter-tone out of tune.
     """
     semitones_to_try = _with_neighbours(transpositions, played.cents)
     found = [_Found.of(played.onsets, notes, semitones, anchors) for semitones in semitones_to_try]
-    best = max(found, key=lambda one: (one.heard, -abs(one.semitones)))
+    best = max(found, key=lambda one: (one.detected, -abs(one.semitones)))
     return best.table(played, notes, recording, file)
 
 
@@ -151,7 +151,7 @@ def _with_neighbours(semitones: Sequence[int], cents: float) -> list[int]:
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Rows of the table. `stretch` and `order_s` give their order; `note` is −1 for notes that are heard only."""
+    """Rows of the table. `stretch` and `order_s` give their order; `note` is −1 for notes that are detected only."""
 
     stretch: Seconds
     order_s: Seconds
@@ -165,8 +165,8 @@ class _Rows:
     def joined(cls, parts: Sequence[_Rows]) -> _Rows:
         """All rows in their order."""
         columns = {one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(cls)}
-        heard_only = columns["note"] < 0
-        order = np.lexsort((columns["pitch"], columns["note"], heard_only, columns["order_s"], columns["stretch"]))
+        detected_only = columns["note"] < 0
+        order = np.lexsort((columns["pitch"], columns["note"], detected_only, columns["order_s"], columns["stretch"]))
         return cls(**{name: column[order] for name, column in columns.items()})
 
 
@@ -185,7 +185,7 @@ class _Found:
         return cls(onsets, semitones, events, align_notes(onsets, events, anchors))
 
     @property
-    def heard(self) -> float:
+    def detected(self) -> float:
         """The sum of the heights of the notes' onsets."""
         return float(sum(stretch.notes.height.sum() for stretch in self.stretches))
 
@@ -231,7 +231,7 @@ class _Found:
         )
 
     def _warp(self, stretch: Stretch) -> Warp:
-        """The path of a stretch: an event is where the middle one of its notes that are heard is."""
+        """The path of a stretch: an event is where the middle one of its notes that are detected is."""
         events = self.events.event[stretch.note] - stretch.first
         time_s = stretch.times_s.copy()
         for event in np.unique(events[stretch.notes.height > 0]):
@@ -262,13 +262,13 @@ class _Found:
         )
 
     def _extra(self) -> list[_Rows]:
-        """For each stretch the rows of the onsets that are clearly heard in it and belong to none of its notes."""
-        heard = _peaks(self.onsets, _EXTRA)
-        return [self._extra_in(number, stretch, heard) for number, stretch in enumerate(self.stretches)]
+        """For each stretch the rows of the onsets that are clearly detected in it and belong to none of its notes."""
+        detected = _peaks(self.onsets, _EXTRA)
+        return [self._extra_in(number, stretch, detected) for number, stretch in enumerate(self.stretches)]
 
-    def _extra_in(self, number: int, stretch: Stretch, heard: NDArray[np.bool_]) -> _Rows:
+    def _extra_in(self, number: int, stretch: Stretch, detected: NDArray[np.bool_]) -> _Rows:
         begin, end = (max(0, round(float(edge) * FRAME_HZ)) for edge in (stretch.times_s[0], stretch.times_s[-1]))
-        key, frame = np.nonzero(heard[:, begin : end + 1])
+        key, frame = np.nonzero(detected[:, begin : end + 1])
         time_s = (frame + begin) / FRAME_HZ
         # All keys on one axis, on which onsets of different keys are far apart.
         apart_s = self.onsets.shape[1] / FRAME_HZ + 1.0
@@ -293,8 +293,8 @@ def _peaks(onsets: OnsetMap, least: float) -> NDArray[np.bool_]:
     return peak
 
 
-def _heard_notes(onsets: OnsetMap, least: float) -> Notes:
-    """The notes that are heard, each until the next one of its key, a second at most."""
+def _detected_notes(onsets: OnsetMap, least: float) -> Notes:
+    """The notes that are detected, each until the next one of its key, a second at most."""
     key, frame = np.nonzero(_peaks(onsets, least))
     onset_s = frame / FRAME_HZ
     duration_s = np.full(len(key), _TRANSCRIBED_S)

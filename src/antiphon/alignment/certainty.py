@@ -26,7 +26,7 @@ MISSING = MappingProxyType({"constant": -2.917, "height": -0.803, "support": -2.
 """A note is not played."""
 PATH = MappingProxyType({"constant": -2.455, "support": 9.97})
 """The path is within 250 ms."""
-PAIR = MappingProxyType({"constant": -6.123, "heard": 3.537, "in stretches": 2.99, "log notes": 0.967})
+PAIR = MappingProxyType({"constant": -6.123, "detected": 3.537, "in stretches": 2.99, "log notes": 0.967})
 """Both sides are the same music."""
 _AROUND_S = 2.0
 _LEAST, _GREATEST = 0.02, 0.98
@@ -73,12 +73,12 @@ def path_features(around: Values) -> NDArray[np.float64]:
 def pair_features(events: Events, stretches: Sequence[Stretch]) -> NDArray[np.float64]:
     """The features of `PAIR` [1, 4].
 
-    How well the notes in stretches are heard, how many of all notes lie in stretches, and the logarithm of that.
+    How well the notes in stretches are detected, how many of all notes lie in stretches, and the logarithm of that.
     """
     inside = sum(len(one.note) for one in stretches)
-    heard = sum(float(one.notes.height.sum()) for one in stretches) / max(inside, 1)
+    detected = sum(float(one.notes.height.sum()) for one in stretches) / max(inside, 1)
     share = inside / max(len(events.event), 1)
-    return np.array([[1.0, heard, share, float(np.log(max(inside, 1)))]])
+    return np.array([[1.0, detected, share, float(np.log(max(inside, 1)))]])
 
 
 def probability(coefficients: Mapping[str, float], features: NDArray[np.float64]) -> Values:
@@ -112,7 +112,8 @@ def of(events: Events, stretches: Sequence[Stretch]) -> Certainty:
     around = support(event_s, height, event_s)
     played = probability(NOTE, note_features(height, from_event_s, evidence, around))
     missing = probability(MISSING, missing_features(height, around))
-    state = np.where(played >= _PLAYED, "played", np.where(missing >= _MISSING, "missing", "unsure"))
+    state = np.where(missing >= _MISSING, "missing", "unsure")
+    state[(height > 0) & (played >= _PLAYED)] = "played"
     right = [_path_along(one, event_s, height) for one in stretches]
     lost = tuple(stretch for one, of_path in zip(stretches, right, strict=True) for stretch in _lost(one, of_path))
     return Certainty(

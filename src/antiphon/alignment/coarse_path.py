@@ -1,7 +1,7 @@
 """A coarse path through all events of a file: which event is the last that has begun, at each moment of a recording.
 
 The path maximises evidence. In each frame of 40 ms it may stay, pass one or two events that begin there, or skip
-events that are not heard. It may also leave the music, at a cost, and come back at any other event: for a repeat, a
+events that are not detected. It may also leave the music, at a cost, and come back at any other event: for a repeat, a
 cut, other music or applause. There is no band that could lose it and no tempo that it must follow; a player's pauses
 cost nothing. Time is the product of both lengths, memory their sum.
 
@@ -24,7 +24,7 @@ from antiphon.models.note_onsets import FRAME_HZ
 HOP = 4
 """Frames of an onset map in a frame of the path."""
 RATE_HZ = FRAME_HZ / HOP
-_UNHEARD, _HEARD = -2.5, 4.0  # the least and the greatest evidence of one note, in log odds
+_UNDETECTED, _DETECTED = -2.5, 4.0  # the least and the greatest evidence of one note, in log odds
 _BIAS = 1.5
 _UNEXPLAINED = 0.25
 _LEAVE = 200.0  # cost of leaving the music, in log odds
@@ -43,18 +43,18 @@ _Numbers = NDArray[np.int64]
 class Passed:
     """The events of one stretch of the music: `event` int64 [n] are consecutive, `time_s` [n] does not decrease.
 
-    `heard` bool [n] tells whether at least a part of the event's notes begins there.
+    `detected` bool [n] tells whether at least a part of the event's notes begins there.
     """
 
     event: NDArray[np.int64]
     time_s: NDArray[np.float64]
-    heard: NDArray[np.bool_]
+    detected: NDArray[np.bool_]
 
 
 def log_odds(onset: Log) -> Log:
     """Evidence for an onset in each cell of an onset map of probabilities, −2.5 to 4."""
     odds = np.clip(onset, 1e-4, 1 - 1e-4)
-    return np.clip(np.log(odds / (1 - odds)) + _BIAS, _UNHEARD, _HEARD).astype(np.float32)
+    return np.clip(np.log(odds / (1 - odds)) + _BIAS, _UNDETECTED, _DETECTED).astype(np.float32)
 
 
 def coarse_path(evidence: Log, events: Events) -> list[Passed]:
@@ -79,7 +79,7 @@ def path_between(evidence: Log, events: Events) -> Passed:
 def _in_path_frames(evidence: Log) -> Log:
     """Evidence [88, frames of the path]: of peaks alone, so that an onset is in one frame or, at a border, in two."""
     peak = evidence >= maximum_filter1d(evidence, HOP + 1, axis=1)
-    peaks = np.where(peak, evidence, np.float32(_UNHEARD))
+    peaks = np.where(peak, evidence, np.float32(_UNDETECTED))
     return np.ascontiguousarray(maximum_filter1d(peaks, HOP + 1, axis=1)[:, HOP // 2 :: HOP])
 
 
@@ -113,7 +113,7 @@ class _Search:
         self._evidence = frames + _UNEXPLAINED * positive
         self._keys, self._leave = events.keys, leave
         count = np.diff(events.keys.indptr)
-        self._skip = np.concatenate([[0.0], np.cumsum(_UNHEARD * np.maximum(count, _EMPTY_EVENT))])
+        self._skip = np.concatenate([[0.0], np.cumsum(_UNDETECTED * np.maximum(count, _EMPTY_EVENT))])
         common = np.asarray(events.keys[1:].multiply(events.keys[:-1]).sum(axis=1)).ravel() > 0
         self._two = np.where(common, -_NEVER, _TWO_AT_ONCE)
         # An event that repeats a key of the one before is not passed in the next frame: one onset would serve both.
@@ -135,9 +135,9 @@ class _Search:
         for start, values in zip(reversed(starts), reversed(before), strict=True):
             _, marks = self._block(start, values)
             back.trace(marks, start)
-        return back.stretches(self._heard)
+        return back.stretches(self._detected)
 
-    def _heard(self, event: NDArray[np.int64], frame: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _detected(self, event: NDArray[np.int64], frame: NDArray[np.int64]) -> NDArray[np.bool_]:
         return np.array([
             self._evidence[self._keys.indices[self._keys.indptr[k] : self._keys.indptr[k + 1]], t].max(initial=-1.0) > 0
             for k, t in zip(event.tolist(), frame.tolist(), strict=True)
@@ -209,10 +209,10 @@ class _Back:
         self._state -= 1
         self._steps[-1].append((self._state, frame))
 
-    def stretches(self, heard_of: Callable[[_Numbers, _Numbers], NDArray[np.bool_]]) -> list[Passed]:
+    def stretches(self, detected_of: Callable[[_Numbers, _Numbers], NDArray[np.bool_]]) -> list[Passed]:
         found = []
         for steps in reversed(self._steps):
             if steps:
                 event, frame = np.array(steps[::-1]).T
-                found.append(Passed(event, frame / RATE_HZ, heard_of(event, frame)))
+                found.append(Passed(event, frame / RATE_HZ, detected_of(event, frame)))
         return found

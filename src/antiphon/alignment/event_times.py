@@ -2,7 +2,7 @@
 
 An event begins where its keys have evidence. The step from one event to the next should last as long as its length in
 the notes says at the tempo of the path nearby; the cost of another length is the logarithm of their ratio. So a player
-may be free, and neighbouring events that are not heard well take their time from those that are.
+may be free, and neighbouring events that are not detected well take their time from those that are.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def event_times(
 ) -> tuple[Seconds, NDArray[np.float64]]:
     """Seconds of the recording [n] of the events of a stretch, and the evidence of each, in log odds a note.
 
-    `evidence` is as in `coarse_path`. `passed` holds all events of the stretch, of which some are heard. `pinned` are
-    numbers of events, and the seconds where they are known to be.
+    `evidence` is as in `coarse_path`. `passed` holds all events of the stretch, of which some are detected. `pinned`
+    are numbers of events, and the seconds where they are known to be.
     """
     known = {event - int(passed.event[0]): second for event, second in pinned.items()}
     part = events.part(int(passed.event[0]), int(passed.event[-1]) + 1)
-    there = part.onset_s[passed.heard], passed.time_s[passed.heard]
+    there = part.onset_s[passed.detected], passed.time_s[passed.detected]
     tempo = np.interp(part.onset_s, there[0], local_tempo(*there))
     times_s = np.interp(part.onset_s, *there)
     spread = _spread(evidence)

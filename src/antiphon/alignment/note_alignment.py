@@ -18,9 +18,9 @@ from antiphon.alignment.events import Events, Seconds
 from antiphon.alignment.note_times import NoteTimes, note_times
 from antiphon.models.note_onsets import FRAME_HZ, OnsetMap
 
-_FEWEST_HEARD = 3
+_FEWEST_DETECTED = 3
 _STRETCHED = 2.5  # how many times longer or shorter than expected a gap may be
-_HEARD_IN_GAP = 0.4
+_DETECTED_IN_GAP = 0.4
 _DOUBLED = 0.25  # share of the expected time between two events below which they are the same onset
 _SLACK_S = 1.0
 
@@ -56,7 +56,7 @@ Anchors = Sequence[tuple[float, float]]
 def align_notes(onsets: OnsetMap, events: Events, anchors: Anchors = ()) -> list[Stretch]:
     """The stretches of a recording that play the events, in order of the recording.
 
-    `onsets` float32 [88, frames] is heard from a recording, or predicted from notes where both sides are notes. From
+    `onsets` float32 [88, frames] is detected from a recording, or predicted from notes where both sides are notes. From
     one anchor to the next, where that is not earlier in the notes, the recording plays everything once.
     """
     evidence = log_odds(onsets)
@@ -64,7 +64,7 @@ def align_notes(onsets: OnsetMap, events: Events, anchors: Anchors = ()) -> list
     if pinned:
         found = _through(evidence, events, pinned)
     else:
-        found = [passed for passed in coarse_path(evidence, events) if passed.heard.sum() >= _FEWEST_HEARD]
+        found = [passed for passed in coarse_path(evidence, events) if passed.detected.sum() >= _FEWEST_DETECTED]
     return [_stretch(onsets, evidence, events, passed, pinned) for passed in _joined(evidence, events, found)]
 
 
@@ -104,7 +104,7 @@ def _through(evidence: Log, events: Events, passes: Sequence[Mapping[int, float]
 
 def _free(evidence: Log, events: Events, which: tuple[int, int], frames: tuple[int, int]) -> list[Passed]:
     paths = coarse_path(evidence[:, slice(*frames)], events.part(*which))
-    return [_shifted(one, which[0], frames[0]) for one in paths if one.heard.sum() >= _FEWEST_HEARD]
+    return [_shifted(one, which[0], frames[0]) for one in paths if one.detected.sum() >= _FEWEST_DETECTED]
 
 
 def _once(evidence: Log, events: Events, pinned: Mapping[int, float]) -> Passed:
@@ -117,12 +117,12 @@ def _once(evidence: Log, events: Events, pinned: Mapping[int, float]) -> Passed:
     last, end = edges[-1]
     whole = _concatenated(*between, Passed(np.array([last]), np.array([end / FRAME_HZ]), np.array([True])))
     at = np.searchsorted(whole.event, list(pinned))
-    whole.time_s[at], whole.heard[at] = list(pinned.values()), True
+    whole.time_s[at], whole.detected[at] = list(pinned.values()), True
     return whole
 
 
 def _shifted(passed: Passed, events: int, frames: int) -> Passed:
-    return Passed(passed.event + events, passed.time_s + frames / FRAME_HZ, passed.heard)
+    return Passed(passed.event + events, passed.time_s + frames / FRAME_HZ, passed.detected)
 
 
 def _stretch(
@@ -151,9 +151,9 @@ def _without_doubles(events: Events, times_s: Seconds) -> slice:
     common = np.asarray(events.keys[1:].multiply(events.keys[:-1]).sum(axis=1)).ravel() > 0
     doubled = common & (np.diff(times_s) < _DOUBLED * expected_s)
     first, last = 0, len(times_s) - 1
-    while last - first > _FEWEST_HEARD and doubled[first]:
+    while last - first > _FEWEST_DETECTED and doubled[first]:
         first += 1
-    while last - first > _FEWEST_HEARD and doubled[last - 1]:
+    while last - first > _FEWEST_DETECTED and doubled[last - 1]:
         last -= 1
     return slice(first, last + 1)
 
@@ -180,8 +180,8 @@ def _joined(evidence: Log, events: Events, found: list[Passed]) -> list[Passed]:
 
 
 def _end_tempo(events: Events, passed: Passed, first: bool) -> float:
-    heard = np.flatnonzero(passed.heard)
-    near = heard[:20] if first else heard[-20:]
+    detected = np.flatnonzero(passed.detected)
+    near = detected[:20] if first else detected[-20:]
     tempo = local_tempo(events.onset_s[passed.event[near]], passed.time_s[near])
     return float(np.median(tempo))
 
@@ -214,7 +214,7 @@ def _between(
             end_s = min(end_s, begin_s + reach_s + (float(expected_s[0]) - begin_s))
     frames = slice(round(begin_s * FRAME_HZ), round(end_s * FRAME_HZ))
     passed = path_between(evidence[:, frames], events.part(first, last))
-    if len(passed.event) and passed.heard.mean() < _HEARD_IN_GAP:
+    if len(passed.event) and passed.detected.mean() < _DETECTED_IN_GAP:
         return None
     return _shifted(passed, first, frames.start)
 
@@ -229,7 +229,7 @@ def _expected(
 
 
 def _concatenated(*parts: Passed) -> Passed:
-    event, time_s, heard = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("event", "time_s", "heard")
+    event, time_s, detected = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("event", "time_s", "detected")
     )
-    return Passed(event, np.maximum.accumulate(time_s), heard)
+    return Passed(event, np.maximum.accumulate(time_s), detected)

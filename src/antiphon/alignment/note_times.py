@@ -18,7 +18,7 @@ _EDGE = 2  # frames of silence before and after a recording, so that a peak may 
 
 @dataclass(frozen=True, eq=False)
 class NoteTimes:
-    """Seconds of the recording of n notes, and what speaks for them.
+    """Seconds of the recording of n notes, and their evidence.
 
     `height` [n] is the probability of an onset of the note's own key at its peak, 0 where it has none; then the time is
     that of its event. `from_event_s` [n] is the time from the event to the peak.

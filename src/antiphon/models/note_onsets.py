@@ -125,13 +125,13 @@ def load_onset_network() -> OnsetNetwork:
 
 
 @torch.inference_mode()
-def heard_onsets(
+def detected_onsets(
     blocks: Iterable[NDArray[np.float32]], network: OnsetNetwork | None = None, cents: float = 0.0
 ) -> OnsetMap:
     """The onset map of mono sound at 24 kHz that comes in blocks of any length: float32 [88, frames].
 
     Blocks of 30 s pass through the network, with a second of their neighbours, so the time is linear and memory holds
-    one block beside the map. Without a network, the one of the package.
+    one block and the map. Without a network, the one of the package.
     """
     network = load_onset_network() if network is None else network
     parts = []

@@ -2,7 +2,7 @@
 
     python -m antiphon.training.note_onsets train-fluidr3 train-salamander instruments --out weights.safetensors
 
-Corpora are folders of sound files with a MIDI file beside each, as `antiphon render` writes them. `--instruments FONT`
+Corpora are folders of sound files with a MIDI file next to each, as `antiphon render` writes them. `--instruments FONT`
 first renders such a folder, in which every recording has one General MIDI instrument.
 """
 

@@ -30,7 +30,7 @@ _NOTE_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong with a pair: its kind, and the evidence in words and numbers.
+    """A fault of a pair: its kind, and the evidence in words and numbers.
 
     `from_s` and `to_s` are seconds of the recording, where the finding has a place.
     """
@@ -43,7 +43,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Norms:
-    """What is usual in a corpus, and what the user accepts.
+    """The usual values of a corpus, and the limits that the user accepts.
 
     `offset_ms` is the median offset of its pairs and `spread_ms` their standard deviation by the median absolute
     deviation; both are NaN where no pair has one clock. `played` and `written` are the median shares; `one_clock` says

@@ -185,6 +185,7 @@ def main() -> None:
     }
     print(_as_markdown(result))
     if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
         write_json(options.out, result)
 
 

@@ -185,6 +185,7 @@ def main() -> None:
     }
     print(_as_markdown(result))
     if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
         write_json(options.out, result)
 
 
@@ -277,7 +278,7 @@ def _partners(recordings: Sequence[Recording], cases: dict[str, Measured]) -> di
     """How many of the swapped recordings get their own notes back."""
     by_id = {one.id: one for one in recordings}
     suspects = {Path(id_): one.classes for id_, one in cases.items() if one.classes is not None}
-    found = find_partners(suspects, [one.notes_path for one in recordings])
+    found = find_partners(suspects, [one.notes_path for one in recordings], ())
     right = sum(found[Path(id_)].file == by_id[id_].notes_path for id_ in cases if Path(id_) in found)
     return {"swapped": len(cases), "right": right, "wrong": len(found) - right}
 

@@ -36,7 +36,7 @@ def check(
     ] = 20.0,
     max_drift_ppm: Annotated[
         float, typer.Option(help="drift between the clocks that is accepted", callback=within(SECONDS))
-    ] = 55.0,
+    ] = 50.0,
     partners: Annotated[
         bool, typer.Option("--partners/--no-partners", help="search the right notes of a recording with wrong ones")
     ] = True,

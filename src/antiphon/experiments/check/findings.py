@@ -16,10 +16,11 @@ import numpy as np
 from antiphon.experiments.check.evidence import Evidence
 from antiphon.experiments.check.registers import Split
 
-MAX_OFFSET_MS, MAX_DRIFT_PPM = 20.0, 55.0
+MAX_OFFSET_MS, MAX_DRIFT_PPM = 20.0, 50.0
 _OWN_BIAS_MS = (-15.0, 25.0)
 _MAD_TO_SD = 1.4826
-_OFFSET_SIGMAS, _DRIFT_SIGMAS = 4.0, 3.5
+_OFFSET_SIGMAS, _DRIFT_SIGMAS, _DRIFT_SIGMAS_SHORT = 4.0, 3.0, 4.5
+_SHORT_ERROR_PPM = 30.0  # above it the error itself is uncertain: a short recording, or few notes
 _WIDEST_SPREAD_MS = 10.0
 _LEAST_LOST_S = 4.5
 _OF_CORPUS_PLAYED, _OF_CORPUS_WRITTEN = 0.4, 0.75
@@ -43,7 +44,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Norms:
-    """The usual values of a corpus, and those that the user accepts.
+    """The usual values of a corpus, and the limits that the user accepts.
 
     `offset_ms` is the median offset of its pairs and `spread_ms` their standard deviation by the median absolute
     deviation; both are NaN where no pair has one clock. `played` and `written` are the median shares; `one_clock` says
@@ -101,7 +102,8 @@ def _offset(one: Evidence, norms: Norms) -> list[Finding]:
 def _drift(one: Evidence, norms: Norms) -> list[Finding]:
     ppm, error = one.clocks.drift_ppm, one.clocks.drift_error_ppm
     limit = norms.max_drift_ppm * (1 + len(one.clocks.jumps))  # the levels between jumps are free, the line is short
-    if not (abs(ppm) > limit and abs(ppm) > _DRIFT_SIGMAS * error):
+    sigmas = _DRIFT_SIGMAS if error <= _SHORT_ERROR_PPM else _DRIFT_SIGMAS_SHORT
+    if not abs(ppm) > max(limit, sigmas * error):
         return []
     slower = "slower" if ppm > 0 else "faster"
     return [Finding("drift", f"the recording runs {abs(ppm):.0f} ± {error:.0f} ppm {slower} than the notes")]

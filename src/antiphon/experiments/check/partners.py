@@ -7,7 +7,7 @@ index of the note files is searched as by `antiphon.pair`, which finds other per
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,17 +36,21 @@ class Partner:
 
 
 def find_partners(
-    suspects: Mapping[Path, OnsetMap], files: Sequence[Path], model: str | Path = "default"
+    suspects: Mapping[Path, OnsetMap],
+    files: Sequence[Path],
+    unknown: Collection[Path],
+    model: str | Path = "default",
 ) -> dict[Path, Partner]:
     """The note file that fits each recording, of those for which there is one.
 
-    `suspects` are recordings with the pitch classes [12, frames] of their onset maps. Of more than 5000 files none is
-    tried. Files that cannot be read are left out.
+    `suspects` are recordings with the pitch classes [12, frames] of their onset maps; with those that are `unknown` the
+    index is searched where no file is of their performance. Of more than 5000 files none is tried. Files that cannot
+    be read are left out.
     """
     if not suspects or len(files) > _MOST_FILES:
         return {}
     found = _of_one_clock(suspects, files)
-    rest = [recording for recording in suspects if recording not in found]
+    rest = [recording for recording in suspects if recording in unknown and recording not in found]
     return found | (_by_search(rest, files, model) if rest else {})
 
 
@@ -57,8 +61,6 @@ def _of_one_clock(suspects: Mapping[Path, OnsetMap], files: Sequence[Path]) -> d
         try:
             notes = read_notes(file).within(0.0, longest_s)
         except UnreadableInput:
-            continue
-        if len(notes) == 0:
             continue
         written = pitch_classes(predicted_onsets_of(notes))
         for recording, played in suspects.items():

@@ -10,7 +10,14 @@ from antiphon.checks import Range
 from antiphon.corpora import Corpus, Recording, as_corpus, with_audio_folder
 from antiphon.errors import AntiphonError, UnreadableInput, collect_input_warnings
 from antiphon.experiments.check.evidence import Evidence, measure
-from antiphon.experiments.check.findings import MAX_DRIFT_PPM, MAX_OFFSET_MS, Finding, Norms, findings_of
+from antiphon.experiments.check.findings import (
+    ANOTHER_PERFORMANCE,
+    MAX_DRIFT_PPM,
+    MAX_OFFSET_MS,
+    Finding,
+    Norms,
+    findings_of,
+)
 from antiphon.experiments.check.lag import pitch_classes
 from antiphon.experiments.check.partners import Partner, find_partners
 from antiphon.experiments.check.report import CheckedPair, CheckReport
@@ -18,6 +25,7 @@ from antiphon.io.note_files import read_notes
 from antiphon.models.note_onsets import OnsetMap
 from antiphon.progress import track
 
+_FEW_PAIRS = 200  # of a corpus of scores, in which each recording is tried with all files
 _LIMIT = Range(0, above=True)
 
 
@@ -64,7 +72,7 @@ def check(
     >>> import shutil
     >>> from pathlib import Path
     >>> import antiphon
-    >>> one, two, three = antiphon.open_corpus("demo").recordings[:3]
+    >>> one, two, three = antiphon.open_corpus("demo").recordings[:30:10]
     >>> Path("set").mkdir()
     >>> for name, sound, notes in (("a", one, one), ("b", two, three), ("c", three, two)):
     ...     _ = shutil.copy(sound.audio_path, f"set/{name}.flac")
@@ -91,10 +99,12 @@ def check(
         suspects = {
             one.recording: one.classes
             for one in measured
-            if one.classes is not None and (norms.one_clock or not one.evidence.same_music)
+            if one.classes is not None
+            and (norms.one_clock or not one.evidence.same_music or len(measured) <= _FEW_PAIRS)
         }
+        unknown = {one.recording for one in measured if not one.evidence.same_music}
         files = [one.notes_path for one in opened.recordings]
-        found = find_partners(suspects, files) if partners else {}
+        found = find_partners(suspects, files, unknown) if partners else {}
     return CheckReport(
         corpus=opened.name,
         pairs=tuple(_checked(one, norms, found.get(one.recording)) for one in measured),
@@ -137,6 +147,9 @@ def _measured(recordings: tuple[Recording, ...]) -> tuple[list[_Measured], list[
 def _checked(one: _Measured, norms: Norms, partner: Partner | None) -> CheckedPair:
     own = partner is not None and partner.file == one.notes
     findings = findings_of(one.evidence, norms)
+    if partner is not None and not own and one.evidence.same_music:
+        text = f"another note file is of this performance: {partner.file}"
+        findings = [Finding(ANOTHER_PERFORMANCE, text)]
     if own and not one.evidence.same_music:  # the tempo of a score may be too far from that of the recording
         text = "a search finds these notes for the recording, but they could not be aligned"
         findings = [Finding("lost", text, 0.0, one.evidence.recording_s)]

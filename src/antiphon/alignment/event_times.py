@@ -66,10 +66,11 @@ def local_tempo(notes_s: Seconds, recording_s: Seconds) -> Seconds:
 def _spread(evidence: Log) -> Log:
     """Evidence of an onset nearby: the greatest, less a cost for its distance."""
     spread = evidence.copy()
-    for distance in range(1, _SPREAD + 1):
-        cost = np.float32(_SPREAD_COST * distance)
-        np.maximum(spread[:, distance:], evidence[:, :-distance] - cost, out=spread[:, distance:])
-        np.maximum(spread[:, :-distance], evidence[:, distance:] - cost, out=spread[:, :-distance])
+    for best, known in zip(spread, evidence, strict=True):  # key by key: the map of an hour has 127 MB
+        for distance in range(1, _SPREAD + 1):
+            nearby = known - np.float32(_SPREAD_COST * distance)
+            np.maximum(best[distance:], nearby[:-distance], out=best[distance:])
+            np.maximum(best[:-distance], nearby[distance:], out=best[:-distance])
     return spread
 
 

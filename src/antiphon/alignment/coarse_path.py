@@ -27,8 +27,8 @@ RATE_HZ = FRAME_HZ / HOP
 _UNDETECTED, _DETECTED = -2.5, 4.0  # the least and the greatest evidence of one note, in log odds
 _BIAS = 1.5
 _UNEXPLAINED = 0.25
-_LEAVE = 200.0  # cost of leaving the music, in log odds
-_BEGIN_WITHIN = 10.0  # cost of beginning elsewhere than at the first event
+_LEAVE = 120.0  # cost of leaving the music, in log odds
+_BEGIN_WITHIN = _END_WITHIN = 10.0  # cost of beginning elsewhere than at the first event, of ending before the last
 _TWO_AT_ONCE = 0.5
 _BLOCK = 256
 _EMPTY_EVENT = 0.3  # an event of keys beyond the keyboard costs as much as this share of a note
@@ -96,15 +96,18 @@ class _Marks:
     returned: NDArray[np.bool_]  # [frames, K + 1]: from outside the music, to stay
     returned_to_pass: NDArray[np.bool_]  # [frames, K + 1]: the same, to pass the next event
     left_from: NDArray[np.int64]  # [frames]: the state from which the music was left, −1 where it was not
+    ended_in: NDArray[np.int64]  # [frames]: the state in which it ended for good, −1 where another end is better
 
 
 @dataclass(frozen=True, eq=False)
 class _Values:
-    """The values after a frame: of each state [K + 1], of those that no event was passed in, and of being outside."""
+    """The values after a frame: of each state [K + 1], of those that no event was passed in, of being outside of the
+    music, and of its end."""
 
     inside: Values
     stayed: Values
     outside: float
+    ended: float
 
 
 class _Search:
@@ -128,14 +131,14 @@ class _Search:
         states = len(self._skip)
         inside = np.full(states, _NEVER)
         inside[0] = 0.0
-        values = _Values(inside, inside, -_BEGIN_WITHIN if self._leave < np.inf else _NEVER)
+        values = _Values(inside, inside, -_BEGIN_WITHIN if self._leave < np.inf else _NEVER, _NEVER)
         starts = range(0, self._frames, _BLOCK)
         before = []
         for start in starts:
             before.append(values)
             values, _ = self._block(start, values)
         state = states - 1 if whole else int(values.inside.argmax())
-        back = _Back(state, values.outside > values.inside[state] and not whole, self._repeats)
+        back = _Back(state, values.ended > values.inside[state] and not whole, self._repeats)
         for start, values in zip(reversed(starts), reversed(before), strict=True):
             _, marks = self._block(start, values)
             back.trace(marks, start)
@@ -148,13 +151,13 @@ class _Search:
         ])  # fmt: skip
 
     def _block(self, start: int, values: _Values) -> tuple[_Values, _Marks]:
-        inside, stayed, outside = values.inside, values.stayed, values.outside
+        inside, stayed, outside, ended = values.inside, values.stayed, values.outside, values.ended
         frames = slice(start, min(self._frames, start + _BLOCK))
         gains = (self._keys @ self._evidence[:, frames]).T.astype(np.float64)
         length, states = len(gains), len(self._skip)
         passed = np.zeros((length, states), np.uint8)
         skipped, returned, returned_to_pass = (np.zeros((length, states), bool) for _ in range(3))
-        left_from = np.full(length, -1)
+        left_from, ended_in = np.full(length, -1), np.full(length, -1)
         for number, (gain, cost) in enumerate(zip(gains, self._cost[frames].tolist(), strict=True)):
             ready = np.where(self._repeats, stayed, inside)
             np.less(inside, outside, out=returned[number])
@@ -178,21 +181,30 @@ class _Search:
             if inside[state] - self._leave > outside:
                 outside = float(inside[state]) - self._leave
                 left_from[number] = state
+            if inside[state] - _END_WITHIN > ended:
+                ended = float(inside[state]) - _END_WITHIN
+                ended_in[number] = state
             inside[0] = max(inside[0], 0.0)  # before the first event nothing costs anything
-        return _Values(inside, stayed, outside), _Marks(passed, skipped, returned, returned_to_pass, left_from)
+        marks = _Marks(passed, skipped, returned, returned_to_pass, left_from, ended_in)
+        return _Values(inside, stayed, outside, ended), marks
 
 
 class _Back:
     """The way back through the marks, from the last frame to the first."""
 
-    def __init__(self, state: int, outside: bool, repeats: NDArray[np.bool_]) -> None:
-        self._state, self._outside, self._repeats = state, outside, repeats
+    def __init__(self, state: int, ended: bool, repeats: NDArray[np.bool_]) -> None:
+        self._state, self._ended, self._repeats = state, ended, repeats
+        self._outside = False
         self._stayed = False  # no event was passed in this frame, whatever its marks say
         self._steps: list[list[tuple[int, int]]] = [[]]
 
     def trace(self, marks: _Marks, start: int) -> None:
         """Go through a block that begins at frame `start`."""
         for number in range(len(marks.left_from) - 1, -1, -1):
+            if self._ended:
+                if marks.ended_in[number] < 0:
+                    continue
+                self._ended, self._state = False, int(marks.ended_in[number])
             if self._outside:
                 if marks.left_from[number] < 0:
                     continue

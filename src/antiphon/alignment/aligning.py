@@ -15,6 +15,7 @@ from antiphon.alignment.anchors import read_anchors
 from antiphon.alignment.dtw import Warp
 from antiphon.alignment.events import Events, Seconds
 from antiphon.alignment.note_alignment import Anchors, Stretch, align_notes
+from antiphon.alignment.note_times import FAINT
 from antiphon.checks import check_path
 from antiphon.io.audio import read_samples, sound_blocks
 from antiphon.io.kinds import modality_of_input
@@ -232,10 +233,14 @@ class _Found:
 
     def _warp(self, stretch: Stretch) -> Warp:
         """The path of a stretch: an event is where the middle one of its notes that are detected is."""
-        events = self.events.event[stretch.note] - stretch.first
+        detected = stretch.notes.height > FAINT
+        event = self.events.event[stretch.note[detected]] - stretch.first
+        note_s = stretch.notes.time_s[detected]
+        order = np.lexsort((note_s, event))
+        which, begin, count = np.unique(event[order], return_index=True, return_counts=True)
+        middle = (note_s[order][begin + at] for at in ((count - 1) // 2, count // 2))
         time_s = stretch.times_s.copy()
-        for event in np.unique(events[stretch.notes.height > 0]):
-            time_s[event] = np.median(stretch.notes.time_s[(events == event) & (stretch.notes.height > 0)])
+        time_s[which] = sum(middle) / 2
         rising = np.maximum.accumulate(time_s - _LEAST_STEP_S * np.arange(len(time_s)))
         rising += _LEAST_STEP_S * np.arange(len(time_s))
         return Warp(self.events.onset_s[stretch.first : stretch.last + 1], rising)

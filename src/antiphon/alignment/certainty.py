@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from antiphon.alignment.events import Events
 from antiphon.alignment.note_alignment import Stretch
+from antiphon.alignment.note_times import FAINT
 
 Values = NDArray[np.float64]
 NOTE = MappingProxyType(
@@ -29,7 +30,7 @@ PATH = MappingProxyType({"constant": -2.455, "support": 9.97})
 PAIR = MappingProxyType({"constant": -6.123, "detected": 3.537, "in stretches": 2.99, "log notes": 0.967})
 """Both sides are the same music."""
 _AROUND_S = 2.0
-_LEAST, _GREATEST = 0.02, 0.98
+_LEAST, _GREATEST = 0.002, 0.98
 _PLAYED, _MISSING = 0.5, 0.5
 _STEP_S, _SHORTEST_LOST_S = 0.25, 1.0
 _LOST = 0.5
@@ -49,7 +50,7 @@ def support(time_s: Values, height: Values, at_s: Values) -> Values:
 
 
 def height_log_odds(height: Values) -> Values:
-    """Log odds of heights, limited to 0.02 to 0.98."""
+    """Log odds of heights, limited to 0.002 to 0.98."""
     limited = np.clip(height, _LEAST, _GREATEST)
     return np.log(limited / (1 - limited))
 
@@ -113,7 +114,7 @@ def of(events: Events, stretches: Sequence[Stretch]) -> Certainty:
     played = probability(NOTE, note_features(height, from_event_s, evidence, around))
     missing = probability(MISSING, missing_features(height, around))
     state = np.where(missing >= _MISSING, "missing", "unsure")
-    state[(height > 0) & (played >= _PLAYED)] = "played"
+    state[(height > FAINT) & (played >= _PLAYED)] = "played"
     right = [_path_along(one, event_s, height) for one in stretches]
     lost = tuple(stretch for one, of_path in zip(stretches, right, strict=True) for stretch in _lost(one, of_path))
     return Certainty(

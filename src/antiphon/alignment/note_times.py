@@ -12,7 +12,8 @@ from antiphon.models.note_onsets import FRAME_HZ, OnsetMap
 
 _REACH = 8  # frames to either side of the event
 _NEAR = 5.0  # frames over which a peak's height counts e times less
-_FAINT = 0.05
+FAINT = 0.05
+"""Probability up to which a peak tells nothing of a note's time."""
 _EDGE = 2  # frames of silence before and after a recording, so that a peak may lie on its edge
 
 
@@ -20,8 +21,8 @@ _EDGE = 2  # frames of silence before and after a recording, so that a peak may 
 class NoteTimes:
     """Seconds of the recording of n notes, and their evidence.
 
-    `height` [n] is the probability of an onset of the note's own key at its peak, 0 where it has none; then the time is
-    that of its event. `from_event_s` [n] is the time from the event to the peak.
+    `height` [n] is the probability of an onset of the note's own key at its peak, 0 where it has none. Where it is 0.05
+    or less, the time is that of the event. `from_event_s` [n] is the time from the event to the peak.
     """
 
     time_s: Seconds
@@ -43,7 +44,7 @@ def note_times(onsets: OnsetMap, events: Events, times_s: Seconds) -> NoteTimes:
     frame = np.clip(frame, 1, frames - 2)
     key = np.maximum(events.key, 0)[:, None]
     value, before, after = (onsets[key, frame + step].astype(np.float64) for step in (0, -1, 1))
-    peak = inside & (value >= before) & (value > after) & (value > _FAINT)
+    peak = inside & (value >= before) & (value > after)
     worth = np.where(peak, value * np.exp(-np.abs(frame - at_s[:, None] * FRAME_HZ) / _NEAR), 0.0)
     best = worth.argmax(axis=1)
     row = np.arange(count)
@@ -54,7 +55,8 @@ def note_times(onsets: OnsetMap, events: Events, times_s: Seconds) -> NoteTimes:
     tip = np.where(after >= before, 1, -1) * (higher - lower) / np.maximum(value - lower, 1e-9) / 2
     time_s = (frame[row, best] + np.clip(tip, -0.5, 0.5)) / FRAME_HZ
     height[found] = value[found]
-    shift_s[found] = (time_s - at_s)[found]
+    clear = found & (value > FAINT)
+    shift_s[clear] = (time_s - at_s)[clear]
     return NoteTimes(at_s + shift_s - _EDGE / FRAME_HZ, height, shift_s)
 
 

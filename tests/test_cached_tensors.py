@@ -14,6 +14,7 @@ from torch import Tensor
 
 import antiphon
 from antiphon.augmentation import rooms, spectrum
+from antiphon.models import note_onsets
 from antiphon.signal.onsets import semitone_bands
 
 CPU = torch.device("cpu")
@@ -22,6 +23,8 @@ CALLS: dict[Any, tuple[Any, ...]] = {
     rooms.room_spectra: (rooms.RoomPool(2, (0.5, 0.5), 24_000), 48_000, CPU),
     spectrum.dft_bins: (4800, 24_000, CPU),
     spectrum._white: (4800, CPU),
+    note_onsets._hann: (1024,),
+    note_onsets._filters: (1024, 0),
 }
 
 

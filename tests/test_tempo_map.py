@@ -197,7 +197,8 @@ def test_an_hour_and_2000_notes_at_once(tmp_path: Path) -> None:
 def test_what_has_no_bars_gets_120_quarters_a_minute(tmp_path: Path) -> None:
     table = tmp_path / "notes.csv"
     table.write_text(
-        "onset,offset,pitch,velocity\n" + "".join(f"{n / 2},{n / 2 + 0.4},{60 + n},80\n" for n in range(8))
+        "onset,offset,pitch,velocity\n" + "".join(f"{n / 2},{n / 2 + 0.4},{60 + n},80\n" for n in range(8)),
+        encoding="utf-8",
     )
     events = events_of(FORMATS["tempo-map"].write(played(read_notes(table), table, [Passage(0, 99, 4.0)])))
     assert events.ticks_per_quarter == 480

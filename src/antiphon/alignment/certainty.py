@@ -74,12 +74,13 @@ def path_features(around: Values) -> NDArray[np.float64]:
 def pair_features(events: Events, stretches: Sequence[Stretch]) -> NDArray[np.float64]:
     """The features of `PAIR` [1, 4].
 
-    How well the notes in stretches are detected, how many of all notes lie in stretches, and the logarithm of that.
+    How well the notes in stretches are detected, which share of all notes lies in stretches, and the logarithm of the
+    number of detected ones.
     """
     inside = sum(len(one.note) for one in stretches)
-    detected = sum(float(one.notes.height.sum()) for one in stretches) / max(inside, 1)
+    detected = sum(float(one.notes.height.sum()) for one in stretches)
     share = inside / max(len(events.event), 1)
-    return np.array([[1.0, detected, share, float(np.log(max(inside, 1)))]])
+    return np.array([[1.0, detected / max(inside, 1), share, float(np.log1p(detected))]])
 
 
 def probability(coefficients: Mapping[str, float], features: NDArray[np.float64]) -> Values:

@@ -196,7 +196,7 @@ class _Back:
         self._state, self._ended, self._repeats = state, ended, repeats
         self._outside = False
         self._stayed = False  # no event was passed in this frame, whatever its marks say
-        self._steps: list[list[tuple[int, int]]] = [[]]
+        self._steps: list[list[tuple[int, int, bool]]] = [[]]
 
     def trace(self, marks: _Marks, start: int) -> None:
         """Go through a block that begins at frame `start`."""
@@ -213,7 +213,7 @@ class _Back:
             passes = 0
             if not self._stayed:
                 while self._state > 0 and marks.skipped[number, self._state]:
-                    self._pass(start + number)
+                    self._pass(start + number, skipped=True)
                 passes = int(marks.passed[number, self._state])
                 for _ in range(passes):
                     self._pass(start + number)
@@ -221,14 +221,14 @@ class _Back:
             self._outside = bool(returned[number, self._state])
             self._stayed = bool(passes and self._repeats[self._state]) and not self._outside
 
-    def _pass(self, frame: int) -> None:
+    def _pass(self, frame: int, skipped: bool = False) -> None:
         self._state -= 1
-        self._steps[-1].append((self._state, frame))
+        self._steps[-1].append((self._state, frame, skipped))
 
     def stretches(self, detected_of: Callable[[_Numbers, _Numbers], NDArray[np.bool_]]) -> list[Passed]:
         found = []
         for steps in reversed(self._steps):
             if steps:
-                event, frame = np.array(steps[::-1]).T
-                found.append(Passed(event, frame / RATE_HZ, detected_of(event, frame)))
+                event, frame, skipped = np.array(steps[::-1]).T
+                found.append(Passed(event, frame / RATE_HZ, detected_of(event, frame) & (skipped == 0)))
         return found

@@ -23,6 +23,8 @@ _STRETCHED = 2.5  # how many times longer or shorter than expected a gap may be
 _DETECTED_IN_GAP = 0.4
 _DOUBLED = 0.25  # share of the expected time between two events below which they are the same onset
 _SLACK_S = 1.0
+_SLOW_S = 60.0  # a few notes may be far apart, with a pause between them
+_FASTEST = 5.0  # times the tempo of the notes, or as many times slower
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +66,7 @@ def align_notes(onsets: OnsetMap, events: Events, anchors: Anchors = ()) -> list
     if pinned:
         found = _through(evidence, events, pinned)
     else:
-        found = [passed for passed in coarse_path(evidence, events) if passed.detected.sum() >= _FEWEST_DETECTED]
+        found = [passed for passed in coarse_path(evidence, events) if _plausible(events, passed)]
     return [_stretch(onsets, evidence, events, passed, pinned) for passed in _joined(evidence, events, found)]
 
 
@@ -104,7 +106,7 @@ def _through(evidence: Log, events: Events, passes: Sequence[Mapping[int, float]
 
 def _free(evidence: Log, events: Events, which: tuple[int, int], frames: tuple[int, int]) -> list[Passed]:
     paths = coarse_path(evidence[:, slice(*frames)], events.part(*which))
-    return [_shifted(one, which[0], frames[0]) for one in paths if one.detected.sum() >= _FEWEST_DETECTED]
+    return [_shifted(one, which[0], frames[0]) for one in paths if _plausible(events.part(*which), one)]
 
 
 def _once(evidence: Log, events: Events, pinned: Mapping[int, float]) -> Passed:
@@ -119,6 +121,16 @@ def _once(evidence: Log, events: Events, pinned: Mapping[int, float]) -> Passed:
     at = np.searchsorted(whole.event, list(pinned))
     whole.time_s[at], whole.detected[at] = list(pinned.values()), True
     return whole
+
+
+def _plausible(events: Events, passed: Passed) -> bool:
+    """Whether some events of a stretch are detected, at a tempo that a player may have."""
+    detected = np.flatnonzero(passed.detected)
+    if len(detected) < _FEWEST_DETECTED:
+        return False
+    edges = detected[[0, -1]]
+    notes_s, recording_s = float(np.ptp(events.onset_s[passed.event[edges]])), float(np.ptp(passed.time_s[edges]))
+    return notes_s / _FASTEST <= recording_s <= max(notes_s * _FASTEST, _SLOW_S)
 
 
 def _shifted(passed: Passed, events: int, frames: int) -> Passed:
@@ -183,7 +195,7 @@ def _end_tempo(events: Events, passed: Passed, first: bool) -> float:
     detected = np.flatnonzero(passed.detected)
     near = detected[:20] if first else detected[-20:]
     tempo = local_tempo(events.onset_s[passed.event[near]], passed.time_s[near])
-    return float(np.median(tempo))
+    return float(np.clip(np.median(tempo), 1 / _FASTEST, _FASTEST))
 
 
 def _between(

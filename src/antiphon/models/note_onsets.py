@@ -98,11 +98,13 @@ def log_frequency_magnitudes(samples: Tensor, cents: float = 0.0) -> Tensor:
 
 
 @lru_cache(maxsize=4)
+@torch.inference_mode(mode=False)  # the cached tensor may be needed by autograd later
 def _hann(length: int) -> Tensor:
     return torch.hann_window(length)
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(mode=False)
 def _filters(length: int, cents: int) -> Tensor:
     """Triangular filters [bands, bins], a quarter-tone to either side and at least a bin, each of sum one."""
     pitch = LOWEST_KEY - 12 * _OCTAVES_BELOW - 1 / _SUB + np.arange(_BANDS) / _SUB

@@ -20,18 +20,18 @@ from antiphon.alignment.note_times import FAINT
 
 Values = NDArray[np.float64]
 NOTE = MappingProxyType(
-    {"constant": 2.267, "height": 0.72, "from event": -46.282, "evidence": -0.112, "support": 3.299}
+    {"constant": 4.205, "height": 0.741, "from event": -49.019, "evidence": -0.106, "support": 0.462}
 )
 """A note sounds within 50 ms of its time. Log odds per unit: height in log odds, from event in seconds."""
-MISSING = MappingProxyType({"constant": -5.296, "height": -1.03, "support": -1.894})
+MISSING = MappingProxyType({"constant": -14.229, "height": -1.268, "support": 9.717})
 """A note is not played."""
 PATH = MappingProxyType({"constant": -1.555, "support": 10.375})
 """The path is within 250 ms."""
-PAIR = MappingProxyType({"constant": -24.667, "detected": 14.081, "in stretches": 8.132, "log notes": 3.881})
+PAIR = MappingProxyType({"constant": -20.892, "detected": 8.723, "in stretches": 8.204, "log notes": 4.285})
 """Both sides are the same music."""
 _AROUND_S = 2.0
 _LEAST, _GREATEST = 0.002, 0.98
-_PLAYED, _MISSING = 0.5, 0.6
+_PLAYED, _MISSING = 0.5, 0.5
 _STEP_S, _SHORTEST_LOST_S = 0.25, 1.0
 _LOST = 0.5
 

@@ -472,6 +472,7 @@ def test_every_view_is_accessible_and_fits_the_screen(open_page: Open, take: Pat
     _show(page, view, take, tmp_path)
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
+        page.evaluate("new Promise(requestAnimationFrame)")  # the page is told of it with the next frame
         until(page, f"document.documentElement.dataset.theme === '{theme}'")
         contrasts = page.evaluate(CONTRASTS)
         assert len(contrasts) > 5

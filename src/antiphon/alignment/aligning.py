@@ -140,7 +140,7 @@ def align_sides(
     semitones_to_try = _with_neighbours(transpositions, played.cents)
     found = [_Found.of(played.onsets, notes, semitones, anchors) for semitones in semitones_to_try]
     best = max(found, key=lambda one: (one.detected, -abs(one.semitones)))
-    return best.table(played, notes, recording, file)
+    return best.table(notes, recording, file)
 
 
 def _with_neighbours(semitones: Sequence[int], cents: float) -> list[int]:
@@ -190,7 +190,7 @@ class _Found:
         """The sum of the heights of the notes' onsets."""
         return float(sum(stretch.notes.height.sum() for stretch in self.stretches))
 
-    def table(self, played: Side, notes: Notes, recording: str, file: str) -> Alignment:
+    def table(self, notes: Notes, recording: str, file: str) -> Alignment:
         """The alignment as a table."""
         path = tuple(self._warp(stretch) for stretch in self.stretches)
         certain = certainty.of(self.events, self.stretches)
@@ -209,7 +209,8 @@ class _Found:
             begin_s = np.maximum(rows.time_s[inside], 0.0)
             end_s[inside] = np.maximum(warp.at(offset_s[inside]), begin_s + SHORTEST_NOTE_S)
         names = np.arange(len(notes)).astype(np.str_) if notes.id is None else notes.id
-        velocity = np.full(len(at), _TRANSCRIBED_VELOCITY) if none else np.where(written, notes.velocity[at], 64)
+        unwritten = np.full(len(at), _TRANSCRIBED_VELOCITY)
+        velocity = unwritten if none else np.where(written, notes.velocity[at], unwritten)
         return Alignment(
             recording=recording,
             notes=file,

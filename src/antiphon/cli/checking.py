@@ -15,11 +15,11 @@ from antiphon.cli.shared import (
     JsonOption,
     SplitOption,
     app,
+    give_table,
     output_file,
     output_folder,
     report_unused,
     within,
-    write_output,
 )
 
 if TYPE_CHECKING:
@@ -68,14 +68,7 @@ def check(
         partners=partners,
     )
     report_unused(report.skipped, report.warnings, report.left_out)
-    if out is not None:
-        as_json = json_ or (out.suffix == ".json" and not csv_)
-        write_output(out, report.to_json() if as_json else report.to_csv())
-        typer.echo(f"{report.summary}; table in {out}", err=csv_ or json_)
-    elif csv_ or json_:
-        typer.echo(report.to_csv() if csv_ else report.to_json(), nl=False)
-    else:
-        typer.echo(_as_text(report))
+    give_table(report, report.summary, lambda: _as_text(report), out, csv_, json_)
     if pictures is not None:
         report.write_pictures(pictures)
     if fail and (report.suspects or report.skipped):

@@ -15,12 +15,12 @@ from antiphon.cli.shared import (
     JsonOption,
     ModelOption,
     app,
+    give_table,
     output_file,
     output_folder,
     print_json,
     report_unused,
     within,
-    write_output,
 )
 
 if TYPE_CHECKING:
@@ -84,14 +84,7 @@ def pair(
         follow_links=follow_links,
     )
     report_unused(pairing.skipped, pairing.warnings, pairing.left_out)
-    if out is not None:
-        as_json = json_ or (out.suffix == ".json" and not csv_)
-        write_output(out, pairing.to_json() if as_json else pairing.to_csv())
-        typer.echo(f"{_summary(pairing)}; table in {out}", err=csv_ or json_)
-    elif csv_ or json_:
-        typer.echo(pairing.to_csv() if csv_ else pairing.to_json(), nl=False)
-    else:
-        typer.echo(_pairs_as_text(pairing))
+    give_table(pairing, _summary(pairing), lambda: _pairs_as_text(pairing), out, csv_, json_)
     if write is not None:
         pairing.write_aligned(write)
     if not pairing.pairs and not pairing.recordings:  # no recording could be used

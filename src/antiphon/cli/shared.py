@@ -17,7 +17,7 @@ from antiphon.cli.terminal import console as errors
 from antiphon.types import MODALITIES, Modality
 
 if TYPE_CHECKING:
-    from antiphon import InputWarning, LeftOut, UnreadableInput
+    from antiphon import CheckReport, InputWarning, LeftOut, Pairing, UnreadableInput
 
 _MOST_ALIKE = 3
 
@@ -154,6 +154,19 @@ def write_output(path: Path, text: str) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text_atomic(path, text)
+
+
+def give_table(
+    table: Pairing | CheckReport, summary: str, text: Callable[[], str], out: Path | None, as_csv: bool, as_json: bool
+) -> None:
+    """Write a table to the file of --out, as CSV or JSON, and print its summary; without one print the table."""
+    if out is not None:
+        write_output(out, table.to_json() if as_json or (out.suffix == ".json" and not as_csv) else table.to_csv())
+        typer.echo(f"{summary}; table in {out}", err=as_csv or as_json)
+    elif as_csv or as_json:
+        typer.echo(table.to_csv() if as_csv else table.to_json(), nl=False)
+    else:
+        typer.echo(text())
 
 
 def print_json(value: Any) -> None:

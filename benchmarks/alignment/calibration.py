@@ -33,7 +33,6 @@ _NEAR_S, _LOST_S = 0.05, 0.25
 _DROPPED, _ADDED = 0.03, 0.02
 _REPLACED_S = (4.0, 15.0)
 _TOGETHER_S = 0.03
-_STEP_S = 0.25
 _BINS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99, 1.0001)
 Values = NDArray[np.float64]
 
@@ -90,24 +89,17 @@ def note_samples(events: Events, stretches: list[Stretch], truth: Written) -> di
     found: dict[str, list[Samples]] = {"NOTE": [], "MISSING": [], "PATH": []}
     if not stretches:
         return found
-    height = np.concatenate([one.notes.height for one in stretches])
-    event_s = np.concatenate([one.event_s(events) for one in stretches])
+    evidence = certainty.Evidence.of(events, stretches)
     late_s = np.concatenate([one.notes.time_s - truth.played_s[one.note] for one in stretches])
     constant_s = float(np.nanmedian(late_s))
-    around = certainty.support(event_s, height, event_s)
-    from_event_s = np.concatenate([one.notes.from_event_s for one in stretches])
-    evidence = np.concatenate([one.evidence[events.event[one.note] - one.first] for one in stretches])
     near = np.abs(late_s - constant_s) <= _NEAR_S  # false for a note that is not played
-    played = np.isfinite(late_s)
-    found["NOTE"].append(Samples(certainty.note_features(height, from_event_s, evidence, around), near))
-    found["MISSING"].append(Samples(certainty.missing_features(height, around), ~played))
+    found["NOTE"].append(Samples(evidence.of_notes, near))
+    found["MISSING"].append(Samples(evidence.of_missing, np.isnan(late_s)))
     for stretch in stretches:
-        at_s = np.arange(stretch.times_s[0], stretch.times_s[-1], _STEP_S)
+        at_s = certainty.moments(stretch)
         there_s = np.interp(at_s, stretch.times_s, events.onset_s[stretch.first : stretch.last + 1])
         true_s = np.interp(there_s, *truth.clock_s) + constant_s
-        support = certainty.support(event_s, height, at_s)
-        features = certainty.path_features(support)
-        found["PATH"].append(Samples(features, np.abs(true_s - at_s) <= _LOST_S))
+        found["PATH"].append(Samples(evidence.of_path(at_s), np.abs(true_s - at_s) <= _LOST_S))
     return found
 
 

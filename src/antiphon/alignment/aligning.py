@@ -193,7 +193,7 @@ class _Found:
     def table(self, notes: Notes, recording: str, file: str) -> Alignment:
         """The alignment as a table."""
         path = tuple(self._warp(stretch) for stretch in self.stretches)
-        certain = certainty.of(self.events, self.stretches)
+        certain = certainty.of(self.events, self.stretches, self.onsets)
         rows = _Rows.joined([self._reached(notes, certain), self._unreached(notes), *self._extra()])
         written = rows.note >= 0
         at = np.maximum(rows.note, 0)

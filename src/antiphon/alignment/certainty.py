@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from antiphon.alignment.events import Events
 from antiphon.alignment.note_alignment import Stretch
 from antiphon.alignment.note_times import FAINT
+from antiphon.models.note_onsets import FRAME_HZ, OnsetMap
 
 Values = NDArray[np.float64]
 NOTE = MappingProxyType(
@@ -34,6 +35,7 @@ _LEAST, _GREATEST = 0.002, 0.98
 _PLAYED, _MISSING = 0.5, 0.5
 _STEP_S, _SHORTEST_LOST_S = 0.25, 1.0
 _LOST = 0.5
+_CLEAR, _FEWEST_CLEAR = 0.5, 3  # probability of an onset, and number of such onsets, that show music
 
 
 def support(time_s: Values, height: Values, at_s: Values) -> Values:
@@ -53,22 +55,6 @@ def height_log_odds(height: Values) -> Values:
     """Log odds of heights, limited to 0.002 to 0.98."""
     limited = np.clip(height, _LEAST, _GREATEST)
     return np.log(limited / (1 - limited))
-
-
-def note_features(height: Values, from_event_s: Values, evidence: Values, around: Values) -> NDArray[np.float64]:
-    """The features of `NOTE` [n, 5]: `evidence` [n] is that of the notes' events, `around` [n] the support."""
-    distance = np.abs(from_event_s)
-    return np.column_stack([np.ones(len(around)), height_log_odds(height), distance, evidence, around])
-
-
-def missing_features(height: Values, around: Values) -> NDArray[np.float64]:
-    """The features of `MISSING` [n, 3]."""
-    return np.column_stack([np.ones(len(around)), height_log_odds(height), around])
-
-
-def path_features(around: Values) -> NDArray[np.float64]:
-    """The features of `PATH` [n, 2]: the support `around` [n] of moments."""
-    return np.column_stack([np.ones(len(around)), around])
 
 
 def pair_features(events: Events, stretches: Sequence[Stretch]) -> NDArray[np.float64]:
@@ -103,35 +89,70 @@ class Certainty:
     confidence: Values
 
 
-def of(events: Events, stretches: Sequence[Stretch]) -> Certainty:
-    """How sure the stretches of an alignment are."""
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What is known of the n notes of all stretches, one after the other.
+
+    `height` is the probability of an onset of a note's own key, `event_s` the time of its event, `from_event_s` the
+    time from there to the note, `event` the evidence of the event in log odds a note, `around` the support.
+    """
+
+    height: Values
+    event_s: Values
+    from_event_s: Values
+    event: Values
+    around: Values
+
+    @classmethod
+    def of(cls, events: Events, stretches: Sequence[Stretch]) -> Evidence:
+        """The evidence of at least one stretch."""
+        height = np.concatenate([one.notes.height for one in stretches])
+        event_s = np.concatenate([one.event_s(events) for one in stretches])
+        from_event_s = np.concatenate([one.notes.from_event_s for one in stretches])
+        event = np.concatenate([one.evidence[events.event[one.note] - one.first] for one in stretches])
+        return cls(height, event_s, from_event_s, event, support(event_s, height, event_s))
+
+    @property
+    def of_notes(self) -> NDArray[np.float64]:
+        """The features of `NOTE` [n, 5]."""
+        columns = (height_log_odds(self.height), np.abs(self.from_event_s), self.event, self.around)
+        return np.column_stack([np.ones(len(self.height)), *columns])
+
+    @property
+    def of_missing(self) -> NDArray[np.float64]:
+        """The features of `MISSING` [n, 3]."""
+        return np.column_stack([np.ones(len(self.height)), height_log_odds(self.height), self.around])
+
+    def of_path(self, at_s: Values) -> NDArray[np.float64]:
+        """The features of `PATH` [m, 2] at moments of the recording."""
+        return np.column_stack([np.ones(len(at_s)), support(self.event_s, self.height, at_s)])
+
+
+def of(events: Events, stretches: Sequence[Stretch], onsets: OnsetMap) -> Certainty:
+    """How sure the stretches of an alignment are; `onsets` [88, frames] is the onset map of the recording."""
     if not stretches:
         return Certainty(0.0, 0.0, (), np.zeros(0, np.str_), np.zeros(0))
-    height = np.concatenate([one.notes.height for one in stretches])
-    event_s = np.concatenate([one.event_s(events) for one in stretches])
-    from_event_s = np.concatenate([one.notes.from_event_s for one in stretches])
-    evidence = np.concatenate([one.evidence[events.event[one.note] - one.first] for one in stretches])
-    around = support(event_s, height, event_s)
-    played = probability(NOTE, note_features(height, from_event_s, evidence, around))
-    missing = probability(MISSING, missing_features(height, around))
+    evidence = Evidence.of(events, stretches)
+    played = probability(NOTE, evidence.of_notes)
+    missing = probability(MISSING, evidence.of_missing)
     state = np.where(missing >= _MISSING, "missing", "unsure")
-    state[(height > FAINT) & (played >= _PLAYED)] = "played"
-    right = [_path_along(one, event_s, height) for one in stretches]
-    lost = tuple(stretch for one, of_path in zip(stretches, right, strict=True) for stretch in _lost(one, of_path))
+    state[(evidence.height > FAINT) & (played >= _PLAYED)] = "played"
+    right = [probability(PATH, evidence.of_path(moments(one))) for one in stretches]
+    between = _between(events, stretches, onsets)
+    wrong = [np.zeros(round((end_s - begin_s) / _STEP_S)) for begin_s, end_s in between]
+    lost = [stretch for one, of_path in zip(stretches, right, strict=True) for stretch in _lost(one, of_path)]
     return Certainty(
         pair=float(probability(PAIR, pair_features(events, stretches))[0]),
-        path=float(np.concatenate(right).mean()),
-        lost=lost,
+        path=float(np.concatenate([*right, *wrong]).mean()),
+        lost=tuple(sorted([*lost, *between])),
         state=state,
         confidence=np.where(state == "missing", missing, played),
     )
 
 
-def _path_along(stretch: Stretch, time_s: Values, height: Values) -> Values:
-    """The probability that the path is right, four times a second from a stretch's begin to its end: at least once."""
-    at_s = np.arange(stretch.times_s[0], stretch.times_s[-1] + _STEP_S, _STEP_S)
-    around = support(time_s, height, at_s)
-    return probability(PATH, path_features(around))
+def moments(stretch: Stretch) -> Values:
+    """Seconds of the recording, four times a second from a stretch's begin to its end: at least one."""
+    return np.arange(stretch.times_s[0], stretch.times_s[-1] + _STEP_S, _STEP_S)
 
 
 def _lost(stretch: Stretch, right: Values) -> list[tuple[float, float]]:
@@ -139,3 +160,27 @@ def _lost(stretch: Stretch, right: Values) -> list[tuple[float, float]]:
     wrong = np.concatenate([[False], right < _LOST, [False]])
     edges = np.flatnonzero(np.diff(wrong.astype(np.int8))).reshape(-1, 2) * _STEP_S + stretch.times_s[0]
     return [(float(begin), float(end)) for begin, end in edges if end - begin >= _SHORTEST_LOST_S]
+
+
+def _between(events: Events, stretches: Sequence[Stretch], onsets: OnsetMap) -> list[tuple[float, float]]:
+    """From when to when music sounds that no stretch explains, in seconds of the recording.
+
+    Before the first stretch and after the last one only if it might be that of notes which no stretch has.
+    """
+    first, last = min(one.first for one in stretches), max(one.last for one in stretches)
+    begins = [*(float(one.times_s[0]) for one in stretches), onsets.shape[1] / FRAME_HZ]
+    ends = [0.0, *(float(one.times_s[-1]) for one in stretches)]
+    gaps = list(zip(ends, begins, strict=True))
+    if first == 0:
+        gaps = gaps[1:]
+    if last == len(events) - 1:
+        gaps = gaps[:-1]
+    long = [(begin_s, end_s) for begin_s, end_s in gaps if end_s - begin_s >= _SHORTEST_LOST_S]
+    return [(begin_s, end_s) for begin_s, end_s in long if _sounds(onsets, begin_s, end_s)]
+
+
+def _sounds(onsets: OnsetMap, begin_s: float, end_s: float) -> bool:
+    """Whether notes begin clearly at least once a second."""
+    within = onsets[:, round(begin_s * FRAME_HZ) : round(end_s * FRAME_HZ)]
+    begins = np.diff((within >= _CLEAR).astype(np.int8), axis=1, prepend=0) > 0
+    return float(begins.sum()) >= max(_FEWEST_CLEAR, end_s - begin_s)

@@ -226,7 +226,8 @@ def _between(
             end_s = min(end_s, begin_s + reach_s + (float(expected_s[0]) - begin_s))
     frames = slice(round(begin_s * FRAME_HZ), round(end_s * FRAME_HZ))
     passed = path_between(evidence[:, frames], events.part(first, last))
-    if len(passed.event) and passed.detected.mean() < _DETECTED_IN_GAP:
+    at_an_edge = before is None or after is None
+    if at_an_edge and len(passed.event) and passed.detected.mean() < _DETECTED_IN_GAP:
         return None
     return _shifted(passed, first, frames.start)
 

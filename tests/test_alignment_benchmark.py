@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.alignment import __main__ as command
-from benchmarks.alignment import row_asap, row_maps, row_repeats, row_speed
-from benchmarks.alignment.aligners import Aligned, Peer, Remembered, make_aligner
+from benchmarks.alignment.aligners import Aligned
 from benchmarks.alignment.asap_pieces import read_beats, read_pieces
-from benchmarks.alignment.cases import Case, tuning_cases
+from benchmarks.alignment.cases import Case
 from benchmarks.alignment.measures import (
     Timed,
     accuracy,
@@ -24,7 +19,6 @@ from benchmarks.alignment.measures import (
     lost_stretches,
     monotonic,
 )
-from benchmarks.alignment.registry import ROWS
 from benchmarks.alignment.repeats import (
     KINDS,
     Expected,
@@ -34,120 +28,28 @@ from benchmarks.alignment.repeats import (
     expected_of_variants,
     is_right,
 )
-from benchmarks.alignment.report import as_markdown
-from benchmarks.alignment.rows import Row, Setting, measured
+from benchmarks.alignment.rows import measured
 from benchmarks.alignment.sounds import RATE_HZ, sound_of
 from benchmarks.alignment.truth import clock_constant, median_onsets
 from benchmarks.alignment.warps import draw_warp, warped
 
+from alignment_benchmark_data import BEATS, START_S, chord_notes, ideal, performed_beats, write_data
 from antiphon.alignment.dtw import Warp
 from antiphon.corpora import Corpus, open_corpus
-from antiphon.errors import AntiphonError, UnknownName, UnreadableInput
-from antiphon.io.audio import audio_info, read_samples, write_flac
+from antiphon.errors import UnreadableInput
+from antiphon.io.audio import audio_info, read_samples
 from antiphon.io.note_files import read_notes
 from antiphon.io.notes import Notes
-
-BEATS = 48
-START_S = 20.0  # where the pieces begin in their MAESTRO files
-PIECES = ("A/one", "A/two", "B/three", "B/three_no_repeat", "C/wrong", "C/short")
-
-
-def chord_notes(beat_s: np.ndarray, seed: int, spread_s: float = 0.0) -> Notes:
-    """Three notes at each beat, and one between beats; chords are spread by up to `spread_s`, differently each time."""
-    rng, spread = np.random.default_rng(seed), np.random.default_rng(seed + 1)
-    onset_s, pitch = [], []
-    for begin_s, end_s in zip(beat_s, np.append(beat_s[1:], beat_s[-1] + 0.5), strict=True):
-        onset_s += [*(begin_s + spread.uniform(-spread_s, spread_s, 3)), (begin_s + end_s) / 2]
-        pitch += [*rng.choice(np.arange(40, 90), 3, replace=False), rng.integers(40, 90)]
-    return Notes.of(onset_s, [0.2] * len(onset_s), pitch, [80] * len(pitch))
-
-
-def performed_beats(seed: int) -> np.ndarray:
-    """Beats of a player whose tempo changes: seconds from the first one."""
-    return np.concatenate([[0.0], np.cumsum(np.random.default_rng(seed).uniform(0.35, 0.65, BEATS - 1))])
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small ASAP beside a small MAESTRO; the annotations of C/wrong are of other music, those of C/short too few."""
-    root = tmp_path_factory.mktemp("data")
-    asap, maestro = root / "asap", root / "maestro"
-    rows, table = [], []
-    for number, folder in enumerate(PIECES):
-        (asap / folder).mkdir(parents=True)
-        (maestro / "2011").mkdir(parents=True, exist_ok=True)
-        score_s = np.arange(BEATS) * 0.5
-        chord_notes(score_s, number).save(asap / folder / "midi_score.mid")
-        beat_s = performed_beats(number)
-        played = chord_notes(START_S + beat_s, number, spread_s=0.012)
-        played.save(maestro / "2011" / f"{number}.midi")
-        kept = read_notes(maestro / "2011" / f"{number}.midi")
-        chords = [np.sort(kept.onset_s[np.abs(kept.onset_s - START_S - at) < 0.05])[1] for at in beat_s]
-        annotated = np.array(chords) - (START_S - 0.5)
-        if folder == "C/wrong":
-            annotated = performed_beats(99) + 0.5
-        if folder == "C/short":
-            annotated = annotated[:-1]
-        for name, times in (("midi_score_annotations.txt", score_s), ("p_annotations.txt", annotated)):
-            (asap / folder / name).write_text("".join(f"{at}\t{at}\tb\n" for at in times), encoding="utf-8")
-        split = "train" if folder == "A/two" else "validation" if number % 2 else "test"
-        table.append(["X", folder, split, "2011", f"2011/{number}.midi", f"2011/{number}.wav", str(START_S + 40.0)])
-        rows.append(
-            [
-                folder,
-                f"{folder}/midi_score.mid",
-                f"{folder}/p_annotations.txt",
-                f"{folder}/midi_score_annotations.txt",
-                f"{{maestro}}/2011/{number}.midi",
-                str(START_S),
-                str(START_S + 30.0),
-            ]
-        )
-    columns = "folder midi_score performance_annotations midi_score_annotations maestro_midi_performance start end"
-    _write_csv(asap / "metadata.csv", columns.split(), rows)
-    columns = "canonical_composer canonical_title split year midi_filename audio_filename duration"
-    _write_csv(maestro / "maestro-v3.0.0.csv", columns.split(), table)
-    return root
-
-
-def _write_csv(path: Path, columns: list[str], rows: list[list[str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([columns, *rows])
+    return write_data(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture
 def maestro(data: Path) -> Corpus:
     return open_corpus(str(data / "maestro"))
-
-
-def setting_of(data: Path, maestro: Corpus, cache: Path, **how: object) -> Setting:
-    return Setting(
-        how.pop("aligners", ()),  # type: ignore[arg-type]
-        cache,
-        data / "asap",
-        maestro,
-        soundfonts=("additive",),
-        **how,  # type: ignore[arg-type]
-    )
-
-
-class Oracle:
-    """Gives the notes of a case the times that a map from seconds of the notes gives, plus a delay."""
-
-    name = "antiphon"
-
-    def __init__(self, data: Path, delay_s: float = 0.007) -> None:
-        self.data, self.delay_s = data, delay_s
-        self.asked: list[Case] = []
-
-    def __call__(self, case: Case) -> Aligned:
-        self.asked.append(case)
-        notes = read_notes(case.notes)
-        times = np.interp(notes.onset_s, case.notes_s, case.recording_s) + self.delay_s
-        return Aligned(notes.onset_s, notes.pitch, times, 0.5, np.full(len(notes), 0.95))
-
-    def close(self) -> None:
-        pass
 
 
 def test_annotations_are_put_on_the_clock_of_the_performance(data: Path, maestro: Corpus) -> None:
@@ -331,17 +233,6 @@ def test_warped_notes_are_where_the_warp_says() -> None:
     assert max(tempi) > 1.1
 
 
-def ideal(expected: list[Expected]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of an alignment that is right: of places that are written twice and played once, the first is missing."""
-    rows = []
-    for beat in expected:
-        for number, at in enumerate(beat.written_s):
-            missing = len(beat.written_s) > len(beat.played_s) and number == 0
-            rows += [(at, np.nan)] if missing else [(at, time) for time in beat.played_s]
-    onset_s, times = np.array(rows).T
-    return onset_s, times
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_unfolding_is_right_or_wrong(kind: str) -> None:
     performance_s = performed_beats(6)
@@ -382,149 +273,3 @@ def test_editions_with_and_without_a_repeat_are_matched() -> None:
         assert second - first == pytest.approx(10.0, abs=2e-3)
         assert beat.played_s[0] == pytest.approx(1.2 * first, abs=2e-3)
     assert choose_section(np.arange(10.0), np.random.default_rng(0)) is None
-
-
-def test_the_row_of_asap_measures_an_oracle(data: Path, maestro: Corpus, tmp_path: Path) -> None:
-    oracle = Oracle(data)
-    row = row_asap.ROW
-    result = row.judged(row.run(setting_of(data, maestro, tmp_path, aligners=(oracle,))))
-    found = result["methods"]["antiphon"]
-    assert result["pieces"] == ["A/one", "B/three", "B/three_no_repeat"]
-    assert len(result["dropped"]) == 2
-    assert found["beats"] == result["beats"] > 120
-    assert found["constants_ms"] == pytest.approx({"additive clean": 7.0}, abs=0.01)
-    assert found["median_ms"] < 0.01
-    assert result["bars"]["median_ms"] == {"bar": "<= 3", "ours": found["median_ms"], "met": True}
-    assert result["bars"]["lost_flagged"]["met"] is None  # nothing is lost
-    text = as_markdown({"asap": result | {"code": "", "seed": 0}})
-    assert "| antiphon" in text
-    assert "not measured: lost flagged" in text
-    assert json.loads(json.dumps(result)) == result
-    assert all(case.performed is not None and case.performed.exists() for case in oracle.asked)
-
-
-def test_tuning_cases_are_of_the_training_split(data: Path, maestro: Corpus, tmp_path: Path) -> None:
-    cases = list(tuning_cases(data / "asap", maestro, ["additive"], ["clean", "room"], tmp_path))
-    assert [(case.name, case.kind) for case in cases] == [("A/two", "additive clean"), ("A/two", "additive room")]
-    assert cases[0].recording != cases[1].recording
-
-
-def test_the_row_of_real_recordings_counts_notes(data: Path, maestro: Corpus, tmp_path: Path) -> None:
-    notes = chord_notes(performed_beats(2) + 0.5, 2)
-    lines = [
-        f"{a},{b},{c},{d}"
-        for a, b, c, d in zip(notes.onset_s, notes.offset_s, notes.pitch, notes.velocity, strict=True)
-    ]
-    (tmp_path / "real").mkdir()
-    (tmp_path / "real/x.tsv").write_text("# onset,offset,note,velocity\n" + "\n".join(lines), encoding="utf-8")
-    write_flac(tmp_path / "real/x.flac", np.zeros(16_000 * 30, np.float32), 16_000)
-    oracle = Oracle(data, 0.02)
-    setting = setting_of(data, maestro, tmp_path, aligners=(oracle,), maps=tmp_path / "real")
-    row = row_maps.ROW
-    result = row.judged(row.run(setting))
-    assert result["notes"] == len(notes)
-    assert result["methods"]["antiphon"]["notes_lost"] == 0
-    assert result["methods"]["antiphon"]["constants_ms"]["real"] == pytest.approx(20.0, abs=0.2)
-    assert result["bars"]["median_ms"]["met"]
-    written = read_notes(oracle.asked[0].notes)
-    assert written.end_s != pytest.approx(notes.end_s, abs=0.3)
-    with pytest.raises(UnreadableInput, match="no FLAC"):
-        row.run(replace(setting, maps=tmp_path))
-
-
-class Unfolding(Oracle):
-    """Knows what a case of the repeats row expects."""
-
-    def __init__(self, data: Path, expected: dict[str, list[Expected]]) -> None:
-        super().__init__(data)
-        self.expected = expected
-
-    def __call__(self, case: Case) -> Aligned:
-        onset_s, times = ideal(self.expected[case.name])
-        return Aligned(onset_s, np.zeros(len(onset_s), np.uint8), times, 0.1)
-
-
-def test_the_row_of_repeats_tells_right_from_wrong(data: Path, maestro: Corpus, tmp_path: Path) -> None:
-    setting = setting_of(data, maestro, tmp_path)
-    cases = list(row_repeats.made_cases(setting))
-    assert [one.case.kind for one in cases] == list(KINDS[:3])
-    recordings = [audio_info(one.case.recording).duration_s for one in cases]
-    assert recordings[0] == pytest.approx(32.0, abs=0.01)
-    assert recordings[1] > 40.0  # the section is played twice
-    assert read_notes(cases[2].case.notes).end_s > BEATS * 0.5 + 5.0  # and here it is written twice
-    aligner = Unfolding(data, {one.case.name: one.expected for one in cases})
-    row = row_repeats.ROW
-    result = row.judged(row.run(replace(setting, aligners=(aligner,))))
-    assert result["methods"]["antiphon"]["right_unfolding"] == 100.0
-    assert result["bars"]["right_unfolding"]["met"]
-    aligner.expected[cases[1].case.name] = cases[0].expected
-    result = row.judged(row.run(replace(setting, aligners=(aligner,))))
-    assert result["wrong"] == [cases[1].case.name]
-    assert not result["bars"]["right_unfolding"]["met"]
-
-
-def test_speed_is_sound_per_cpu_second(data: Path, maestro: Corpus, tmp_path: Path) -> None:
-    slow = Oracle(data)
-    peer = Oracle(data)
-    peer.name = "synctoolbox"
-    result = row_speed.ROW.run(setting_of(data, maestro, tmp_path, aligners=(slow, peer)))
-    assert result["methods"]["synctoolbox"]["times_real_time"] == pytest.approx(64.0, rel=0.01)  # 32 s in 0.5 s
-    assert result["methods"]["antiphon"]["times_fastest_peer"] == pytest.approx(1.0)
-
-
-def test_a_peer_without_its_package_is_an_error_of_one_line(tmp_path: Path) -> None:
-    chord_notes(np.arange(4.0), 1).save(tmp_path / "notes.mid")
-    (tmp_path / "sound.flac").touch()
-    case = Case("x", "k", tmp_path / "notes.mid", tmp_path / "sound.flac", 4.0, np.zeros(0), np.zeros(0))
-    peer = Peer("synctoolbox", sys.executable)
-    with pytest.raises(AntiphonError, match="synctoolbox: x: "):
-        peer(case)
-    peer.close()
-    unknown = Peer("nobody", sys.executable)
-    with pytest.raises(AntiphonError, match="ended with code"):
-        unknown(case)
-    with pytest.raises(UnknownName, match="parangonar"):
-        make_aligner("parangona", sys.executable, tmp_path)
-    with pytest.raises(AntiphonError, match="needs --peers"):
-        make_aligner("parangonar", None, tmp_path)
-
-
-def test_times_of_peers_are_kept_until_a_file_changes(data: Path, tmp_path: Path) -> None:
-    chord_notes(np.arange(4.0), 1).save(tmp_path / "notes.mid")
-    (tmp_path / "sound.flac").write_bytes(b"1")
-    case = Case("x", "k", tmp_path / "notes.mid", tmp_path / "sound.flac", 4.0, np.arange(4.0), np.arange(4.0) + 1)
-    oracle = Oracle(data)
-    kept = Remembered(oracle, tmp_path)
-    first, again = kept(case), kept(case)
-    assert len(oracle.asked) == 1
-    assert again.recording_s.tolist() == first.recording_s.tolist()
-    (tmp_path / "sound.flac").write_bytes(b"2")
-    kept(case)
-    assert len(oracle.asked) == 2
-
-
-def test_the_command_writes_its_rows(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(command, "make_aligner", lambda name, python, cache: Oracle(data))
-    out = tmp_path / "alignment.json"
-    words = ["--asap", data / "asap", "--maestro", data / "maestro", "--soundfonts", "additive", "--quick"]
-    words += ["--cache", tmp_path, "--out", out, "--rows", "asap", "maps", "speed"]
-    monkeypatch.setattr(sys, "argv", ["benchmarks.alignment", *map(str, words)])
-    command.main()
-    printed = capsys.readouterr().out
-    assert "maps is skipped: needs --maps" in printed
-    assert "**asap**" in printed
-    rows = json.loads(out.read_text(encoding="utf-8"))["rows"]
-    assert list(rows) == ["asap", "speed"]
-    assert rows["asap"]["quick"] is True
-    assert len(rows["asap"]["pieces"]) == 2
-    monkeypatch.setattr(sys, "argv", ["benchmarks.alignment", "--rows", "asp"])
-    with pytest.raises(SystemExit):
-        command.main()
-    assert "did you mean" in capsys.readouterr().err.lower()
-
-
-def test_rows_have_names_of_their_own() -> None:
-    assert len({row.name for row in ROWS}) == len(ROWS) >= 4
-    assert all(isinstance(row, Row) and row.bars for row in ROWS)

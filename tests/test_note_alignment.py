@@ -119,6 +119,44 @@ def test_other_music_before_and_after_is_no_part_of_the_path():
     assert np.abs(alignment.recording_s[rows] - notes.onset_s - 60.0).max() < 0.003
 
 
+def test_a_passage_that_is_written_otherwise_is_bridged_and_lost():
+    notes = _piece()
+    player_s = notes.onset_s * 1.2 + 1.0
+    inside = (notes.onset_s >= 16.0) & (notes.onset_s < 28.0)
+    transposed_there = Notes.of(notes.onset_s, notes.duration_s, notes.pitch + np.where(inside, 6, 0), notes.velocity)
+    alignment = _aligned(_played(notes, player_s), transposed_there)
+    assert len(alignment.path) == 1
+    assert alignment.path[0].at(np.array([22.0])) == pytest.approx(22.0 * 1.2 + 1.0, abs=1.0)
+    begin_s, end_s = 16.0 * 1.2 + 1.0, 28.0 * 1.2 + 1.0
+    assert sum(to_s - from_s for from_s, to_s in alignment.lost) > 0.75 * (end_s - begin_s)
+    assert begin_s - 2.0 < alignment.lost[0][0] < alignment.lost[-1][1] < end_s + 2.0
+
+
+def test_music_between_stretches_is_lost_and_silence_is_not():
+    notes = _piece()
+    first, last = notes.within(0.0, 20.0), notes.within(20.0, 48.0)
+    after_pause = _played(last, last.onset_s + 40.0)
+    foreign = _piece(1, 60)
+    alignment = _aligned(_together(first, _played(foreign, foreign.onset_s + 26.0), after_pause), notes)
+    (begin_s, end_s), *more = alignment.lost
+    assert not more
+    assert begin_s == pytest.approx(20.0, abs=1.0)
+    assert end_s == pytest.approx(60.0, abs=1.0)
+    assert alignment.path_confidence < 0.7
+    assert _aligned(_together(first, after_pause), notes).lost == ()
+
+
+def test_other_music_at_the_ends_is_lost_only_where_notes_are_left():
+    notes = _piece()
+    foreign = _piece(1, 60)
+    before = _together(foreign, _played(notes, notes.onset_s + 30.0))
+    assert _aligned(before, notes).lost == ()
+    part = notes.within(20.0, 48.0)
+    (begin_s, end_s), *more = _aligned(_together(foreign, _played(part, part.onset_s + 10.0)), notes).lost
+    assert not more
+    assert (begin_s, end_s) == pytest.approx((0.0, 30.0), abs=0.5)
+
+
 def test_other_music_has_no_confidence():
     alignment = _aligned(_piece(1, 300), _piece(2, 300))
     assert alignment.confidence < 0.5

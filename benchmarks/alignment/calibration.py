@@ -95,8 +95,7 @@ def note_samples(events: Events, stretches: list[Stretch], truth: Written) -> di
     near = np.abs(late_s - constant_s) <= _NEAR_S  # false for a note that is not played
     found["NOTE"].append(Samples(evidence.of_notes, near))
     found["MISSING"].append(Samples(evidence.of_missing, np.isnan(late_s)))
-    for stretch in stretches:
-        at_s = certainty.moments(stretch)
+    for stretch, at_s in ((one, at_s) for one in stretches for at_s in certainty.runs(one)):
         there_s = np.interp(at_s, stretch.times_s, events.onset_s[stretch.first : stretch.last + 1])
         true_s = np.interp(there_s, *truth.clock_s) + constant_s
         found["PATH"].append(Samples(evidence.of_path(at_s), np.abs(true_s - at_s) <= _LOST_S))

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from benchmarks.alignment import row_asap, row_maps, row_repeats, row_speed
+from benchmarks.alignment import row_asap, row_lost, row_maps, row_repeats, row_speed
 
-ROWS = (row_asap.ROW, row_maps.ROW, row_repeats.ROW, row_speed.ROW)
+ROWS = (row_asap.ROW, row_lost.ROW, row_maps.ROW, row_repeats.ROW, row_speed.ROW)

@@ -137,43 +137,60 @@ def of(events: Events, stretches: Sequence[Stretch], onsets: OnsetMap) -> Certai
     missing = probability(MISSING, evidence.of_missing)
     state = np.where(missing >= _MISSING, "missing", "unsure")
     state[(evidence.height > FAINT) & (played >= _PLAYED)] = "played"
-    right = [probability(PATH, evidence.of_path(moments(one))) for one in stretches]
-    between = _between(events, stretches, onsets)
+    at_s = [moments for one in stretches for moments in runs(one)]
+    right = [probability(PATH, evidence.of_path(moments)) for moments in at_s]
+    between = _between(events, stretches, at_s, onsets)
     wrong = [np.zeros(round((end_s - begin_s) / _STEP_S)) for begin_s, end_s in between]
-    lost = [stretch for one, of_path in zip(stretches, right, strict=True) for stretch in _lost(one, of_path)]
+    lost = [stretch for moments, of_path in zip(at_s, right, strict=True) for stretch in _lost(moments, of_path)]
     return Certainty(
         pair=float(probability(PAIR, pair_features(events, stretches))[0]),
         path=float(np.concatenate([*right, *wrong]).mean()),
-        lost=tuple(sorted([*lost, *between])),
+        lost=_merged([*lost, *between]),
         state=state,
         confidence=np.where(state == "missing", missing, played),
     )
 
 
-def moments(stretch: Stretch) -> Values:
-    """Seconds of the recording, four times a second from a stretch's begin to its end: at least one."""
-    return np.arange(stretch.times_s[0], stretch.times_s[-1] + _STEP_S, _STEP_S)
+def runs(stretch: Stretch) -> list[Values]:
+    """Seconds of the recording, four times a second from the first event of a run to its last: at least one.
+
+    A run ends where no event follows within twice the reach of support: at a pause, or where other music is put in.
+    """
+    at = np.flatnonzero(np.diff(stretch.times_s) > 2 * _AROUND_S)
+    begins, ends = stretch.times_s[np.concatenate([[0], at + 1])], stretch.times_s[np.concatenate([at, [-1]])]
+    return [np.arange(begin_s, end_s + _STEP_S, _STEP_S) for begin_s, end_s in zip(begins, ends, strict=True)]
 
 
-def _lost(stretch: Stretch, right: Values) -> list[tuple[float, float]]:
-    """From when to when, in seconds of the recording, the path of a stretch is more likely wrong than right."""
+def _lost(at_s: Values, right: Values) -> list[tuple[float, float]]:
+    """From when to when, in seconds of the recording, the path of a run is more likely wrong than right."""
     wrong = np.concatenate([[False], right < _LOST, [False]])
-    edges = np.flatnonzero(np.diff(wrong.astype(np.int8))).reshape(-1, 2) * _STEP_S + stretch.times_s[0]
+    edges = np.flatnonzero(np.diff(wrong.astype(np.int8))).reshape(-1, 2) * _STEP_S + at_s[0]
     return [(float(begin), float(end)) for begin, end in edges if end - begin >= _SHORTEST_LOST_S]
 
 
-def _between(events: Events, stretches: Sequence[Stretch], onsets: OnsetMap) -> list[tuple[float, float]]:
-    """From when to when music sounds that no stretch explains, in seconds of the recording.
+def _merged(stretches: list[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Stretches in order, as one where less lies between two of them than support reaches."""
+    merged: list[tuple[float, float]] = []
+    for begin_s, end_s in sorted(stretches):
+        if merged and begin_s - merged[-1][1] < _AROUND_S:
+            begin_s, end_s = merged[-1][0], max(merged.pop()[1], end_s)
+        merged.append((begin_s, end_s))
+    return tuple(merged)
 
-    Before the first stretch and after the last one only if it might be that of notes which no stretch has.
+
+def _between(
+    events: Events, stretches: Sequence[Stretch], at_s: Sequence[Values], onsets: OnsetMap
+) -> list[tuple[float, float]]:
+    """From when to when music sounds that no run explains, in seconds of the recording.
+
+    Before the first run and after the last one only if it might be that of notes which no stretch has.
     """
-    first, last = min(one.first for one in stretches), max(one.last for one in stretches)
-    begins = [*(float(one.times_s[0]) for one in stretches), onsets.shape[1] / FRAME_HZ]
-    ends = [0.0, *(float(one.times_s[-1]) for one in stretches)]
+    ends = [0.0, *(float(moments[-1]) for moments in at_s)]
+    begins = [*(float(moments[0]) for moments in at_s), onsets.shape[1] / FRAME_HZ]
     gaps = list(zip(ends, begins, strict=True))
-    if first == 0:
+    if min(one.first for one in stretches) == 0:
         gaps = gaps[1:]
-    if last == len(events) - 1:
+    if max(one.last for one in stretches) == len(events) - 1:
         gaps = gaps[:-1]
     long = [(begin_s, end_s) for begin_s, end_s in gaps if end_s - begin_s >= _SHORTEST_LOST_S]
     return [(begin_s, end_s) for begin_s, end_s in long if _sounds(onsets, begin_s, end_s)]

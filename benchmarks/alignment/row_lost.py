@@ -67,7 +67,7 @@ def lost_cases(setting: Setting) -> list[LostCase]:
     found = read_pieces(setting.asap, setting.maestro, setting.splits, setting.without, setting.pieces, setting.seed)
     pieces = [one for one in found.pieces if one.duration_s <= _LONGEST_S]
     rng = np.random.default_rng(setting.seed)
-    cases = []
+    cases: list[LostCase] = []
     for number, piece in enumerate(pieces[: _QUICK_CASES if setting.quick else None]):
         section = choose_section(piece.performance_s, rng)
         if section is not None:

@@ -98,7 +98,8 @@ def note_samples(events: Events, stretches: list[Stretch], truth: Written) -> di
     for stretch, at_s in ((one, at_s) for one in stretches for at_s in certainty.runs(one)):
         there_s = np.interp(at_s, stretch.times_s, events.onset_s[stretch.first : stretch.last + 1])
         true_s = np.interp(there_s, *truth.clock_s) + constant_s
-        found["PATH"].append(Samples(evidence.of_path(at_s), np.abs(true_s - at_s) <= _LOST_S))
+        around = certainty.support(evidence.event_s, evidence.height, at_s)
+        found["PATH"].append(Samples(certainty.path_features(around), np.abs(true_s - at_s) <= _LOST_S))
     return found
 
 

@@ -154,6 +154,13 @@ def chords(notes: Notes) -> tuple[Seconds, list[tuple[int, ...]]]:
     return begins_s[first], [tuple(sorted(set(one.tolist()))) for one in pitches]
 
 
+def recurs(notes: Notes, begin_s: float, end_s: float) -> bool:
+    """Whether 8 consecutive chords of [begin_s, end_s) also stand elsewhere in the notes."""
+    begins_s, found = chords(notes)
+    first, last = np.searchsorted(begins_s, [begin_s - 1e-3, end_s - 1e-3])
+    return bool(_matched(found[first:last], [*found[:first], (), *found[last:]]))
+
+
 def _matched(mine: Sequence[tuple[int, ...]], its: Sequence[tuple[int, ...]]) -> dict[int, int]:
     blocks = SequenceMatcher(None, mine, its, autojunk=False).get_matching_blocks()
     return {one.a + step: one.b + step for one in blocks if one.size >= LEAST_BEATS for step in range(one.size)}

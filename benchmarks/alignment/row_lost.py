@@ -1,7 +1,8 @@
 """Lost stretches: sections of pieces in which notes and recording are different music, and what is said to be lost.
 
-Of each piece of ASAP one section of 12 to 40 s is other music, by turns in the notes and in the recording. Sections are
-from beat to beat, and the other music, from the next piece, is stretched to their length. So the true path goes on.
+Of each piece of ASAP one section of 12 to 40 s is other music, by turns in the notes and in the recording; always in the
+recording where the section recurs in the notes, since a path may rightly find it there. Sections are from beat to beat,
+and the other music, from the next piece, is stretched to their length. So the true path goes on.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from benchmarks.alignment.aligners import OURS
 from benchmarks.alignment.asap_pieces import Piece, read_pieces
 from benchmarks.alignment.cases import Case
 from benchmarks.alignment.measures import covered_s
-from benchmarks.alignment.repeats import choose_section
+from benchmarks.alignment.repeats import choose_section, recurs
 from benchmarks.alignment.rows import Result, Row, Setting
 from benchmarks.alignment.sounds import note_file, sound_of_notes
 
@@ -72,7 +73,9 @@ def lost_cases(setting: Setting) -> list[LostCase]:
         section = choose_section(piece.performance_s, rng)
         if section is not None:
             other = pieces[(number + 1) % len(pieces)]
-            cases.append(_case(setting, piece, other, section, KINDS[len(cases) % len(KINDS)]))
+            again = recurs(read_notes(piece.score), *piece.score_s[list(section)])
+            kind = "other sound" if again else KINDS[len(cases) % len(KINDS)]
+            cases.append(_case(setting, piece, other, section, kind))
     return cases
 
 

@@ -34,7 +34,7 @@ _AROUND_S = 2.0
 _LEAST, _GREATEST = 0.002, 0.98
 _PLAYED, _MISSING = 0.5, 0.5
 _STEP_S, _SHORTEST_LOST_S = 0.25, 1.0
-_LOST = 0.5
+_LOST = 0.25  # support below which a path has nothing to hold on to
 _CLEAR, _FEWEST_CLEAR = 0.5, 3  # probability of an onset, and number of such onsets, that show music
 
 
@@ -55,6 +55,11 @@ def height_log_odds(height: Values) -> Values:
     """Log odds of heights, limited to 0.002 to 0.98."""
     limited = np.clip(height, _LEAST, _GREATEST)
     return np.log(limited / (1 - limited))
+
+
+def path_features(around: Values) -> NDArray[np.float64]:
+    """The features of `PATH` [m, 2] at the support of moments [m]."""
+    return np.column_stack([np.ones(len(around)), around])
 
 
 def pair_features(events: Events, stretches: Sequence[Stretch]) -> NDArray[np.float64]:
@@ -123,10 +128,6 @@ class Evidence:
         """The features of `MISSING` [n, 3]."""
         return np.column_stack([np.ones(len(self.height)), height_log_odds(self.height), self.around])
 
-    def of_path(self, at_s: Values) -> NDArray[np.float64]:
-        """The features of `PATH` [m, 2] at moments of the recording."""
-        return np.column_stack([np.ones(len(at_s)), support(self.event_s, self.height, at_s)])
-
 
 def of(events: Events, stretches: Sequence[Stretch], onsets: OnsetMap) -> Certainty:
     """How sure the stretches of an alignment are; `onsets` [88, frames] is the onset map of the recording."""
@@ -138,10 +139,11 @@ def of(events: Events, stretches: Sequence[Stretch], onsets: OnsetMap) -> Certai
     state = np.where(missing >= _MISSING, "missing", "unsure")
     state[(evidence.height > FAINT) & (played >= _PLAYED)] = "played"
     at_s = [moments for one in stretches for moments in runs(one)]
-    right = [probability(PATH, evidence.of_path(moments)) for moments in at_s]
+    around = [support(evidence.event_s, evidence.height, moments) for moments in at_s]
+    right = [probability(PATH, path_features(one)) for one in around]
     between = _between(events, stretches, at_s, onsets)
     wrong = [np.zeros(round((end_s - begin_s) / _STEP_S)) for begin_s, end_s in between]
-    lost = [stretch for moments, of_path in zip(at_s, right, strict=True) for stretch in _lost(moments, of_path)]
+    lost = [stretch for moments, one in zip(at_s, around, strict=True) for stretch in _lost(moments, one)]
     return Certainty(
         pair=float(probability(PAIR, pair_features(events, stretches))[0]),
         path=float(np.concatenate([*right, *wrong]).mean()),
@@ -161,9 +163,9 @@ def runs(stretch: Stretch) -> list[Values]:
     return [np.arange(begin_s, end_s + _STEP_S, _STEP_S) for begin_s, end_s in zip(begins, ends, strict=True)]
 
 
-def _lost(at_s: Values, right: Values) -> list[tuple[float, float]]:
-    """From when to when, in seconds of the recording, the path of a run is more likely wrong than right."""
-    wrong = np.concatenate([[False], right < _LOST, [False]])
+def _lost(at_s: Values, around: Values) -> list[tuple[float, float]]:
+    """From when to when, in seconds of the recording, hardly any note of the path is detected; `around` is support."""
+    wrong = np.concatenate([[False], around < _LOST, [False]])
     edges = np.flatnonzero(np.diff(wrong.astype(np.int8))).reshape(-1, 2) * _STEP_S + at_s[0]
     return [(float(begin), float(end)) for begin, end in edges if end - begin >= _SHORTEST_LOST_S]
 

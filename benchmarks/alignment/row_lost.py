@@ -1,8 +1,8 @@
 """Lost stretches: sections of pieces in which notes and recording are different music, and what is said to be lost.
 
-Of each piece of ASAP one section of 12 to 40 s is other music, by turns in the notes and in the recording; always in the
-recording where the section recurs in the notes, since a path may rightly find it there. Sections are from beat to beat,
-and the other music, from the next piece, is stretched to their length. So the true path goes on.
+Of each piece of ASAP one section of 12 to 40 s is other music, by turns in the notes and in the recording; always in
+the recording where the section recurs in the notes, since a path may rightly find it there. Sections are from beat to
+beat, and the other music, from the next piece, is stretched to their length. So the true path goes on.
 """
 
 from __future__ import annotations

@@ -100,6 +100,7 @@ def test_json_and_csv_are_printed(alignment: Alignment, calls: list[Any]) -> Non
         ("a.mid", ["--format", "tempo-map"], b"MThd"),
         ("a.match", [], b"info(matchFileVersion,1.0.0)."),
         ("a.TextGrid", [], b'File type = "ooTextFile"'),
+        ("a.png", [], b"\x89PNG"),
         ("a.txt", [], b"3.000002\t"),
         ("a.sv.csv", [], b"3.000002,"),
         ("a.bin", ["--format", "csv"], b"note,pitch"),

@@ -15,6 +15,7 @@ import mido
 import numpy as np
 import pretty_midi
 import pytest
+from matplotlib.image import imread
 from praatio import textgrid
 
 import antiphon
@@ -301,6 +302,19 @@ def test_textgrid_with_quotes_and_notes_at_once(tmp_path: Path) -> None:
     assert len(points) == 1
     assert points[0].label.count('"n"') == count
     assert len(events_of(FORMATS["midi"].write(alignment)).notes) == count
+
+
+def test_the_picture_shows_notes_and_lost_stretches(alignment: Alignment) -> None:
+    def pixels(one: Alignment) -> np.ndarray:
+        return imread(io.BytesIO(FORMATS["picture"].write(one)), format="png")[..., :3]
+
+    whole = pixels(replace(alignment, lost=()))
+    assert whole.shape == (630, 990, 3)
+    blue = (whole[..., 2] > 0.6) & (whole[..., 0] < 0.3)
+    assert blue.sum() > 100
+    lost = pixels(replace(alignment, lost=((0.0, 1e3),)))
+    shaded = (lost[..., 0] - lost[..., 1] > 0.05).mean()
+    assert shaded > 0.5 > 0.02 > (whole[..., 0] - whole[..., 1] > 0.05).mean()
 
 
 def test_audacity_labels_of_beats_and_of_notes(alignment: Alignment, barred: Alignment) -> None:

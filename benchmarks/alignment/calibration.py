@@ -40,11 +40,22 @@ Values = NDArray[np.float64]
 @dataclass(frozen=True, eq=False)
 class Written:
     """Notes on a bent clock. `played_s` [N] is when each is played, NaN for notes that are not; `clock_s` are pairs of
-    seconds of the notes and of the recording along the true map [2, knots]."""
+    seconds of the notes and of the recording along the true map [2, knots]. From `foreign_s[0]` to `foreign_s[1]`
+    seconds of the recording the notes are those of another piece; the two are equal where none are."""
 
     notes: Notes
     played_s: Values
     clock_s: Values
+    foreign_s: tuple[float, float] = (0.0, 0.0)
+
+    def may_be_elsewhere(self, at_s: Values, true_s: Values) -> NDArray[np.bool_]:
+        """Where the recording's notes are not written, and the path is elsewhere: rightly so if the music recurs there.
+
+        `at_s` [n] are seconds of the recording, `true_s` those at which the notes of the path are due.
+        """
+        begin_s, end_s = self.foreign_s
+        unwritten = (at_s >= begin_s) & (at_s < end_s)
+        return unwritten & ((true_s < begin_s - _LOST_S) | (true_s > end_s + _LOST_S))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +75,13 @@ def written(notes: Notes, other: Notes, duration_s: float, rng: np.random.Genera
     kept = rng.uniform(size=len(notes)) >= _DROPPED
     onset_s, played_s, pitch = notes.onset_s[kept], notes.onset_s[kept], notes.pitch[kept].astype(np.int64)
     added = int(_ADDED * len(pitch))
+    foreign_s = (0.0, 0.0)
     if rng.uniform() < 0.5 and len(other):  # some seconds of another piece
         length_s = rng.uniform(*_REPLACED_S)
         begin_s = rng.uniform(0.1, 0.8) * duration_s
         outside = (onset_s < begin_s) | (onset_s >= begin_s + length_s)
-        foreign = other.within(begin_s, begin_s + length_s)
+        foreign_s = (begin_s, begin_s + length_s)
+        foreign = other.within(*foreign_s)
         onset_s = np.concatenate([onset_s[outside], foreign.onset_s])
         pitch = np.concatenate([pitch[outside], foreign.pitch])
         played_s = np.concatenate([played_s[outside], np.full(len(foreign), np.nan)])
@@ -81,7 +94,7 @@ def written(notes: Notes, other: Notes, duration_s: float, rng: np.random.Genera
     order = np.lexsort((pitch, onset_s))
     at_s = warp.at(onset_s[order])
     table = Notes.of(at_s, np.full(len(order), 0.1), pitch[order], np.full(len(order), 64))
-    return Written(table, played_s[order], np.array([warp.library_s, warp.query_s]))
+    return Written(table, played_s[order], np.array([warp.library_s, warp.query_s]), foreign_s)
 
 
 def note_samples(events: Events, stretches: list[Stretch], truth: Written) -> dict[str, list[Samples]]:
@@ -90,16 +103,20 @@ def note_samples(events: Events, stretches: list[Stretch], truth: Written) -> di
     if not stretches:
         return found
     evidence = certainty.Evidence.of(events, stretches)
-    late_s = np.concatenate([one.notes.time_s - truth.played_s[one.note] for one in stretches])
-    constant_s = float(np.nanmedian(late_s))
-    near = np.abs(late_s - constant_s) <= _NEAR_S  # false for a note that is not played
-    found["NOTE"].append(Samples(evidence.of_notes, near))
-    found["MISSING"].append(Samples(evidence.of_missing, np.isnan(late_s)))
+    time_s = np.concatenate([one.notes.time_s for one in stretches])
+    played_s = truth.played_s[np.concatenate([one.note for one in stretches])]
+    constant_s = float(np.nanmedian(time_s - played_s))
+    near = np.abs(time_s - played_s - constant_s) <= _NEAR_S  # false for a note that is not played
+    known = ~truth.may_be_elsewhere(time_s, played_s)
+    found["NOTE"].append(Samples(evidence.of_notes[known], near[known]))
+    found["MISSING"].append(Samples(evidence.of_missing[known], np.isnan(played_s[known])))
     for stretch, at_s in ((one, at_s) for one in stretches for at_s in certainty.runs(one)):
         there_s = np.interp(at_s, stretch.times_s, events.onset_s[stretch.first : stretch.last + 1])
         true_s = np.interp(there_s, *truth.clock_s) + constant_s
         around = certainty.support(evidence.event_s, evidence.height, at_s)
-        found["PATH"].append(Samples(certainty.path_features(around), np.abs(true_s - at_s) <= _LOST_S))
+        known = ~truth.may_be_elsewhere(at_s, true_s)
+        right = np.abs(true_s - at_s) <= _LOST_S
+        found["PATH"].append(Samples(certainty.path_features(around[known]), right[known]))
     return found
 
 

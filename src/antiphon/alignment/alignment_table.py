@@ -184,7 +184,7 @@ class Alignment:
         ----------
         path
             Its suffix chooses the format, where `format` is None: .csv, .json, .mid, .match, .sv.csv (Sonic
-            Visualiser), .txt (Audacity labels) or .TextGrid (Praat).
+            Visualiser), .txt (Audacity labels), .TextGrid (Praat) or .png.
         format
             The name of a format, whatever the suffix is.
 

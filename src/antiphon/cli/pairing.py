@@ -126,7 +126,7 @@ def align(
         typer.Option(
             "--out",
             metavar="FILE",
-            help="write it there: .csv, .json, .mid, .match, .TextGrid, .txt (Audacity), .sv.csv (Sonic Visualiser)",
+            help="write it there: .csv, .json, .mid, .match, .TextGrid, .txt (Audacity), .sv.csv or .png",
             callback=output_file,
         ),
     ] = None,

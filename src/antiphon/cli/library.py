@@ -93,10 +93,10 @@ def _print_report(report: BuildReport, out: Path, keep_going: bool, json_: bool)
     else:
         typer.echo(
             f"{report.embedded} files embedded ({report.windows} windows, {report.empty_windows} empty ones left out), "
-            f"{report.unchanged} unchanged, {report.taken_over} renamed or copied, {report.removed} removed, "
+            f"{report.unchanged} unchanged, {report.renamed} renamed, {report.copied} copied, {report.removed} removed, "
             f"{len(report.failed)} failed; index in {out}"
         )
-    if report.failed and (not keep_going or report.embedded + report.taken_over + report.unchanged == 0):
+    if report.failed and (not keep_going or not report.usable):
         raise typer.Exit(2)
 
 

@@ -8,7 +8,7 @@ and nothing incomplete.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ from antiphon.models.protocol import Embedder
 from antiphon.types import Modality
 
 _HELD = "id, kind, duration_s"
+_ABOUT = "composer, title, split, work"
 _FOLDER = "folder"  # the property that says where the index lay at the last build
 
 
@@ -48,6 +49,15 @@ class FileState:
     def of(cls, path: Path) -> FileState:
         found = path.stat()
         return cls(found.st_size, found.st_mtime_ns)
+
+
+@dataclass(frozen=True)
+class Rename:
+    """A recording whose file has another path now, where it has this size and time."""
+
+    old: str
+    new: str
+    state: FileState
 
 
 @dataclass(frozen=True)
@@ -220,8 +230,8 @@ class Store:
             )
             self._db.write_blob("recordings", "vectors", added.lastrowid, rows)
 
-    def take_over(self, path: str, state: FileState, held: str, gone: bool) -> None:
-        """Add or replace a recording whose content is stored under the path `held`; where that is `gone`, rename it.
+    def copy(self, path: str, state: FileState, held: str) -> None:
+        """Add or replace a recording whose content is stored under the path `held`.
 
         The metadata of that path is copied to this one where it has none.
         """
@@ -233,20 +243,42 @@ class Store:
                 " WHERE root = ? AND path = ?",
                 (*place, *other),
             )
-            if gone:
-                self._delete(other, "about")
+            self._db.execute(
+                "INSERT INTO recordings"
+                " (root, path, kind, size, mtime_ns, content_hash, duration_s, starts_s, vectors, onsets)"
+                " SELECT ?, ?, kind, ?, ?, content_hash, duration_s, starts_s, vectors, onsets FROM recordings"
+                " WHERE root = ? AND path = ?",
+                (*place, state.size, state.mtime_ns, *other),
+            )
+
+    def rename(self, renames: Sequence[Rename]) -> list[Rename]:
+        """Give recordings and their metadata new paths, in one transaction, so that they may exchange their paths.
+
+        Recordings at the new paths that are not renamed themselves are removed. Returns the renames that were made: all
+        but those of recordings that another process has removed meanwhile.
+        """
+        with self._change():
+            found = []
+            for one in renames:
+                place = self._split(one.old)
+                row = next(self._db.rows("SELECT id FROM recordings WHERE root = ? AND path = ?", *place), None)
+                if row is not None:
+                    about = list(self._db.rows(f"SELECT {_ABOUT} FROM about WHERE root = ? AND path = ?", *place))
+                    found.append((one, row[0], place, about))
+            for _, id_, place, _ in found:
+                self._db.execute("UPDATE recordings SET path = ? WHERE id = ?", (f"{id_}//", id_))  # no path has //
+                self._delete(place, "about")
+            for one, id_, _, about in found:
+                place = self._split(one.new)
+                self._delete(place, "failures", "recordings")
                 self._db.execute(
-                    "UPDATE recordings SET root = ?, path = ?, size = ?, mtime_ns = ? WHERE root = ? AND path = ?",
-                    (*place, state.size, state.mtime_ns, *other),
+                    "UPDATE recordings SET root = ?, path = ?, size = ?, mtime_ns = ? WHERE id = ?",
+                    (*place, one.state.size, one.state.mtime_ns, id_),
                 )
-            else:
-                self._db.execute(
-                    "INSERT INTO recordings"
-                    " (root, path, kind, size, mtime_ns, content_hash, duration_s, starts_s, vectors, onsets)"
-                    " SELECT ?, ?, kind, ?, ?, content_hash, duration_s, starts_s, vectors, onsets FROM recordings"
-                    " WHERE root = ? AND path = ?",
-                    (*place, state.size, state.mtime_ns, *other),
+                self._db.execute_many(
+                    "INSERT OR REPLACE INTO about VALUES (?, ?, ?, ?, ?, ?)", [(*place, *known) for known in about]
                 )
+        return [one for one, *_ in found]
 
     def put_failure(self, path: str, state: FileState, reason: str) -> None:
         """Record why a file is not in the index, and the version of the readers that could not read it."""
@@ -278,7 +310,7 @@ class Store:
 
     def about(self) -> dict[str, FileMetadata]:
         """Path → metadata; files without any are left out."""
-        return {path: FileMetadata(*known) for path, *known in self._files("about", "composer, title, split, work")}
+        return {path: FileMetadata(*known) for path, *known in self._files("about", _ABOUT)}
 
     def describe(self, about: Mapping[str, FileMetadata]) -> None:
         """Add to the metadata of files, in one transaction. Derived files stay valid."""

@@ -261,7 +261,7 @@ def _bring_up_to_date(
         return
     content = known.read.get(name) or content_hash(path)
     if content == content_before:
-        store.touch(name, state)
+        store.touch({name: state})
         report.unchanged += 1
         return
     other = known.by_content.get(content)

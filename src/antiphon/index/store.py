@@ -8,7 +8,7 @@ and nothing incomplete.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -144,6 +144,11 @@ class Store:
         index = self.folder.resolve()
         known = Roots.of(index, self._db.rows("SELECT id, path FROM roots"))
         return known.moved(self._moves).followed(Path(self.meta(_FOLDER) or index))
+
+    def folders(self) -> list[Path]:
+        """The roots that have files."""
+        used = {root for (root,) in self._db.rows("SELECT root FROM recordings UNION SELECT root FROM failures")}
+        return [folder for number, folder in self.roots().folders.items() if number in used]
 
     def write_place(self) -> None:
         """Write down where the index and its roots are now, so that they are found when they move together."""
@@ -290,13 +295,11 @@ class Store:
                 (*place, state.size, state.mtime_ns, reason, readers_version()),
             )
 
-    def touch(self, path: str, state: FileState) -> None:
-        """Record a new time of a file whose content did not change."""
+    def touch(self, states: Mapping[str, FileState]) -> None:
+        """Record new times of files, by path, whose content did not change."""
         with self._db.transaction():
-            self._db.execute(
-                "UPDATE recordings SET size = ?, mtime_ns = ? WHERE root = ? AND path = ?",
-                (state.size, state.mtime_ns, *self._split(path)),
-            )
+            rows = [(state.size, state.mtime_ns, *self._split(path)) for path, state in states.items()]
+            self._db.execute_many("UPDATE recordings SET size = ?, mtime_ns = ? WHERE root = ? AND path = ?", rows)
 
     def remove(self, paths: Iterable[str]) -> None:
         """Remove recordings and failures with their metadata."""
@@ -322,15 +325,12 @@ class Store:
                 rows = [(*self._split(path), *astuple(one)) for path, one in changed.items()]
                 self._db.execute_many("INSERT OR REPLACE INTO about VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-    def relocate(self, old: str | Path, new: str | Path) -> int:
-        """Record that files below the folder `old` are now below `new`; returns their number.
+    def relocate(self, old: Path, new: Path, staying: Collection[str] = ()) -> None:
+        """Replace `old`, a folder or a file, by `new` in all paths, both absolute, except in those of `staying`.
 
-        Raises `AntiphonError` where `new` is no folder, or the index contains no file below `old`, or contains others
-        at the new paths.
+        Raises `AntiphonError` where the index contains others at the new paths.
         """
-        if not Path(new).is_dir():
-            raise AntiphonError(f"{new}: no such folder; move the files first, then tell the index")
-        return relocate_rows(self._db, self.folder.resolve(), Path(old).resolve(), Path(new).resolve())
+        relocate_rows(self._db, self.folder.resolve(), old, new, staying)
 
     def counts(self) -> dict[Modality, tuple[int, int, float]]:
         """Per kind: recordings, windows, hours."""

@@ -128,4 +128,4 @@ def shown(hits: list[Match], snapshot: Snapshot) -> Iterator[models.Hit]:
     for hit in hits:
         recording = snapshot.by_path.get(hit.file)
         if recording is not None:
-            yield models.Hit(**hit.match_fields() | {"file": recording.file}, recording=recording)
+            yield models.Hit(**hit.match_fields() | {"file": recording.file}, gone=hit.gone, recording=recording)

@@ -10,19 +10,23 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import antiphon
 from antiphon.cli import app
 from antiphon.cli.index_files import shown
+from antiphon.corpora import Corpus
 from antiphon.index import build, presence, upkeep
 from antiphon.index.library import Index
 from antiphon.index.metadata import FileMetadata
 from antiphon.index.presence import explain_missing, found_again
 from antiphon.index.store import FileState, Rename, Store
 from antiphon.index.upkeep import MoveReport, PruneReport, list_files
+from conftest import index_of_three
 from library import bring_up_to_date, in_database, in_library
+from serving import as_wav, recordings, search, served
 
 
 def run(*words: object) -> Any:
@@ -356,6 +360,22 @@ class TestExplanation:
         assert shown(str(tmp_path / "music" / "a.mid")) == "music/a.mid"
         assert shown("music/a.mid") == "music/a.mid"
         assert shown(str(tmp_path.parent / "a.mid")) == str(tmp_path.parent / "a.mid")
+
+
+def test_the_server_says_which_matches_have_lost_their_file(short_demo: Corpus, tmp_path: Path):
+    index = index_of_three(short_demo, tmp_path)
+    sound = short_demo.recordings[7].audio_path
+    assert sound is not None
+    (tmp_path / "music" / short_demo.recordings[7].notes_path.name).unlink()
+    with served(index) as client:
+        found = search(client, sound.read_bytes(), "take.flac", start_s=5, length_s=10)
+        assert {hit["recording"]["id"]: hit["gone"] for hit in found["hits"]} == {
+            one["id"]: one["title"] == short_demo.recordings[7].title for one in recordings(client, "notes")
+        }
+        assert found["hits"][0]["gone"] is True
+        tone = np.sin(2 * np.pi * 440 * np.arange(8 * 24_000) / 24_000, dtype=np.float32)
+        unknown = search(client, as_wav(0.3 * tone, 24_000), "tone.wav")
+        assert unknown["hints"][-1]["fact"] == "1 of 3 files of the library are gone or cannot be reached"
 
 
 def test_the_list_of_an_empty_index(folder: Path, out: Path):

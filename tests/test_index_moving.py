@@ -310,3 +310,21 @@ def test_a_search_says_that_files_are_gone(folder: Path, out: Path):
     assert Path(hits[0]["file"]).name == "a.mid"
     assert " 100 %  " in run(*ask).stdout
     assert f"{folder / 'a.mid'} (gone)" in run(*ask).stdout
+
+
+def test_a_search_in_recordings_of_a_renamed_folder_names_the_command(folder: Path, out: Path):
+    bring_up_to_date(folder, out, only="audio")
+    query = shutil.copy(folder / "a.mid", folder.parent / "query.mid")
+    moved = folder.rename(folder.with_name("renamed"))
+    done = run("search", query, "--index", out)
+    assert (done.exit_code, done.stdout) == (0, "nothing in the library is likely to be this\n")
+    hints = [line for line in done.stderr.splitlines() if "are gone" in line]
+    command = f"antiphon index move {folder} {moved} --index {out}"
+    assert hints == [
+        f"hint: 3 of 3 files of the library are gone: the folder {folder} no longer exists, and {moved} has its files; "
+        f"write that down with: {command}"
+    ]
+    assert run(*command.split()[1:]).exit_code == 0
+    done = run("search", query, "--index", out)
+    assert "a.flac" in done.stdout
+    assert "hint" not in done.stderr

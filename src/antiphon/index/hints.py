@@ -82,7 +82,7 @@ def hints_for(
 
 
 def hints_of_missing(missing: Sequence[str], of: int, index: Path) -> list[Hint]:
-    """What happened to the files that are missing among `of` files, and the commands that help."""
+    """The causes why files are missing among `of` files, each with the command that helps."""
     return [Hint(line) for line in explain_missing(missing, of, index)]
 
 

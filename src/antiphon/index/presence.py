@@ -1,4 +1,4 @@
-"""Whether the files of an index are still there, and what may have happened to those that are not."""
+"""Whether the files of an index are still there, and the likely causes where they are not."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _near(folder: Path) -> Iterator[Path]:
 
 
 def explain_missing(missing: Sequence[str], of: int, index: Path) -> list[str]:
-    """What happened to the files of an index that are missing, and the command that helps: a line for each cause.
+    """The causes why files of an index are missing, each with the command that helps, one a line.
 
     `missing` are full paths, `of` is the number of all files. The folder with the most files comes first.
     """

@@ -264,6 +264,7 @@ class Store:
         """
         with self._change():
             found = []
+            taken = {self._split(one.new) for one in renames}
             for one in renames:
                 place = self._split(one.old)
                 row = next(self._db.rows("SELECT id FROM recordings WHERE root = ? AND path = ?", *place), None)
@@ -271,8 +272,9 @@ class Store:
                     about = list(self._db.rows(f"SELECT {_ABOUT} FROM about WHERE root = ? AND path = ?", *place))
                     found.append((one, row[0], place, about))
             for _, id_, place, _ in found:
-                self._db.execute("UPDATE recordings SET path = ? WHERE id = ?", (f"{id_}//", id_))  # no path has //
                 self._delete(place, "about")
+                if place in taken:  # each update writes the whole row
+                    self._db.execute("UPDATE recordings SET path = ? WHERE id = ?", (f"{id_}//", id_))  # no path has //
             for one, id_, _, about in found:
                 place = self._split(one.new)
                 self._delete(place, "failures", "recordings")

@@ -63,7 +63,7 @@ class TestBuild:
         before = in_database(out)
         write_scale(folder / "a.mid")
         report, embedded = bring_up_to_date(folder, out)
-        assert (report.embedded, embedded, report.unchanged, report.taken_over) == (1, 1, 5, 0)
+        assert (report.embedded, embedded, report.unchanged, report.copied) == (1, 1, 5, 0)
         after = in_database(out)
         assert after["a.mid"] != before["a.mid"]
         assert after | {"a.mid": before["a.mid"]} == before
@@ -75,7 +75,7 @@ class TestBuild:
         shutil.copy(folder / "b.mid", folder / "a.mid")
         shutil.copy(folder / "b.flac", folder / "new.flac")
         report, embedded = bring_up_to_date(folder, out)
-        assert (report.embedded, embedded, report.unchanged, report.taken_over) == (0, 0, 5, 2)
+        assert (report.embedded, embedded, report.unchanged, report.copied) == (0, 0, 5, 2)
         after = {"a.mid": before["b.mid"], "new.flac": before["b.flac"]}
         assert in_database(out) == before | after == in_library(out, "notes") | in_library(out, "audio")
 
@@ -87,7 +87,7 @@ class TestBuild:
         (folder / "deeper").rename(folder / "elsewhere")
         (folder / "a.mid").rename(folder / "elsewhere" / "z.mid")
         report, embedded = bring_up_to_date(folder, out)
-        assert (embedded, report.unchanged, report.taken_over, report.removed) == (0, 3, 3, 0)
+        assert (embedded, report.unchanged, report.renamed, report.removed) == (0, 3, 3, 0)
         with Store(out) as store:
             now = {Path(one.path).relative_to(folder.resolve()).as_posix(): one.id for one in store.recordings()}
             about = store.about()

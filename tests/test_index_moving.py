@@ -18,11 +18,13 @@ from antiphon.index import database, elsewhere
 from antiphon.index.build import build_index
 from antiphon.index.database import Database
 from antiphon.index.embedding import embed_file
+from antiphon.index.library import Index
 from antiphon.index.match import Match
 from antiphon.index.metadata import FileMetadata
 from antiphon.index.roots import common_folders
 from antiphon.index.search import SearchOptions, search
 from antiphon.index.store import Store, is_index
+from antiphon.index.upkeep import MoveReport, list_files, move_files
 from antiphon.index.view import Filters
 from antiphon.models.template import TemplateEmbedder
 from library import bring_up_to_date, in_database
@@ -123,8 +125,8 @@ class TestRelocation:
         folder.rename(moved)
         out.rename(tmp_path / "moved index")
         index = tmp_path / "moved index"
-        done = run("index", "relocate", f"{folder}={moved}", "--index", index)
-        assert (done.exit_code, done.output) == (0, f"6 files, now below {moved}\n")
+        done = run("index", "move", folder, moved, "--index", index)
+        assert (done.exit_code, done.output) == (0, f"6 files moved, now below {moved}\n")
         again = hits(index, moved / "a.flac")
         assert [Path(hit.file).relative_to(moved.resolve()) for hit in again] == [
             Path(hit.file).relative_to(folder.resolve()) for hit in found
@@ -139,10 +141,11 @@ class TestRelocation:
         before = in_database(out)
         shutil.move(folder / "deeper", tmp_path / "deeper")
         with Store(out) as store:
-            assert store.relocate(str(folder / "deeper"), str(tmp_path / "deeper")) == 2
+            report = move_files(store, folder / "deeper", tmp_path / "deeper")
+            assert report == MoveReport(moved=2)
             assert str((tmp_path / "deeper" / "c.mid").resolve()) in store.known()
             assert len(store.known()) == 6
-            assert store.library("notes").missing_files() == []
+            assert list_files(store).missing == []
         assert in_database(out) == before
         best = hits(out, tmp_path / "deeper" / "c.flac")[0]
         assert Path(best.file) == (tmp_path / "deeper" / "c.mid").resolve()
@@ -153,16 +156,17 @@ class TestRelocation:
         shutil.copytree(folder, folder / "copy")
         bring_up_to_date(folder, out, only="notes")
         before = facts_of(out)
-        with Store(out) as store:
+        with Index.open(out) as index:
             for old, new, says in (
                 (folder, tmp_path / "nowhere", "no such folder"),
                 (tmp_path / "nowhere", tmp_path, r"holds no file below it; its files lie below .*music"),
                 (folder / "copy", folder, "holds this file already"),
+                (folder, tmp_path, r"none of the 6 files below .*music is there, not .*a\.mid; nothing was changed"),
             ):
                 with pytest.raises(AntiphonError, match=says):
-                    store.relocate(old, new)
+                    index.move(old, new)
         assert facts_of(out) == before
-        assert run("index", "relocate", "nonsense", "--index", out).exit_code == 2
+        assert run("index", "move", "alone", "--index", out).exit_code == 2
 
     def test_files_in_the_folder_of_the_index_move_with_it(self, folder: Path, out: Path, tmp_path: Path):
         bring_up_to_date(folder / "a.mid", out)
@@ -171,7 +175,7 @@ class TestRelocation:
         out.rename(tmp_path / "moved")
         with Store(tmp_path / "moved") as store:
             assert str((tmp_path / "moved" / "uploads" / "c.mid").resolve()) in store.known()
-            assert store.library("notes").missing_files() == []
+            assert list_files(store).missing == []
 
     @pytest.mark.parametrize("place", ["beside", "music/inside"])
     def test_an_index_that_moves_with_its_library_finds_it(self, folder: Path, tmp_path: Path, place: str):
@@ -180,15 +184,15 @@ class TestRelocation:
         moved = (tmp_path / "drive").rename(tmp_path / "media")
         with Store(moved / place) as store:
             assert {Path(path).parent for path in store.known()} >= {moved / "music"}
-            assert store.library("notes").missing_files() == []
+            assert list_files(store).missing == []
         report, embedded = bring_up_to_date(moved / "music", moved / place, only="notes")
         assert (embedded, report.unchanged, report.removed) == (0, 3, 0)
         again = moved.rename(tmp_path / "other")
         with Store(again / place, roots={moved / "music": again / "music"}) as store:
-            assert store.library("notes").missing_files() == []
+            assert list_files(store).missing == []
         (again / place).rename(tmp_path / "alone")
         with Store(tmp_path / "alone") as store:
-            assert store.library("notes").missing_files() != []
+            assert list_files(store).missing != []
 
     def test_the_root_of_files_is_the_deepest_folder_that_holds_all(self):
         assert common_folders(["/m/a/x.mid", "/m/a/b/y.mid"]) == [Path("/m/a")]
@@ -292,7 +296,35 @@ def test_a_search_says_that_files_are_gone(folder: Path, out: Path):
     (folder / "a.mid").unlink()
     for done in (run(*ask), run(*ask, "--json")):
         assert done.exit_code == 0
-        said = [line.removeprefix("hint: ") for line in done.stderr.splitlines() if "are gone" in line]
-        assert len(said) == 1
-        assert said[0].startswith(f"2 of 3 files of the library are gone and cannot be found, the first {folder}")
-    assert {Path(hit["file"]).name for hit in json.loads(done.stdout)} <= {"b.mid"}
+        said = [line for line in done.stderr.splitlines() if line.startswith("hint: ")]
+        assert len(said) == 2
+        assert said[0].startswith("hint: 1 of 3 files of the library are gone: the folder ")
+        assert said[0].endswith(f"with: antiphon index move {folder / 'deeper'} {folder / 'elsewhere'} --index {out}")
+        assert said[1].startswith(f"hint: 1 of 3 files of the library are gone, the first {folder / 'a.mid'}; where")
+    hits = json.loads(done.stdout)
+    assert {Path(hit["file"]).name: hit.get("gone", False) for hit in hits} == {
+        "a.mid": True,
+        "b.mid": False,
+        "c.mid": True,
+    }
+    assert Path(hits[0]["file"]).name == "a.mid"
+    assert " 100 %  " in run(*ask).stdout
+    assert f"{folder / 'a.mid'} (gone)" in run(*ask).stdout
+
+
+def test_a_search_in_recordings_of_a_renamed_folder_names_the_command(folder: Path, out: Path):
+    bring_up_to_date(folder, out, only="audio")
+    query = shutil.copy(folder / "a.mid", folder.parent / "query.mid")
+    moved = folder.rename(folder.with_name("renamed"))
+    done = run("search", query, "--index", out)
+    assert (done.exit_code, done.stdout) == (0, "nothing in the library is likely to be this\n")
+    hints = [line for line in done.stderr.splitlines() if "are gone" in line]
+    command = f"antiphon index move {folder} {moved} --index {out}"
+    assert hints == [
+        f"hint: 3 of 3 files of the library are gone: the folder {folder} no longer exists, and {moved} has its files; "
+        f"write that down with: {command}"
+    ]
+    assert run(*command.split()[1:]).exit_code == 0
+    done = run("search", query, "--index", out)
+    assert "a.flac" in done.stdout
+    assert "hint" not in done.stderr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import get_type_hints
 
 import pytest
@@ -22,6 +22,7 @@ def test_json_has_the_documented_fields_and_nothing_unknown():
     assert not {"work", "composer", "title"} & set(UNKNOWN.as_dict())
     known = Match(**UNKNOWN.match_fields() | {"title": "Jaro"})
     assert known.as_dict() == UNKNOWN.as_dict() | {"title": "Jaro"}
+    assert replace(UNKNOWN, gone=True).as_dict() == UNKNOWN.as_dict() | {"gone": True}
 
 
 @pytest.mark.parametrize("other", [Pair, models.Hit, models.Pair])
@@ -35,7 +36,7 @@ def test_others_are_matches_with_fields_of_their_own(other: type[Match]):
 @pytest.mark.parametrize("model", [models.Hit, models.Pair])
 def test_the_servers_json_has_every_field_in_its_type(model: type[Match]):
     properties = TypeAdapter(model).json_schema(mode="serialization")["properties"]
-    types = {float: "number", int: "integer", str: "string"}
+    types = {float: "number", int: "integer", str: "string", bool: "boolean"}
     for name, type_ in get_type_hints(Match).items():
         assert properties[name]["type"] == types[type_], name
 

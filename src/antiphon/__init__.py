@@ -27,15 +27,19 @@ _HOME = {
     "Embedder": "models.protocol",
     "Embeddings": "models.protocol",
     "Evaluation": "evaluation.runner",
+    "FileList": "index.upkeep",
     "Hint": "index.hints",
     "Index": "index.library",
+    "IndexedFile": "index.upkeep",
     "Injected": "models.arms",
     "InputWarning": "errors",
     "LeftOut": "io.folders",
     "Match": "index.match",
+    "MoveReport": "index.upkeep",
     "Notes": "io.notes",
     "Pair": "index.pairing",
     "Pairing": "index.pairing",
+    "PruneReport": "index.upkeep",
     "Recording": "corpora",
     "Run": "training.run",
     "SearchOptions": "index.search",
@@ -112,6 +116,10 @@ if TYPE_CHECKING:
     from antiphon.index.pairing import Pairing as Pairing
     from antiphon.index.pairing import pair as pair
     from antiphon.index.search import SearchOptions as SearchOptions
+    from antiphon.index.upkeep import FileList as FileList
+    from antiphon.index.upkeep import IndexedFile as IndexedFile
+    from antiphon.index.upkeep import MoveReport as MoveReport
+    from antiphon.index.upkeep import PruneReport as PruneReport
     from antiphon.io.audio import Sound as Sound
     from antiphon.io.audio import read_audio as read_audio
     from antiphon.io.cache import CacheReport as CacheReport

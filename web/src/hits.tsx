@@ -47,7 +47,7 @@ export function Hits({ hits, selected, provisional, onSelect }: Props) {
                 <b class="number">{formatConfidence(hit.confidence)}</b>
               </span>
               <span class="line">
-                <span class="by">{byLine(hit, hits)}</span>
+                <span class="by">{byLine(hit, hits)}{hit.gone ? " · file is gone" : ""}</span>
                 <span class="words">{hit.words}</span>
               </span>
               <span class="where">

@@ -524,6 +524,11 @@ export interface components {
              * @default
              */
             title: string;
+            /**
+             * Gone
+             * @default false
+             */
+            gone: boolean;
             recording: components["schemas"]["Recording"];
             /** Likely */
             readonly likely: boolean;
@@ -654,6 +659,11 @@ export interface components {
              * @default
              */
             title: string;
+            /**
+             * Gone
+             * @default false
+             */
+            gone: boolean;
             /** Path Confidence */
             path_confidence: number;
             audio: components["schemas"]["Recording"];

@@ -9,6 +9,7 @@ import typer
 
 import antiphon
 from antiphon.checks import COUNT, MIN_0, SAMPLE_RATE_HZ, SECONDS
+from antiphon.cli.index_files import index_as_text
 from antiphon.cli.shared import (
     CorpusArgument,
     JsonOption,
@@ -80,15 +81,18 @@ def render(
 def info(
     what: Annotated[str, typer.Argument(metavar="CORPUS|INDEX|MODEL")],
     split: SplitOption = None,
+    files: Annotated[bool, typer.Option("--files", help="also list the files of an index")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Describe a corpus, an index or a model.
+    """Describe a corpus, an index or a model. Files of an index that are gone are named.
 
     Example: antiphon info maestro-v3.0.0 --split validation
     """
-    facts = antiphon.describe(what, split=split)
+    facts = antiphon.describe(what, split=split, files=files)
     if json_:
         print_json(facts)
+    elif facts["kind"] == "index":
+        typer.echo(index_as_text(facts))
     else:
         print_rows([_left_out_as_text(facts)])
 

@@ -93,29 +93,11 @@ def _print_report(report: BuildReport, out: Path, keep_going: bool, json_: bool)
     else:
         typer.echo(
             f"{report.embedded} files embedded ({report.windows} windows, {report.empty_windows} empty ones left out), "
-            f"{report.unchanged} unchanged, {report.taken_over} renamed or copied, {report.removed} removed, "
-            f"{len(report.failed)} failed; index in {out}"
+            f"{report.unchanged} unchanged, {report.renamed} renamed, {report.copied} copied, "
+            f"{report.removed} removed, {len(report.failed)} failed; index in {out}"
         )
-    if report.failed and (not keep_going or report.embedded + report.taken_over + report.unchanged == 0):
+    if report.failed and (not keep_going or not report.usable):
         raise typer.Exit(2)
-
-
-@index_app.command("relocate")
-def index_relocate(
-    moves: Annotated[list[str], typer.Argument(metavar="OLD=NEW…", help="a folder before and after it was moved")],
-    index: IndexOption,
-) -> None:
-    """Record that folders of the library have moved. Nothing is embedded again.
-
-    Example: antiphon index relocate /mnt/old/scores=/media/new/scores --index library
-    """
-    pairs = [move.partition("=") for move in moves]
-    for old, _, new in pairs:
-        if not old or not new:
-            raise typer.BadParameter(f"{old or new!r}: two folders with = between them, OLD=NEW")
-    with antiphon.Index.open(index) as opened:
-        for old, _, new in pairs:
-            typer.echo(f"{opened.relocate(old, new)} files, now below {new}")
 
 
 @app.command("search")
@@ -143,7 +125,7 @@ def search_command(
     """Find the notes of a recording in a library, or the recordings of a note file.
 
     Matches that are more likely false than true are marked with a question mark. Where there are no others, hints on
-    stderr name what may help.
+    stderr name what may help. They also say which files of the library are gone.
 
     Example: antiphon search take1.flac --index library --start 10 --length 20
     """
@@ -159,10 +141,8 @@ def search_command(
     with antiphon.Index.open(index) as opened:
         matches = opened.search(query, top=top, by_work=by_work, repeats=repeats, **how)
         found = bool(matches) and matches[0].confidence >= LIKELY
-        hints = [] if found else opened.hints(query, **how)
-        searched = opened.view(against or opened.modality_to_search(query))
-    if found:
-        _report_missing(searched.missing_files(), len(searched.paths), index)
+        searched = against or opened.modality_to_search(query)
+        hints = opened.missing_hints(searched) if found else opened.hints(query, **how)
     for hint in hints:
         console.print(f"hint: {hint}", markup=False, soft_wrap=True)
     if json_:
@@ -176,15 +156,5 @@ def search_command(
         times = f"{match.start_s:9.2f}{match.end_s:9.2f}{match.query_start_s:12.2f}{match.query_end_s:9.2f}"
         key = f"{match.semitones:+d}" if match.semitones else "="
         doubt = " " if match.confidence >= LIKELY else "?"
-        typer.echo(f"{times}{match.tempo:7.2f}{key:>5}{100 * match.confidence:5.0f} %{doubt} {match.file}")
-
-
-def _report_missing(missing: list[str], of: int, index: Path) -> None:
-    """Report on stderr the files of the library that no longer exist; a search cannot find them."""
-    if missing:
-        console.print(
-            f"{len(missing)} of {of} files of the library are gone and cannot be found, the first {missing[0]}; update "
-            f"it with: antiphon index add FOLDER --index {index}, or antiphon index relocate OLD=NEW --index {index}",
-            markup=False,
-            soft_wrap=True,
-        )
+        file = f"{match.file} (gone)" if match.gone else match.file
+        typer.echo(f"{times}{match.tempo:7.2f}{key:>5}{100 * match.confidence:5.0f} %{doubt} {file}")

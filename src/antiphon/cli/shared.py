@@ -17,7 +17,7 @@ from antiphon.cli.terminal import console as errors
 from antiphon.types import MODALITIES, Modality
 
 if TYPE_CHECKING:
-    from antiphon import CheckReport, InputWarning, LeftOut, Pairing, UnreadableInput
+    from antiphon import CheckReport, FileList, InputWarning, LeftOut, Pairing, UnreadableInput
 
 _MOST_ALIKE = 3
 
@@ -157,7 +157,12 @@ def write_output(path: Path, text: str) -> None:
 
 
 def give_table(
-    table: Pairing | CheckReport, summary: str, text: Callable[[], str], out: Path | None, as_csv: bool, as_json: bool
+    table: Pairing | CheckReport | FileList,
+    summary: str,
+    text: Callable[[], str],
+    out: Path | None,
+    as_csv: bool,
+    as_json: bool,
 ) -> None:
     """Write a table to the file of --out, as CSV or JSON, and print its summary; without one print the table."""
     if out is not None:

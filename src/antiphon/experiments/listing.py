@@ -111,7 +111,7 @@ def catalogue(kind: str) -> list[dict[str, Any]]:
     return look_up("list", kind, LISTS)()
 
 
-def describe(what: str | Path, *, split: str | None = None) -> dict[str, Any]:
+def describe(what: str | Path, *, split: str | None = None, files: bool = False) -> dict[str, Any]:
     """Describe a corpus, an index or a model.
 
     Parameters
@@ -120,12 +120,15 @@ def describe(what: str | Path, *, split: str | None = None) -> dict[str, Any]:
         A model's name, a model folder, a run folder, an index folder, or the spec of a corpus, in this order.
     split
         Count the recordings of this split of a corpus only.
+    files
+        List the files of an index.
 
     Returns
     -------
     dict
         `kind` is `corpus`, `index` or `model`. A corpus and an index have counts of `recordings`, `hours` and
-        `segments`, which are windows: of the index's model, or 4 s long each second in a corpus.
+        `segments`, which are windows: of the index's model, or 4 s long each second in a corpus. With `files`, an index
+        has a list of them, as `Index.files` gives them.
 
     Raises
     ------
@@ -142,11 +145,13 @@ def describe(what: str | Path, *, split: str | None = None) -> dict[str, Any]:
     8
     """
     spec = str(what)
-    if is_model(spec):
+    if is_model(spec) and not files:
         return _describe_model(load_model(spec))
     if is_index(Path(spec)):
         with Index.open(spec) as index:
-            return index.facts()
+            return index.facts() | ({"files": [one.as_dict() for one in index.files()]} if files else {})
+    if files:
+        raise AntiphonError(f"{spec}: not an index, whose files could be listed")
     if not any(kind.recognises(spec) for kind in CORPUS_KINDS.values()):
         raise AntiphonError(f"{spec}: neither a model, an index nor a corpus")
     corpus = open_corpus(spec)

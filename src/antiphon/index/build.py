@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,8 @@ from antiphon.errors import AntiphonError, InputWarning, UnreadableInput, collec
 from antiphon.index.embedding import embed_file
 from antiphon.index.metadata import Works, describe
 from antiphon.index.neighbours import EXACT_BELOW
-from antiphon.index.store import FileState, Store, is_index
+from antiphon.index.presence import presence
+from antiphon.index.store import FileState, Rename, Store, is_index
 from antiphon.io.files import content_hash, utf8_name
 from antiphon.io.folders import LeftOut, Listing, list_folders
 from antiphon.io.kinds import modality_of_input, modality_of_name
@@ -31,8 +34,10 @@ class BuildReport:
     ----------
     embedded, unchanged : int
         Files that were embedded, and files that the index contained as they are.
-    taken_over : int
-        New names of content that the index contained: renamed, moved or copied files.
+    renamed : int
+        Files whose content the index contained under a path that no longer has it: renamed or moved files.
+    copied : int
+        Files whose content the index contains under another path as well.
     removed : int
         Files that no longer exist under any name.
     windows, empty_windows : int
@@ -54,13 +59,19 @@ class BuildReport:
 
     embedded: int = 0
     unchanged: int = 0
-    taken_over: int = 0
+    renamed: int = 0
+    copied: int = 0
     removed: int = 0
     windows: int = 0
     empty_windows: int = 0
     failed: list[UnreadableInput] = field(default_factory=list)
     warnings: list[InputWarning] = field(default_factory=list)
     left_out: LeftOut = field(default_factory=LeftOut)
+
+    @property
+    def usable(self) -> int:
+        """The number of the given files that the index contains now."""
+        return self.embedded + self.unchanged + self.renamed + self.copied
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON; each failed file and each warning is a line of text."""
@@ -109,14 +120,18 @@ def build_index(
         store.write_place()
         store.add_roots(root if root.is_dir() else root.parent for root in roots)
         known = _Known(store)
+        renamed = _follow_renames(listing.files, store, known)
+        report.renamed = len(renamed)
         with collect_input_warnings(report.warnings):
             for path, kind in track(list(listing.files.items()), "indexing"):
+                if path in renamed:
+                    continue
                 try:
                     _bring_up_to_date(path, kind, embedder, store, known, report)
                 except OSError as error:  # not permitted, or removed meanwhile
                     report.failed.append(UnreadableInput(path, f"it cannot be opened ({error.strerror})"))
         below = {path for path in (*store.known(), *store.failed()) if _roots_above(path, roots)}
-        gone = {path for path in below if _is_gone(Path(path))}
+        gone = {path for path in below if presence(path) == "gone"}
         no_longer_tried = {path for path in below & store.failed().keys() if Path(path) not in found.files}
         if gone | no_longer_tried:
             store.remove(gone | no_longer_tried)
@@ -133,6 +148,8 @@ class _Known:
     def __init__(self, store: Store) -> None:
         self.held, self.failed = store.known(), store.failed(readers_version())
         self.by_content = {content: path for path, (_, content) in self.held.items()}
+        self.read: dict[str, str] = {}
+        """Path → content hash, of the files that this build has read already."""
 
     def put(self, path: str, state: FileState, content: str) -> None:
         """Record that a file is in the index, in place of an earlier one of that name."""
@@ -174,15 +191,52 @@ def _roots_above(path: str, roots: Mapping[Path, object]) -> list[Path]:
     return [one for one in (Path(path), *Path(path).parents) if one in roots]
 
 
-def _is_gone(path: Path) -> bool:
-    """Whether a file does not exist; one that cannot be reached, as in a closed folder, may."""
-    try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False
+def _follow_renames(files: Mapping[Path, Modality], store: Store, known: _Known) -> set[Path]:
+    """Give the vectors of renamed files to their new paths; returns these.
+
+    All change at once, because files that exchange their names, or whose numbers shift by one, take each other's paths.
+    Of the files that are new or have changed, those are read whose size is that of a file that is gone or has changed.
+    """
+    if not known.held:
+        return set()
+    states: dict[str, FileState] = {}
+    for path in files:
+        with suppress(UnreadableInput, OSError):  # named as a failure afterwards
+            states[utf8_name(path)] = FileState.of(path)
+    left = {
+        name: content
+        for name, (state, content) in known.held.items()
+        if (states[name] != state if name in states else presence(name) == "gone")
+    }
+    sizes = {known.held[name][0].size for name in left}
+    arrived = {
+        name: path
+        for path in files
+        if (name := str(path)) in states
+        and states[name].size in sizes
+        and (name not in known.held or known.held[name][0] != states[name])
+    }
+    for name, path in track(list(arrived.items()), "comparing"):
+        with suppress(OSError):
+            known.read[name] = content_hash(path)
+            if left.get(name) == known.read[name]:
+                del left[name]  # it has a new time only
+    by_content: dict[str, list[str]] = defaultdict(list)
+    for name, content in left.items():
+        by_content[content].append(name)
+    renames = []
+    for name, path in arrived.items():
+        before = by_content.get(known.read.get(name, ""), [])
+        fitting = [old for old in before if old != name and modality_of_name(old) in (None, files[path])]
+        if fitting:
+            before.remove(fitting[0])
+            renames.append(Rename(fitting[0], name, states[name]))
+    done = store.rename(renames) if renames else []
+    for one in renames:
+        known.drop(one.old)
+    for one in done:
+        known.put(one.new, one.state, known.read[one.new])
+    return {arrived[one.new] for one in done}
 
 
 def _bring_up_to_date(
@@ -205,19 +259,16 @@ def _bring_up_to_date(
     if name in known.failed and known.failed[name][0] == state:
         report.failed.append(UnreadableInput(path, known.failed[name][1]))
         return
-    content = content_hash(path)
+    content = known.read.get(name) or content_hash(path)
     if content == content_before:
-        store.touch(name, state)
+        store.touch({name: state})
         report.unchanged += 1
         return
     other = known.by_content.get(content)
     if other is not None and modality_of_name(other) in (None, kind):
-        gone = _is_gone(Path(other))
-        store.take_over(name, state, other, gone)
-        if gone:
-            known.drop(other)
+        store.copy(name, state, other)
         known.put(name, state, content)
-        report.taken_over += 1
+        report.copied += 1
         return
     try:
         file = embed_file(path, kind, embedder, HOP_S)

@@ -66,7 +66,7 @@ class Database:
         """Run a statement for every row."""
         self._connection.executemany(query, rows)
 
-    def rows(self, query: str, *parameters: str) -> Iterator[tuple[Any, ...]]:
+    def rows(self, query: str, *parameters: str | int) -> Iterator[tuple[Any, ...]]:
         """The rows that a statement returns."""
         with self.faults_named():
             if not self._connection.in_transaction:

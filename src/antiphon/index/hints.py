@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from antiphon.alignment.content import FEWEST_ONSETS, Content, content_of
 from antiphon.alignment.onset_features import FRAME_HZ
 from antiphon.alignment.passes import FIRST
 from antiphon.errors import collect_input_warnings
+from antiphon.index.presence import explain_missing
 from antiphon.index.query import CENTS_TO_AN_OCTAVE, SHORTEST_S, Query, Source, kind_of, open_query
 from antiphon.index.search import DEFAULT, SearchOptions, default_modality
 from antiphon.index.view import IndexView
@@ -79,21 +81,17 @@ def hints_for(
     return [*of_query, *_of_library(kind_of(query), against, libraries, options)]
 
 
-def hints_of_files(searched: IndexView, failed: Mapping[str, str]) -> list[Hint]:
-    """Which files of a library cannot be found; `failed` maps those that could not be indexed to the reason."""
-    found = []
-    if missing := searched.missing_files():
-        found.append(
-            Hint(
-                f"{len(missing)} of {len(searched.paths)} files of the library are gone and cannot be found, the first "
-                f"{missing[0]}; update it with: antiphon index add FOLDER --index DIR, or antiphon index relocate "
-                "OLD=NEW --index DIR"
-            )
-        )
-    if failed:
-        path, reason = next(iter(failed.items()))
-        found.append(Hint(f"{_count(len(failed), 'file')} could not be indexed, the first {path}: {reason}"))
-    return found
+def hints_of_missing(missing: Sequence[str], of: int, index: Path) -> list[Hint]:
+    """The causes why files are missing among `of` files, each with the command that helps."""
+    return [Hint(line) for line in explain_missing(missing, of, index)]
+
+
+def hints_of_failed(failed: Mapping[str, str]) -> list[Hint]:
+    """How many files could not be indexed; `failed` maps them to the reason."""
+    if not failed:
+        return []
+    path, reason = next(iter(failed.items()))
+    return [Hint(f"{_count(len(failed), 'file')} could not be indexed, the first {path}: {reason}")]
 
 
 def _of_query(

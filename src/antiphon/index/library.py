@@ -11,12 +11,14 @@ from typing import Any
 from antiphon.checks import check_path, wrong_type
 from antiphon.errors import AntiphonError, look_up
 from antiphon.index.build import BuildReport, build_index
-from antiphon.index.hints import Hint, hints_for, hints_of_files
+from antiphon.index.hints import Hint, hints_for, hints_of_failed, hints_of_missing
 from antiphon.index.match import Match
 from antiphon.index.metadata import FileMetadata, Works
+from antiphon.index.presence import PRESENCES, Presence
 from antiphon.index.query import Source, kind_of
 from antiphon.index.search import SearchOptions, default_modality, search
 from antiphon.index.store import IndexedRecording, Store
+from antiphon.index.upkeep import FileList, MoveReport, PruneReport, list_files, move_files, prune_files
 from antiphon.index.view import Filters, IndexView
 from antiphon.models.loading import load_model
 from antiphon.models.protocol import Embedder
@@ -139,7 +141,7 @@ class Index:
         model
             The model that it was built with, where that is loaded already or its folder has moved.
         roots
-            Folders of the library that have moved, old → new, for this opening only. `relocate` writes them down.
+            Folders of the library that have moved, old → new, for this opening only. `move` writes them down.
 
         Returns
         -------
@@ -259,7 +261,8 @@ class Index:
         -------
         list of Match
             In descending order of confidence. A confidence below 0.5 means that a match is more likely false than true.
-            Files that were removed or moved are not found; see `missing_files`.
+            Note files that are gone are found by the notes in the index, `gone` is True; audio files that are gone are
+            not found, see `missing_hints`.
 
         Raises
         ------
@@ -323,28 +326,146 @@ class Index:
         2 onsets in 4.0 s of the query are too few to tell music apart
         """
         options = SearchOptions(1, False, False, _checked(against), Filters(composer, split, folder), transpose)
-        libraries = {kind: self.view(kind) for kind in self.modalities()}
-        searched = self.view(options.against or self.modality_to_search(query))
+        searched = options.against or self.modality_to_search(query)
+        libraries = {kind: self.view(kind) for kind in (*self.modalities(), searched)}
         found = hints_for(query, libraries, self.model, start_s, length_s, options)
-        return [*found, *hints_of_files(searched, self.failures())]
+        return [*found, *self.missing_hints(searched), *hints_of_failed(self.failures())]
 
-    def relocate(self, old: str | Path, new: str | Path) -> int:
-        """Record that a folder of the library has moved. Nothing is embedded again.
+    def missing_hints(self, against: Modality | None = None) -> list[Hint]:
+        """Say what happened to the files that are gone, and which command helps.
+
+        Parameters
+        ----------
+        against
+            Look at the files of one modality; by default at both.
+
+        Returns
+        -------
+        list of Hint
+            One for each folder that no longer exists, one for single files; none where all files are there.
+
+        Examples
+        --------
+        >>> import antiphon, pathlib, shutil
+        >>> pathlib.Path("scores").mkdir()
+        >>> _ = shutil.copy(antiphon.open_corpus("demo").recordings[0].notes_path, "scores")
+        >>> with antiphon.Index.build("scores", "template", out="library") as index:
+        ...     _ = pathlib.Path("scores").rename("music")
+        ...     hint = str(index.missing_hints()[0])
+        >>> hint.split(":")[0], "antiphon index move " in hint
+        ('1 of 1 files of the library are gone', True)
+        """
+        files = self.files(only=against)
+        return hints_of_missing(files.missing, len(files), self.folder)
+
+    def files(
+        self,
+        *,
+        only: Modality | None = None,
+        state: Presence | None = None,
+        composer: str = "",
+        folder: str | Path | None = None,
+    ) -> FileList:
+        """List the files of the index, and look whether they are there.
+
+        Parameters
+        ----------
+        only
+            List one modality; by default both.
+        state
+            List only files that are `"present"`, `"gone"` or `"unreachable"`.
+        composer
+            List only works by this composer; a part of the name in any case.
+        folder
+            List only files below this folder.
+
+        Returns
+        -------
+        FileList
+            In the order of their paths, with `to_csv` and `to_json`.
+
+        Raises
+        ------
+        UnknownName
+            For another word as `only` or `state`.
+
+        Examples
+        --------
+        >>> import antiphon
+        >>> notes = antiphon.open_corpus("demo").recordings[0].notes_path
+        >>> with antiphon.Index.build(notes, "template", out="library") as index:
+        ...     [(one.kind, one.state) for one in index.files()], len(index.files(state="gone"))
+        ([('notes', 'present')], 0)
+        """
+        kind = _checked(only)
+        wanted = None if state is None else look_up("state", state, {name: name for name in PRESENCES})
+        above = None if folder is None else Path(folder).resolve()
+        return FileList(
+            tuple(
+                one
+                for one in list_files(self.store)
+                if kind in (None, one.kind)
+                and wanted in (None, one.state)
+                and composer.casefold() in one.composer.casefold()
+                and (above is None or Path(one.file).is_relative_to(above))
+            )
+        )
+
+    def prune(self, *, dry_run: bool = False, whole_folders: bool = False) -> PruneReport:
+        """Remove the files that are gone from the index.
+
+        Parameters
+        ----------
+        dry_run
+            Change nothing, only report.
+        whole_folders
+            Remove also files whose root folder does not exist or is empty. By default they are kept, because the folder
+            may have moved, or be on a drive that is not mounted.
+
+        Returns
+        -------
+        PruneReport
+            The removed paths, and the root folders whose files were kept.
+
+        Raises
+        ------
+        UnreadableInput
+            The database cannot be written.
+
+        Examples
+        --------
+        >>> import antiphon, pathlib, shutil
+        >>> pathlib.Path("scores").mkdir()
+        >>> for one in antiphon.open_corpus("demo").recordings[:2]:
+        ...     path = shutil.copy(one.notes_path, "scores")
+        >>> with antiphon.Index.build("scores", "template", out="library") as index:
+        ...     pathlib.Path(path).unlink()
+        ...     len(index.prune(dry_run=True).removed), len(index.prune().removed), len(index)
+        (1, 1, 1)
+        """
+        return prune_files(self.store, dry_run, whole_folders)
+
+    def move(self, old: str | Path, new: str | Path) -> MoveReport:
+        """Record that a folder or a file of the library has moved. Nothing is embedded again.
+
+        Each file is looked for at its new path. One with the size and time that the index knows is taken to be
+        unchanged; one with another time is read and compared.
 
         Parameters
         ----------
         old, new
-            The folder as the index knows it, and the folder where the files are now.
+            The folder or file as the index knows it, and where it is now.
 
         Returns
         -------
-        int
-            The number of files that moved.
+        MoveReport
+            The number of files that moved, and which are missing or changed there, or have stayed at their old path.
 
         Raises
         ------
         AntiphonError
-            `new` is no folder, or the index contains no file below `old`, or contains other files below `new` already.
+            `new` does not exist, or the index contains no file below `old`, none of them is below `new`, or the index
+            contains other files below `new` already.
 
         Examples
         --------
@@ -353,10 +474,14 @@ class Index:
         >>> _ = shutil.copy(antiphon.open_corpus("demo").recordings[0].notes_path, "scores")
         >>> with antiphon.Index.build("scores", "template", out="library") as index:
         ...     _ = pathlib.Path("scores").rename("moved")
-        ...     index.relocate("scores", "moved"), index.missing_files()
+        ...     index.move("scores", "moved").moved, index.files().missing
         (1, [])
         """
-        return self.store.relocate(old, new)
+        check_path("old", "a folder or file of the index", old)
+        check_path("new", "the folder or file where it is now", new)
+        if not Path(new).exists():
+            raise AntiphonError(f"{new}: no such folder; move the files first, then tell the index")
+        return move_files(self.store, Path(old).resolve(), Path(new).resolve())
 
     def facts(self) -> dict[str, Any]:
         """Describe the index: model, numbers of recordings, hours, windows and works, search method, failed files.
@@ -365,7 +490,8 @@ class Index:
         -------
         dict
             The JSON of `antiphon info INDEX`. `hours` is the length of all recordings, `segments` the number of
-            windows.
+            windows, `bytes` the size of the index folder, `folders` are the roots of its files. `gone` and
+            `unreachable` are files that cannot be found, and `hints` name what helps.
 
         Examples
         --------
@@ -376,22 +502,25 @@ class Index:
         (1, {'method': 'exact'})
         """
         counts = self.store.counts()
+        files = self.files()
         return {
             "kind": "index",
+            "folder": str(self.folder),
+            "bytes": sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file()),
+            "folders": sorted(map(str, self.store.folders())),
             "model": self.store.meta("model"),
             "recordings": sum(recordings for recordings, _, _ in counts.values()),
             "hours": round(sum(hours for _, _, hours in counts.values()), 3),
             "segments": sum(windows for _, windows, _ in counts.values()),
             **{f"{kind}_recordings": recordings for kind, (recordings, _, _) in counts.items()},
+            **{f"{kind}_hours": round(hours, 3) for kind, (_, _, hours) in counts.items()},
             "works": self.store.count_works(),
             **{f"{kind}_neighbours": facts for kind, facts in self.store.neighbours().items()},
             "failed": self.failures(),
+            "gone": [one.file for one in files if one.state == "gone"],
+            "unreachable": [one.file for one in files if one.state == "unreachable"],
+            "hints": [str(hint) for hint in hints_of_missing(files.missing, len(files), self.folder)],
         }
-
-    def missing_files(self, modality: Modality | None = None) -> list[str]:
-        """List the files of one modality, or of both, that no longer exist; a search does not find them."""
-        kinds = self.modalities() if modality is None else (modality,)
-        return [path for kind in kinds for path in self.view(kind).missing_files()]
 
     def modality_to_search(self, query: Source) -> Modality:
         """The modality that `search` compares a query with by default. Raises `UnreadableInput` as `search` does."""

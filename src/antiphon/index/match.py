@@ -31,6 +31,8 @@ class Match:
         Estimated probability that both are the same music, 0 to 1.
     work, composer, title : str
         Empty where they are not known.
+    gone : bool
+        The file no longer exists; the match is with the notes that the index contains.
 
     Examples
     --------
@@ -52,20 +54,23 @@ class Match:
     work: str = ""
     composer: str = ""
     title: str = ""
+    gone: bool = False
 
     def match_fields(self) -> dict[str, Any]:
         """The fields of the match by name, without those that a subclass adds."""
         return {name: getattr(self, name) for name in MATCH_FIELDS}
 
     def as_dict(self) -> dict[str, Any]:
-        """The match as JSON: its fields by name, without `work`, `composer` and `title` where they are not known.
+        """The match as JSON: its fields by name, without `work`, `composer` and `title` where they are not known, and
+        without `gone` where the file exists.
 
         >>> match = Match("a.mid", 10.0, 20.0, 0.0, 10.0, 1.0, 0, 0.5, 0.9, composer="Suk")
         >>> match.as_dict()["confidence"], match.as_dict()["composer"], "title" in match.as_dict()
         (0.9, 'Suk', False)
         """
-        return {name: value for name, value in self.match_fields().items() if value != ""}
+        known = {name: value for name, value in self.match_fields().items() if value != ""}
+        return known | {"gone": True} if self.gone else known
 
 
-MATCH_FIELDS = tuple(field.name for field in fields(Match))
-"""Names of the fields in the order of tables."""
+MATCH_FIELDS = tuple(field.name for field in fields(Match) if field.name != "gone")
+"""Names of the fields in the order of tables, which do not have `gone`."""

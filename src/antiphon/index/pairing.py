@@ -304,7 +304,7 @@ def pair(
     ):
         report = built.report
         assert report is not None
-        if report.embedded + report.taken_over + report.unchanged == 0:
+        if not report.usable:
             reason = f"; the first: {report.failed[0]}" if report.failed else ""
             raise AntiphonError(f"{scores}: none of its note files can be used{reason}")
         filters = Filters(folder=Path(scores))

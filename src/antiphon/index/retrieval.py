@@ -10,7 +10,6 @@ Where the first search pass finds nothing likely, a second, slower one runs (`al
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
@@ -176,12 +175,10 @@ class _SearchPassRun:
             yield from zip(kept, alignments, strict=True)
 
     def _known(self, recording: int, begin_s: float, end_s: float) -> Frames:
-        """Onset frames of a library file. Raises `UnreadableInput` where it no longer exists."""
+        """Onset frames of a library file. Raises `UnreadableInput` for audio that cannot be read any more."""
         path = Path(self._library.paths[recording])
         if kind_of(path) == "audio":
             return audio_frames(path, self._embedder.sample_rate_hz, begin_s, end_s)
-        if not os.path.exists(path):  # unlike the method it answers where a folder is closed to this user
-            raise UnreadableInput(path, "no such file")
         return note_frames(self._library.onsets_in(recording), begin_s, end_s)
 
     def _candidates(self, begin_s: float, length_s: float, rows: _Rows) -> list[Candidate]:

@@ -12,6 +12,7 @@ from antiphon.checks import COUNT
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.match import Match
 from antiphon.index.match_ends import Ends, ends_of_chain
+from antiphon.index.presence import presence
 from antiphon.index.query import Query, Source, kind_of, open_query
 from antiphon.index.retrieval import RankedChain, find_in_every, rank_chains
 from antiphon.index.store import Store
@@ -81,9 +82,9 @@ def search(
 ) -> list[Match]:
     """Search for a query of 3 s or more, or a stretch of it; the matches are in descending order of confidence.
 
-    Library files that cannot be read any more are not found; `IndexView.missing_files` names them. A match with a
-    confidence below `LIKELY` is more likely false than true. Raises `UnreadableInput` for a query that cannot be used,
-    `AntiphonError` for filters that leave no recording.
+    Audio files that cannot be read any more are not found. A match with a confidence below `LIKELY` is more likely
+    false than true. Raises `UnreadableInput` for a query that cannot be used, `AntiphonError` for filters that leave no
+    recording.
     """
     against = options.against or default_modality(kind_of(query), store.counts())
     store.check_model(embedder)
@@ -153,6 +154,7 @@ def _match(ranked: RankedChain, query: Query, start_s: float, library: IndexView
         work=about.work,
         composer=about.composer,
         title=about.title,
+        gone=presence(library.paths[recording]) == "gone",
     )
 
 

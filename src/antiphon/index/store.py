@@ -8,7 +8,7 @@ and nothing incomplete.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ from antiphon.models.protocol import Embedder
 from antiphon.types import Modality
 
 _HELD = "id, kind, duration_s"
+_ABOUT = "composer, title, split, work"
 _FOLDER = "folder"  # the property that says where the index lay at the last build
 
 
@@ -48,6 +49,15 @@ class FileState:
     def of(cls, path: Path) -> FileState:
         found = path.stat()
         return cls(found.st_size, found.st_mtime_ns)
+
+
+@dataclass(frozen=True)
+class Rename:
+    """A recording whose file has another path now, where it has this size and time."""
+
+    old: str
+    new: str
+    state: FileState
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,11 @@ class Store:
         known = Roots.of(index, self._db.rows("SELECT id, path FROM roots"))
         return known.moved(self._moves).followed(Path(self.meta(_FOLDER) or index))
 
+    def folders(self) -> list[Path]:
+        """The roots that have files."""
+        used = {root for (root,) in self._db.rows("SELECT root FROM recordings UNION SELECT root FROM failures")}
+        return [folder for number, folder in self.roots().folders.items() if number in used]
+
     def write_place(self) -> None:
         """Write down where the index and its roots are now, so that they are found when they move together."""
         try:
@@ -220,8 +235,8 @@ class Store:
             )
             self._db.write_blob("recordings", "vectors", added.lastrowid, rows)
 
-    def take_over(self, path: str, state: FileState, held: str, gone: bool) -> None:
-        """Add or replace a recording whose content is stored under the path `held`; where that is `gone`, rename it.
+    def copy(self, path: str, state: FileState, held: str) -> None:
+        """Add or replace a recording whose content is stored under the path `held`.
 
         The metadata of that path is copied to this one where it has none.
         """
@@ -233,20 +248,44 @@ class Store:
                 " WHERE root = ? AND path = ?",
                 (*place, *other),
             )
-            if gone:
-                self._delete(other, "about")
+            self._db.execute(
+                "INSERT INTO recordings"
+                " (root, path, kind, size, mtime_ns, content_hash, duration_s, starts_s, vectors, onsets)"
+                " SELECT ?, ?, kind, ?, ?, content_hash, duration_s, starts_s, vectors, onsets FROM recordings"
+                " WHERE root = ? AND path = ?",
+                (*place, state.size, state.mtime_ns, *other),
+            )
+
+    def rename(self, renames: Sequence[Rename]) -> list[Rename]:
+        """Give recordings and their metadata new paths, in one transaction, so that they may exchange their paths.
+
+        Recordings at the new paths that are not renamed themselves are removed. Returns the renames that were made: all
+        but those of recordings that another process has removed meanwhile.
+        """
+        with self._change():
+            found = []
+            taken = {self._split(one.new) for one in renames}
+            for one in renames:
+                place = self._split(one.old)
+                row = next(self._db.rows("SELECT id FROM recordings WHERE root = ? AND path = ?", *place), None)
+                if row is not None:
+                    about = list(self._db.rows(f"SELECT {_ABOUT} FROM about WHERE root = ? AND path = ?", *place))
+                    found.append((one, row[0], place, about))
+            for _, id_, place, _ in found:
+                self._delete(place, "about")
+                if place in taken:  # each update writes the whole row
+                    self._db.execute("UPDATE recordings SET path = ? WHERE id = ?", (f"{id_}//", id_))  # no path has //
+            for one, id_, _, about in found:
+                place = self._split(one.new)
+                self._delete(place, "failures", "recordings")
                 self._db.execute(
-                    "UPDATE recordings SET root = ?, path = ?, size = ?, mtime_ns = ? WHERE root = ? AND path = ?",
-                    (*place, state.size, state.mtime_ns, *other),
+                    "UPDATE recordings SET root = ?, path = ?, size = ?, mtime_ns = ? WHERE id = ?",
+                    (*place, one.state.size, one.state.mtime_ns, id_),
                 )
-            else:
-                self._db.execute(
-                    "INSERT INTO recordings"
-                    " (root, path, kind, size, mtime_ns, content_hash, duration_s, starts_s, vectors, onsets)"
-                    " SELECT ?, ?, kind, ?, ?, content_hash, duration_s, starts_s, vectors, onsets FROM recordings"
-                    " WHERE root = ? AND path = ?",
-                    (*place, state.size, state.mtime_ns, *other),
+                self._db.execute_many(
+                    "INSERT OR REPLACE INTO about VALUES (?, ?, ?, ?, ?, ?)", [(*place, *known) for known in about]
                 )
+        return [one for one, *_ in found]
 
     def put_failure(self, path: str, state: FileState, reason: str) -> None:
         """Record why a file is not in the index, and the version of the readers that could not read it."""
@@ -258,13 +297,11 @@ class Store:
                 (*place, state.size, state.mtime_ns, reason, readers_version()),
             )
 
-    def touch(self, path: str, state: FileState) -> None:
-        """Record a new time of a file whose content did not change."""
+    def touch(self, states: Mapping[str, FileState]) -> None:
+        """Record new times of files, by path, whose content did not change."""
         with self._db.transaction():
-            self._db.execute(
-                "UPDATE recordings SET size = ?, mtime_ns = ? WHERE root = ? AND path = ?",
-                (state.size, state.mtime_ns, *self._split(path)),
-            )
+            rows = [(state.size, state.mtime_ns, *self._split(path)) for path, state in states.items()]
+            self._db.execute_many("UPDATE recordings SET size = ?, mtime_ns = ? WHERE root = ? AND path = ?", rows)
 
     def remove(self, paths: Iterable[str]) -> None:
         """Remove recordings and failures with their metadata."""
@@ -278,7 +315,7 @@ class Store:
 
     def about(self) -> dict[str, FileMetadata]:
         """Path → metadata; files without any are left out."""
-        return {path: FileMetadata(*known) for path, *known in self._files("about", "composer, title, split, work")}
+        return {path: FileMetadata(*known) for path, *known in self._files("about", _ABOUT)}
 
     def describe(self, about: Mapping[str, FileMetadata]) -> None:
         """Add to the metadata of files, in one transaction. Derived files stay valid."""
@@ -290,15 +327,12 @@ class Store:
                 rows = [(*self._split(path), *astuple(one)) for path, one in changed.items()]
                 self._db.execute_many("INSERT OR REPLACE INTO about VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-    def relocate(self, old: str | Path, new: str | Path) -> int:
-        """Record that files below the folder `old` are now below `new`; returns their number.
+    def relocate(self, old: Path, new: Path, staying: Collection[str] = ()) -> None:
+        """Replace `old`, a folder or a file, by `new` in all paths, both absolute, except in those of `staying`.
 
-        Raises `AntiphonError` where `new` is no folder, or the index contains no file below `old`, or contains others
-        at the new paths.
+        Raises `AntiphonError` where the index contains others at the new paths.
         """
-        if not Path(new).is_dir():
-            raise AntiphonError(f"{new}: no such folder; move the files first, then tell the index")
-        return relocate_rows(self._db, self.folder.resolve(), Path(old).resolve(), Path(new).resolve())
+        relocate_rows(self._db, self.folder.resolve(), old, new, staying)
 
     def counts(self) -> dict[Modality, tuple[int, int, float]]:
         """Per kind: recordings, windows, hours."""

@@ -6,7 +6,6 @@ The flat files and their table are derived from the database and made again when
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -79,11 +78,6 @@ class IndexView:
         """The notes of a note file as it was indexed; durations are not stored, they are 0."""
         own = self.onsets[self.onset_offset[recording] : self.onset_offset[recording + 1]]
         return Notes(own["onset_s"].copy(), np.zeros(len(own)), own["pitch"].copy(), own["velocity"].copy())
-
-    def missing_files(self) -> list[str]:
-        """The files that cannot be found: removed, renamed, on media that are not mounted, or in a folder that is
-        closed to this user."""
-        return [path for path in self.paths if not os.path.exists(path)]
 
     def describe_recording(self, recording: int) -> FileMetadata:
         """The metadata of a recording."""

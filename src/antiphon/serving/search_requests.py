@@ -8,6 +8,7 @@ from pathlib import Path
 
 from antiphon.index.hints import hints_for
 from antiphon.index.match import Match
+from antiphon.index.presence import presence
 from antiphon.index.search import SearchOptions, default_modality, search_library
 from antiphon.index.view import ALL, Filters
 from antiphon.models.protocol import Embedder
@@ -120,7 +121,11 @@ def hints(search_request: SearchRequest, snapshot: Snapshot, embedder: Embedder)
         search_request.search_options,
         search_request.searched_from_s,
     )
-    return [models.Hint(**hint.as_dict()) for hint in found]
+    shown = [models.Hint(**hint.as_dict()) for hint in found]
+    paths = snapshot.libraries[search_request.against].paths
+    if gone := sum(presence(path) != "present" for path in paths):
+        shown.append(models.Hint(f"{gone} of {len(paths)} files of the library are gone or cannot be reached"))
+    return shown
 
 
 def shown(hits: list[Match], snapshot: Snapshot) -> Iterator[models.Hit]:
@@ -128,4 +133,4 @@ def shown(hits: list[Match], snapshot: Snapshot) -> Iterator[models.Hit]:
     for hit in hits:
         recording = snapshot.by_path.get(hit.file)
         if recording is not None:
-            yield models.Hit(**hit.match_fields() | {"file": recording.file}, recording=recording)
+            yield models.Hit(**hit.match_fields() | {"file": recording.file}, gone=hit.gone, recording=recording)

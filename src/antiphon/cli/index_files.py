@@ -1,0 +1,210 @@
+"""The commands about the files of an index: list, move, prune; and an index as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import antiphon
+from antiphon.cli.library import IndexOption
+from antiphon.cli.shared import (
+    JsonOption,
+    OnlyOption,
+    give_table,
+    index_app,
+    output_file,
+    print_json,
+)
+from antiphon.cli.terminal import console
+
+if TYPE_CHECKING:
+    from antiphon import FileList, MoveReport, PruneReport
+
+IndexArgument = Annotated[
+    Path, typer.Argument(metavar="INDEX", envvar="ANTIPHON_INDEX", help="an index that was built before")
+]
+_MOST_SHOWN = 20
+
+
+@index_app.command("list")
+def index_list(
+    index: IndexArgument,
+    only: OnlyOption = None,
+    state: Annotated[
+        str | None, typer.Option(metavar="present|gone|unreachable", help="list only files in this state")
+    ] = None,
+    composer: Annotated[str, typer.Option(help="only works of this composer; a part of the name is enough")] = "",
+    folder: Annotated[Path | None, typer.Option(metavar="DIR", help="only files below this folder")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="write the table there, as CSV or JSON", callback=output_file),
+    ] = None,
+    csv_: Annotated[bool, typer.Option("--csv", help="print CSV")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """List the files of an index with their kind, length and state: present, gone or unreachable.
+
+    Example: antiphon index list library --state gone
+    """
+    if json_ and csv_:
+        raise typer.BadParameter("--json and --csv are two forms of one table; choose one")
+    with antiphon.Index.open(index) as opened:
+        how: dict[str, Any] = {"only": only, "state": state, "composer": composer, "folder": folder}
+        found = opened.files(**how)
+    give_table(found, found.summary, lambda: _list_as_text(found), out, csv_, json_)
+
+
+def _list_as_text(found: FileList) -> str:
+    return f"{files_as_text([one.as_dict() for one in found])}\n{found.summary}"
+
+
+@index_app.command("move")
+def index_move(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="a folder or file of the library, before it was moved")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="where it is now")],
+    index: IndexOption,
+    json_: JsonOption = False,
+) -> None:
+    """Record that a folder of the library was moved or renamed. Nothing is embedded again.
+
+    Every file is looked for at its new path, and compared where its time has changed.
+
+    Example: antiphon index move /mnt/old/scores /media/new/scores --index library
+    """
+    with antiphon.Index.open(index) as opened:
+        report = opened.move(old, new)
+    print_json(report.as_dict()) if json_ else typer.echo(_move_as_text(report, new, index))
+
+
+def _move_as_text(report: MoveReport, new: Path, index: Path) -> str:
+    lines = [f"{_files(report.moved)} moved, now below {shown(str(new))}"]
+    for paths, says in (
+        (report.missing, f"not there; remove with: antiphon index prune {index}"),
+        (report.changed, f"with other content; embed with: antiphon index add {new} --index {index}"),
+        (report.stayed, "still at the old path, kept there"),
+    ):
+        if paths:
+            lines += [f"{_files(len(paths))} {says}", *_first(paths)]
+    return "\n".join(lines)
+
+
+@index_app.command("prune")
+def index_prune(
+    index: IndexArgument,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be removed")] = False,
+    whole_folders: Annotated[
+        bool,
+        typer.Option("--whole-folders", help="also files whose root folder does not exist or is empty"),
+    ] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Remove files that are gone from an index. No file of the library is touched.
+
+    Files of a root folder that does not exist or is empty are kept: it may have moved, or its drive is not mounted.
+
+    Example: antiphon index prune library --dry-run
+    """
+    with antiphon.Index.open(index) as opened:
+        report = opened.prune(dry_run=dry_run, whole_folders=whole_folders)
+        hints = opened.missing_hints() if report.kept else []
+    for folder, count in report.kept.items():
+        console.print(
+            f"{_files(count)} kept: {folder} does not exist or is empty. Is its drive mounted? "
+            "With --whole-folders they are removed",
+            markup=False,
+        )
+    for hint in hints:
+        console.print(f"hint: {hint}", markup=False)
+    print_json(report.as_dict()) if json_ else typer.echo(_prune_as_text(report))
+
+
+def _prune_as_text(report: PruneReport) -> str:
+    does = "would be removed" if report.dry_run else "removed"
+    return "\n".join([*(f"{does}: {shown(path)}" for path in report.removed), f"{_files(len(report.removed))} {does}"])
+
+
+def index_as_text(facts: dict[str, Any]) -> str:
+    """The facts of an index, one a line, and its files where they are among the facts."""
+    kinds = [kind for kind in ("audio", "notes") if f"{kind}_recordings" in facts]
+
+    def by_kind(name: str, form: str) -> str:
+        parts = [f"{facts[f'{kind}_{name}']:{form}} of {kind}" for kind in kinds]
+        return f"{facts[name]:{form}}" + (f": {', '.join(parts)}" if parts else "")
+
+    rows = [
+        ("index", f"{shown(facts['folder'])}, {_size(facts['bytes'])}"),
+        ("model", facts["model"]),
+        ("files", by_kind("recordings", ",")),
+        ("hours", by_kind("hours", ",.2f")),
+        ("windows", f"{facts['segments']:,}"),
+        ("works", f"{facts['works']:,}"),
+        *((f"search in {kind}", _method(facts[f"{kind}_neighbours"])) for kind in kinds),
+        *(("folder", shown(folder)) for folder in facts["folders"]),
+        ("gone", _counted(facts["gone"])),
+        *([("unreachable", _counted(facts["unreachable"]))] if facts["unreachable"] else []),
+        ("failed", _counted([f"{shown(path)}: {reason}" for path, reason in facts["failed"].items()])),
+    ]
+    lines = [*(f"{name:<17}{value}" for name, value in rows), *(f"hint: {hint}" for hint in facts["hints"])]
+    files = [files_as_text(facts["files"])] if "files" in facts else []
+    return "\n".join([*lines, *files])
+
+
+def _counted(items: Sequence[str]) -> str:
+    """The number of items, and the first of them in lines below."""
+    return "\n".join([f"{len(items):,}", *_first(items)])
+
+
+def _first(paths: Sequence[str]) -> list[str]:
+    rest = [f"  and {len(paths) - _MOST_SHOWN:,} more"] if len(paths) > _MOST_SHOWN else []
+    return [*(f"  {shown(path)}" for path in paths[:_MOST_SHOWN]), *rest]
+
+
+def files_as_text(files: Sequence[dict[str, Any]]) -> str:
+    """Files as a table."""
+    rows = [
+        f"{_clock(one['duration_s']):>9}  {one['kind']:<5}  {one['state']:<11}  {shown(one['file'])}" for one in files
+    ]
+    return "\n".join([f"{'length':>9}  kind   state        file", *rows])
+
+
+def shown(path: str) -> str:
+    """A path relative to the working folder where that contains it."""
+    here = Path.cwd().resolve()
+    full = here / path
+    return str(full.relative_to(here)) if full.is_relative_to(here) else path
+
+
+def _clock(seconds: float) -> str:
+    """A length as h:mm:ss, without hours where there are none.
+
+    >>> _clock(65.4), _clock(3600.0)
+    ('1:05', '1:00:00')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _size(count: int) -> str:
+    """A number of bytes in a unit of which there are a few to hundreds.
+
+    >>> _size(900), _size(2_500_000)
+    ('900 B', '2.5 MB')
+    """
+    size, units = float(count), iter(("B", "kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while size >= 1000 and (larger := next(units, None)):
+        size, unit = size / 1000, larger
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+
+
+def _method(facts: dict[str, Any]) -> str:
+    recall = f", recall {facts['recall']:.3f}" if facts.get("recall") is not None else ""
+    return f"{facts['method']}{recall}"
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'' if count == 1 else 's'}"

@@ -15,6 +15,7 @@ from antiphon.cli.shared import (
     JsonOption,
     SplitOption,
     app,
+    check_table_options,
     give_table,
     output_file,
     output_folder,
@@ -56,8 +57,7 @@ def check(
 
     Example: antiphon check recordings-and-notes/ --csv --out check.csv --pictures suspects
     """
-    if json_ and csv_:
-        raise typer.BadParameter("--json and --csv are two forms of one table; choose one")
+    check_table_options(out, csv_, json_)
     opened = antiphon.open_corpus(corpus, audio=audio, split=split)
     if out is not None:
         check_not_input(out, [path for one in opened.recordings for path in (one.notes_path, one.audio_path) if path])

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 FoldersArgument = Annotated[
-    list[Path], typer.Argument(metavar="FOLDER…", help="audio and note files, or folders with such files at any depth")
+    list[Path], typer.Argument(metavar="FOLDER", help="audio and note files, or folders with such files at any depth")
 ]
 WorksOption = Annotated[
     str | None,
@@ -106,7 +106,7 @@ def _print_report(report: BuildReport, out: Path, keep_going: bool, json_: bool)
 
 @index_app.command("relocate")
 def index_relocate(
-    moves: Annotated[list[str], typer.Argument(metavar="OLD=NEW…", help="a folder before and after it was moved")],
+    moves: Annotated[list[str], typer.Argument(metavar="OLD=NEW", help="a folder before and after it was moved")],
     index: IndexOption,
 ) -> None:
     """Record that folders of the library have moved. Nothing is embedded again.
@@ -124,7 +124,7 @@ def index_relocate(
 
 @app.command("search")
 def search_command(
-    queries: Annotated[list[Path], typer.Argument(metavar="QUERY…", help="audio files or note files")],
+    queries: Annotated[list[Path], typer.Argument(metavar="QUERY", help="audio files or note files")],
     index: IndexOption,
     start: Annotated[
         float, time_option("--start", MIN_0, help="start of the query in its file, in seconds or as m:ss")

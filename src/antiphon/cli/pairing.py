@@ -17,7 +17,7 @@ from antiphon.cli.shared import (
     ModelOption,
     app,
     check_one_form,
-    check_table_options,
+    check_table_name,
     give_table,
     output_file,
     output_folder,
@@ -74,9 +74,10 @@ def pair(
 
     Example: antiphon pair recordings/ scores/ --csv --out pairs.csv --write aligned
     """
-    check_table_options(out, csv_, json_)
+    check_one_form(csv_, json_)
     if write is not None or out is not None:
         antiphon.Pairing.check_outputs(audio_dir, midi_dir, out, write, follow_links)
+    check_table_name(out, csv_, json_)
     pairing = antiphon.pair(
         audio_dir,
         midi_dir,

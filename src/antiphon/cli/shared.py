@@ -26,7 +26,19 @@ _MOST_ALIKE = 3
 
 
 class OneLineErrors(TyperGroup):
-    """A group of commands that reports a wrong option in one line, with exit code 2, instead of usage and a box."""
+    """A group of commands that reports a wrong option in one line, with exit code 2, instead of usage and a box.
+
+    The help of its commands names arguments without the Python types that Typer adds.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        commands = [*self.commands.values()]
+        for command in commands:
+            commands += getattr(command, "commands", {}).values()
+            for argument in command.params:
+                if argument.param_type_name == "argument":
+                    argument.display_type_rich = lambda ctx: None  # type: ignore[attr-defined]
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -200,9 +212,8 @@ def check_one_form(as_csv: bool, as_json: bool) -> None:
         raise typer.BadParameter("--json and --csv are two forms of one table; choose one")
 
 
-def check_table_options(out: Path | None, as_csv: bool, as_json: bool) -> None:
-    """Raise `BadParameter` where the form of a table is not clear: by --csv, by --json, or by the suffix of --out."""
-    check_one_form(as_csv, as_json)
+def check_table_name(out: Path | None, as_csv: bool, as_json: bool) -> None:
+    """Raise `BadParameter` where neither --csv, --json nor the suffix of --out tells the form of a table."""
     if out is not None and not (as_csv or as_json) and out.suffix.lower() not in (".csv", ".json"):
         raise typer.BadParameter(
             f"--out {out}: a table is written as .csv or .json; another name needs --csv or --json to say which"

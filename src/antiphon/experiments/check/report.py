@@ -176,7 +176,7 @@ class CheckReport:
             "suspect": len(self.suspects),
             "pairs": [pair.as_dict(self.norms) for pair in self.pairs],
             "without_sound": self.without_sound,
-            "failed": [str(error) for error in self.skipped],
+            "skipped": [{"file": str(error.path), "reason": error.reason} for error in self.skipped],
             "warnings": [str(warning) for warning in self.warnings],
             "left_out": self.left_out.as_dict(),
         }

@@ -231,12 +231,9 @@ class TestMp3:
         with pytest.warns(InputWarning, match=r"cut\.mp3: " + ENDS_EARLY.format(have=r"[23]\.\d")):
             agree(tmp_path / "cut.mp3", SECONDS / 2, within_s=0.7)
 
-    def test_its_decoder_writes_nothing_to_the_terminal(
-        self, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_damage_writes_nothing_to_the_terminal(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         data = bytearray(self.make(tmp_path, xing=True))
-        damage = np.random.default_rng(1).integers(500, len(data), 300)
-        for at in damage:
+        for at in range(2000, len(data), 997):
             data[at] ^= 0x5A
         (tmp_path / "damaged.mp3").write_bytes(data)
         with warnings.catch_warnings():

@@ -185,6 +185,6 @@ def test_results_print_in_one_short_line() -> None:
     alignment = alignment_of(scale(2), ())
     assert repr(alignment) == "<Alignment of take.mid with take.wav: 2 notes, confidence 0.50>"
     assert str(Pairing((), (), ("a.mid",), ())) == (
-        "<Pairing: 0 pairs, 0 recordings without notes, 1 note files without recording, 0 skipped>"
+        "<Pairing: 0 pairs, 0 recordings without notes, 1 note file without recording, 0 skipped>"
     )
     assert repr(_template()) == "<TemplateEmbedder template: 4800 dimensions, windows of 4 s>"

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import antiphon
 from antiphon.cli import app, main
-from antiphon.cli.settings import IN_WORKING_FOLDER, settings_files
+from antiphon.cli.settings import IN_WORKING_FOLDER, read_settings, settings_files
 from antiphon.errors import UnreadableInput
 
 
@@ -78,6 +82,26 @@ def test_paths_are_those_from_the_file(user_file: Path, tmp_path: Path, monkeypa
     found = opened(monkeypatch)
     assert found["index"] == str(user_file.parent / "library")
     assert found["folder"] == Path("/home/me/scores")
+
+
+def test_the_example_of_the_documentation_is_right(user_file: Path) -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", page, re.M | re.S)
+    user_file.write_text(example, encoding="utf-8")
+    settings = read_settings(typer.main.get_command(app))
+    assert settings["index"]["build"] == {"model": "onsets", "follow_links": True}
+    assert settings["search"]["top"] == 5
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("sea", ["search"]), ("search --transp", ["--transpose"]), ("index bu", ["build"])]
+)
+def test_a_shell_completes_commands_and_options(typed: str, offered: list[str]) -> None:
+    words = f"antiphon {typed}"
+    variables = {"_ANTIPHON_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(typed.split()))}
+    command = [sys.executable, "-c", "import sys; sys.argv[0] = 'antiphon'; from antiphon.cli import main; main()"]
+    done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True)
+    assert done.stdout.split() == offered, done.stderr
 
 
 def test_settings_of_a_command_of_a_group(user_file: Path, tmp_path: Path) -> None:

@@ -48,9 +48,7 @@ def seconds_of(text: str | float) -> float:
 
 
 def shown_path(path: str | Path) -> str:
-    """A path relative to the working folder where it lies below it, else as it is.
-
-    A name whose bytes are not UTF-8 is escaped, so that it can be printed.
+    """A path relative to the working folder where it lies below it, else as it is, in a form that can be printed.
 
     >>> shown_path(Path.cwd() / "scores" / "op. 2.mid"), shown_path("/nowhere/a.mid"), shown_path("a.mid")
     ('scores/op. 2.mid', '/nowhere/a.mid', 'a.mid')
@@ -58,4 +56,13 @@ def shown_path(path: str | Path) -> str:
     path = Path(path)
     folder = Path.cwd()
     shown = path.relative_to(folder) if path.is_absolute() and path != folder and path.is_relative_to(folder) else path
-    return str(shown).encode(errors="backslashreplace").decode()
+    return printable(shown)
+
+
+def printable(path: str | Path) -> str:
+    """A path, or a text with one, for tables and JSON: bytes of a name that are not UTF-8 are escaped.
+
+    >>> printable("caf\\udce9.mid")
+    'caf\\\\udce9.mid'
+    """
+    return str(path).encode(errors="backslashreplace").decode()

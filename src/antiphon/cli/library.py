@@ -28,7 +28,7 @@ from antiphon.cli.shared import (
     within,
 )
 from antiphon.cli.terminal import console
-from antiphon.wording import clock, counted, shown_path
+from antiphon.wording import clock, counted, printable, shown_path
 
 if TYPE_CHECKING:
     from antiphon import BuildReport, Match
@@ -177,7 +177,7 @@ def search_command(
                     raise
                 report_skipped([error], counts=False)
                 skipped.append(error)
-                answers.append({"query": str(query), "skipped": error.reason})
+                answers.append({"query": printable(query), "skipped": error.reason})
                 continue
             if found and not gone_is_said:
                 searched = opened.view(against or opened.modality_to_search(query))
@@ -186,7 +186,7 @@ def search_command(
             heading = shown_path(query) if len(queries) > 1 else ""
             for hint in hints:
                 console.print(f"hint: {f'{heading}: ' if heading else ''}{hint}", markup=False, soft_wrap=True)
-            answers.append({"query": str(query), "matches": [match.as_dict() for match in matches]})
+            answers.append({"query": printable(query), "matches": [match.as_dict() for match in matches]})
             if not json_:
                 _print_matches(matches, heading)
     if json_:

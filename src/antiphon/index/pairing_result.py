@@ -17,7 +17,7 @@ from antiphon.index.partners import Unpaired
 from antiphon.io.csv_tables import csv_text
 from antiphon.io.folders import LeftOut, Listing, list_folders
 from antiphon.io.kinds import modality_of_input, modality_of_name, without_suffix
-from antiphon.wording import counted
+from antiphon.wording import counted, printable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +138,7 @@ class Pairing:
             "pairs": [pair.as_dict() for pair in self.pairs],
             "recordings_without_notes": [one.as_dict("recording") for one in self.recordings],
             "notes_without_recording": [one.as_dict("file") for one in self.files],
-            "skipped": [{"file": str(error.path), "reason": error.reason} for error in self.skipped],
+            "skipped": [{"file": printable(error.path), "reason": error.reason} for error in self.skipped],
             "warnings": [str(warning) for warning in self.warnings],
             "left_out": self.left_out.as_dict(),
         }
@@ -158,7 +158,7 @@ class Pairing:
             *(one.as_dict("recording") for one in self.recordings),
             *(one.as_dict("file") for one in self.files),
             *(
-                {_column(error.path): str(error.path), "state": "skipped", "reason": error.reason}
+                {_column(error.path): printable(error.path), "state": "skipped", "reason": error.reason}
                 for error in self.skipped
             ),
         ]

@@ -73,7 +73,7 @@ class Unpaired:
 
 @dataclass(frozen=True)
 class Partners:
-    """What the excerpts of R recordings say about F note files.
+    """The partners of R recordings among F note files, with the evidence of their excerpts.
 
     Attributes
     ----------

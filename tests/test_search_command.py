@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -14,7 +15,7 @@ from typer.testing import CliRunner, Result
 from antiphon.cli import app
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.io.audio import write_flac
-from helpers import sine
+from helpers import sine, write_scale
 
 
 @pytest.fixture
@@ -114,3 +115,37 @@ def test_help_names_arguments_without_types_of_python(monkeypatch: pytest.Monkey
         assert "list[" not in text, words
         waiting += [((*words, name), one) for name, one in getattr(command, "commands", {}).items()]
     assert len(waiting) > 15
+
+
+def required(command: Any) -> list[str]:
+    """Words for everything that a command needs."""
+    needed = [one for one in command.params if one.required]
+    return [word for one in needed for word in ([one.opts[0], "x"] if one.param_type_name == "option" else ["x"])]
+
+
+def test_every_option_that_takes_a_time_takes_minutes_and_seconds() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    taken = set()
+    for name, command in commands.items():
+        for option in command.params:
+            if option.metavar == "TIME":
+                context = command.make_context(name, [option.opts[0], "1:05.5", *required(command)])
+                assert context.params[option.name] == 65.5
+                taken.add(f"{name} {option.opts[0]}")
+    assert taken >= {"search --start", "search --length", "render --max-seconds", "serve --max-query-s"}
+
+
+def test_one_file_is_not_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_scale(tmp_path / "notes" / "scale.mid", 40)
+    (tmp_path / "notes" / "cut.mid").write_bytes(b"MThd")
+    (tmp_path / "notes" / "._scale.mid").write_bytes(b"\x00\x05\x16\x07")  # as macOS leaves it
+    result = CliRunner().invoke(
+        app, ["index", "build", "notes", "--model", "template", "--out", str(tmp_path / "made")]
+    )
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("1 file embedded (")
+    assert result.stdout.endswith(" 1 skipped; index in made\n")
+    skipped, counted, left_out = result.stderr.splitlines()
+    assert skipped == "skipped: notes/cut.mid: not a readable MIDI file (its header is cut off)"
+    assert (counted, left_out) == ("1 file skipped", "1 file left out: 1 hidden")

@@ -16,6 +16,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANTIPHON_CACHE", str(root / "cache"))
+        patch.setenv("XDG_CONFIG_HOME", str(root / "settings"))  # nor do the user's settings matter
+        patch.delenv("ANTIPHON_INDEX", raising=False)
         yield root / "cache"
 
 

@@ -231,6 +231,16 @@ class TestMp3:
         with pytest.warns(InputWarning, match=r"cut\.mp3: " + ENDS_EARLY.format(have=r"[23]\.\d")):
             agree(tmp_path / "cut.mp3", SECONDS / 2, within_s=0.7)
 
+    def test_damage_writes_nothing_to_the_terminal(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        data = bytearray(self.make(tmp_path, xing=True))
+        for at in range(2000, len(data), 997):
+            data[at] ^= 0x5A
+        (tmp_path / "damaged.mp3").write_bytes(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InputWarning)
+            assert len(read_samples(tmp_path / "damaged.mp3", RATE_HZ)) > 0
+        assert capfd.readouterr() == ("", "")
+
     @pytest.mark.parametrize("between", [b"", picture(3000), b"TAG" + bytes(125)], ids=["nothing", "id3v2", "id3v1"])
     @pytest.mark.parametrize("xing", [False, True])
     def test_put_end_to_end(self, tmp_path: Path, between: bytes, xing: bool) -> None:

@@ -16,7 +16,7 @@ import antiphon
 from antiphon.cli import app
 from antiphon.errors import AntiphonError, UnknownName
 from antiphon.index.match import Match
-from antiphon.index.pairing import Pairing
+from antiphon.index.pairing_result import Pairing
 from antiphon.io.note_files import read_notes
 from antiphon.models.batch import collate
 from antiphon.models.descriptors import DESCRIPTORS, describe
@@ -153,7 +153,7 @@ def test_outputs_do_not_overwrite_inputs(command: list[str], tmp_path: Path, mon
 
 def test_aligned_notes_do_not_overwrite_a_score(tmp_path: Path) -> None:
     from antiphon.alignment.dtw import Warp
-    from antiphon.index.pairing import Pair
+    from antiphon.index.pairing_result import Pair
 
     take, score = _pair_files(tmp_path)
     match = Match(
@@ -185,6 +185,6 @@ def test_results_print_in_one_short_line() -> None:
     alignment = alignment_of(scale(2), ())
     assert repr(alignment) == "<Alignment of take.mid with take.wav: 2 notes, confidence 0.50>"
     assert str(Pairing((), (), ("a.mid",), ())) == (
-        "<Pairing: 0 pairs, 0 recordings without notes, 1 note files without recording, 0 skipped>"
+        "<Pairing: 0 pairs, 0 recordings without notes, 1 note file without recording, 0 skipped>"
     )
     assert repr(_template()) == "<TemplateEmbedder template: 4800 dimensions, windows of 4 s>"

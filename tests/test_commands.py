@@ -39,9 +39,9 @@ PUBLIC_NAMES = {
 """Command → the public names that do its work; where there are two, an option chooses between them."""
 HELPERS = {"open_corpus", "UnreadableInput", "AntiphonError"}
 """Public names that any command may use in addition to its own."""
-OPTION_HELPERS = {
-    "antiphon",
-    "antiphon.checks",
+PLAIN_HELPERS = {"antiphon", "antiphon.checks", "antiphon.wording"}
+"""The front door, ranges of options, and numbers, times and paths in words, which every module of commands may use."""
+OPTION_HELPERS = PLAIN_HELPERS | {
     "antiphon.errors",
     "antiphon.progress",
     "antiphon.types",
@@ -96,8 +96,8 @@ def test_a_command_calls_its_public_names_and_no_others(command: str) -> None:
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_a_module_of_commands_imports_the_front_door_and_ranges_only(module: str) -> None:
-    helpers = OPTION_HELPERS if module in ("__init__", "shared", "terminal") else {"antiphon", "antiphon.checks"}
+def test_a_module_of_commands_imports_the_front_door_and_plain_helpers_only(module: str) -> None:
+    helpers = OPTION_HELPERS if module in ("__init__", "shared", "terminal") else PLAIN_HELPERS
     others = {name for name in imported(MODULES[module]) if not name.startswith("antiphon.cli")}
     assert others <= helpers
 

@@ -12,7 +12,18 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "antiphon"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "checks", "types", "registry", "progress", "provenance", "process_memory", "openmp", "version"),
+    (
+        "errors",
+        "checks",
+        "types",
+        "registry",
+        "progress",
+        "provenance",
+        "process_memory",
+        "openmp",
+        "version",
+        "wording",
+    ),
     ("io",),
     ("signal",),
     ("rendering", "augmentation"),

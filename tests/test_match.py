@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from antiphon.index.match import MATCH_FIELDS, Match
-from antiphon.index.pairing import Pair
+from antiphon.index.pairing_result import Pair
 from antiphon.serving import models
 
 CONTRACT = ("file", "start_s", "end_s", "query_start_s", "query_end_s", "tempo", "confidence")

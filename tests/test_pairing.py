@@ -22,11 +22,11 @@ from antiphon.cli import app
 from antiphon.corpora import Corpus, Recording
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index import excerpts as excerpts_module
-from antiphon.index import pairing as pairing_module
 from antiphon.index.build import build_index
 from antiphon.index.excerpts import excerpts, search_excerpts
 from antiphon.index.match import Match
-from antiphon.index.pairing import PAIR_FIELDS, Pairing, pair_recordings
+from antiphon.index.pairing import pair_recordings
+from antiphon.index.pairing_result import TABLE_FIELDS, Pairing
 from antiphon.index.store import Store
 from antiphon.index.view import Filters
 from antiphon.io.audio import read_samples, write_flac
@@ -100,9 +100,11 @@ def paired(place: Path) -> Pairing:
 class TestPairing:
     def test_finds_the_partners_and_says_what_has_none(self, paired: Pairing):
         assert as_names(paired) == {"take 1.flac": "9.mid", "take 2.flac": "8.mid", "take 3.flac": "7.mid"}
-        assert [Path(one.recording).name for one in paired.recordings] == ["take 0.flac"]
+        assert [Path(one.path).name for one in paired.recordings] == ["take 0.flac"]
         assert paired.recordings[0].confidence < 0.5
-        assert sorted(Path(file).name for file in paired.files) == ["5.mid", "6.mid"]
+        assert paired.recordings[0].state == "unlike"
+        assert sorted(Path(one.path).name for one in paired.files) == ["5.mid", "6.mid"]
+        assert {one.state for one in paired.files} == {"unlike"}
         assert paired.skipped == ()
 
     def test_says_from_where_to_where_how_fast_and_how_sure(self, paired: Pairing, pieces: list[Recording]):
@@ -135,11 +137,44 @@ class TestPairing:
         copies = copy_sound([pieces[1], pieces[1], pieces[2]], tmp_path / "audio")
         alone = pair_with(copies, place / "midi", tmp_path / "index")
         assert sorted(as_names(alone).values()) == ["8.mid", "9.mid"]
-        assert len(alone.recordings) == 1
-        assert Path(alone.recordings[0].nearest).name == "9.mid"
+        (one,) = alone.recordings
+        (other,) = (pair for pair in alone.pairs if pair.file == one.nearest)
+        assert (one.state, Path(one.nearest).name) == ("taken", "9.mid")
+        assert one.confidence >= 0.5
+        assert one.reason.startswith(f"the partner of its nearest is {Path(other.recording).name}; --many")
         many = pair_with(copies, place / "midi", tmp_path / "index", many=True)
         assert as_names(many) == {"take 0.flac": "9.mid", "take 1.flac": "9.mid", "take 2.flac": "8.mid"}
         assert len(many.files) == 3
+
+    def test_several_pieces_in_one_recording_are_named(
+        self, pieces: list[Recording], place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        parts = [read_samples(one.audio_path, RATE_HZ, 0.0, 30.0) for one in pieces[1:4] if one.audio_path]
+        (tmp_path / "audio").mkdir()
+        write_flac(tmp_path / "audio" / "tape.flac", np.concatenate(parts), RATE_HZ)
+        monkeypatch.chdir(tmp_path)
+        result = command("audio", place / "midi", "--index", "index")
+        assert result.exit_code == 0, result.output
+        assert "no notes for audio/tape.flac: its nearest is played in 1 of its 3 excerpts, and " in result.stdout
+        assert ": several pieces?; nearest " in result.stdout
+        assert result.stdout.count(": it is played in 1 of the 3 excerpts of its nearest; nearest audio/tape.flac") == 3
+        assert (
+            "hint: 1 recording may hold several pieces; list them with: antiphon setlist audio/tape.flac --index index"
+            in (result.stderr)
+        )
+
+    def test_a_file_that_is_gone_before_its_alignment_is_skipped(
+        self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        def gone(*_: object) -> None:
+            raise UnreadableInput("9.mid", "no such file")
+
+        monkeypatch.setattr("antiphon.index.pairing.match_whole", gone)
+        found = pair_with([place / "audio" / "take 1.flac"], place / "midi", tmp_path / "index")
+        assert [str(error) for error in found.skipped] == ["9.mid: no such file"]
+        (one,) = found.recordings
+        assert (one.state, Path(one.nearest).name) == ("skipped", "9.mid")
+        assert [Path(file.path).name for file in found.files if file.state == "skipped"] == ["9.mid"]
 
     def test_a_piece_within_a_longer_recording(self, pieces: list[Recording], place: Path, tmp_path: Path):
         other, piece = (read_samples(one.audio_path, RATE_HZ) for one in (pieces[0], pieces[1]) if one.audio_path)
@@ -216,39 +251,8 @@ class TestPairing:
             pair_recordings([place / "audio" / "take 1.flac"], store, EMBEDDER)
 
 
-class TestChoice:
-    """Which partners are chosen from what the excerpts say."""
-
-    @pytest.fixture
-    def choose(self, monkeypatch: pytest.MonkeyPatch):
-        def chosen(confidence: dict[str, dict[str, float]], **how) -> dict[int, str]:
-            files = sorted({file for known in confidence.values() for file in known})
-            score = how.pop("score", {})
-            known = list(confidence.values())
-            scores = [{file: score.get((name, file), 0.4) for file in one} for name, one in confidence.items()]
-            settings = {"many": False, "min_confidence": 0.5} | how
-            return pairing_module._partners(known, scores, files, **settings)
-
-        return chosen
-
-    def test_one_to_one_gives_a_file_to_who_needs_it(self, choose):
-        assert choose({"a": {"x": 0.99, "y": 0.9}, "b": {"x": 0.99}}) == {0: "y", 1: "x"}
-        assert choose({"a": {"x": 0.99, "y": 0.9}, "b": {"x": 0.99}}, many=True) == {0: "x", 1: "x"}
-
-    def test_two_doubtful_pairs_do_not_break_a_sure_one(self, choose):
-        assert choose({"a": {"x": 0.999, "y": 0.51}, "b": {"x": 0.51}})[0] == "x"
-
-    def test_nothing_below_the_least_confidence(self, choose):
-        assert choose({"a": {"x": 0.49}}) == {}
-        assert choose({"a": {"x": 0.49}}, min_confidence=0.4) == {0: "x"}
-        assert choose({"a": {"x": 0.0, "y": 0.5}}, min_confidence=0.0) == {0: "y"}
-        assert choose({"a": {}, "b": {"x": 0.9}}) == {1: "x"}
-        assert choose({}) == {}
-
-    def test_of_two_that_are_equally_sure_the_one_that_agrees_better(self, choose):
-        sure = {"a": {"x": 1.0, "y": 1.0}, "b": {"x": 1.0, "y": 1.0}}
-        assert choose(sure, score={("a", "x"): 0.5, ("b", "y"): 0.5}) == {0: "x", 1: "y"}
-        assert choose(sure, score={("a", "y"): 0.5, ("b", "x"): 0.5}) == {0: "y", 1: "x"}
+class TestExcerpts:
+    """The excerpts of a recording and what they say."""
 
     def test_excerpts_without_a_file_count_as_nothing_and_silent_ones_not_at_all(
         self, monkeypatch: pytest.MonkeyPatch, place: Path, paired: Pairing
@@ -359,29 +363,32 @@ class TestCommand:
         assert "take 1.flac = " in result.stdout
         assert "no notes for " in result.stdout
         assert result.stdout.count("no recording for ") == 2
-        assert result.stdout.strip().endswith("3 pairs, 1 recordings without notes, 2 note files without recording")
+        assert result.stdout.count(": nothing similar among the ") == 3
+        summary = "3 pairs, 1 recording without notes, 2 note files without recording, 0 skipped"
+        assert result.stdout.strip().endswith(summary)
         assert (tmp_path / "index" / "index.sqlite").exists()
 
     def test_json_and_csv_say_the_same(self, place: Path, brief: Path, cache: Path):
         result = command(brief, place / "midi", "--json")
         assert result.exit_code == 0, result.output
         facts = json.loads(result.stdout)
-        keys = ["pairs", "recordings_without_notes", "notes_without_recording", "failed", "warnings", "left_out"]
+        keys = ["pairs", "recordings_without_notes", "notes_without_recording", "skipped", "warnings", "left_out"]
         assert list(facts) == keys
         assert len(facts["pairs"]) == 3
         assert len(facts["recordings_without_notes"]) == 1
         assert list((cache / "pairing").glob("*/index.sqlite"))
         rows = list(csv.DictReader(io.StringIO(command(brief, place / "midi", "--csv").stdout)))
         assert len(rows) == 3 + 1 + 2
-        assert list(rows[0]) == list(PAIR_FIELDS)
-        for row, one in zip(rows, facts["pairs"], strict=False):
+        assert list(rows[0]) == list(TABLE_FIELDS)
+        listed = [one | {"state": "paired"} for one in facts["pairs"]]
+        listed += facts["recordings_without_notes"] + facts["notes_without_recording"]
+        for row, one in zip(rows, listed, strict=True):
             assert {name: value for name, value in row.items() if value} == {
-                name: str(value) for name, value in one.items()
+                name: str(value) for name, value in one.items() if value != ""
             }
-        assert (rows[3]["recording"], rows[3]["file"]) == (facts["recordings_without_notes"][0]["recording"], "")
-        assert [(row["recording"], row["file"]) for row in rows[4:]] == [
-            ("", file) for file in facts["notes_without_recording"]
-        ]
+        (alone,) = facts["recordings_without_notes"]
+        assert set(alone) == {"recording", "state", "reason", "nearest", "confidence"}
+        assert [(one["recording"], bool(one["file"])) for one in rows[4:]] == [("", True), ("", True)]
 
     def test_writes_the_table_to_a_file(self, place: Path, brief: Path, tmp_path: Path):
         for name, words in (("a.csv", ()), ("b.json", ()), ("c.txt", ("--csv",)), ("d.txt", ("--json",))):
@@ -399,9 +406,16 @@ class TestCommand:
         (tmp_path / "midi" / "broken.mid").write_bytes(b"MThd")
         result = command(tmp_path / "audio", tmp_path / "midi", "--json")
         assert result.exit_code == 0, result.output
+        assert "2 files skipped" in result.stderr
         facts = json.loads(result.stdout)
         assert len(facts["pairs"]) == 3
-        assert ["broken.mid" in facts["failed"][0], "broken.wav" in facts["failed"][1]] == [True, True]
+        assert [Path(one["file"]).name for one in facts["skipped"]] == ["broken.mid", "broken.wav"]
+        assert all(one["reason"] for one in facts["skipped"])
+        rows = list(csv.DictReader(io.StringIO(command(tmp_path / "audio", tmp_path / "midi", "--csv").stdout)))
+        assert [(row["recording"], row["file"], row["state"], row["reason"]) for row in rows[-2:]] == [
+            ("", facts["skipped"][0]["file"], "skipped", facts["skipped"][0]["reason"]),
+            (facts["skipped"][1]["file"], "", "skipped", facts["skipped"][1]["reason"]),
+        ]
         for name in ("broken.wav", "broken.mid"):
             assert any(line.startswith("skipped: ") and name in line for line in result.stderr.splitlines())
 

@@ -282,7 +282,7 @@ def test_unknown_soundfont_lists_those_installed(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("antiphon.rendering.fluidsynth._FONT_FOLDERS", (tmp_path,))
     with pytest.raises(AntiphonError, match=r"no SoundFont 'Steinway'.*\(none; install it with"):
         find_soundfont("Steinway")
-    for name in ("Grand.sf2", "Upright.sf3"):
+    for name in ("Grand.sf2", "._Grand.sf2", "Upright.sf3"):
         (tmp_path / name).touch()
     assert find_soundfont("Grand") == tmp_path / "Grand.sf2"
     with pytest.raises(AntiphonError, match=r"no SoundFont 'Steinway'.*\(Grand, Upright\)"):

@@ -20,7 +20,8 @@ import numpy as np
 from antiphon.alignment.confidence import LIKELY
 from antiphon.corpora import Corpus, Recording, open_corpus
 from antiphon.errors import AntiphonError
-from antiphon.index.pairing import Pair, Pairing, pair_recordings
+from antiphon.index.pairing import pair_recordings
+from antiphon.index.pairing_result import Pair, Pairing
 from antiphon.io.files import content_hash
 from antiphon.provenance import code_version
 from benchmarks.search.queries import BestMatch, Library, Outcome, Query

@@ -37,14 +37,15 @@ _HOME = {
     "Match": "index.match",
     "MoveReport": "index.upkeep",
     "Notes": "io.notes",
-    "Pair": "index.pairing",
-    "Pairing": "index.pairing",
+    "Pair": "index.pairing_result",
+    "Pairing": "index.pairing_result",
     "PruneReport": "index.upkeep",
     "Recording": "corpora",
     "Run": "training.run",
     "SearchOptions": "index.search",
     "Sound": "io.audio",
     "UnknownName": "errors",
+    "Unpaired": "index.partners",
     "UnreadableInput": "errors",
     "align": "alignment.aligning",
     "analyze": "experiments.analysis.run",
@@ -112,9 +113,10 @@ if TYPE_CHECKING:
     from antiphon.index.hints import Hint as Hint
     from antiphon.index.library import Index as Index
     from antiphon.index.match import Match as Match
-    from antiphon.index.pairing import Pair as Pair
-    from antiphon.index.pairing import Pairing as Pairing
     from antiphon.index.pairing import pair as pair
+    from antiphon.index.pairing_result import Pair as Pair
+    from antiphon.index.pairing_result import Pairing as Pairing
+    from antiphon.index.partners import Unpaired as Unpaired
     from antiphon.index.search import SearchOptions as SearchOptions
     from antiphon.index.upkeep import FileList as FileList
     from antiphon.index.upkeep import IndexedFile as IndexedFile

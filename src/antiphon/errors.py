@@ -13,6 +13,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TypeVar
 
+from antiphon.wording import printable
+
 Entry = TypeVar("Entry")
 
 
@@ -125,8 +127,7 @@ class UnknownName(AntiphonError):
 
 
 def _one_line(path: str | Path, reason: str) -> str:
-    # A file name whose bytes are not UTF-8 can be neither printed nor written as JSON.
-    return f"{path}: {reason}".encode(errors="backslashreplace").decode()
+    return printable(f"{path}: {reason}")
 
 
 def look_up(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:

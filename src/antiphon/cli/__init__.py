@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from antiphon.cli.settings import read_settings
 from antiphon.cli.shared import app
 from antiphon.cli.terminal import console, progress_on_stderr
 from antiphon.errors import AntiphonError
@@ -34,9 +35,12 @@ def main() -> None:
 
 
 @app.callback(invoke_without_command=True)
-def _options(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
+def _options(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="print the version")] = False
+) -> None:
     if version:
         from antiphon.version import __version__
 
         typer.echo(__version__)
         raise typer.Exit
+    context.default_map = read_settings(context.command)

@@ -15,6 +15,8 @@ from antiphon.cli.shared import (
     JsonOption,
     SplitOption,
     app,
+    check_one_form,
+    check_table_name,
     give_table,
     output_file,
     output_folder,
@@ -56,11 +58,11 @@ def check(
 
     Example: antiphon check recordings-and-notes/ --csv --out check.csv --pictures suspects
     """
-    if json_ and csv_:
-        raise typer.BadParameter("--json and --csv are two forms of one table; choose one")
+    check_one_form(csv_, json_)
     opened = antiphon.open_corpus(corpus, audio=audio, split=split)
     if out is not None:
         check_not_input(out, [path for one in opened.recordings for path in (one.notes_path, one.audio_path) if path])
+    check_table_name(out, csv_, json_)
     report = antiphon.check(
         opened,
         max_offset_ms=max_offset_ms,

@@ -20,8 +20,10 @@ from antiphon.cli.shared import (
     print_json,
     print_rows,
     report_skipped,
+    time_option,
     within,
 )
+from antiphon.wording import counted
 
 
 @app.command()
@@ -43,7 +45,8 @@ def render(
     ] = None,
     split: SplitOption = None,
     max_seconds: Annotated[
-        float | None, typer.Option(help="render only this much of each recording", callback=within(SECONDS))
+        float | None,
+        time_option("--max-seconds", SECONDS, help="render this much of each recording, in seconds or as m:ss"),
     ] = None,
     jobs: Annotated[
         int, typer.Option(help="number of processes, each of which loads the font once", callback=within(COUNT))
@@ -74,7 +77,7 @@ def render(
     report_skipped(made.skipped)
     hours = made.duration_s / 3600
     summary = {"recordings": len(made), "hours": round(hours, 3), "skipped": len(made.skipped), "out": str(out)}
-    print_json(summary) if json_ else typer.echo(f"{len(made)} recordings, {hours:.2f} h of sound in {out}")
+    print_json(summary) if json_ else typer.echo(f"{counted(len(made), 'recording')}, {hours:.2f} h of sound in {out}")
 
 
 @app.command()
@@ -144,4 +147,4 @@ def cache(
         [{"kind": kind, "entries": size["entries"], "GB": f"{size['gb']:.3f}"} for kind, size in facts["kinds"].items()]
     )
     if clear or limit is not None:
-        typer.echo(f"{facts['removed']} entries removed, {facts['removed_gb']:.3f} GB")
+        typer.echo(f"{counted(facts['removed'], 'entry', 'entries')} removed, {facts['removed_gb']:.3f} GB")

@@ -13,6 +13,7 @@ import antiphon
 from antiphon.checks import COUNT
 from antiphon.cli.shared import JsonOption, ModelOption, app, output_folder, print_json, within
 from antiphon.cli.terminal import stdout
+from antiphon.wording import clock, counted, shown_path
 
 
 @app.command()
@@ -42,9 +43,10 @@ def demo(
         verdict = "right" if query.right_place else ("same piece" if query.right_piece else "wrong")
         names = (query.recording.id, Path(query.match.file).stem)
         recording, notes = (escape(name.split(" - ", 1)[-1]) for name in names)
-        table.add_row(recording, f"{query.start_s:.1f}", notes, f"{query.match.start_s:.1f}", verdict)
+        table.add_row(recording, clock(query.start_s), notes, clock(query.match.start_s), verdict)
     stdout.print(table)
     typer.echo(
-        f"{len(result.queries)} queries: right piece first {result.right_piece:.1f} %, right place within 0.5 s "
-        f"{result.right_place:.1f} %\npictures in {out / 'pictures'}, index in {out / 'index'}"
+        f"{counted(len(result.queries), 'query', 'queries')}: right piece first {result.right_piece:.1f} %, "
+        f"right place within 0.5 s {result.right_place:.1f} %\n"
+        f"pictures in {shown_path(out / 'pictures')}, index in {shown_path(out / 'index')}"
     )

@@ -28,6 +28,7 @@ from antiphon.cli.shared import (
     within,
     write_output,
 )
+from antiphon.wording import counted, shown_path
 
 if TYPE_CHECKING:
     from antiphon import Comparison, Evaluation
@@ -38,7 +39,7 @@ _SEED = 42
 @app.command()
 def train(
     corpora: Annotated[
-        list[str] | None, typer.Argument(metavar="CORPUS…", help="what to train on; several are joined")
+        list[str] | None, typer.Argument(metavar="CORPUS", help="what to train on; several are joined")
     ] = None,
     arm: Annotated[str | None, typer.Option(help="a name of antiphon list arms, or FILE.toml:NAME")] = None,
     preset: Annotated[
@@ -151,6 +152,8 @@ def evaluate(
         if out is not None:
             files = [path for one in opened.recordings for path in (one.audio_path, one.notes_path) if path is not None]
             check_not_input(out, [*files, *Path(corpus).glob("*.*"), *Path(model[0]).glob("*.*")])
+            if out.suffix.lower() != ".json":
+                raise typer.BadParameter(f"--out {out}: the scores are written as .json")
         result: Evaluation | Comparison = antiphon.evaluate(
             model[0],
             opened,
@@ -195,7 +198,7 @@ def campaign(
         ),
     ],
     corpora: Annotated[
-        list[str] | None, typer.Argument(metavar="CORPUS…", help="what to train on; several are joined (demo)")
+        list[str] | None, typer.Argument(metavar="CORPUS", help="what to train on; several are joined (demo)")
     ] = None,
     preset: Annotated[
         str, typer.Option(help="paper, medium, small, tiny, one that the grid defines, or FILE.toml:NAME")
@@ -235,7 +238,8 @@ def campaign(
         print_json(found)
     else:
         runs = len(found["campaign"]["runs"])
-        typer.echo(f"{runs} runs; report in {out / 'report.html'} and {out / 'report.md'}")
+        report = shown_path(out / "report.html"), shown_path(out / "report.md")
+        typer.echo(f"{counted(runs, 'run')}; report in {report[0]} and {report[1]}")
 
 
 @app.command()
@@ -268,4 +272,6 @@ def analyze(
         recordings=recordings,
         seed=seed,
     )
-    print_json(found) if json_ else typer.echo(f"{', '.join(found['analyses'])}: report in {out / 'report.html'}")
+    print_json(found) if json_ else typer.echo(
+        f"{', '.join(found['analyses'])}: report in {shown_path(out / 'report.html')}"
+    )

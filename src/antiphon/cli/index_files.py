@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import antiphon
-from antiphon.cli.library import IndexOption
 from antiphon.cli.shared import (
+    IndexOption,
     JsonOption,
     OnlyOption,
+    check_one_form,
+    check_table_name,
     give_table,
     index_app,
     output_file,
     print_json,
 )
 from antiphon.cli.terminal import console
+from antiphon.wording import clock, counted, shown_path
 
 if TYPE_CHECKING:
     from antiphon import FileList, MoveReport, PruneReport
@@ -49,8 +52,8 @@ def index_list(
 
     Example: antiphon index list library --state gone
     """
-    if json_ and csv_:
-        raise typer.BadParameter("--json and --csv are two forms of one table; choose one")
+    check_one_form(csv_, json_)
+    check_table_name(out, csv_, json_)
     with antiphon.Index.open(index) as opened:
         how: dict[str, Any] = {"only": only, "state": state, "composer": composer, "folder": folder}
         found = opened.files(**how)
@@ -80,14 +83,14 @@ def index_move(
 
 
 def _move_as_text(report: MoveReport, new: Path, index: Path) -> str:
-    lines = [f"{_files(report.moved)} moved, now below {shown(str(new))}"]
+    lines = [f"{counted(report.moved, 'file')} moved, now below {shown_path(new)}"]
     for paths, says in (
         (report.missing, f"not there; remove with: antiphon index prune {index}"),
         (report.changed, f"with other content; embed with: antiphon index add {new} --index {index}"),
         (report.stayed, "still at the old path, kept there"),
     ):
         if paths:
-            lines += [f"{_files(len(paths))} {says}", *_first(paths)]
+            lines += [f"{counted(len(paths), 'file')} {says}", *_first(paths)]
     return "\n".join(lines)
 
 
@@ -112,7 +115,7 @@ def index_prune(
         hints = opened.missing_hints() if report.kept else []
     for folder, count in report.kept.items():
         console.print(
-            f"{_files(count)} kept: {folder} does not exist or is empty. Is its drive mounted? "
+            f"{counted(count, 'file')} kept: {folder} does not exist or is empty. Is its drive mounted? "
             "With --whole-folders they are removed",
             markup=False,
         )
@@ -123,7 +126,9 @@ def index_prune(
 
 def _prune_as_text(report: PruneReport) -> str:
     does = "would be removed" if report.dry_run else "removed"
-    return "\n".join([*(f"{does}: {shown(path)}" for path in report.removed), f"{_files(len(report.removed))} {does}"])
+    return "\n".join(
+        [*(f"{does}: {shown_path(path)}" for path in report.removed), f"{counted(len(report.removed), 'file')} {does}"]
+    )
 
 
 def index_as_text(facts: dict[str, Any]) -> str:
@@ -135,17 +140,17 @@ def index_as_text(facts: dict[str, Any]) -> str:
         return f"{facts[name]:{form}}" + (f": {', '.join(parts)}" if parts else "")
 
     rows = [
-        ("index", f"{shown(facts['folder'])}, {_size(facts['bytes'])}"),
+        ("index", f"{shown_path(facts['folder'])}, {_size(facts['bytes'])}"),
         ("model", facts["model"]),
         ("files", by_kind("recordings", ",")),
         ("hours", by_kind("hours", ",.2f")),
         ("windows", f"{facts['segments']:,}"),
         ("works", f"{facts['works']:,}"),
         *((f"search in {kind}", _method(facts[f"{kind}_neighbours"])) for kind in kinds),
-        *(("folder", shown(folder)) for folder in facts["folders"]),
+        *(("folder", shown_path(folder)) for folder in facts["folders"]),
         ("gone", _counted(facts["gone"])),
         *([("unreachable", _counted(facts["unreachable"]))] if facts["unreachable"] else []),
-        ("failed", _counted([f"{shown(path)}: {reason}" for path, reason in facts["failed"].items()])),
+        ("skipped", _counted([f"{shown_path(path)}: {reason}" for path, reason in facts["failed"].items()])),
     ]
     lines = [*(f"{name:<17}{value}" for name, value in rows), *(f"hint: {hint}" for hint in facts["hints"])]
     files = [files_as_text(facts["files"])] if "files" in facts else []
@@ -159,33 +164,16 @@ def _counted(items: Sequence[str]) -> str:
 
 def _first(paths: Sequence[str]) -> list[str]:
     rest = [f"  and {len(paths) - _MOST_SHOWN:,} more"] if len(paths) > _MOST_SHOWN else []
-    return [*(f"  {shown(path)}" for path in paths[:_MOST_SHOWN]), *rest]
+    return [*(f"  {shown_path(path)}" for path in paths[:_MOST_SHOWN]), *rest]
 
 
 def files_as_text(files: Sequence[dict[str, Any]]) -> str:
     """Files as a table."""
     rows = [
-        f"{_clock(one['duration_s']):>9}  {one['kind']:<5}  {one['state']:<11}  {shown(one['file'])}" for one in files
+        f"{clock(one['duration_s']):>9}  {one['kind']:<5}  {one['state']:<11}  {shown_path(one['file'])}"
+        for one in files
     ]
     return "\n".join([f"{'length':>9}  kind   state        file", *rows])
-
-
-def shown(path: str) -> str:
-    """A path relative to the working folder where that contains it."""
-    here = Path.cwd().resolve()
-    full = here / path
-    return str(full.relative_to(here)) if full.is_relative_to(here) else path
-
-
-def _clock(seconds: float) -> str:
-    """A length as h:mm:ss, without hours where there are none.
-
-    >>> _clock(65.4), _clock(3600.0)
-    ('1:05', '1:00:00')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _size(count: int) -> str:
@@ -204,7 +192,3 @@ def _size(count: int) -> str:
 def _method(facts: dict[str, Any]) -> str:
     recall = f", recall {facts['recall']:.3f}" if facts.get("recall") is not None else ""
     return f"{facts['method']}{recall}"
-
-
-def _files(count: int) -> str:
-    return f"{count:,} file{'' if count == 1 else 's'}"

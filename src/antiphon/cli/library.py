@@ -13,6 +13,7 @@ from antiphon.cli.shared import (
     LIKELY,
     AgainstOption,
     FollowLinksOption,
+    IndexOption,
     JsonOption,
     KeepGoingOption,
     ModelOption,
@@ -21,19 +22,21 @@ from antiphon.cli.shared import (
     index_app,
     output_folder,
     print_json,
+    report_skipped,
     report_unused,
+    time_option,
     within,
 )
 from antiphon.cli.terminal import console
+from antiphon.wording import clock, counted, printable, shown_path
 
 if TYPE_CHECKING:
-    from antiphon import BuildReport
+    from antiphon import BuildReport, Match
 
 
 FoldersArgument = Annotated[
-    list[Path], typer.Argument(metavar="FOLDER…", help="audio and note files, or folders with such files at any depth")
+    list[Path], typer.Argument(metavar="FOLDER", help="audio and note files, or folders with such files at any depth")
 ]
-IndexOption = Annotated[Path, typer.Option("--index", metavar="DIR", help="an index that was built before")]
 WorksOption = Annotated[
     str | None,
     typer.Option(
@@ -86,15 +89,16 @@ def index_add(
 
 
 def _print_report(report: BuildReport, out: Path, keep_going: bool, json_: bool) -> None:
-    """Exits with code 2 when files failed and `keep_going` is not set, or when no file could be indexed."""
+    """Exits with code 2 when files were skipped and `keep_going` is not set, or when no file could be indexed."""
     report_unused(report.failed, report.warnings, report.left_out)
     if json_:
         print_json(report.as_dict())
     else:
         typer.echo(
-            f"{report.embedded} files embedded ({report.windows} windows, {report.empty_windows} empty ones left out), "
-            f"{report.unchanged} unchanged, {report.renamed} renamed, {report.copied} copied, "
-            f"{report.removed} removed, {len(report.failed)} failed; index in {out}"
+            f"{counted(report.embedded, 'file')} embedded ({counted(report.windows, 'window')}, "
+            f"{counted(report.empty_windows, 'empty one')} left out), {report.unchanged} unchanged, "
+            f"{report.renamed} renamed, {report.copied} copied, {report.removed} removed, "
+            f"{len(report.failed)} skipped; index in {shown_path(out)}"
         )
     if report.failed and (not keep_going or not report.usable):
         raise typer.Exit(2)
@@ -102,11 +106,13 @@ def _print_report(report: BuildReport, out: Path, keep_going: bool, json_: bool)
 
 @app.command("search")
 def search_command(
-    query: Annotated[Path, typer.Argument(metavar="QUERY", help="an audio file or a note file")],
-    index: Annotated[Path, typer.Option("--index", metavar="DIR", help="the library to search")],
-    start: Annotated[float, typer.Option("--start", help="start of the query, seconds", callback=within(MIN_0))] = 0.0,
+    queries: Annotated[list[Path], typer.Argument(metavar="QUERY", help="audio files or note files")],
+    index: IndexOption,
+    start: Annotated[
+        float, time_option("--start", MIN_0, help="start of the query in its file, in seconds or as m:ss")
+    ] = 0.0,
     length: Annotated[
-        float | None, typer.Option("--length", help="length of the query, seconds", callback=within(SECONDS))
+        float | None, time_option("--length", SECONDS, help="length of the query, in seconds or as m:ss")
     ] = None,
     top: Annotated[int, typer.Option("--top", help="number of matches", callback=within(COUNT))] = 10,
     against: AgainstOption = None,
@@ -125,9 +131,10 @@ def search_command(
     """Find the notes of a recording in a library, or the recordings of a note file.
 
     Matches that are more likely false than true are marked with a question mark. Where there are no others, hints on
-    stderr name what may help. They also say which files of the library are gone.
+    stderr name what may help. They also say which files of the library are gone. With several queries each has its
+    heading, and those that cannot be used are skipped; in JSON each is an object with its query and its matches.
 
-    Example: antiphon search take1.flac --index library --start 10 --length 20
+    Example: antiphon search take1.flac --index library --start 0:10 --length 20
     """
     how: dict[str, Any] = {
         "start_s": start,
@@ -138,23 +145,52 @@ def search_command(
         "split": split,
         "folder": folder,
     }
+    answers: list[dict[str, Any]] = []
+    skipped: list[antiphon.UnreadableInput] = []
+    said: set[str] = set()
     with antiphon.Index.open(index) as opened:
-        matches = opened.search(query, top=top, by_work=by_work, repeats=repeats, **how)
-        found = bool(matches) and matches[0].confidence >= LIKELY
-        searched = against or opened.modality_to_search(query)
-        hints = opened.missing_hints(searched) if found else opened.hints(query, **how)
-    for hint in hints:
-        console.print(f"hint: {hint}", markup=False, soft_wrap=True)
+        for query in queries:
+            try:
+                matches = opened.search(query, top=top, by_work=by_work, repeats=repeats, **how)
+                found = bool(matches) and matches[0].confidence >= LIKELY
+                searched = against or opened.modality_to_search(query)
+                hints = opened.missing_hints(searched) if found else opened.hints(query, **how)
+            except antiphon.UnreadableInput as error:
+                if len(queries) == 1:
+                    raise
+                report_skipped([error], counts=False)
+                skipped.append(error)
+                answers.append({"query": printable(query), "skipped": error.reason})
+                continue
+            heading = shown_path(query) if len(queries) > 1 else ""
+            for hint in hints:
+                if str(hint) not in said:
+                    console.print(f"hint: {hint}", markup=False, soft_wrap=True)
+                said.add(str(hint))
+            answers.append({"query": printable(query), "matches": [match.as_dict() for match in matches]})
+            if not json_:
+                _print_matches(matches, heading)
     if json_:
-        print_json([match.as_dict() for match in matches])
-        return
-    if not found:
+        print_json(answers if len(queries) > 1 else answers[0]["matches"])
+    if len(skipped) == len(queries):
+        raise typer.Exit(2)
+
+
+def _print_matches(matches: list[Match], heading: str) -> None:
+    """Print the matches of one query, and where there are several queries, its heading."""
+    if heading:
+        typer.echo(f"{heading}:")
+    if not matches or matches[0].confidence < LIKELY:
         typer.echo("nothing in the library is likely to be this" + ("; the nearest:" if matches else ""))
     if matches:
-        typer.echo(f"{'from s':>9}{'to s':>9}{'query from':>12}{'to':>9}{'tempo':>7}{'key':>5}{'sure':>7}  file")
+        typer.echo(f"{'from':>8}{'to':>8}{'query from':>12}{'to':>8}{'tempo':>7}{'key':>5}{'sure':>7}  file")
     for match in matches:
-        times = f"{match.start_s:9.2f}{match.end_s:9.2f}{match.query_start_s:12.2f}{match.query_end_s:9.2f}"
+        times = f"{clock(match.start_s):>8}{clock(match.end_s):>8}"
+        times += f"{clock(match.query_start_s):>12}{clock(match.query_end_s):>8}"
         key = f"{match.semitones:+d}" if match.semitones else "="
         doubt = " " if match.confidence >= LIKELY else "?"
-        file = f"{match.file} (gone)" if match.gone else match.file
-        typer.echo(f"{times}{match.tempo:7.2f}{key:>5}{100 * match.confidence:5.0f} %{doubt} {file}")
+        sure = f"{100 * match.confidence:5.0f} %{doubt}"
+        gone = " (gone)" if match.gone else ""
+        typer.echo(f"{times}{match.tempo:7.2f}{key:>5}{sure} {shown_path(match.file)}{gone}")
+    if heading:
+        typer.echo()

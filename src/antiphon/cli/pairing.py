@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,8 @@ from antiphon.cli.shared import (
     JsonOption,
     ModelOption,
     app,
+    check_one_form,
+    check_table_name,
     give_table,
     output_file,
     output_folder,
@@ -22,9 +25,11 @@ from antiphon.cli.shared import (
     report_unused,
     within,
 )
+from antiphon.cli.terminal import console
+from antiphon.wording import clock, counted, shown_path
 
 if TYPE_CHECKING:
-    from antiphon import Alignment, Pairing
+    from antiphon import Alignment, Pairing, Unpaired
 
 TransposeOption = Annotated[
     bool, typer.Option("--transpose", help="recordings may be up to 6 semitones off, and out of tune")
@@ -61,7 +66,7 @@ def pair(
     csv_: Annotated[bool, typer.Option("--csv", help="print CSV")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Find the MIDI file of each recording, with start, end and tempo, and list files without a partner.
+    """Find the MIDI file of each recording, with start, end and tempo, and say why the others have none.
 
     The confidence of a pair says how sure it is that both are the same music, that of its path how sure the times are.
     A note file is paired with one recording unless --many is given. With --write each pair's notes are written as MIDI
@@ -69,10 +74,10 @@ def pair(
 
     Example: antiphon pair recordings/ scores/ --csv --out pairs.csv --write aligned
     """
-    if json_ and csv_:
-        raise typer.BadParameter("--json and --csv are two forms of one table; choose one")
+    check_one_form(csv_, json_)
     if write is not None or out is not None:
         antiphon.Pairing.check_outputs(audio_dir, midi_dir, out, write, follow_links)
+    check_table_name(out, csv_, json_)
     pairing = antiphon.pair(
         audio_dir,
         midi_dir,
@@ -84,7 +89,14 @@ def pair(
         follow_links=follow_links,
     )
     report_unused(pairing.skipped, pairing.warnings, pairing.left_out)
-    give_table(pairing, _summary(pairing), lambda: _pairs_as_text(pairing), out, csv_, json_)
+    give_table(pairing, pairing.summary, lambda: _pairs_as_text(pairing), out, csv_, json_)
+    in_parts = [one.path for one in pairing.recordings if one.state == "partial"]
+    if in_parts:
+        console.print(
+            f"hint: {counted(len(in_parts), 'recording')} may hold several pieces; list them with: antiphon setlist "
+            f"{shlex.quote(shown_path(in_parts[0]))} --index {shlex.quote(shown_path(pairing.index or ''))}",
+            markup=False,
+        )
     if write is not None:
         pairing.write_aligned(write)
     if not pairing.pairs and not pairing.recordings:  # no recording could be used
@@ -92,24 +104,21 @@ def pair(
 
 
 def _pairs_as_text(pairing: Pairing) -> str:
-    times = f"{'from s':>9}{'to s':>9}{'is from s':>11}{'to s':>9}"
-    lines = [f"{times}{'tempo':>7}{'confidence':>12}{'path':>6}  recording = notes"]
+    lines = [f"{'from':>8}{'to':>8}{'is from':>9}{'to':>8}{'tempo':>7}{'confidence':>12}{'path':>6}  recording = notes"]
     for one in pairing:
-        recording = f"{one.query_start_s:9.2f}{one.query_end_s:9.2f}"
-        notes = f"{one.start_s:11.2f}{one.end_s:9.2f}{one.tempo:7.2f}{one.confidence:12.2f}{one.path_confidence:6.2f}"
-        lines.append(f"{recording}{notes}  {one.recording} = {one.file}")
-    for alone in pairing.recordings:
-        nearest = f"; nearest {alone.nearest} ({alone.confidence:.2f})" if alone.nearest else ""
-        lines.append(f"no notes for {alone.recording}{nearest}")
-    lines += [f"no recording for {file}" for file in pairing.files]
-    return "\n".join([*lines, _summary(pairing)])
+        recording = f"{clock(one.query_start_s):>8}{clock(one.query_end_s):>8}"
+        notes = f"{clock(one.start_s):>9}{clock(one.end_s):>8}"
+        sure = f"{one.tempo:7.2f}{one.confidence:12.2f}{one.path_confidence:6.2f}"
+        lines.append(f"{recording}{notes}{sure}  {shown_path(one.recording)} = {shown_path(one.file)}")
+    lines += [f"no notes for {_alone(one)}" for one in pairing.recordings]
+    lines += [f"no recording for {_alone(one)}" for one in pairing.files]
+    return "\n".join([*lines, pairing.summary])
 
 
-def _summary(pairing: Pairing) -> str:
-    return (
-        f"{len(pairing.pairs)} pairs, {len(pairing.recordings)} recordings without notes, "
-        f"{len(pairing.files)} note files without recording"
-    )
+def _alone(one: Unpaired) -> str:
+    """A file without a partner, the reason, and the nearest file."""
+    nearest = f"; nearest {shown_path(one.nearest)} ({one.confidence:.2f})" if one.nearest else ""
+    return f"{shown_path(one.path)}: {one.reason}{nearest}"
 
 
 @app.command()
@@ -144,8 +153,7 @@ def align(
 
     Example: antiphon align take1.flac sonata.mid --out aligned.mid
     """
-    if json_ and csv_:
-        raise typer.BadParameter("--json and --csv are two forms of one table; choose one")
+    check_one_form(csv_, json_)
     if format_ is not None and out is None:
         raise typer.BadParameter(f"--format {format_}: it is the format of --out, which is missing")
     if out is not None:
@@ -164,26 +172,16 @@ def align(
 
 def _alignment_as_text(alignment: Alignment) -> str:
     if not alignment.path:
-        return f"no part of {alignment.notes} was found in {alignment.recording}"
+        return f"no part of {shown_path(alignment.notes)} was found in {shown_path(alignment.recording)}"
     first, last = alignment.path[0], alignment.path[-1]
     states = alignment.state.tolist()
     counts = ", ".join(f"{states.count(state)} {state}" for state in ("played", "missing", "unsure", "extra"))
-    lost = ", ".join(f"{_clock(begin_s)}–{_clock(end_s)}" for begin_s, end_s in alignment.lost)
+    lost = ", ".join(f"{clock(begin_s)}–{clock(end_s)}" for begin_s, end_s in alignment.lost)
     return (
         f"confidence {alignment.confidence:.2f}{'' if alignment.confidence >= LIKELY else ': probably other music'}, "
         f"of the path {alignment.path_confidence:.2f}\n"
-        f"{_clock(first.library_s[0])}–{_clock(last.library_s[-1])} of {alignment.recording} begins at "
-        f"{_clock(first.query_s[0])} and ends at {_clock(last.query_s[-1])} of {alignment.notes}\n"
+        f"{clock(first.library_s[0])}–{clock(last.library_s[-1])} of {shown_path(alignment.recording)} begins at "
+        f"{clock(first.query_s[0])} and ends at {clock(last.query_s[-1])} of {shown_path(alignment.notes)}\n"
         f"notes: {counts}\n"
         f"path lost: {lost or 'nowhere'}"
     )
-
-
-def _clock(seconds: float) -> str:
-    """Seconds as mm:ss, with as many minutes as there are.
-
-    >>> _clock(65.4), _clock(3600.0)
-    ('01:05', '60:00')
-    """
-    minutes, rest = divmod(max(round(float(seconds)), 0), 60)
-    return f"{minutes:02d}:{rest:02d}"

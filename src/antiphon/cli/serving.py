@@ -10,12 +10,13 @@ import typer
 
 import antiphon
 from antiphon.checks import Range
-from antiphon.cli.shared import app, within
+from antiphon.cli.shared import INDEX_OPTION, app, time_option, within
 
 
 @app.command()
 def serve(
-    index: Annotated[Path | None, typer.Option("--index", metavar="DIR", help="the index to serve")] = None,
+    context: typer.Context,
+    index: Annotated[Path | None, INDEX_OPTION] = None,
     demo: Annotated[bool, typer.Option("--demo", help="serve the demo corpus, which is made where missing")] = False,
     host: Annotated[str, typer.Option(help="address to listen on; other computers need --token")] = "127.0.0.1",
     port: Annotated[
@@ -28,7 +29,8 @@ def serve(
         int, typer.Option(help="largest request, MiB, up to 4096", callback=within(Range(1, 4096)))
     ] = 64,
     max_query_s: Annotated[
-        float, typer.Option(help="longest query, 20 to 3600 s", callback=within(Range(20, 3600)))
+        float,
+        time_option("--max-query-s", Range(20, 3600), help="longest query, 20 s to 1 h, in seconds or as m:ss"),
     ] = 600.0,
     queue: Annotated[
         int, typer.Option(help="how many searches may wait, up to 150", callback=within(Range(1, 150)))
@@ -43,6 +45,9 @@ def serve(
 
     Example: antiphon serve --index library
     """
+    source = context.get_parameter_source("index")
+    if demo and source is not None and source.name != "COMMANDLINE":
+        index = None  # a default, by ANTIPHON_INDEX or a file of settings
     if (index is None) == (not demo):
         raise typer.BadParameter("give --index DIR or --demo")
     # Set before PyTorch is imported: several searches run at the same time, with one thread each.

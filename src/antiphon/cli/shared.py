@@ -13,24 +13,50 @@ import typer
 from typer.core import TyperGroup
 
 from antiphon.checks import COUNT, SEED, Range
+from antiphon.cli.settings import origin
 from antiphon.cli.terminal import console as errors
+from antiphon.errors import InputWarning, UnreadableInput
 from antiphon.types import MODALITIES, Modality
+from antiphon.wording import counted, seconds_of, shown_path
 
 if TYPE_CHECKING:
-    from antiphon import CheckReport, FileList, InputWarning, LeftOut, Pairing, UnreadableInput
+    from antiphon import CheckReport, FileList, InputWarning, LeftOut, Pairing
 
 _MOST_ALIKE = 3
 
 
 class OneLineErrors(TyperGroup):
-    """A group of commands that reports a wrong option in one line, with exit code 2, instead of usage and a box."""
+    """A group of commands that reports a wrong option in one line, with exit code 2, instead of usage and a box.
+
+    The help of its commands names arguments without the Python types that Typer adds.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        commands = [*self.commands.values()]
+        for command in commands:
+            commands += getattr(command, "commands", {}).values()
+            for argument in command.params:
+                if argument.param_type_name == "argument":
+                    argument.display_type_rich = lambda ctx: None  # type: ignore[attr-defined]
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
-            errors.print(f"antiphon: {error.format_message()}", markup=False)
+            errors.print(f"antiphon: {error.format_message()}{_origin(error)}", markup=False)
             raise typer.Exit(2) from None
+
+
+def _origin(error: Any) -> str:
+    """The file of settings that a wrong value is from."""
+    context, option = error.ctx, error.param
+    if context is None or option is None or option.name is None:
+        return ""
+    source = context.get_parameter_source(option.name)
+    if source is None or source.name != "DEFAULT_MAP":
+        return ""
+    return f" (set in {origin(context, option.opts[0].removeprefix('--'))})"
 
 
 def within(limits: Range) -> Callable[[Any], Any]:
@@ -46,6 +72,18 @@ def within(limits: Range) -> Callable[[Any], Any]:
         return value
 
     return check
+
+
+def _seconds(text: str) -> float:
+    try:
+        return seconds_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.") from None
+
+
+def time_option(name: str, limits: Range, help: str) -> Any:
+    """An option that takes a time, in seconds or as m:ss or h:mm:ss."""
+    return typer.Option(name, parser=_seconds, callback=within(limits), metavar="TIME", help=help)
 
 
 def output_folder(path: Path | None) -> Path | None:
@@ -109,7 +147,13 @@ RecordingsOption = Annotated[
     int | None,
     typer.Option(help="use this number of recordings, evenly spread (all)", callback=within(COUNT), metavar="N"),
 ]
-KeepGoingOption = Annotated[bool, typer.Option("--keep-going/--strict", help="exit code 0 or 2 when some files failed")]
+INDEX_OPTION: Any = typer.Option(
+    "--index", metavar="DIR", envvar="ANTIPHON_INDEX", show_envvar=True, help="an index that was built before"
+)
+IndexOption = Annotated[Path, INDEX_OPTION]
+KeepGoingOption = Annotated[
+    bool, typer.Option("--keep-going/--strict", help="exit code 0 or 2 when some files were skipped")
+]
 OnlyOption = Annotated[
     Modality | None, typer.Option(parser=_modality, metavar="audio|notes", help="index one modality only")
 ]
@@ -122,12 +166,19 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 FollowLinksOption = Annotated[bool, typer.Option("--follow-links", help="follow links to folders, each folder once")]
 
 
-def report_skipped(skipped: Sequence[Exception | str]) -> None:
-    """Print every skipped file and their number to stderr."""
+def report_skipped(skipped: Sequence[Exception | str], counts: bool = True) -> None:
+    """Print every skipped file, and with `counts` their number, to stderr."""
     for error in skipped:
-        errors.print(f"skipped: {error}", markup=False)
-    if skipped:
-        errors.print(f"{len(skipped)} skipped")
+        errors.print(f"skipped: {_of_file(error)}", markup=False)
+    if skipped and counts:
+        errors.print(f"{counted(len(skipped), 'file')} skipped")
+
+
+def _of_file(message: Exception | str) -> str:
+    """A message about a file, whose path is shortened where it is known."""
+    if isinstance(message, InputWarning | UnreadableInput):
+        return f"{shown_path(message.path)}: {message.reason}"
+    return str(message)
 
 
 def report_unused(skipped: Sequence[UnreadableInput], warnings: Sequence[InputWarning], left_out: LeftOut) -> None:
@@ -137,12 +188,11 @@ def report_unused(skipped: Sequence[UnreadableInput], warnings: Sequence[InputWa
         by_reason[warning.reason].append(warning)
     for alike in by_reason.values():
         for warning in alike if len(alike) <= _MOST_ALIKE else alike[:1]:
-            errors.print(f"warning: {warning}", markup=False)
+            errors.print(f"warning: {_of_file(warning)}", markup=False)
         if len(alike) > _MOST_ALIKE:
             errors.print(f"warning: the same of {len(alike) - 1} other files")
     if warnings:
-        count = len({warning.path for warning in warnings})
-        errors.print(f"{count} file{'s' * (count != 1)} used with a warning")
+        errors.print(f"{counted(len({warning.path for warning in warnings}), 'file')} used with a warning")
     report_skipped(skipped)
     if left_out:
         errors.print(str(left_out), markup=False)
@@ -156,6 +206,20 @@ def write_output(path: Path, text: str) -> None:
     write_text_atomic(path, text)
 
 
+def check_one_form(as_csv: bool, as_json: bool) -> None:
+    """Raise `BadParameter` where both forms of a table are wanted."""
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv are two forms of one table; choose one")
+
+
+def check_table_name(out: Path | None, as_csv: bool, as_json: bool) -> None:
+    """Raise `BadParameter` where neither --csv, --json nor the suffix of --out tells the form of a table."""
+    if out is not None and not (as_csv or as_json) and out.suffix.lower() not in (".csv", ".json"):
+        raise typer.BadParameter(
+            f"--out {out}: a table is written as .csv or .json; another name needs --csv or --json to say which"
+        )
+
+
 def give_table(
     table: Pairing | CheckReport | FileList,
     summary: str,
@@ -166,7 +230,8 @@ def give_table(
 ) -> None:
     """Write a table to the file of --out, as CSV or JSON, and print its summary; without one print the table."""
     if out is not None:
-        write_output(out, table.to_json() if as_json or (out.suffix == ".json" and not as_csv) else table.to_csv())
+        is_json = as_json or (out.suffix.lower() == ".json" and not as_csv)
+        write_output(out, table.to_json() if is_json else table.to_csv())
         typer.echo(f"{summary}; table in {out}", err=as_csv or as_json)
     elif as_csv or as_json:
         typer.echo(table.to_csv() if as_csv else table.to_json(), nl=False)

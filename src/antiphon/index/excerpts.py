@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from antiphon.alignment.confidence import LIKELY
 from antiphon.errors import UnreadableInput
 from antiphon.index.match import Match
 from antiphon.index.search import SearchOptions, search_library
@@ -39,6 +40,18 @@ class ExcerptMatches:
             for file, value in best.items():
                 total[file] += value / len(self.excerpts)
         return total
+
+    def likely(self, file: str) -> int:
+        """The number of excerpts that are likely to be the music of a file."""
+        return sum(file in files for files in self._likely_files())
+
+    def likely_elsewhere(self, file: str) -> set[str]:
+        """The best file of each excerpt that is likely to be other music than that of a file."""
+        return {next(iter(files)) for files in self._likely_files() if files and file not in files}
+
+    def _likely_files(self) -> list[dict[str, None]]:
+        """The files that each excerpt is likely to be, best first."""
+        return [{match.file: None for match in one if match.confidence >= LIKELY} for one in self.excerpts]
 
 
 def search_excerpts(

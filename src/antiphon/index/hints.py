@@ -19,6 +19,7 @@ from antiphon.index.search import DEFAULT, SearchOptions, default_modality
 from antiphon.index.view import IndexView
 from antiphon.models.protocol import Embedder
 from antiphon.types import Modality
+from antiphon.wording import counted
 
 _FEW_ONSETS = 8
 _FEW_DISTINCT = 2.0
@@ -91,7 +92,7 @@ def hints_of_failed(failed: Mapping[str, str]) -> list[Hint]:
     if not failed:
         return []
     path, reason = next(iter(failed.items()))
-    return [Hint(f"{_count(len(failed), 'file')} could not be indexed, the first {path}: {reason}")]
+    return [Hint(f"{counted(len(failed), 'file')} could not be indexed, the first {path}: {reason}")]
 
 
 def _of_query(
@@ -122,12 +123,12 @@ def _of_query(
 
 def _of_content(content: Content, duration_s: float) -> Iterator[Hint]:
     """A hint where the query has too little to compare; `content` is that of all its `duration_s` seconds."""
-    counted = f"{_count(content.onsets, 'onset')} in {duration_s:.1f} s of the query"
+    amount = f"{counted(content.onsets, 'onset')} in {duration_s:.1f} s of the query"
     if content.onsets < max(_FEW_ONSETS, FEWEST_ONSETS * FIRST.stretches(duration_s)):
-        yield Hint(f"{counted} are too few to tell music apart")
+        yield Hint(f"{amount} are too few to tell music apart")
     elif content.distinct < _FEW_DISTINCT:
         yield Hint(
-            f"{counted} are too much alike to tell music apart: they count as {content.distinct:.1f} different ones"
+            f"{amount} are too much alike to tell music apart: they count as {content.distinct:.1f} different ones"
         )
 
 
@@ -163,7 +164,3 @@ def _detuning_cents(query: Source, embedder: Embedder, start_s: float, length_s:
 
 def _files(kind: Modality, library: IndexView) -> str:
     return f"{len(library.paths)} {_NAMES[kind]}"
-
-
-def _count(number: int, of: str) -> str:
-    return f"{number} {of}{'' if number == 1 else 's'}"

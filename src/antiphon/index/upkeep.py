@@ -99,10 +99,10 @@ class FileList:
     @property
     def summary(self) -> str:
         """The numbers of files of each kind and of those that are not present, in one line."""
-        counted = Counter[str](word for one in self for word in (one.kind, one.state))
+        numbers = Counter[str](word for one in self for word in (one.kind, one.state))
         names = {"audio": "of audio", "notes": "of notes", "gone": "gone", "unreachable": "not reachable"}
-        parts = [f"{counted[word]} {name}" for word, name in names.items() if counted[word]]
-        return f"{len(self)} file{'' if len(self) == 1 else 's'}" + (f": {', '.join(parts)}" if parts else "")
+        parts = [f"{numbers[word]} {name}" for word, name in names.items() if numbers[word]]
+        return counted(len(self), "file") + (f": {', '.join(parts)}" if parts else "")
 
     def to_csv(self) -> str:
         """CSV text: a row for each file."""

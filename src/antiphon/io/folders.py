@@ -13,6 +13,7 @@ from antiphon.errors import UnreadableInput
 from antiphon.io.kinds import modality_of, suffix_of, without_suffix
 from antiphon.io.note_files import GZIP
 from antiphon.types import Modality
+from antiphon.wording import counted
 
 # Made by macOS, Windows and network storage next to the files of a user; in lower case.
 _DEBRIS = frozenset(
@@ -66,15 +67,15 @@ class LeftOut:
         named = sorted((-count, suffix) for suffix, count in self.suffixes.items() if suffix)
         parts = [f"{-count} {suffix}" for count, suffix in named[:_MOST_KINDS]]
         if others := named[_MOST_KINDS:]:
-            parts.append(f"{-sum(count for count, _ in others)} of {len(others)} other kinds")
+            total = -sum(count for count, _ in others)
+            parts.append(f"{total} of {counted(len(others), 'other kind')}")
         parts += [f"{self.suffixes['']} without suffix"] if self.suffixes.get("") else []
         parts += [f"{self.hidden} hidden"] if self.hidden else []
         parts += [f"{self.dangling} no file (a link to nothing?)"] if self.dangling else []
         total = sum(self.suffixes.values()) + self.hidden + self.dangling
-        said = [f"{total} file{'s' * (total != 1)} left out: {', '.join(parts)}"] if total else []
+        said = [f"{counted(total, 'file')} left out: {', '.join(parts)}"] if total else []
         if self.links:
-            noun = "link to a folder" if self.links == 1 else "links to folders"
-            said.append(f"{self.links} {noun} (--follow-links)")
+            said.append(f"{counted(self.links, 'link to a folder', 'links to folders')} (--follow-links)")
         return "; ".join(said)
 
     def as_dict(self) -> dict[str, Any]:

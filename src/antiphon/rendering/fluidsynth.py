@@ -31,7 +31,8 @@ def find_soundfont(name: str) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    installed = {found.stem: found for folder in _FONT_FOLDERS for found in sorted(folder.glob("*.sf[23]"))}
+    # macOS leaves a file ._NAME next to each file on foreign disks.
+    installed = {found.stem: found for folder in _FONT_FOLDERS for found in sorted(folder.glob("[!.]*.sf[23]"))}
     if name in installed:
         return installed[name]
     listed = ", ".join(sorted(installed)) or f"none; {_INSTALL}"

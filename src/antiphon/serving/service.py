@@ -13,7 +13,8 @@ from pathlib import Path
 
 from antiphon.errors import AntiphonError, UnreadableInput
 from antiphon.index.library import Index
-from antiphon.index.pairing import Pairing, pair_recordings
+from antiphon.index.pairing import pair_recordings
+from antiphon.index.pairing_result import Pairing
 from antiphon.index.search import search_library
 from antiphon.io.audio import write_flac
 from antiphon.io.notes import Notes, write_midi

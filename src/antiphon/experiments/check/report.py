@@ -15,6 +15,7 @@ from antiphon.experiments.check.findings import Finding, Norms
 from antiphon.experiments.check.partners import Partner
 from antiphon.io.csv_tables import csv_text
 from antiphon.io.folders import LeftOut
+from antiphon.wording import counted, printable
 
 COLUMNS = (
     "id",
@@ -162,7 +163,8 @@ class CheckReport:
     def summary(self) -> str:
         """One line: how many pairs are clean and suspect, and how many files could not be used."""
         suspects = len(self.suspects)
-        return f"{len(self)} pairs: {len(self) - suspects} clean, {suspects} suspect; {len(self.skipped)} files skipped"
+        checked = f"{counted(len(self), 'pair')}: {len(self) - suspects} clean, {suspects} suspect"
+        return f"{checked}; {counted(len(self.skipped), 'file')} skipped"
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, as JSON."""
@@ -176,7 +178,7 @@ class CheckReport:
             "suspect": len(self.suspects),
             "pairs": [pair.as_dict(self.norms) for pair in self.pairs],
             "without_sound": self.without_sound,
-            "failed": [str(error) for error in self.skipped],
+            "skipped": [{"file": printable(error.path), "reason": error.reason} for error in self.skipped],
             "warnings": [str(warning) for warning in self.warnings],
             "left_out": self.left_out.as_dict(),
         }

@@ -20,6 +20,7 @@ from antiphon.io.csv_tables import csv_text
 from antiphon.io.files import content_hash
 from antiphon.progress import track
 from antiphon.types import Modality
+from antiphon.wording import counted
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 
 import antiphon
 from antiphon.cli import app
-from antiphon.cli.index_files import shown
 from antiphon.corpora import Corpus
 from antiphon.index import build, presence, upkeep
 from antiphon.index.library import Index
@@ -24,6 +23,7 @@ from antiphon.index.metadata import FileMetadata
 from antiphon.index.presence import explain_missing, found_again
 from antiphon.index.store import FileState, Rename, Store
 from antiphon.index.upkeep import MoveReport, PruneReport, list_files
+from antiphon.wording import shown_path
 from conftest import index_of_three
 from library import bring_up_to_date, in_database, in_library
 from serving import as_wav, recordings, search, served
@@ -105,7 +105,7 @@ class TestRenames:
         moved = folder.rename(folder.with_name("renamed"))
         done = run("index", "add", moved, "--index", out)
         assert "0 files embedded" in done.stdout
-        assert "0 unchanged, 6 renamed, 0 copied, 0 removed, 0 failed" in done.stdout
+        assert "0 unchanged, 6 renamed, 0 copied, 0 removed, 0 skipped" in done.stdout
         done = run("index", "add", moved, "--index", out, "--json")
         report = json.loads(done.stdout)
         assert (report["embedded"], report["unchanged"], report["renamed"], report["copied"]) == (0, 6, 0, 0)
@@ -307,7 +307,7 @@ class TestInfo:
         facts = dict(line.split(maxsplit=1) for line in lines if not line.startswith((" ", "search", "hint")))
         assert facts["files"] == "6: 3 of audio, 3 of notes"
         assert facts["hours"] == "0.04: 0.02 of audio, 0.02 of notes"
-        assert (facts["model"], facts["folder"], facts["gone"], facts["failed"]) == ("template", "music", "1", "1")
+        assert (facts["model"], facts["folder"], facts["gone"], facts["skipped"]) == ("template", "music", "1", "1")
         assert facts["index"].startswith("index, ")
         assert lines[lines.index("gone             1") + 1] == "  music/a.mid"
         assert lines[-2].startswith("  music/bad.mid: it holds no notes")
@@ -357,9 +357,9 @@ class TestExplanation:
 
     def test_paths_below_the_working_folder_are_short(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.chdir(tmp_path)
-        assert shown(str(tmp_path / "music" / "a.mid")) == "music/a.mid"
-        assert shown("music/a.mid") == "music/a.mid"
-        assert shown(str(tmp_path.parent / "a.mid")) == str(tmp_path.parent / "a.mid")
+        assert shown_path(str(tmp_path / "music" / "a.mid")) == "music/a.mid"
+        assert shown_path("music/a.mid") == "music/a.mid"
+        assert shown_path(str(tmp_path.parent / "a.mid")) == str(tmp_path.parent / "a.mid")
 
 
 def test_the_server_says_which_matches_have_lost_their_file(short_demo: Corpus, tmp_path: Path):

@@ -51,6 +51,12 @@ def opened(monkeypatch: pytest.MonkeyPatch, *words: str) -> dict[str, Any]:
         def hints(self, query: Path, **how: Any) -> list[antiphon.Hint]:
             return []
 
+        def missing_hints(self, searched: str) -> list[antiphon.Hint]:
+            return []
+
+        def modality_to_search(self, query: Path) -> str:
+            return "notes"
+
     def open_index(path: Path) -> OpenedIndex:
         found["index"] = str(path)
         return OpenedIndex()

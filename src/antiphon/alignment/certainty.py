@@ -96,7 +96,7 @@ class Certainty:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What is known of the n notes of all stretches, one after the other.
+    """The evidence for the n notes of all stretches, one after the other.
 
     `height` is the probability of an onset of a note's own key, `event_s` the time of its event, `from_event_s` the
     time from there to the note, `event` the evidence of the event in log odds a note, `around` the support.

@@ -153,8 +153,8 @@ def search_command(
             try:
                 matches = opened.search(query, top=top, by_work=by_work, repeats=repeats, **how)
                 found = bool(matches) and matches[0].confidence >= LIKELY
-                searched = against or opened.modality_to_search(query)
-                hints = opened.missing_hints(searched) if found else opened.hints(query, **how)
+                of_files = opened.missing_hints(against or opened.modality_to_search(query))
+                hints = of_files if found else opened.hints(query, **how)
             except antiphon.UnreadableInput as error:
                 if len(queries) == 1:
                     raise
@@ -164,8 +164,9 @@ def search_command(
                 continue
             heading = shown_path(query) if len(queries) > 1 else ""
             for hint in hints:
-                if str(hint) not in said:
-                    console.print(f"hint: {hint}", markup=False, soft_wrap=True)
+                about = f"{heading}: " if heading and hint not in of_files else ""
+                if about or str(hint) not in said:  # a hint about the library is given once
+                    console.print(f"hint: {about}{hint}", markup=False, soft_wrap=True)
                 said.add(str(hint))
             answers.append({"query": printable(query), "matches": [match.as_dict() for match in matches]})
             if not json_:

@@ -21,6 +21,7 @@ PUBLIC_NAMES = {
     "index build": {"Index"},
     "index add": {"Index"},
     "index relocate": {"Index"},
+    "setlist": {"setlist"},
     "pair": {"pair", "Pairing"},
     "align": {"align", "Alignment"},
     "check": {"check"},

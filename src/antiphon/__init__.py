@@ -17,6 +17,7 @@ _HOME = {
     "Alignment": "alignment.alignment_table",
     "AntiphonError": "errors",
     "Arm": "models.arms",
+    "Between": "index.between",
     "BuildReport": "index.build",
     "CacheReport": "io.cache",
     "CampaignStatus": "experiments.campaign.runner",
@@ -39,6 +40,8 @@ _HOME = {
     "Recording": "corpora",
     "Run": "training.run",
     "SearchOptions": "index.search",
+    "SetList": "index.set_list",
+    "SetListPiece": "index.set_list",
     "Sound": "io.audio",
     "UnknownName": "errors",
     "UnreadableInput": "errors",
@@ -74,6 +77,7 @@ _HOME = {
     "run_campaign": "experiments.campaign.run",
     "sample_cache": "io.cache",
     "serve": "serving.run",
+    "setlist": "index.set_list",
     "train": "training.run",
 }
 
@@ -104,6 +108,7 @@ if TYPE_CHECKING:
     from antiphon.experiments.demo import demo as demo
     from antiphon.experiments.listing import catalogue as catalogue
     from antiphon.experiments.listing import describe as describe
+    from antiphon.index.between import Between as Between
     from antiphon.index.build import BuildReport as BuildReport
     from antiphon.index.hints import Hint as Hint
     from antiphon.index.library import Index as Index
@@ -112,6 +117,9 @@ if TYPE_CHECKING:
     from antiphon.index.pairing import Pairing as Pairing
     from antiphon.index.pairing import pair as pair
     from antiphon.index.search import SearchOptions as SearchOptions
+    from antiphon.index.set_list import SetList as SetList
+    from antiphon.index.set_list import SetListPiece as SetListPiece
+    from antiphon.index.set_list import setlist as setlist
     from antiphon.io.audio import Sound as Sound
     from antiphon.io.audio import read_audio as read_audio
     from antiphon.io.cache import CacheReport as CacheReport

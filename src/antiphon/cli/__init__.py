@@ -13,7 +13,7 @@ from antiphon.errors import AntiphonError
 
 # isort: off
 # Importing registers the commands, in the order of antiphon --help.
-from antiphon.cli import demo, library, pairing, checking, serving, experiments, data  # noqa: F401
+from antiphon.cli import demo, library, setlist, pairing, checking, serving, experiments, data  # noqa: F401
 
 # isort: on
 

@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _outcome(pieces: Repertoire, concert: Concert, index: antiphon.Index) -> dict[str, Any]:
-    """What was found of a concert, from an earlier run where there is one."""
+    """The outcome of a concert, from an earlier run where there is one."""
     kept = concert.path.with_suffix(".found.json")
     if kept.exists():
         known: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))

@@ -39,7 +39,7 @@ _NOISES = {"applause": applause, "crowd": crowd, "speech": speech, "room tone": 
 
 @dataclass(frozen=True)
 class Part:
-    """What sounds from `start_s` to `end_s` of a concert.
+    """A part of a concert, from `start_s` to `end_s`.
 
     `kind` is "piece", "foreign", "silence" or the name of a noise. Of a piece `file` is the note file, and `file_s` the
     second of it at which the part begins.
@@ -114,7 +114,7 @@ def repertoire(sound: Sequence[str], maestro: str, distractors: int) -> Repertoi
 
 
 def write_concert(pieces: Repertoire, seed: int, number: int, folder: Path) -> Concert:
-    """Put together concert `number` of a seed and write it as FLAC, with its set list as JSON beside it."""
+    """Put together concert `number` of a seed and write it as FLAC, with its set list as JSON next to it."""
     rng = np.random.default_rng([seed, number])
     sounds: list[Sound] = []
     parts: list[Part] = []
@@ -179,7 +179,7 @@ def _levelled(rng: Generator, samples: Sound) -> Sound:
 
 
 def _between(rng: Generator, foreign: Sequence[Recording]) -> list[tuple[str, Sound]]:
-    """What lies between two pieces: silence or a noise, and sometimes a foreign piece with silence around it."""
+    """The sounds between two pieces: silence or a noise, and sometimes a foreign piece with silence around it."""
     found = [_noise(rng) if rng.random() < 0.6 else _silence(rng)]
     if rng.random() < _FOREIGN_BETWEEN:
         samples, _ = _excerpt(rng, [foreign[int(rng.integers(len(foreign)))]], _FOREIGN_S)

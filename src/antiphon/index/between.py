@@ -1,4 +1,4 @@
-"""What sounds between the pieces of a set list: silence, noise such as applause and talk, or music of other pieces.
+"""Parts of a recording between the pieces of a set list: silence, noise such as applause and talk, or other music.
 
 Music has onsets of keys that are detected clearly, 2 to 14 a second in piano music; applause has none, and a voice
 about one a second.
@@ -106,8 +106,8 @@ def _without_short(kind: NDArray[np.int64]) -> list[tuple[int, int, int]]:
     shortest = round(_SHORTEST_S / _STEP_S)
     while len(runs) > 1 and min(end - begin for begin, end, _ in runs) < shortest:
         at = min(range(len(runs)), key=lambda number: runs[number][1] - runs[number][0])
-        beside = [number for number in (at - 1, at + 1) if 0 <= number < len(runs)]
-        longest = max(beside, key=lambda number: runs[number][1] - runs[number][0])
+        adjacent = [number for number in (at - 1, at + 1) if 0 <= number < len(runs)]
+        longest = max(adjacent, key=lambda number: runs[number][1] - runs[number][0])
         runs[at] = (*runs[at][:2], runs[longest][2])
         runs = _joined(runs)
     return runs

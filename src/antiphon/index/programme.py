@@ -30,9 +30,9 @@ _BEYOND_MOST = 0.04
 _MISSING = 0.5  # cost of a cell in which the piece that plays is not found
 _CHANGE = 3.0  # cost of beginning or ending a piece, and of going from one to another
 
-_Heard = tuple[int, int]
+_Transposed = tuple[int, int]
 """A recording of the library, and by how many semitones it is transposed."""
-_Cell = dict[_Heard, RankedChain]
+_Cell = dict[_Transposed, RankedChain]
 """The best chain of each in some seconds of the query."""
 
 
@@ -67,15 +67,15 @@ def find_runs(
     segment_s = query.duration_s / count
     cells = SECOND.stretches(segment_s)
     cell_s = segment_s / cells
-    heard: list[_Cell] = [{} for _ in range(count * cells)]
+    chains: list[_Cell] = [{} for _ in range(count * cells)]
     for number in track(range(count), "searching"):
         part = _part(query, number * segment_s, segment_s)
         if part is None:
             continue
         for ranked in rank_chains(part, library, embedder, among, transpose):
             if confidence(ranked.evidence) >= LIKELY:
-                _add(heard, ranked, number * cells, cell_s)
-    return _runs(heard, _best_sequence(heard), cell_s)
+                _add(chains, ranked, number * cells, cell_s)
+    return _runs(chains, _best_sequence(chains), cell_s)
 
 
 def _part(query: Query, begin_s: float, length_s: float) -> Query | None:
@@ -89,24 +89,24 @@ def _part(query: Query, begin_s: float, length_s: float) -> Query | None:
     return SoundQuery(samples, query.embedder, query.speed)
 
 
-def _add(heard: Sequence[_Cell], ranked: RankedChain, first: int, cell_s: float) -> None:
+def _add(chains: Sequence[_Cell], ranked: RankedChain, first: int, cell_s: float) -> None:
     """Add the evidence of a chain to the cells that it covers; `first` is the cell where its query begins."""
     for link in ranked.chain:
         begin, end = (round(at_s / cell_s) for at_s in (link.query_s, link.query_s + link.length_s))
-        for cell in range(first + begin, min(first + max(end, begin + 1), len(heard))):
-            known = heard[cell].get((link.recording, link.semitones))
+        for cell in range(first + begin, min(first + max(end, begin + 1), len(chains))):
+            known = chains[cell].get((link.recording, link.semitones))
             if known is None or ranked.evidence > known.evidence:
-                heard[cell][link.recording, link.semitones] = ranked
+                chains[cell][link.recording, link.semitones] = ranked
 
 
-def _best_sequence(heard: Sequence[_Cell]) -> list[_Heard | None]:
-    """What plays in each cell."""
-    states: list[_Heard | None] = [None, *sorted({one for cell in heard for one in cell})]
+def _best_sequence(chains: Sequence[_Cell]) -> list[_Transposed | None]:
+    """The file that plays in each cell, None where none does."""
+    states: list[_Transposed | None] = [None, *sorted({one for cell in chains for one in cell})]
     column = {state: number for number, state in enumerate(states)}
     edge = np.where(np.arange(len(states)) > 0, _CHANGE, 0.0)  # to begin or to end with a piece, not with none
     total = -edge
-    before = np.zeros((len(heard), len(states)), np.int64)
-    for number, cell in enumerate(heard):
+    before = np.zeros((len(chains), len(states)), np.int64)
+    for number, cell in enumerate(chains):
         if number:
             best = int(total.argmax())
             entering = total[best] - _CHANGE
@@ -119,18 +119,18 @@ def _best_sequence(heard: Sequence[_Cell]) -> list[_Heard | None]:
         total = total + gain
     at = int((total - edge).argmax())
     path = [at]
-    for number in range(len(heard) - 1, 0, -1):
+    for number in range(len(chains) - 1, 0, -1):
         at = int(before[number, at])
         path.append(at)
     return [states[at] for at in reversed(path)]
 
 
-def _runs(heard: Sequence[_Cell], sequence: Sequence[_Heard | None], cell_s: float) -> list[Run]:
+def _runs(chains: Sequence[_Cell], sequence: Sequence[_Transposed | None], cell_s: float) -> list[Run]:
     found = []
     for one, group in groupby(range(len(sequence)), key=lambda cell: sequence[cell]):
-        cells = [cell for cell in group if one is not None and one in heard[cell]]
+        cells = [cell for cell in group if one is not None and one in chains[cell]]
         if one is not None and cells:
-            best = max((heard[cell][one] for cell in cells), key=lambda ranked: ranked.evidence)
+            best = max((chains[cell][one] for cell in cells), key=lambda ranked: ranked.evidence)
             score = sum(link.score for link in best.chain) / len(best.chain)
             found.append(Run(*one, cells[0] * cell_s, (cells[-1] + 1) * cell_s, best.evidence, score))
     return found

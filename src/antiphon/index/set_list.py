@@ -93,7 +93,7 @@ class SetList:
         A piece that is played twice, with a pause or another piece between, is two of them. A passage that is repeated
         inside of a piece belongs to it.
     between : tuple of Between
-        What sounds before, between and after the pieces.
+        The silence, noise and other music before, between and after the pieces.
 
     Examples
     --------

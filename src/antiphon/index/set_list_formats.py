@@ -18,7 +18,7 @@ Mark = tuple[float, float, str, str]
 
 
 def cue_text(recording: str, marks: Iterable[Mark]) -> str:
-    """A CUE sheet. It names the recording without its folder, beside which it has to lie.
+    """A CUE sheet. It names the recording without its folder: both files have to be in one folder.
 
     >>> print(cue_text("tapes/one.flac", [(65.4, 120.0, 'Prelude "in F"', "Bach")]), end="")
     FILE "one.flac" WAVE

@@ -8,6 +8,7 @@ The development used seed 1. Concerts and the outcome of each are kept below `--
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
 import warnings
@@ -42,9 +43,12 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     warnings.simplefilter("ignore", InputWarning)
     pieces = repertoire(options.sound, options.notes, options.distractors)
-    with antiphon.Index.build(pieces.library, options.model, out=options.cache / "index", only="notes") as index:
+    # A build keeps what an index has of other folders, so another library needs another index.
+    name = hashlib.sha256("\n".join([options.model, *map(str, pieces.library)]).encode()).hexdigest()[:12]
+    cache = options.cache / name
+    with antiphon.Index.build(pieces.library, options.model, out=cache / "index", only="notes") as index:
         outcomes = [
-            _outcome(pieces, write_concert(pieces, options.seed, number, options.cache / "concerts"), index)
+            _outcome(pieces, write_concert(pieces, options.seed, number, cache / "concerts"), index)
             for number in track(range(options.count), "concerts")
         ]
         facts = {"model_hash": index.model.fingerprint, "code": code_version(), "seed": options.seed}

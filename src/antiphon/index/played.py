@@ -38,6 +38,8 @@ _SLACK_S, _PER_SECOND = 0.5, 2.0
 """A gap between two notes that is longer than the tempo says costs two notes for each second beyond half a second."""
 _FEWEST_NOTES = 10
 _CHORD_S = 0.1
+_ANOTHER_S = 3.0
+"""A note that is farther from the path belongs to another of its stretches."""
 _LEAST_SHARE = 0.6
 
 _Values = NDArray[np.float64]
@@ -71,7 +73,10 @@ def pieces_of(runs: Sequence[Run], notes: Sequence[Notes], side: Side) -> Iterat
             end_s = min(end_s, runs[number + 1].begin_s + _OVERLAP_S)
         for one in _near(run, notes[number], side, round(begin_s * FRAME_HZ), round(end_s * FRAME_HZ)):
             if before is not None:
-                if one.span.query_end_s <= before.span.query_end_s:
+                if (
+                    one.span.query_start_s <= before.span.query_start_s
+                    or one.span.query_end_s <= before.span.query_end_s
+                ):
                     continue
                 yield _until(before, one.span.query_start_s)
             before = one
@@ -149,7 +154,7 @@ def _rows(alignment: Alignment, warps: Sequence[Warp]) -> tuple[_Values, _Values
         own = (alignment.onset_s >= warp.query_s[0] - 1e-6) & (alignment.onset_s <= warp.query_s[-1] + 1e-6)
         at_s = warp.at(alignment.onset_s[own])
         # A note that the player repeats has a row in each of the stretches.
-        own[own] = ~(np.abs(alignment.recording_s[own] - at_s) > _LONG_PAUSE_S)
+        own[own] = ~(np.abs(alignment.recording_s[own] - at_s) > _ANOTHER_S)
         played = alignment.state[own] == "played"
         gain = np.where(played, alignment.note_confidence[own], 0.0)
         parts.append((warp.at(alignment.onset_s[own]), alignment.onset_s[own], gain, played))

@@ -51,7 +51,7 @@ SLOW_FILES = {
         "av_audio broken_input campaign campaign_report cli commands contributing definitions docs "
         "embedding_queue evaluation examples extension index_crash index_moving injection late_fusion "
         "localisation model model_names neighbours nonmusic openmp page pairing public_api rendering search "
-        "search_benchmark serving serving_command serving_jobs serving_limits shipped_models "
+        "search_benchmark set_list serving serving_command serving_jobs serving_limits shipped_models "
         "stored_formats suite template training training_api works"
     ).split()
 }

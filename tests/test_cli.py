@@ -222,7 +222,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest
 
 def test_options_of_outputs_and_numbers_are_found():
     assert {" ".join(words) for words, *_ in OUTPUTS} == {
-        "align", "check", "demo", "index build", "index list", "pair", "train", "evaluate", "campaign", "analyze", "render",
+        "align", "check", "demo", "index build", "index list", "pair", "setlist", "train", "evaluate", "campaign",
+        "analyze", "render",
     }  # fmt: skip
     assert len(NUMBERS) > 20
 

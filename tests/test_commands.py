@@ -23,6 +23,7 @@ PUBLIC_NAMES = {
     "index list": {"Index"},
     "index move": {"Index"},
     "index prune": {"Index"},
+    "setlist": {"setlist"},
     "pair": {"pair", "Pairing"},
     "align": {"align", "Alignment"},
     "check": {"check"},

@@ -17,6 +17,7 @@ _HOME = {
     "Alignment": "alignment.alignment_table",
     "AntiphonError": "errors",
     "Arm": "models.arms",
+    "Between": "index.between",
     "BuildReport": "index.build",
     "CacheReport": "io.cache",
     "CampaignStatus": "experiments.campaign.runner",
@@ -43,6 +44,8 @@ _HOME = {
     "Recording": "corpora",
     "Run": "training.run",
     "SearchOptions": "index.search",
+    "SetList": "index.set_list",
+    "SetListPiece": "index.set_list",
     "Sound": "io.audio",
     "UnknownName": "errors",
     "Unpaired": "index.partners",
@@ -79,6 +82,7 @@ _HOME = {
     "run_campaign": "experiments.campaign.run",
     "sample_cache": "io.cache",
     "serve": "serving.run",
+    "setlist": "index.set_list",
     "train": "training.run",
 }
 
@@ -109,6 +113,7 @@ if TYPE_CHECKING:
     from antiphon.experiments.demo import demo as demo
     from antiphon.experiments.listing import catalogue as catalogue
     from antiphon.experiments.listing import describe as describe
+    from antiphon.index.between import Between as Between
     from antiphon.index.build import BuildReport as BuildReport
     from antiphon.index.hints import Hint as Hint
     from antiphon.index.library import Index as Index
@@ -118,6 +123,9 @@ if TYPE_CHECKING:
     from antiphon.index.pairing_result import Pairing as Pairing
     from antiphon.index.partners import Unpaired as Unpaired
     from antiphon.index.search import SearchOptions as SearchOptions
+    from antiphon.index.set_list import SetList as SetList
+    from antiphon.index.set_list import SetListPiece as SetListPiece
+    from antiphon.index.set_list import setlist as setlist
     from antiphon.index.upkeep import FileList as FileList
     from antiphon.index.upkeep import IndexedFile as IndexedFile
     from antiphon.index.upkeep import MoveReport as MoveReport

@@ -269,7 +269,7 @@ class _Found:
 
     def _extra(self) -> list[_Rows]:
         """For each stretch the rows of the onsets that are clearly detected in it and belong to none of its notes."""
-        detected = _peaks(self.onsets, _EXTRA)
+        detected = clear_onsets(self.onsets)
         return [self._extra_in(number, stretch, detected) for number, stretch in enumerate(self.stretches)]
 
     def _extra_in(self, number: int, stretch: Stretch, detected: NDArray[np.bool_]) -> _Rows:
@@ -289,6 +289,11 @@ class _Found:
         return _Rows(
             np.full(count, float(number)), time_s, np.full(count, -1), pitch, time_s, np.full(count, "extra"), height
         )
+
+
+def clear_onsets(onsets: OnsetMap) -> NDArray[np.bool_]:
+    """Whether each cell [88, frames] is an onset that is clearly detected."""
+    return _peaks(onsets, _EXTRA)
 
 
 def _peaks(onsets: OnsetMap, least: float) -> NDArray[np.bool_]:

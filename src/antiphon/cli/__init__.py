@@ -14,7 +14,7 @@ from antiphon.errors import AntiphonError
 
 # isort: off
 # Importing registers the commands, in the order of antiphon --help.
-from antiphon.cli import demo, library, index_files, pairing, checking, serving, experiments, data  # noqa: F401
+from antiphon.cli import demo, library, index_files, setlist, pairing, checking, serving, experiments, data  # noqa: F401
 
 # isort: on
 

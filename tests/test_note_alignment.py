@@ -157,6 +157,15 @@ def test_other_music_at_the_ends_is_lost_only_where_notes_are_left():
     assert (begin_s, end_s) == pytest.approx((0.0, 30.0), abs=0.5)
 
 
+def test_a_path_ends_where_the_recording_goes_on_with_other_music():
+    notes = _piece()
+    player_s = notes.onset_s * 1.1
+    talk = _played(foreign := _piece(4, 40), foreign.onset_s + 20.0 * 1.1)
+    alignment = _aligned(_together(_played(notes.within(0.0, 20.0), player_s[notes.onset_s < 20.0]), talk), notes)
+    last_s = max(float(warp.library_s[-1]) for warp in alignment.path)
+    assert last_s == pytest.approx(19.6 * 1.1, abs=1.5)
+
+
 def test_other_music_has_no_confidence():
     alignment = _aligned(_piece(1, 300), _piece(2, 300))
     assert alignment.confidence < 0.5

@@ -21,14 +21,14 @@ from antiphon.models.note_onsets import FRAME_HZ, OnsetMap
 
 Values = NDArray[np.float64]
 NOTE = MappingProxyType(
-    {"constant": 4.205, "height": 0.741, "from event": -49.019, "evidence": -0.106, "support": 0.462}
+    {"constant": -0.091, "height": 0.552, "from event": -41.593, "evidence": 0.071, "support": 6.171}
 )
 """A note sounds within 50 ms of its time. Log odds per unit: height in log odds, from event in seconds."""
-MISSING = MappingProxyType({"constant": -14.229, "height": -1.268, "support": 9.717})
+MISSING = MappingProxyType({"constant": -1.854, "height": -0.639, "support": -4.478})
 """A note is not played."""
-PATH = MappingProxyType({"constant": -1.555, "support": 10.375})
+PATH = MappingProxyType({"constant": -1.911, "support": 10.59})
 """The path is within 250 ms."""
-PAIR = MappingProxyType({"constant": -20.892, "detected": 8.723, "in stretches": 8.204, "log notes": 4.285})
+PAIR = MappingProxyType({"constant": -4.004, "detected": 2.984, "in stretches": 1.785, "log notes": 0.797})
 """Both sides are the same music."""
 _AROUND_S = 2.0
 _LEAST, _GREATEST = 0.002, 0.98

@@ -226,14 +226,31 @@ def _between(
             end_s = min(end_s, begin_s + reach_s + (float(expected_s[0]) - begin_s))
     frames = slice(round(begin_s * FRAME_HZ), round(end_s * FRAME_HZ))
     passed = path_between(evidence[:, frames], events.part(first, last))
-    if len(passed.event) == 0 or passed.detected.mean() >= _DETECTED_IN_GAP:
-        return _shifted(passed, first, frames.start)
     if before is None or after is None:
+        kept_part = _played_part(passed.detected, at_the_end=before is None)
+        if kept_part is None:
+            return None
+        passed = Passed(*(column[kept_part] for column in (passed.event, passed.time_s, passed.detected)))
+    elif len(passed.event) and passed.detected.mean() < _DETECTED_IN_GAP:
+        # Hardly any of these notes is played here, but the music goes on behind them as if they were.
+        known = events.onset_s[[first - 1, last]], np.array([begin_s, end_s])
+        times_s = np.interp(events.onset_s[first:last], *known)
+        return Passed(np.arange(first, last), times_s, np.zeros(last - first, bool))
+    return _shifted(passed, first, frames.start)
+
+
+def _played_part(detected: NDArray[np.bool_], at_the_end: bool) -> slice | None:
+    """The part of a sequence at its begin, or at its end, in which many are detected; None if few of all are.
+
+    Where it lacks three or fewer of the sequence, as the soft notes of a last chord, it has these too.
+    """
+    if len(detected) == 0 or detected.mean() < _DETECTED_IN_GAP:
         return None
-    # Hardly any of these notes is played here, but the music goes on behind them as if they were.
-    known = events.onset_s[[first - 1, last]], np.array([begin_s, end_s])
-    times_s = np.interp(events.onset_s[first:last], *known)
-    return Passed(np.arange(first, last), times_s, np.zeros(last - first, bool))
+    worth = np.cumsum((detected[::-1] if at_the_end else detected) - _DETECTED_IN_GAP)
+    count = int(worth.argmax()) + 1
+    if len(detected) - count <= _FEWEST_DETECTED:
+        count = len(detected)
+    return slice(len(detected) - count, None) if at_the_end else slice(0, count)
 
 
 def _expected(

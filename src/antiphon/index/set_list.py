@@ -212,7 +212,7 @@ def setlist(
     >>> one = antiphon.open_corpus("demo").recordings[0]
     >>> antiphon.Index.build(one.notes_path, "template", out="library").close()
     >>> (piece,) = antiphon.setlist(one.audio_path, "library")
-    >>> piece.file == str(one.notes_path), abs(piece.query_end_s - one.duration_s) < 2, piece.tempo
+    >>> piece.file == str(one.notes_path), abs(piece.query_end_s - one.duration_s) < 2, round(piece.tempo, 2)
     (True, True, 1.0)
     """
     check_path("recording", "the path of a sound file or a note file", recording)

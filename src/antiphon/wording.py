@@ -43,7 +43,7 @@ def seconds_of(text: str | float) -> float:
         return 3600.0 * int(found["hours"] or 0) + 60.0 * int(found["minutes"]) + float(found["seconds"])
     try:
         return float(text)
-    except ValueError:
+    except (TypeError, ValueError):  # a settings file may hold a value of any type
         raise ValueError(f"{text!r} is no time; it takes seconds, m:ss or h:mm:ss") from None
 
 

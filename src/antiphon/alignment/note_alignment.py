@@ -230,7 +230,7 @@ def _between(
         kept_part = _played_part(passed.detected, at_the_end=before is None)
         if kept_part is None:
             return None
-        passed = Passed(*(column[kept_part] for column in (passed.event, passed.time_s, passed.detected)))
+        passed = Passed(passed.event[kept_part], passed.time_s[kept_part], passed.detected[kept_part])
     elif len(passed.event) and passed.detected.mean() < _DETECTED_IN_GAP:
         # Hardly any of these notes is played here, but the music goes on behind them as if they were.
         known = events.onset_s[[first - 1, last]], np.array([begin_s, end_s])

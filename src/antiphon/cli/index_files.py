@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -83,10 +84,14 @@ def index_move(
 
 
 def _move_as_text(report: MoveReport, new: Path, index: Path) -> str:
-    lines = [f"{counted(report.moved, 'file')} moved, now below {shown_path(new)}"]
+    library = shlex.quote(str(index))
+    lines = [f"{counted(report.moved, 'file')} moved, now {'below ' if new.is_dir() else ''}{shown_path(new)}"]
     for paths, says in (
-        (report.missing, f"not there; remove with: antiphon index prune {index}"),
-        (report.changed, f"with other content; embed with: antiphon index add {new} --index {index}"),
+        (report.missing, f"not there; remove with: antiphon index prune {library}"),
+        (
+            report.changed,
+            f"with other content; embed with: antiphon index add {shlex.quote(str(new))} --index {library}",
+        ),
         (report.stayed, "still at the old path, kept there"),
     ):
         if paths:

@@ -32,6 +32,7 @@ from antiphon.wording import clock, counted, printable, shown_path
 
 if TYPE_CHECKING:
     from antiphon import BuildReport, Match
+    from antiphon.types import Modality
 
 
 FoldersArgument = Annotated[
@@ -148,12 +149,16 @@ def search_command(
     answers: list[dict[str, Any]] = []
     skipped: list[antiphon.UnreadableInput] = []
     said: set[str] = set()
+    missing: dict[Modality, list[antiphon.Hint]] = {}
     with antiphon.Index.open(index) as opened:
         for query in queries:
             try:
                 matches = opened.search(query, top=top, by_work=by_work, repeats=repeats, **how)
                 found = bool(matches) and matches[0].confidence >= LIKELY
-                of_files = opened.missing_hints(against or opened.modality_to_search(query))
+                searched = against or opened.modality_to_search(query)
+                if searched not in missing:
+                    missing[searched] = opened.missing_hints(searched)
+                of_files = missing[searched]
                 hints = of_files if found else opened.hints(query, **how)
             except antiphon.UnreadableInput as error:
                 if len(queries) == 1:

@@ -232,7 +232,7 @@ def give_table(
     if out is not None:
         is_json = as_json or (out.suffix.lower() == ".json" and not as_csv)
         write_output(out, table.to_json() if is_json else table.to_csv())
-        typer.echo(f"{summary}; table in {out}", err=as_csv or as_json)
+        typer.echo(f"{summary}; table in {shown_path(out)}", err=as_csv or as_json)
     elif as_csv or as_json:
         typer.echo(table.to_csv() if as_csv else table.to_json(), nl=False)
     else:

@@ -66,13 +66,14 @@ def name_gaps(gaps_s: Sequence[tuple[float, float]], onsets: OnsetMap, levels: L
     """
     count = int(np.ceil(onsets.shape[1] / FRAME_HZ / _STEP_S))
     is_music = _onsets_per_s(onsets, count) >= _ONSETS_PER_S
-    quiet = np.ones(count, bool) if levels is None else _is_silent(levels, count)
+    quiet = ~is_music if levels is None else _is_silent(levels, count)
     # A quiet moment of music, or its last tone, is no silence; nor is silence music because some is near.
     kind = np.where(is_music & ~quiet, _MUSIC, np.where(quiet, _SILENCE, _NOISE))
     for begin_s, end_s in gaps_s:
         if end_s - begin_s < _SHORTEST_S:
             continue
-        first, last = int(begin_s / _STEP_S), max(int(begin_s / _STEP_S) + 1, int(np.ceil(end_s / _STEP_S)))
+        first = min(int(begin_s / _STEP_S), count - 1)
+        last = max(first + 1, int(np.ceil(end_s / _STEP_S)))
         parts = _without_short(kind[first:last])
         for begin, end, number in parts:
             yield Between(

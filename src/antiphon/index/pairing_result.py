@@ -153,6 +153,7 @@ class Pairing:
         Rows of files without a partner have it in the column `nearest`, with its confidence. `state` is `paired`,
         `skipped` or a state of `Unpaired`.
         """
+        named = {printable(one.path) for one in (*self.recordings, *self.files)}
         rows = [
             *(pair.as_dict() | {"state": "paired"} for pair in self.pairs),
             *(one.as_dict("recording") for one in self.recordings),
@@ -160,6 +161,7 @@ class Pairing:
             *(
                 {_column(error.path): printable(error.path), "state": "skipped", "reason": error.reason}
                 for error in self.skipped
+                if printable(error.path) not in named
             ),
         ]
         return csv_text(TABLE_FIELDS, rows)

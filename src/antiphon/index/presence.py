@@ -90,14 +90,14 @@ def explain_missing(missing: Sequence[str], of: int, index: Path) -> list[str]:
     library = shlex.quote(str(index))
     for folder, files in ((folder, files) for folder, files in folders[:_MOST_FOLDERS] if folder is not None):
         old, now = shlex.quote(str(folder)), found_again(folder, files)
-        counted = f"{len(files)} of {of} files of the library are gone: the folder {folder} no longer exists"
+        gone = f"{len(files)} of {of} files of the library are gone: the folder {folder} no longer exists"
         if now is not None:
             move = f"antiphon index move {old} {shlex.quote(str(now))} --index {library}"
-            lines.append(f"{counted}, and {now} has its files; write that down with: {move}")
+            lines.append(f"{gone}, and {now} has its files; write that down with: {move}")
         else:
             lines.append(
-                f"{counted}; where it was moved: antiphon index move {old} NEW --index {library}; "
-                f"where it was deleted: antiphon index prune {library}"
+                f"{gone}; where it was moved: antiphon index move {old} NEW --index {library}; "
+                f"where it was deleted: antiphon index prune {library} --whole-folders"
             )
     if others := sum(len(files) for _, files in folders[_MOST_FOLDERS:]):
         lines.append(f"{others} of {of} files of the library are gone with other folders: antiphon info {library}")

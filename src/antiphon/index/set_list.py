@@ -20,7 +20,7 @@ from antiphon.alignment.aligning import read_side
 from antiphon.alignment.confidence import confidence
 from antiphon.alignment.sound_levels import Levels
 from antiphon.checks import check_path
-from antiphon.errors import UnreadableInput
+from antiphon.errors import UnreadableInput, warn_input
 from antiphon.index.between import Between, name_gaps
 from antiphon.index.library import Index
 from antiphon.index.match import MATCH_FIELDS, Match
@@ -241,7 +241,8 @@ def _with_notes(runs: Sequence[Run], library: IndexView) -> tuple[list[Run], lis
         if run.recording not in known:
             try:
                 known[run.recording] = _notes_of(Path(library.paths[run.recording]))
-            except UnreadableInput:  # changed since it was indexed
+            except UnreadableInput as error:  # changed since it was indexed, or gone
+                warn_input(error.path, f"found, but it cannot be read, so what it plays is not listed: {error.reason}")
                 known[run.recording] = None
     kept = [(run, notes) for run in runs if (notes := known[run.recording]) is not None]
     return [run for run, _ in kept], [notes for _, notes in kept]
@@ -285,4 +286,6 @@ def _levels(query: Query) -> Levels:
     """The levels of a whole query at the clock of its file, read part by part."""
     parts = np.arange(0.0, query.duration_s, _LEVELS_AT_ONCE_S)
     levels = [query.levels(begin_s, min(begin_s + _LEVELS_AT_ONCE_S, query.duration_s)) for begin_s in parts.tolist()]
-    return np.concatenate(levels)
+    joined = np.concatenate(levels)
+    at = (np.arange(round(len(joined) * query.speed)) / query.speed).astype(np.int64)
+    return joined[np.minimum(at, len(joined) - 1)]

@@ -156,12 +156,13 @@ class Store:
             index = utf8_name(self.folder.resolve())
         except UnreadableInput:  # the database cannot hold it
             return
-        if self.meta(_FOLDER) != index:
+        if self.meta(_FOLDER) != index or self._moves:
             with self._db.transaction():
                 roots = self.roots()
                 rows = [(roots.text_of(folder), number) for number, folder in roots.folders.items()]
                 self._db.execute_many("UPDATE roots SET path = ? WHERE id = ?", rows)
                 self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_FOLDER, index))
+            self._moves = {}  # they are in the roots now
 
     def add_roots(self, folders: Iterable[Path]) -> None:
         """Make these folders roots, except those that lie below a root already."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from antiphon.errors import AntiphonError, UnreadableInput
+from antiphon.wording import printable
 
 _log = logging.getLogger("antiphon.serving")
 _CODES = {400: "bad_request", 404: "not_found", 405: "wrong_method", 413: "too_large", 422: "invalid"}
@@ -51,15 +52,6 @@ def unusable(error: AntiphonError) -> ServingError:
     """An expected error as 422. For a file it gives the reason only, so that no path of the server is disclosed."""
     text = error.reason if isinstance(error, UnreadableInput) else str(error)
     return ServingError(422, "unusable", text)
-
-
-def printable(text: str) -> str:
-    """Escape text that UTF-8 cannot encode: lone surrogates in JSON, arbitrary bytes in file names.
-
-    >>> printable("caf\\udce9")
-    'caf\\\\udce9'
-    """
-    return text.encode(errors="backslashreplace").decode()
 
 
 def problem_response(error: ServingError) -> JSONResponse:

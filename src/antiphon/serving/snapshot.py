@@ -13,8 +13,9 @@ from antiphon.index.metadata import FileMetadata
 from antiphon.index.view import IndexView
 from antiphon.models.protocol import Embedder
 from antiphon.serving import models
-from antiphon.serving.errors import ServingError, printable
+from antiphon.serving.errors import ServingError
 from antiphon.types import Modality
+from antiphon.wording import printable
 
 
 @dataclass(frozen=True)

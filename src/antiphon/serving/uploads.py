@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from antiphon.io.kinds import SUFFIXES, modality_of_name, suffix_of, without_suffix
-from antiphon.serving.errors import ServingError, invalid, printable
+from antiphon.serving.errors import ServingError, invalid
 from antiphon.serving.models import SearchByRecording, SearchOptions
 from antiphon.types import Modality
+from antiphon.wording import printable
 
 _LONGEST_NAME = 80
 _FIELD_BYTES = 1 << 16

@@ -353,7 +353,7 @@ class TestExplanation:
         lost = tmp_path / "my scores" / "a.mid"
         (line,) = explain_missing([str(lost)], 1, Path("my library"))
         assert f"antiphon index move '{lost.parent}' NEW --index 'my library'" in line
-        assert line.endswith("where it was deleted: antiphon index prune 'my library'")
+        assert line.endswith("where it was deleted: antiphon index prune 'my library' --whole-folders")
 
     def test_paths_below_the_working_folder_are_short(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.chdir(tmp_path)

@@ -95,7 +95,7 @@ def test_the_example_of_the_documentation_is_right(user_file: Path) -> None:
     (example,) = re.findall(r"^```toml\n(.*?)^```$", page, re.M | re.S)
     user_file.write_text(example, encoding="utf-8")
     settings = read_settings(typer.main.get_command(app))
-    assert settings["index"]["build"] == {"model": "onsets", "follow_links": True}
+    assert settings["index"]["build"] == {"model": "template", "follow_links": True}
     assert settings["search"]["top"] == 5
 
 

@@ -234,7 +234,7 @@ def test_index_names_every_broken_file_and_goes_on(mixed_folder: Path, tmp_path:
     assert_each_is_named_once(report["failed"], mixed_folder.resolve())
     skipped = [line for line in first.stderr.splitlines() if line.startswith("skipped: ")]
     assert_each_is_named_once(skipped, mixed_folder.resolve())
-    assert f"{len(BROKEN)} skipped" in first.stderr
+    assert f"{len(BROKEN)} files skipped" in first.stderr
 
     again = antiphon(*build, "--strict", "--json")
     assert again.exit_code == 2

@@ -302,4 +302,4 @@ def test_command_line(folder: Path, out: Path):
     assert all(hit["work"] for hit in json.loads(run(*ask)))
     facts = json.loads(run("info", out, "--json"))
     assert (facts["works"], facts["notes_neighbours"]) == (2, {"method": "exact"})
-    assert "method: exact" in run("info", out)
+    assert "search in notes  exact" in run("info", out)

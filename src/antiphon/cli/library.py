@@ -32,7 +32,6 @@ from antiphon.wording import clock, counted, printable, shown_path
 
 if TYPE_CHECKING:
     from antiphon import BuildReport, Match
-    from antiphon.types import Modality
 
 
 FoldersArgument = Annotated[
@@ -149,7 +148,7 @@ def search_command(
     answers: list[dict[str, Any]] = []
     skipped: list[antiphon.UnreadableInput] = []
     said: set[str] = set()
-    missing: dict[Modality, list[antiphon.Hint]] = {}
+    missing: dict[str, list[Any]] = {}
     with antiphon.Index.open(index) as opened:
         for query in queries:
             try:

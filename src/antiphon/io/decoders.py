@@ -98,7 +98,7 @@ def opened(path: str | Path, warn_again: bool = False) -> Iterator[tuple[Decoder
     Faults of the file give a warning at the end, once, or at each call for `warn_again`.
     """
     key = _checked(path)
-    decoder = _taken(key) or open_decoder(path)
+    decoder = _taken(key) or open_decoder(Path(path).absolute())  # it may outlive the working folder
     try:
         known = _known_of(key, decoder)
         yield decoder, known.mix

@@ -12,13 +12,14 @@ from antiphon.checks import SECONDS, check_not_input
 from antiphon.cli.shared import (
     AudioOption,
     CorpusArgument,
+    CsvOption,
     JsonOption,
     SplitOption,
+    TableOption,
     app,
     check_one_form,
     check_table_name,
     give_table,
-    output_file,
     output_folder,
     report_unused,
     within,
@@ -46,12 +47,9 @@ def check(
         Path | None,
         typer.Option("--pictures", metavar="DIR", help="draw each suspect there as PNG", callback=output_folder),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="write the table there, as CSV or JSON", callback=output_file),
-    ] = None,
+    out: TableOption = None,
     fail: Annotated[bool, typer.Option("--fail", help="exit code 1 when there are suspects or skipped files")] = False,
-    csv_: Annotated[bool, typer.Option("--csv", help="print CSV")] = False,
+    csv_: CsvOption = False,
     json_: JsonOption = False,
 ) -> None:
     """Audit pairs of recordings and notes: offset, clock drift, cuts, wrong partners, notes that are not played.

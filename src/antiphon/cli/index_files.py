@@ -11,14 +11,17 @@ import typer
 
 import antiphon
 from antiphon.cli.shared import (
+    ComposerOption,
+    CsvOption,
+    FolderOption,
     IndexOption,
     JsonOption,
     OnlyOption,
+    TableOption,
     check_one_form,
     check_table_name,
     give_table,
     index_app,
-    output_file,
     print_json,
 )
 from antiphon.cli.terminal import console
@@ -40,13 +43,10 @@ def index_list(
     state: Annotated[
         str | None, typer.Option(metavar="present|gone|unreachable", help="list only files in this state")
     ] = None,
-    composer: Annotated[str, typer.Option(help="only works of this composer; a part of the name is enough")] = "",
-    folder: Annotated[Path | None, typer.Option(metavar="DIR", help="only files below this folder")] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="write the table there, as CSV or JSON", callback=output_file),
-    ] = None,
-    csv_: Annotated[bool, typer.Option("--csv", help="print CSV")] = False,
+    composer: ComposerOption = "",
+    folder: FolderOption = None,
+    out: TableOption = None,
+    csv_: CsvOption = False,
     json_: JsonOption = False,
 ) -> None:
     """List the files of an index with their kind, length and state: present, gone or unreachable.

@@ -12,11 +12,14 @@ from antiphon.checks import COUNT, MIN_0, SECONDS
 from antiphon.cli.shared import (
     LIKELY,
     AgainstOption,
+    ComposerOption,
+    FolderOption,
     FollowLinksOption,
     IndexOption,
     JsonOption,
     KeepGoingOption,
     ModelOption,
+    OneSplitOption,
     OnlyOption,
     app,
     index_app,
@@ -116,9 +119,9 @@ def search_command(
     ] = None,
     top: Annotated[int, typer.Option("--top", help="number of matches", callback=within(COUNT))] = 10,
     against: AgainstOption = None,
-    composer: Annotated[str, typer.Option(help="only works of this composer; a part of the name is enough")] = "",
-    split: Annotated[str, typer.Option(help="only recordings of this split")] = "",
-    folder: Annotated[Path | None, typer.Option(metavar="DIR", help="only files below this folder")] = None,
+    composer: ComposerOption = "",
+    split: OneSplitOption = "",
+    folder: FolderOption = None,
     by_work: Annotated[bool, typer.Option("--by-work", help="the best match of each work")] = False,
     repeats: Annotated[
         bool, typer.Option("--repeats", help="several matches in one file before less likely ones in other files")

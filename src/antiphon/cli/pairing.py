@@ -12,9 +12,11 @@ import antiphon
 from antiphon.checks import PROBABILITY, check_not_input
 from antiphon.cli.shared import (
     LIKELY,
+    CsvOption,
     FollowLinksOption,
     JsonOption,
     ModelOption,
+    TableOption,
     app,
     check_one_form,
     check_table_name,
@@ -59,11 +61,8 @@ def pair(
             "--write", metavar="DIR", help="write each pair's notes at the recording's times", callback=output_folder
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="write the table there, as CSV or JSON", callback=output_file),
-    ] = None,
-    csv_: Annotated[bool, typer.Option("--csv", help="print CSV")] = False,
+    out: TableOption = None,
+    csv_: CsvOption = False,
     json_: JsonOption = False,
 ) -> None:
     """Find the MIDI file of each recording, with start, end and tempo, and say why the others have none.
@@ -143,7 +142,7 @@ def align(
         str | None,
         typer.Option("--format", metavar="NAME", help="format of --out whatever its suffix is, such as tempo-map"),
     ] = None,
-    csv_: Annotated[bool, typer.Option("--csv", help="print CSV")] = False,
+    csv_: CsvOption = False,
     json_: JsonOption = False,
 ) -> None:
     """Find the time of each note of a file in a recording, and write them in a format that other programs read.

@@ -11,7 +11,18 @@ import typer
 import antiphon
 from antiphon.checks import check_not_input
 from antiphon.cli.pairing import TransposeOption
-from antiphon.cli.shared import AgainstOption, IndexOption, JsonOption, app, output_file, write_output
+from antiphon.cli.shared import (
+    AgainstOption,
+    ComposerOption,
+    CsvOption,
+    FolderOption,
+    IndexOption,
+    JsonOption,
+    OneSplitOption,
+    app,
+    output_file,
+    write_output,
+)
 from antiphon.wording import clock, counted, shown_path
 
 if TYPE_CHECKING:
@@ -28,9 +39,9 @@ def set_list(
     index: IndexOption,
     against: AgainstOption = None,
     transpose: TransposeOption = False,
-    composer: Annotated[str, typer.Option(help="only works of this composer; a part of the name is enough")] = "",
-    split: Annotated[str, typer.Option(help="only recordings of this split")] = "",
-    folder: Annotated[Path | None, typer.Option(metavar="DIR", help="only files below this folder")] = None,
+    composer: ComposerOption = "",
+    split: OneSplitOption = "",
+    folder: FolderOption = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -40,7 +51,7 @@ def set_list(
             callback=output_file,
         ),
     ] = None,
-    csv_: Annotated[bool, typer.Option("--csv", help="print CSV")] = False,
+    csv_: CsvOption = False,
     json_: JsonOption = False,
     cue: Annotated[bool, typer.Option("--cue", help="print a CUE sheet, a track for each piece")] = False,
     chapters: Annotated[bool, typer.Option("--chapters", help="print chapter marks as FFmpeg metadata")] = False,

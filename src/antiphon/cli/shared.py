@@ -147,6 +147,14 @@ RecordingsOption = Annotated[
     int | None,
     typer.Option(help="use this number of recordings, evenly spread (all)", callback=within(COUNT), metavar="N"),
 ]
+ComposerOption = Annotated[str, typer.Option(help="only works of this composer; a part of the name is enough")]
+OneSplitOption = Annotated[str, typer.Option(help="only recordings of this split")]
+FolderOption = Annotated[Path | None, typer.Option(metavar="DIR", help="only files below this folder")]
+TableOption = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="write the table there, as CSV or JSON", callback=output_file),
+]
+CsvOption = Annotated[bool, typer.Option("--csv", help="print CSV")]
 INDEX_OPTION: Any = typer.Option(
     "--index", metavar="DIR", envvar="ANTIPHON_INDEX", show_envvar=True, help="an index that was built before"
 )

@@ -20,7 +20,7 @@ from antiphon.types import MODALITIES, Modality
 from antiphon.wording import counted, seconds_of, shown_path
 
 if TYPE_CHECKING:
-    from antiphon import CheckReport, FileList, InputWarning, LeftOut, Pairing
+    from antiphon import CheckReport, FileList, LeftOut, Pairing
 
 _MOST_ALIKE = 3
 
